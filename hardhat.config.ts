@@ -1,0 +1,41 @@
+import { createRequire } from "node:module";
+
+import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
+import { configVariable, defineConfig } from "hardhat/config";
+
+const require = createRequire(import.meta.url);
+
+/** A public testnet: both values are read from the environment or from `npx hardhat keystore set NAME`. */
+const testnet = (prefix: string, chainId: number, chainType: "l1" | "op" | "generic") =>
+  ({
+    type: "http",
+    chainId,
+    chainType,
+    url: configVariable(`${prefix}_RPC_URL`),
+    accounts: [configVariable(`${prefix}_PRIVATE_KEY`)],
+  }) as const;
+
+export default defineConfig({
+  plugins: [hardhatToolboxMochaEthers],
+  solidity: {
+    version: "0.8.37",
+    // The compiler comes from npm, so a build needs nothing but the npm registry.
+    path: require.resolve("solc/soljson.js"),
+    settings: {
+      viaIR: true,
+      optimizer: { enabled: true, runs: 10_000 },
+      evmVersion: "osaka",
+      metadata: { bytecodeHash: "none" },
+    },
+  },
+  paths: { sources: "./contracts", tests: { mocha: "./test" } },
+  typechain: { outDir: "typechain-types" },
+  test: { mocha: { timeout: 600_000 } },
+  networks: {
+    localhost: { type: "http", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
+    sepolia: testnet("SEPOLIA", 11_155_111, "l1"),
+    baseSepolia: testnet("BASE_SEPOLIA", 84_532, "op"),
+    opSepolia: testnet("OP_SEPOLIA", 11_155_420, "op"),
+    arbitrumSepolia: testnet("ARBITRUM_SEPOLIA", 421_614, "generic"),
+  },
+});
