@@ -1,0 +1,58 @@
+/**
+ * Every error that this package throws on purpose, with the details that come with it. The union is closed: a caller
+ * can switch over `code`. Messages name the thing and, where there is one, the remedy.
+ */
+export interface AssayErrorDetails {
+  /** Bytes that are not an encoded kernel. `offset` is where reading stopped. */
+  readonly KERNEL_ENCODING: { readonly offset: number; readonly reason: string };
+  /** A kernel that breaks a rule of docs/tensor-machine.md section 2. `kernel` is its index, when it has one. */
+  readonly KERNEL_INVALID: { readonly kernel?: number; readonly field: string; readonly reason: string };
+  /** A program that breaks a rule outside its kernels (inputs, constants, outputs). */
+  readonly PROGRAM_INVALID: { readonly field: string; readonly reason: string };
+  /** A tensor that does not have the dtype or the length that its place asks for. */
+  readonly TENSOR_MISMATCH: { readonly name: string; readonly expected: string; readonly actual: string };
+  /** A value outside its range: lengths, element indices, leaf ranges, budgets. */
+  readonly OUT_OF_RANGE: { readonly name: string; readonly value: number | bigint; readonly range: string };
+  /** A Merkle proof or a commitment that does not lead to the root it should. */
+  readonly COMMITMENT_MISMATCH: { readonly name: string; readonly expected: string; readonly actual: string };
+  /** Bytes of a stored blob that do not hash to its name. */
+  readonly STORE_CORRUPT: { readonly id: string; readonly path: string };
+  /** A blob that the store does not hold. */
+  readonly STORE_MISSING: { readonly id: string };
+  /** The traces agree: there is nothing to prove. */
+  readonly NO_FAULT: { readonly reason: string };
+  /** Data that the operator published do not hash to the roots it committed. */
+  readonly TRACE_UNFAITHFUL: { readonly kernel: number; readonly expected: string; readonly actual: string };
+  /** The work was stopped through its AbortSignal. */
+  readonly ABORTED: { readonly task: string };
+}
+
+export type AssayErrorCode = keyof AssayErrorDetails;
+
+/** The one error class. `code` says what kind, `details` says which. */
+export class AssayError<C extends AssayErrorCode = AssayErrorCode> extends Error {
+  override readonly name = "AssayError";
+  readonly code: C;
+  readonly details: AssayErrorDetails[C];
+
+  constructor(code: C, message: string, details: AssayErrorDetails[C], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Whether `error` is an AssayError, of the given code when one is given. */
+export function isAssayError<C extends AssayErrorCode = AssayErrorCode>(
+  error: unknown,
+  code?: C,
+): error is AssayError<C> {
+  return error instanceof AssayError && (code === undefined || error.code === code);
+}
+
+/** Throws `ABORTED` when the signal has fired. Long work calls it between slices. */
+export function throwIfAborted(signal: AbortSignal | undefined, task: string): void {
+  if (signal?.aborted === true) {
+    throw new AssayError("ABORTED", `${task} was aborted`, { task }, { cause: signal.reason });
+  }
+}
