@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {
+    Accusation,
+    Answer,
+    CourtTerms,
+    Dispute,
+    DisputeStatus,
+    Execution,
+    KernelOpening,
+    Opening,
+    OutputOpening,
+    Place,
+    TraceCase
+} from "../types/Dispute.sol";
+import {ModelManifest} from "../types/Model.sol";
+
+/// @title IDisputeCourt
+/// @notice Decides whether a claimed answer is what its model computes. Arithmetic decides, not a vote: one output
+/// element that its committed operands do not produce convicts, and so does data that the operator does not show.
+///
+/// Course of a dispute:
+/// 1. `challenge` inside the claim's window freezes finality. One dispute a claim; its terms never change.
+/// 2. The operator answers with `commitTrace`: the root over the outputs of all kernels. No trace in time convicts.
+/// 3. Watchers find the first wrong element, with published data or with `demandTrace`, `demandTensor` and `answer`.
+///    Data not shown in time convicts.
+/// 4. `accuse` and, in a later block, `proveFraud` convict; a long reduction is prepared by `replay`.
+/// 5. `resolve` at the end upholds the operator if nothing convicted it.
+///
+/// Every move but the challenge and the trace is open to everybody, because its content is checkable: a challenger who
+/// is the operator's friend occupies no seat. `commitTrace` is the operator's alone: only the answer's end is
+/// checkable there, and a stranger could commit a wrong trace in the operator's name.
+///
+/// Nothing here can be paused.
+interface IDisputeCourt {
+    // ------------------------------------------------------------------------------------------------ events
+
+    /// @notice New terms for disputes opened from now on.
+    event TermsAdded(uint256 indexed termsId, CourtTerms terms);
+
+    /// @notice A claim is in dispute.
+    event Challenged(
+        bytes32 indexed claimId,
+        uint256 indexed requestId,
+        address indexed challenger,
+        address operator,
+        uint256 termsId,
+        uint256 traceUntil
+    );
+
+    /// @notice The operator committed its trace; all further deadlines are fixed.
+    event TraceCommitted(
+        bytes32 indexed claimId,
+        bytes32 traceRoot,
+        bytes32[] outputRoots,
+        uint256 demandUntil,
+        uint256 end,
+        string location
+    );
+
+    /// @notice Data was demanded.
+    event Demanded(
+        bytes32 indexed claimId,
+        bytes32 indexed demandId,
+        address indexed demander,
+        Opening opening,
+        uint256 answerUntil
+    );
+
+    /// @notice Demanded data, checked against traceRoot.
+    event Answered(bytes32 indexed claimId, bytes32 indexed demandId, Answer answer);
+
+    /// @notice Somebody will reveal an accusation.
+    event Accused(bytes32 indexed claimId, bytes32 indexed commitment);
+
+    /// @notice A reduction was executed up to `position`; anyone may continue from there.
+    event Replayed(
+        bytes32 indexed claimId,
+        uint256 indexed kernelIndex,
+        uint256 indexed element,
+        uint256 position,
+        uint64[] accumulators
+    );
+
+    /// @notice An element of the trace is not what its operands produce.
+    event FraudProven(
+        bytes32 indexed claimId,
+        uint256 indexed kernelIndex,
+        uint256 indexed element,
+        uint64 claimed,
+        uint64 executed
+    );
+
+    /// @notice The claim is wrong, or its operator did not show what it owed; `accuser` is rewarded from the slash.
+    event Convicted(bytes32 indexed claimId, address indexed accuser);
+
+    /// @notice No fraud was shown by the end.
+    event Upheld(bytes32 indexed claimId, address indexed operator, uint256 paid, uint256 burned);
+
+    /// @notice Money that `account` can withdraw.
+    event Credited(bytes32 indexed claimId, address indexed account, uint256 amount);
+
+    /// @notice Credit paid out.
+    event Withdrawn(address indexed account, uint256 amount);
+
+    // ------------------------------------------------------------------------------------------------ errors
+
+    error CourtTermsOutside();
+    error CourtStatus(DisputeStatus actual, DisputeStatus expected);
+    error CourtClaimUnknown(bytes32 claimId);
+    error CourtOperatorOnly(address actual, address expected);
+    error CourtTooLate(uint256 time, uint256 until);
+    error CourtTooEarly(uint256 time, uint256 until);
+    error CourtBondShort(uint256 actual, uint256 expected);
+    error CourtCreditNone(address account);
+
+    error CourtManifestMismatch(bytes32 actual, bytes32 expected);
+    error CourtOutputCount(uint256 actual, uint256 expected);
+    error CourtOutputRootMismatch(bytes32 actual, bytes32 expected);
+    error CourtTraceMismatch(bytes32 actual, bytes32 expected);
+
+    error CourtKernelMismatch(bytes32 actual, bytes32 expected);
+    error CourtOperandCount(uint256 actual, uint256 expected);
+    error CourtOperandSpace(uint256 operand, uint8 space);
+    error CourtOperandLater(uint256 operand, uint256 index, uint256 kernelIndex);
+    error CourtOperandMismatch(uint256 operand, bytes32 actual, bytes32 expected);
+    error CourtElementOutside(uint256 element, uint256 first, uint256 count);
+    error CourtNoFraud(uint64 bits);
+
+    error CourtAccusationKnown(bytes32 commitment);
+    error CourtAccusationUnknown(bytes32 commitment);
+    error CourtAccusationTooRecent(uint256 blockNumber, uint256 accusedIn);
+
+    error CourtReplayUnknown(bytes32 actual, bytes32 expected);
+    error CourtReplayUnfinished(uint256 position);
+    error CourtReplayFinished();
+
+    error CourtPlaceOutside(uint256 level, uint256 index);
+    error CourtDemandUnknown(bytes32 demandId);
+    error CourtDemandAnswered(bytes32 demandId);
+    error CourtDemandsOpen(uint256 count);
+    error CourtNodeCount(uint256 actual, uint256 expected);
+
+    // ------------------------------------------------------------------------------------------------ terms
+
+    /// @notice Sets the terms of disputes opened from now on. Open disputes keep theirs.
+    /// @dev Requirements:
+    /// - the caller may call it by the access manager;
+    /// - every window is at least the least allowed and at most 30 days; `demandWindow` is at least four answer
+    ///   windows, so that a watcher has its rounds; `burnBps` is at most 10,000; the bonds are not zero
+    ///   (CourtTermsOutside).
+    function addTerms(CourtTerms calldata terms) external returns (uint256 termsId);
+
+    /// @notice Terms of a given id; ids count from 0.
+    function termsOf(uint256 termsId) external view returns (CourtTerms memory);
+
+    /// @notice Id of the terms of a dispute opened now.
+    function currentTermsId() external view returns (uint256);
+
+    // ------------------------------------------------------------------------------------------------ dispute
+
+    /// @notice Opens the dispute of a claim and takes the challenger's bond.
+    /// @dev Requirements:
+    /// - the claim has no dispute yet (CourtStatus);
+    /// - the market knows `claimId` as the present claim of `requestId` and its window is open (errors of the market);
+    /// - the bond arrives whole (CourtBondShort).
+    /// @param requestId The market's request.
+    /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
+    function challenge(uint256 requestId, bytes32 claimId) external;
+
+    /// @notice Commits the operator's trace and fixes the end of the dispute.
+    /// @dev Requirements:
+    /// - the claim is Challenged (CourtStatus) and the caller is its operator (CourtOperatorOnly), in time (CourtTooLate);
+    /// - the manifest is the claim's model (CourtManifestMismatch);
+    /// - one output root and proof for each output (CourtOutputCount); their list root is the claim's output root
+    ///   (CourtOutputRootMismatch); each is in the trace at the kernel that gives it (CourtTraceMismatch).
+    /// @param claimId The claim.
+    /// @param manifest The claim's model.
+    /// @param traceRoot Root over the tensor roots of all kernel outputs.
+    /// @param outputRoots Tensor root of each output.
+    /// @param outputSiblings Proof of each in traceRoot.
+    /// @param location Where the trace can be fetched; a courtesy that saves the operator answers.
+    function commitTrace(
+        bytes32 claimId,
+        ModelManifest calldata manifest,
+        bytes32 traceRoot,
+        bytes32[] calldata outputRoots,
+        bytes32[][] calldata outputSiblings,
+        string calldata location
+    ) external;
+
+    /// @notice Convicts an operator that committed no trace in time. The challenger is rewarded.
+    /// @dev Requirements: the claim is Challenged (CourtStatus) and the time for the trace is over (CourtTooEarly).
+    function convictWithoutTrace(bytes32 claimId) external;
+
+    /// @notice Upholds the operator when the end has passed: the bonds of the challenger and of all demands are its own.
+    /// @dev Requirements: a trace is committed (CourtStatus), the end is over (CourtTooEarly), no demand is unanswered
+    /// (CourtDemandsOpen; `convictUnanswered` is due then).
+    function resolve(bytes32 claimId) external;
+
+    // ------------------------------------------------------------------------------------------------ fraud
+
+    /// @notice Commits to an accusation, so that who copies the proof from the mempool gains nothing.
+    /// @dev Requirements: a trace is committed (CourtStatus), the end is not over (CourtTooLate), the commitment is new
+    /// (CourtAccusationKnown).
+    /// @param claimId The claim.
+    /// @param commitment keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)).
+    function accuse(bytes32 claimId, bytes32 commitment) external;
+
+    /// @notice Executes a part of an element's reduction and stores where it stands.
+    /// @dev Requirements as for `proveFraud` up to the operands, then:
+    /// - the element is not finished with this call (CourtReplayFinished).
+    /// Of several accusers of one element the one who committed first is credited.
+    /// @param claimId The claim.
+    /// @param accusation Committed in an earlier block.
+    /// @param execution Where to go on, with the witness of this part.
+    /// @param maxSteps Reduction steps to take.
+    function replay(
+        bytes32 claimId,
+        Accusation calldata accusation,
+        Execution calldata execution,
+        uint64 maxSteps
+    ) external;
+
+    /// @notice Convicts: the committed element is not what the committed operands produce.
+    /// @dev Requirements:
+    /// - a trace is committed (CourtStatus), the end is not over (CourtTooLate);
+    /// - the accusation was committed (CourtAccusationUnknown) in an earlier block (CourtAccusationTooRecent);
+    /// - the kernel is in the program at its index (CourtKernelMismatch);
+    /// - the progress is the beginning or a stored state (CourtReplayUnknown);
+    /// - every operand that is read is the claim's own (CourtOperandCount, CourtOperandSpace, CourtOperandLater,
+    ///   CourtOperandMismatch);
+    /// - the element is finished (CourtReplayUnfinished);
+    /// - the output leaves hold the element (CourtElementOutside) and are in the trace (CourtTraceMismatch);
+    /// - the committed bits are not the executed ones (CourtNoFraud).
+    /// Errors of the machine and of the trees pass through.
+    /// @param claimId The claim.
+    /// @param accusation Who is rewarded, whoever sends the proof.
+    /// @param execution The re-execution.
+    /// @param output The committed element.
+    function proveFraud(
+        bytes32 claimId,
+        Accusation calldata accusation,
+        Execution calldata execution,
+        OutputOpening calldata output
+    ) external;
+
+    // ------------------------------------------------------------------------------------------------ openings
+
+    /// @notice Demands nodes of the tree of traceRoot. The bond is taken for every place that is new; places demanded
+    /// before are passed over, so that nobody can block a batch.
+    /// @dev Requirements: a trace is committed (CourtStatus), demands are in time (CourtTooLate), the places exist
+    /// (CourtPlaceOutside), the bond arrives whole (CourtBondShort).
+    /// @return fresh Number of new demands.
+    function demandTrace(bytes32 claimId, Place[] calldata places) external returns (uint256 fresh);
+
+    /// @notice Demands nodes or leaves of a kernel's output, as `demandTrace`.
+    /// @dev Requirements as for `demandTrace`, and the kernel is in the program (CourtKernelMismatch): its type bounds
+    /// the places that exist.
+    /// @return fresh Number of new demands.
+    function demandTensor(
+        bytes32 claimId,
+        KernelOpening calldata kernel,
+        Place[] calldata places
+    ) external returns (uint256 fresh);
+
+    /// @notice Answers demands. Open to everybody; the bonds go to the operator, so that copying an answer gains nothing.
+    /// Demands answered before are passed over.
+    /// @dev Requirements, for each: it was demanded (CourtDemandUnknown), its time is not over (CourtTooLate), the
+    /// number of nodes is that of the place (CourtNodeCount), nodes or bytes are in the trace (CourtTraceMismatch).
+    function answer(bytes32 claimId, Answer[] calldata answers) external;
+
+    /// @notice Convicts an operator that left a demand unanswered. The demander is rewarded.
+    /// @dev Requirements: a trace is committed (CourtStatus); it was demanded (CourtDemandUnknown), is not answered
+    /// (CourtDemandAnswered) and its time is over (CourtTooEarly).
+    function convictUnanswered(bytes32 claimId, Opening calldata opening) external;
+
+    /// @notice Returns the bond of a demand, answered or not, of a convicted claim to its demander.
+    /// @dev Requirements: the claim is Convicted (CourtStatus); it was demanded and its bond not yet returned
+    /// (CourtDemandUnknown).
+    function reclaim(bytes32 claimId, Opening calldata opening) external;
+
+    // ------------------------------------------------------------------------------------------------ money
+
+    /// @notice Pays `account` its credit. Open to everybody; a token that blocks the account blocks nobody else.
+    /// @dev Requirements: there is credit (CourtCreditNone).
+    function withdraw(address account) external returns (uint256 amount);
+
+    /// @notice Credit of an account, in units of the token.
+    function creditOf(address account) external view returns (uint256);
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @notice The dispute of a claim; all zero when there is none.
+    function disputeOf(bytes32 claimId) external view returns (Dispute memory);
+
+    /// @notice What the trace is judged against; all zero before it is committed.
+    function caseOf(bytes32 claimId) external view returns (TraceCase memory);
+
+    /// @notice A demand.
+    /// @return demander Who made it; zero when there is none or its bond was returned.
+    /// @return answerUntil Last second to answer.
+    /// @return answered Whether it was answered.
+    function demandOf(
+        bytes32 claimId,
+        Opening calldata opening
+    ) external view returns (address demander, uint256 answerUntil, bool answered);
+
+    /// @notice Block in which an accusation was committed; 0 when it was not.
+    function accusedIn(bytes32 commitment) external view returns (uint256);
+
+    /// @notice keccak256(abi.encode(progress)) of a stored state of a replay; zero when there is none.
+    function replayOf(
+        bytes32 claimId,
+        uint32 kernelIndex,
+        uint32 element,
+        uint64 position
+    ) external view returns (bytes32);
+}

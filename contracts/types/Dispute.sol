@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Progress, Segment} from "../interfaces/ITensorMachine.sol";
+
+/// @notice Where the dispute of a claim stands. Upheld and Convicted are terminal.
+enum DisputeStatus {
+    None,
+    Challenged,
+    TraceCommitted,
+    Upheld,
+    Convicted
+}
+
+/// @notice The court's prices and clocks. A set of terms never changes; a dispute keeps the one it was opened under.
+/// @param challengeBond What a challenger deposits; the operator's, less the burn, when no fraud is shown.
+/// @param demandBond What a demander deposits for each run of nodes or leaf; the operator's when it is upheld.
+/// @param traceWindow Seconds from the challenge in which the operator commits its trace.
+/// @param demandWindow Seconds from the trace in which data may be demanded.
+/// @param answerWindow Seconds from a demand in which it must be answered.
+/// @param proofMargin Seconds after the last possible answer in which a fraud proof is still accepted.
+/// @param burnBps Share of the challenger's bond that nobody gets when the operator is upheld, in basis points: a
+/// challenger who is the operator's friend pays at least this.
+struct CourtTerms {
+    uint128 challengeBond;
+    uint128 demandBond;
+    uint32 traceWindow;
+    uint32 demandWindow;
+    uint32 answerWindow;
+    uint32 proofMargin;
+    uint16 burnBps;
+}
+
+/// @notice The dispute of one claim. Times are seconds since the epoch; a move at exactly its deadline is in time.
+/// @param challenger Who opened it and whose bond is at stake.
+/// @param termsId Terms it was opened under.
+/// @param traceUntil Last second to commit the trace.
+/// @param status Where it stands.
+/// @param operator Who stands behind the claim.
+/// @param demandUntil Last second to demand data; zero before the trace is committed.
+/// @param end Last second to prove fraud; zero before the trace is committed. Fixed then, never moved.
+/// @param demands Demands made.
+/// @param openDemands Demands not yet answered.
+/// @param challengeableUntil End of the claim's own window: demands stay open at least so long, or an early challenge
+/// by a friend of the operator would shorten the time that watchers rely on.
+/// @param requestId The market's request.
+struct Dispute {
+    address challenger;
+    uint32 termsId;
+    uint40 traceUntil;
+    DisputeStatus status;
+    address operator;
+    uint40 demandUntil;
+    uint40 end;
+    uint64 demands;
+    uint64 openDemands;
+    uint40 challengeableUntil;
+    uint256 requestId;
+}
+
+/// @notice What a committed trace is judged against: roots and the widths of their trees.
+/// @param programRoot Over the encoded kernels.
+/// @param weightsRoot Over the constants.
+/// @param inputRoot Over the inputs of the request.
+/// @param traceRoot Over the outputs of all kernels, as the operator committed it.
+/// @param kernelCount Width of programRoot and of traceRoot.
+/// @param constantCount Width of weightsRoot.
+/// @param inputCount Width of inputRoot.
+struct TraceCase {
+    bytes32 programRoot;
+    bytes32 weightsRoot;
+    bytes32 inputRoot;
+    bytes32 traceRoot;
+    uint32 kernelCount;
+    uint32 constantCount;
+    uint32 inputCount;
+}
+
+/// @notice One kernel of the program with its inclusion proof.
+/// @param index Position in the program.
+/// @param encoded Encoded kernel (docs/tensor-machine.md section 4).
+/// @param siblings Proof in programRoot.
+struct KernelOpening {
+    uint32 index;
+    bytes encoded;
+    bytes32[] siblings;
+}
+
+/// @notice Re-execution of one element, from the start or from a stored state.
+/// @param kernel The kernel.
+/// @param element Flat row-major index of the output element.
+/// @param progress Position 0 and no accumulators to begin; else the state that an earlier `replay` stored.
+/// @param witness Segments of each operand, as ITensorMachine.execute takes them.
+/// @param operandSiblings For each operand the proof of its tensor root in inputRoot, weightsRoot or traceRoot by its
+/// space; empty for an operand that the witness does not cover.
+struct Execution {
+    KernelOpening kernel;
+    uint32 element;
+    Progress progress;
+    Segment[][] witness;
+    bytes32[][] operandSiblings;
+}
+
+/// @notice The output element as the operator committed it.
+/// @param leaves A run of leaves of the kernel's output that holds the element; one leaf suffices.
+/// @param siblings Proof of the output's tensor root in traceRoot.
+struct OutputOpening {
+    Segment leaves;
+    bytes32[] siblings;
+}
+
+/// @notice Reveals a committed accusation: keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)).
+/// @param accuser Who is paid.
+/// @param salt Random, so that the commitment hides the element.
+struct Accusation {
+    address accuser;
+    bytes32 salt;
+}
+
+/// @notice A place in a tree: up to 16 consecutive nodes of a level, or the bytes of one leaf.
+/// @param level Level of the nodes, 0 for the hashes of leaves; 255 for the bytes of a leaf.
+/// @param index First node, a multiple of 16; for bytes the leaf.
+struct Place {
+    uint8 level;
+    uint32 index;
+}
+
+/// @notice What a demand asks for; its hash with the claim is the demand's id.
+/// @param kernelIndex Kernel in whose output the place is; 2^32 - 1 for the tree of traceRoot itself.
+/// @param dtype Element type of that output; 0 for the tree of traceRoot.
+/// @param length Elements of that output; 0 for the tree of traceRoot.
+/// @param place Where in the tree.
+struct Opening {
+    uint32 kernelIndex;
+    uint8 dtype;
+    uint64 length;
+    Place place;
+}
+
+/// @notice Data for a demand, checkable against traceRoot alone.
+/// @param opening What was demanded.
+/// @param nodes The nodes; empty for bytes.
+/// @param data The bytes of the leaf; empty for nodes.
+/// @param siblings Range proof of the nodes, or of the leaf, in the tensor's tree (or in traceRoot's).
+/// @param traceSiblings Proof of the tensor root in traceRoot; empty for the tree of traceRoot.
+struct Answer {
+    Opening opening;
+    bytes32[] nodes;
+    bytes data;
+    bytes32[] siblings;
+    bytes32[] traceSiblings;
+}
