@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {Segment} from "./ITensorMachine.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
+import {IOperatorStaking} from "./IOperatorStaking.sol";
+import {IInferenceConsumer} from "./IInferenceConsumer.sol";
+import {Claim, Request, RequestStatus} from "../types/Request.sol";
+
+/// @notice What a requester asks for.
+/// @param versionId Model version that must answer.
+/// @param inputs Bytes of the input tensors in order, without gaps; empty when the input is only committed.
+/// @param inputRoot Root over the input tensor roots; zero when `inputs` is given.
+/// @param inputUri Where a committed input can be fetched; empty when `inputs` is given.
+/// @param policy Evidence wanted, see `Request.policy`.
+/// @param fee Price, royalty included.
+/// @param valueAtRisk What a wrong answer would cost; sets the collateral.
+/// @param assignSeconds How long to look for an operator.
+/// @param claimSeconds Time for an assigned operator to claim.
+/// @param windowSeconds Challenge window.
+/// @param callback Contract to call, or zero.
+/// @param callbackGas Gas of each callback.
+/// @param minimumHolders Least number of operators opted in to the version.
+struct RequestTerms {
+    bytes32 versionId;
+    bytes inputs;
+    bytes32 inputRoot;
+    string inputUri;
+    bytes32 policy;
+    uint96 fee;
+    uint96 valueAtRisk;
+    uint32 assignSeconds;
+    uint32 claimSeconds;
+    uint32 windowSeconds;
+    address callback;
+    uint32 callbackGas;
+    uint32 minimumHolders;
+}
+
+/// @title IInferenceMarket
+/// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
+/// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
+interface IInferenceMarket {
+    /// @notice How far a result may be relied on.
+    enum Finality {
+        Unknown,
+        Pending,
+        Provisional,
+        Disputed,
+        Final,
+        Failed
+    }
+
+    event RequestOpened(
+        bytes32 indexed requestId,
+        bytes32 indexed versionId,
+        address indexed requester,
+        Request request,
+        uint40 assignBy,
+        bytes inputs,
+        string inputUri
+    );
+    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint40 cutoff, uint32 candidates);
+    event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
+    event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
+    event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
+    event Claimed(
+        bytes32 indexed requestId,
+        bytes32 indexed claimId,
+        address indexed operator,
+        bytes32 outputRoot,
+        uint40 windowEnd,
+        bytes outputs,
+        string outputUri
+    );
+    event ClaimChallenged(bytes32 indexed requestId, bytes32 indexed claimId);
+    event ClaimUpheld(bytes32 indexed requestId, bytes32 indexed claimId);
+    event ClaimConvicted(bytes32 indexed requestId, bytes32 indexed claimId, address indexed accuser);
+    /// @notice A request reached a terminal state.
+    event RequestSettled(bytes32 indexed requestId, RequestStatus status);
+    event Credited(address indexed account, bytes32 indexed requestId, uint256 amount);
+    event CreditWithdrawn(address indexed account, uint256 amount);
+    event CallbackDone(bytes32 indexed requestId, IInferenceConsumer.Stage stage, bool success);
+    event CourtSet(address indexed court);
+
+    error MarketRequestUnknown(bytes32 requestId);
+    error MarketStatusForbids(bytes32 requestId, RequestStatus actual);
+    error MarketDeadlinePassed(uint40 deadline, uint40 clock);
+    error MarketDeadlineAhead(uint40 deadline, uint40 clock);
+    error MarketVersionUnusable(bytes32 versionId);
+    error MarketFeeTooLow(uint256 actual, uint256 minimum);
+    error MarketSecondsOutOfRange(uint256 actual, uint256 minimum, uint256 maximum);
+    error MarketHoldersTooFew(uint256 actual, uint256 minimum);
+    error MarketCallbackInvalid(address callback, uint32 callbackGas);
+    error MarketCollateralTooLarge(uint256 actual, uint256 maximum);
+    /// @notice Tensors have another number of bytes than their types say.
+    error MarketBytesMismatch(uint256 actual, uint256 expected);
+    /// @notice Data beyond the limit must be committed, data up to it must be in calldata.
+    error MarketInlineRule(uint256 size, uint256 limit);
+    error MarketUriLength(uint256 actual, uint256 maximum);
+    error MarketRootMismatch(bytes32 actual, bytes32 expected);
+    error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
+    error MarketSeedPending(uint64 ticket);
+    error MarketSeedExpired(uint64 ticket);
+    error MarketDrawStands(uint64 ticket);
+    error MarketNotOperator(address actual, address expected);
+    error MarketInputPublic(bytes32 requestId);
+    error MarketDemandsExhausted(uint256 maximum);
+    error MarketChunkMismatch(uint256 firstLeaf, uint256 leafCount, uint256 expectedFirst, uint256 expectedCount);
+    error MarketGasInsufficient(uint256 actual, uint256 wanted);
+    error MarketNotCourt(address actual, address expected);
+    error MarketCourtKnown(address court);
+    error MarketClaimMismatch(bytes32 actual, bytes32 expected);
+    error MarketCreditZero(address account);
+
+    /// @notice Opens a request and escrows its fee.
+    function request(RequestTerms calldata terms) external returns (bytes32 requestId);
+
+    /// @notice `request` with an ERC-2612 permit for the fee; a permit that fails is ignored.
+    function requestWithPermit(
+        RequestTerms calldata terms,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (bytes32 requestId);
+
+    /// @notice Draws the operator once the seed is there; anyone may call.
+    /// @return operator Who was drawn; zero when nobody was able, and a new draw is committed instead.
+    function assign(Request calldata request_) external returns (address operator);
+
+    /// @notice Commits a new draw when the seed of the last one was missed; anyone may call.
+    function recommit(Request calldata request_) external;
+
+    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator.
+    function demandInput(Request calldata request_) external;
+
+    /// @notice Answers a demand; anyone who has the data may call.
+    /// @param request_ The request.
+    /// @param roots Tensor roots of all inputs.
+    /// @param segment The demanded leaves and their proof.
+    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
+
+    /// @notice Claims an answer; only the assigned operator.
+    /// @param request_ The request.
+    /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
+    /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.
+    /// @param outputUri Where large outputs can be fetched.
+    /// @param evidence One piece for each mode of the policy.
+    /// @return claimId See `Claim.claimId`.
+    function claim(
+        Request calldata request_,
+        bytes calldata outputs,
+        bytes32 outputRoot,
+        string calldata outputUri,
+        bytes[] calldata evidence
+    ) external returns (bytes32 claimId);
+
+    /// @notice Settles a claim whose window is over: pays operator and royalty, frees the collateral, calls back.
+    /// @param request_ The request.
+    /// @param outputs The claimed bytes again when there is a callback; may be empty otherwise.
+    function finalise(Request calldata request_, bytes calldata outputs) external;
+
+    /// @notice Refunds a request that found no operator in time.
+    function refund(Request calldata request_) external;
+
+    /// @notice Settles a request whose operator did not claim in time: refund, small slash, jail. When the policy cannot
+    /// be met any more (a route died), the operator is spared.
+    function timeOut(Request calldata request_) external;
+
+    /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
+    function cancelWithheld(Request calldata request_) external;
+
+    /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
+    function expireDispute(Request calldata request_) external;
+
+    /// @notice Pays an account's credits to that account; anyone may call.
+    function withdraw(address account) external;
+
+    /// @notice Names the court, once; restricted to governance.
+    function setCourt(address court) external;
+
+    /// @notice A first challenge was opened: the claim cannot become final until `upheld`. Only the court, only while
+    /// the status is `Claimed` and the window is open.
+    function markChallenged(bytes32 requestId, bytes32 claimId) external;
+
+    /// @notice No challenge of the claim is open any more: it becomes final when its window is over. Only the court.
+    function upheld(bytes32 requestId, bytes32 claimId) external;
+
+    /// @notice The claim was proven wrong or not defended: collateral slashed, requester refunded. Only the court, only
+    /// while the status is `Challenged`.
+    /// @return taken Amount slashed.
+    function convict(Request calldata request_, bytes32 claimId, address accuser) external returns (uint256 taken);
+
+    function TOKEN() external view returns (IERC20);
+    function REGISTRY() external view returns (IModelRegistry);
+    function STAKING() external view returns (IOperatorStaking);
+
+    /// @notice Time a dispute may take after the window before `expireDispute`.
+    function MAX_DISPUTE_SECONDS() external view returns (uint40);
+
+    /// @notice The market's time: seconds, standing still while paused, so that deadlines move by the pause's length.
+    function clock() external view returns (uint40);
+
+    /// @notice What is claimed for a request.
+    function claimOf(bytes32 requestId) external view returns (Claim memory);
+
+    /// @notice Where a request stands, who is assigned (zero while open) and until when (in the market's time).
+    function stateOf(bytes32 requestId) external view returns (RequestStatus status, address operator, uint40 deadline);
+
+    /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
+    function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
+
+    /// @notice Id of a request.
+    function idOf(Request calldata request_) external view returns (bytes32);
+
+    /// @notice Collateral that a value at risk demands.
+    function collateralFor(uint96 valueAtRisk) external view returns (uint256);
+
+    function creditOf(address account) external view returns (uint256);
+}

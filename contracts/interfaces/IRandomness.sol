@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title IRandomness
+/// @notice Seeds that nobody knows when they are asked for. The default commits to a future block; a VRF fits too.
+interface IRandomness {
+    /// @notice State of a ticket. `Expired`: the seed was never read and cannot be had any more.
+    enum TicketState {
+        Pending,
+        Ready,
+        Expired
+    }
+
+    /// @notice Commits to a seed that is not known yet.
+    /// @return ticket What `seedOf` is asked with.
+    function commit() external returns (uint64 ticket);
+
+    /// @notice Seed of a ticket. The same ticket never gives two seeds.
+    /// @param ticket From `commit`.
+    /// @return state Whether the seed is there.
+    /// @return seed Seed when `state` is `Ready`, otherwise zero.
+    function seedOf(uint64 ticket) external view returns (TicketState state, bytes32 seed);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EvidenceContext} from "../types/Evidence.sol";
+
+/// @title IVerifier
+/// @notice One way to show that an answer holds: optimism, a registered key, an enclave, a proof, a quorum.
+interface IVerifier {
+    /// @notice The evidence does not show that the answer in the context holds.
+    error EvidenceRejected(bytes4 mode, bytes32 requestId);
+
+    /// @notice Returns if and only if the evidence holds for exactly this context; reverts otherwise.
+    /// @param context What is claimed, for whom and where.
+    /// @param evidence Bytes in the verifier's own format.
+    function verify(EvidenceContext calldata context, bytes calldata evidence) external view;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice Everything agreed when a request was opened. Only its hash is kept; callers pass it back.
+/// @param requester Who paid; refunds and compensation go here.
+/// @param nonce The market's serial number of the request, so that equal requests have distinct ids.
+/// @param versionId Model version that must answer.
+/// @param inputRoot Root over the input tensor roots (docs/tensor-machine.md section 5).
+/// @param policy Evidence that a claim must bring: up to eight 4-byte selectors, left to right, unused ones zero.
+/// @param fee Escrowed price in token units, royalty included.
+/// @param royalty Part of `fee` for `royaltyRecipient`.
+/// @param royaltyRecipient Recipient of the royalty; zero when there is none.
+/// @param collateral Stake locked from the assigned operator until the request is settled.
+/// @param numericsVersion Arithmetic that the version uses.
+/// @param claimSeconds Time that an assigned operator has to claim.
+/// @param windowSeconds Challenge window after a claim.
+/// @param callback Contract called with the answer; zero for none.
+/// @param callbackGas Gas for each callback.
+/// @param inputInline Whether the input stood in the opening transaction's calldata and event.
+struct Request {
+    address requester;
+    uint64 nonce;
+    bytes32 versionId;
+    bytes32 inputRoot;
+    bytes32 policy;
+    uint96 fee;
+    uint96 royalty;
+    address royaltyRecipient;
+    uint96 collateral;
+    uint32 numericsVersion;
+    uint32 claimSeconds;
+    uint32 windowSeconds;
+    address callback;
+    uint32 callbackGas;
+    bool inputInline;
+}
+
+/// @notice Where a request stands. `Final` and everything after it are terminal.
+enum RequestStatus {
+    None,
+    Open,
+    Assigned,
+    InputDemanded,
+    Claimed,
+    Challenged,
+    Final,
+    Refunded,
+    TimedOut,
+    Cancelled,
+    Convicted
+}
+
+/// @notice What is claimed for a request, readable by the court.
+/// @param status Where the request stands; the other fields mean something from `Claimed` on.
+/// @param operator Who claims.
+/// @param outputRoot Root over the output tensor roots that it claims.
+/// @param windowEnd Challenges are open while `IInferenceMarket.clock() < windowEnd`.
+/// @param claimedBlock Block of the claim.
+/// @param claimId Hash that binds market, chain, request, operator, output root, window end and block. Moves of a dispute
+/// name it, so a reorganisation that replaces the claim cannot redirect them.
+struct Claim {
+    RequestStatus status;
+    address operator;
+    bytes32 outputRoot;
+    uint40 windowEnd;
+    uint40 claimedBlock;
+    bytes32 claimId;
+}
+
+bytes32 constant REQUEST_TAG = keccak256("assay.request.v1");
+bytes32 constant CLAIM_TAG = keccak256("assay.claim.v1");
+
+/// @notice Id of a request of a market: binds the chain and the market too.
+function requestIdOf(address market, Request memory request) view returns (bytes32) {
+    return keccak256(abi.encode(REQUEST_TAG, block.chainid, market, request));
+}
+
+/// @notice Id of a claim: see `Claim.claimId`.
+function claimIdOf(
+    address market,
+    bytes32 requestId,
+    address operator,
+    bytes32 outputRoot,
+    uint40 windowEnd,
+    uint40 claimedBlock
+) view returns (bytes32) {
+    return
+        keccak256(
+            abi.encode(CLAIM_TAG, block.chainid, market, requestId, operator, outputRoot, windowEnd, claimedBlock)
+        );
+}
