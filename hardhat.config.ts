@@ -2,18 +2,18 @@ import { createRequire } from "node:module";
 
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
+import type { HttpNetworkUserConfig } from "hardhat/types/config";
 
 const require = createRequire(import.meta.url);
 
 /** A public testnet: both values are read from the environment or from `npx hardhat keystore set NAME`. */
-const testnet = (prefix: string, chainId: number, chainType: "l1" | "op" | "generic") =>
-  ({
-    type: "http",
-    chainId,
-    chainType,
-    url: configVariable(`${prefix}_RPC_URL`),
-    accounts: [configVariable(`${prefix}_PRIVATE_KEY`)],
-  }) as const;
+const testnet = (prefix: string, chainId: number, chainType: "l1" | "op" | "generic"): HttpNetworkUserConfig => ({
+  type: "http",
+  chainId,
+  chainType,
+  url: configVariable(`${prefix}_RPC_URL`),
+  accounts: [configVariable(`${prefix}_PRIVATE_KEY`)],
+});
 
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
@@ -30,7 +30,7 @@ export default defineConfig({
   },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },
-  test: { mocha: { timeout: 600_000 } },
+  test: { mocha: { timeout: 600_000, reporter: require.resolve("./bin/reporter.cjs") } },
   networks: {
     localhost: { type: "http", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
     sepolia: testnet("SEPOLIA", 11_155_111, "l1"),

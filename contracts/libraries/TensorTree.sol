@@ -209,7 +209,8 @@ library TensorTree {
     // ------------------------------------------------------------------------------------------------ tensors
 
     /// @notice Root of a tensor given whole.
-    /// @dev Reverts with TreeDtypeUnknown, TreeTensorLength, or TreeTensorBytes when the number of bytes is not the type's.
+    /// @dev Reverts with TreeDtypeUnknown, TreeTensorLength, or TreeTensorBytes when the bytes are not the type's in
+    /// number.
     function rootOf(uint8 dtype, uint64 length, bytes calldata data) internal pure returns (bytes32) {
         uint256 expected = byteLength(dtype, length);
         require(data.length == expected, TreeTensorBytes(data.length, expected));

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+// Runs the contract and integration tests with coverage and demands that every line of every contract was executed by
+// a test that asserts something: mocha alone, without random calls. Mocks are not counted.
+
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { root } from "./install.mjs";
+import { SUITES, runSuites } from "./tests.mjs";
+
+const REPORT = join(root, "coverage", "lcov.info");
+const REQUIRED = 100;
+
+/** Lines of an lcov report: `{ file, lines: [[line, count]...] }` per source file. */
+const parse = (text) =>
+  text
+    .split("end_of_record")
+    .map((record) => ({
+      file: /^SF:(.+)$/m.exec(record)?.[1]?.replaceAll("\\", "/"),
+      lines: [...record.matchAll(/^DA:(\d+),(\d+)/gm)].map(([, line, count]) => [Number(line), Number(count)]),
+    }))
+    .filter(({ file }) => file?.startsWith("contracts/") && !file.startsWith("contracts/mocks/"));
+
+rmSync(REPORT, { force: true });
+const code = await runSuites([SUITES.chain], ["--coverage", ...process.argv.slice(2)]);
+const files = existsSync(REPORT) ? parse(readFileSync(REPORT, "utf8")) : [];
+const total = files.reduce((sum, { lines }) => sum + lines.length, 0);
+let covered = 0;
+for (const { file, lines } of files) {
+  const missed = lines.filter(([, count]) => count === 0).map(([line]) => line);
+  covered += lines.length - missed.length;
+  if (missed.length > 0) console.log(`${file}: not executed: ${missed.map((line) => `${line}`).join(", ")}`);
+}
+const percent = total === 0 ? 0 : (100 * covered) / total;
+console.log(`\nLine coverage of contracts: ${covered} of ${total} (${percent.toFixed(2)} %, required ${REQUIRED} %)`);
+process.exitCode = code !== 0 ? code : percent >= REQUIRED ? 0 : 1;

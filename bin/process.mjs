@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+
+import { projectEnvironment, projectNode, root } from "./install.mjs";
+
+/**
+ * Runs a JavaScript program with the project's Node, in the clone's folder, on this terminal. Ctrl-C reaches the
+ * program by itself, being of the same group; this process then only waits for it, so nothing is left running.
+ * @returns {Promise<number>} the exit code; 128 + n after signal n, as a shell has it.
+ */
+export const node = (args, { env = {}, cwd = root } = {}) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(projectNode() ?? process.execPath, args, {
+      cwd,
+      env: projectEnvironment(env),
+      stdio: "inherit",
+    });
+    const wait = () => {};
+    const pass = (signal) => child.kill(signal);
+    process.on("SIGINT", wait);
+    process.on("SIGTERM", pass);
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      process.off("SIGINT", wait);
+      process.off("SIGTERM", pass);
+      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]);
+    });
+  });
