@@ -221,7 +221,7 @@ function randomAffine(random: Random, dims: readonly number[], span: number): Af
 /** A tensor of random and adversarial values. */
 export function randomTensor(random: Random, dtype: DType, length: number): Tensor {
   const tensor = createTensor(dtype, length);
-  const tame = random.chance(0.4);
+  const tame = random.chance(0.6);
   const width = BigInt(8 * DTYPE_BYTES[dtype]);
   for (let i = 0; i < length; i++) {
     const bits = dtype === "f32" ? BigInt(tame ? tameF32Bits(random) : randomF32Bits(random)) : randomElement();

@@ -94,13 +94,19 @@ export function setElementBits(tensor: Tensor, index: number, bits: bigint): voi
   for (let i = 0; i < width; i++) bytes[index * width + i] = Number((bits >> BigInt(8 * i)) & 0xffn);
 }
 
-/** @throws AssayError TENSOR_MISMATCH unless the tensor has the type; `name` says whose tensor it is. */
-export function expectTensorType(name: string, tensor: Tensor, type: TensorType): void {
-  if (tensor.dtype === type.dtype && tensor.data.length === type.length) return;
-  const expected = `${type.dtype}[${String(type.length)}]`;
-  const actual = `${tensor.dtype}[${String(tensor.data.length)}]`;
-  throw new AssayError("TENSOR_MISMATCH", `${name} must be ${expected}, not ${actual}`, { name, expected, actual });
+/**
+ * @throws AssayError TENSOR_MISMATCH unless the tensor is there and has the type; `name` says whose tensor it is. An
+ * undefined type means that there should be no tensor.
+ */
+export function expectTensorType(name: string, tensor: Tensor | undefined, type: TensorType | undefined): void {
+  const actual = tensor === undefined ? "missing" : nameOfType(tensorType(tensor));
+  const expected = type === undefined ? "absent" : nameOfType(type);
+  if (actual === expected) return;
+  throw new AssayError("TENSOR_MISMATCH", `${name} must be ${expected}, but is ${actual}`, { name, expected, actual });
 }
+
+/** As in `f32[1000]`. */
+export const nameOfType = ({ dtype, length }: TensorType): string => `${dtype}[${String(length)}]`;
 
 function view(dtype: DType, buffer: ArrayBuffer, offset: number, length: number): Tensor {
   switch (dtype) {

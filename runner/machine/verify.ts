@@ -4,6 +4,7 @@ import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.t
 import { encodeKernel, MAX_KERNEL_BYTES, SPACES } from "./encoding.ts";
 import type { Affine, Kernel, Operand, Program, Read, Stage, TensorType } from "./kernel.ts";
 import { OPCODES, type OpcodeRow } from "./scalar.ts";
+import { nameOfType } from "./tensor.ts";
 
 /** Limits of docs/tensor-machine.md section 2. */
 export const LIMITS = {
@@ -49,8 +50,11 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
       const type = spaces[operand.space][operand.index];
       if (type === undefined) throw invalid(index, field, `names ${nameOf(operand)}, which does not exist before it`);
       if (type.dtype !== operand.dtype || type.length !== operand.length) {
-        const [wants, has] = [operand, type].map((t) => `${t.dtype}[${String(t.length)}]`);
-        throw invalid(index, field, `takes ${nameOf(operand)} as ${wants ?? ""}, but it is ${has ?? ""}`);
+        throw invalid(
+          index,
+          field,
+          `takes ${nameOf(operand)} as ${nameOfType(operand)}, but it is ${nameOfType(type)}`,
+        );
       }
     });
     produced.push({ dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) });
