@@ -15,6 +15,7 @@ import {
     TraceCase
 } from "../types/Dispute.sol";
 import {ModelManifest} from "../types/Model.sol";
+import {Request} from "../types/Request.sol";
 
 /// @title IDisputeCourt
 /// @notice Decides whether a claimed answer is what its model computes. Arithmetic decides, not a vote: one output
@@ -42,7 +43,7 @@ interface IDisputeCourt {
     /// @notice A claim is in dispute.
     event Challenged(
         bytes32 indexed claimId,
-        uint256 indexed requestId,
+        bytes32 indexed requestId,
         address indexed challenger,
         address operator,
         uint256 termsId,
@@ -108,7 +109,7 @@ interface IDisputeCourt {
 
     error CourtTermsOutside();
     error CourtStatus(DisputeStatus actual, DisputeStatus expected);
-    error CourtClaimUnknown(bytes32 claimId);
+    error CourtRequestMismatch(bytes32 actual, bytes32 expected);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
@@ -147,9 +148,9 @@ interface IDisputeCourt {
     /// @notice Sets the terms of disputes opened from now on. Open disputes keep theirs.
     /// @dev Requirements:
     /// - the caller may call it by the access manager;
-    /// - every window is at least the least allowed and at most 30 days; `demandWindow` is at least four answer
-    ///   windows, so that a watcher has its rounds; `burnBps` is at most 10,000; the bonds are not zero
-    ///   (CourtTermsOutside).
+    /// - every window is at least one minute; `demandWindow` is at least four answer windows, so that a watcher has its
+    ///   rounds; all together they leave a day of the market's longest dispute, so that the court ends it before the
+    ///   market gives up; the bonds are not zero; `burnBps` is at most 10,000 (CourtTermsOutside).
     function addTerms(CourtTerms calldata terms) external returns (uint256 termsId);
 
     /// @notice Terms of a given id; ids count from 0.
@@ -167,15 +168,16 @@ interface IDisputeCourt {
     /// - the bond arrives whole (CourtBondShort).
     /// @param requestId The market's request.
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
-    function challenge(uint256 requestId, bytes32 claimId) external;
+    function challenge(bytes32 requestId, bytes32 claimId) external;
 
     /// @notice Commits the operator's trace and fixes the end of the dispute.
     /// @dev Requirements:
     /// - the claim is Challenged (CourtStatus) and the caller is its operator (CourtOperatorOnly), in time (CourtTooLate);
-    /// - the manifest is the claim's model (CourtManifestMismatch);
+    /// - the request is the claim's (CourtRequestMismatch), the manifest its model (CourtManifestMismatch);
     /// - one output root and proof for each output (CourtOutputCount); their list root is the claim's output root
     ///   (CourtOutputRootMismatch); each is in the trace at the kernel that gives it (CourtTraceMismatch).
     /// @param claimId The claim.
+    /// @param request The claim's request.
     /// @param manifest The claim's model.
     /// @param traceRoot Root over the tensor roots of all kernel outputs.
     /// @param outputRoots Tensor root of each output.
@@ -183,6 +185,7 @@ interface IDisputeCourt {
     /// @param location Where the trace can be fetched; a courtesy that saves the operator answers.
     function commitTrace(
         bytes32 claimId,
+        Request calldata request,
         ModelManifest calldata manifest,
         bytes32 traceRoot,
         bytes32[] calldata outputRoots,
@@ -191,8 +194,9 @@ interface IDisputeCourt {
     ) external;
 
     /// @notice Convicts an operator that committed no trace in time. The challenger is rewarded.
-    /// @dev Requirements: the claim is Challenged (CourtStatus) and the time for the trace is over (CourtTooEarly).
-    function convictWithoutTrace(bytes32 claimId) external;
+    /// @dev Requirements: the claim is Challenged (CourtStatus), the time for the trace is over (CourtTooEarly) and the
+    /// request is the claim's (CourtRequestMismatch).
+    function convictWithoutTrace(bytes32 claimId, Request calldata request) external;
 
     /// @notice Upholds the operator when the end has passed: the bonds of the challenger and of all demands are its own.
     /// @dev Requirements: a trace is committed (CourtStatus), the end is over (CourtTooEarly), no demand is unanswered
@@ -233,14 +237,17 @@ interface IDisputeCourt {
     ///   CourtOperandMismatch);
     /// - the element is finished (CourtReplayUnfinished);
     /// - the output leaves hold the element (CourtElementOutside) and are in the trace (CourtTraceMismatch);
-    /// - the committed bits are not the executed ones (CourtNoFraud).
+    /// - the committed bits are not the executed ones (CourtNoFraud);
+    /// - the request is the claim's (CourtRequestMismatch).
     /// Errors of the machine and of the trees pass through.
     /// @param claimId The claim.
+    /// @param request The claim's request.
     /// @param accusation Who is rewarded, whoever sends the proof.
     /// @param execution The re-execution.
     /// @param output The committed element.
     function proveFraud(
         bytes32 claimId,
+        Request calldata request,
         Accusation calldata accusation,
         Execution calldata execution,
         OutputOpening calldata output
@@ -273,8 +280,8 @@ interface IDisputeCourt {
 
     /// @notice Convicts an operator that left a demand unanswered. The demander is rewarded.
     /// @dev Requirements: a trace is committed (CourtStatus); it was demanded (CourtDemandUnknown), is not answered
-    /// (CourtDemandAnswered) and its time is over (CourtTooEarly).
-    function convictUnanswered(bytes32 claimId, Opening calldata opening) external;
+    /// (CourtDemandAnswered) and its time is over (CourtTooEarly); the request is the claim's (CourtRequestMismatch).
+    function convictUnanswered(bytes32 claimId, Request calldata request, Opening calldata opening) external;
 
     /// @notice Returns the bond of a demand, answered or not, of a convicted claim to its demander.
     /// @dev Requirements: the claim is Convicted (CourtStatus); it was demanded and its bond not yet returned

@@ -55,7 +55,7 @@ struct Dispute {
     uint64 demands;
     uint64 openDemands;
     uint40 challengeableUntil;
-    uint256 requestId;
+    bytes32 requestId;
 }
 
 /// @notice What a committed trace is judged against: roots and the widths of their trees.
