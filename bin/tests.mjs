@@ -10,7 +10,7 @@ import { SetupError, root } from "./install.mjs";
 import { node } from "./process.mjs";
 
 export const HARDHAT = join(root, "node_modules", "hardhat", "dist", "src", "cli.js");
-const MOCHA = join(root, "node_modules", "mocha", "bin", "mocha.js");
+export const MOCHA = join(root, "node_modules", "mocha", "bin", "mocha.js");
 const REPORTER = join(root, "bin", "reporter.cjs");
 
 /** Suites: the folders of their `*.test.ts` files and whether they need a chain, which Hardhat gives. */
