@@ -34,6 +34,7 @@ export default tseslint.config(
       "artifacts/",
       "cache/",
       "coverage/",
+      "build/",
       "dist/",
       "ignition/deployments/",
       "node_modules/",
