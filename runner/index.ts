@@ -1,0 +1,81 @@
+/** Public API of the runner: the tensor machine, commitments, proofs and stores. */
+export { AssayError, type AssayErrorCode, type AssayErrorDetails, isAssayError } from "./errors.ts";
+export type { TaskOptions, TaskProgress } from "./task.ts";
+
+export { type Backend, type Executable, interpreter, type PreparedKernel, prepareProgram } from "./backend.ts";
+export { type KernelCost, kernelCost } from "./machine/cost.ts";
+export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
+export { decodeKernel, encodeKernel, MAX_KERNEL_BYTES } from "./machine/encoding.ts";
+export {
+  executeElement,
+  executeKernel,
+  executePiece,
+  executeProgram,
+  type Piece,
+  type Progress,
+  START,
+} from "./machine/interpreter.ts";
+export type * from "./machine/kernel.ts";
+export { createRandom, type Random } from "./machine/prng.ts";
+export { OPCODES, type Opcode } from "./machine/scalar.ts";
+export {
+  createTensor,
+  elementBits,
+  setElementBits,
+  type Tensor,
+  type TensorArrays,
+  tensorBytes,
+  tensorFrom,
+  tensorFromBytes,
+  tensorType,
+} from "./machine/tensor.ts";
+export { LIMITS, verifyKernel, verifyProgram } from "./machine/verify.ts";
+
+export { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./commitment/keccak.ts";
+export { leafHash, levelWidth, MerkleTree, nodeHash, rootOfRange } from "./commitment/merkle.ts";
+export {
+  commitModel,
+  manifestCommitment,
+  type ManifestType,
+  type ModelCommitment,
+  type ModelManifest,
+  NUMERICS_VERSION,
+  outputTypes,
+  rootsTree,
+  tensorsRoot,
+} from "./commitment/model.ts";
+export {
+  commitTensor,
+  commitTensors,
+  LEAF_BYTES,
+  leafCount,
+  openSegment,
+  type Segment,
+  segmentRoot,
+  type TensorCommitment,
+  tensorRoot,
+  tensorRootOf,
+} from "./commitment/tensor.ts";
+export { commitEnds, commitTrace, type Ends, type TraceCommitment } from "./commitment/trace.ts";
+
+export { compareTraces, type Comparison, type Fault, firstDifference, type OperatorTrace } from "./proving/compare.ts";
+export {
+  buildFraudProof,
+  type Evidence,
+  type Execution,
+  type FraudProof,
+  type KernelOpening,
+  type OutputOpening,
+} from "./proving/fraudProof.ts";
+export { type Replay, replayWitness } from "./proving/replay.ts";
+export {
+  type Budget,
+  DEFAULT_BUDGET,
+  openElement,
+  openWitness,
+  type Part,
+  splitElement,
+  type Witness,
+  witnessElement,
+} from "./proving/witness.ts";
+export { createFolderStore, type Store } from "./store.ts";

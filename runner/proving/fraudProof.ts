@@ -1,0 +1,145 @@
+import type { Hash } from "../commitment/keccak.ts";
+import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
+import { commitTensor, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
+import type { MerkleTree } from "../commitment/merkle.ts";
+import { AssayError } from "../errors.ts";
+import type { Progress } from "../machine/interpreter.ts";
+import type { Kernel, Operand, Program } from "../machine/kernel.ts";
+import type { Tensor } from "../machine/tensor.ts";
+import { type Budget, DEFAULT_BUDGET, openElement, openWitness, splitElement, type Witness } from "./witness.ts";
+
+/** `KernelOpening` of contracts/types/Dispute.sol. */
+export interface KernelOpening {
+  readonly index: number;
+  readonly encoded: Uint8Array;
+  readonly siblings: readonly Hash[];
+}
+
+/** `Execution` of contracts/types/Dispute.sol. */
+export interface Execution {
+  readonly kernel: KernelOpening;
+  readonly element: number;
+  readonly progress: Progress;
+  readonly witness: Witness;
+  readonly operandSiblings: readonly (readonly Hash[])[];
+}
+
+/** `OutputOpening` of contracts/types/Dispute.sol. */
+export interface OutputOpening {
+  readonly leaves: Segment;
+  readonly siblings: readonly Hash[];
+}
+
+/** All transactions of a conviction: each replay in order, then the fraud proof. */
+export interface FraudProof {
+  readonly kernel: number;
+  readonly element: number;
+  /** For IDisputeCourt.replay; empty when one transaction suffices. */
+  readonly replays: readonly { readonly execution: Execution; readonly maxSteps: bigint }[];
+  /** For IDisputeCourt.proveFraud. */
+  readonly execution: Execution;
+  readonly output: OutputOpening;
+}
+
+/** What a proof is made from. */
+export interface Evidence {
+  readonly program: Program;
+  readonly model: ModelCommitment;
+  readonly inputs: readonly Tensor[];
+  readonly constants: readonly Tensor[];
+  /** Outputs of the kernels before the wrong one; they hash to the operator's roots. */
+  readonly trace: readonly Tensor[];
+  /** The operator's tensor roots of all kernel outputs. */
+  readonly traceRoots: readonly Hash[];
+}
+
+/**
+ * Builds the proof that an element of the operator's trace is not what its operands give.
+ * @param fault The place, and the operator's output of that kernel.
+ * @throws AssayError OUT_OF_RANGE when the place does not exist, COMMITMENT_MISMATCH when an operand or the output does
+ * not hash to the operator's root.
+ */
+export function buildFraudProof(
+  evidence: Evidence,
+  fault: { readonly kernel: number; readonly element: number; readonly output: Tensor },
+  budget: Budget = DEFAULT_BUDGET,
+): FraudProof {
+  const { element, output } = fault;
+  const { program, model, traceRoots } = evidence;
+  const kernel = program.kernels[fault.kernel];
+  const encoded = model.kernels[fault.kernel];
+  if (kernel === undefined || encoded === undefined) {
+    const range = `0 to ${String(program.kernels.length - 1)}`;
+    throw new AssayError("OUT_OF_RANGE", `kernel ${String(fault.kernel)} is not in ${range}`, {
+      name: "kernel",
+      value: fault.kernel,
+      range,
+    });
+  }
+  const traceTree = rootsTree(traceRoots);
+  const { operands, commitments, siblings } = openOperands(kernel, evidence, traceTree);
+  const opening: KernelOpening = { index: fault.kernel, encoded, siblings: model.programTree.prove(fault.kernel) };
+  const parts = splitElement(kernel, operands, element, budget);
+  const executions = parts.map(({ progress, steps, leaves }) => {
+    const witness = openWitness(leaves, operands, commitments);
+    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : (siblings[i] ?? [])));
+    return { execution: { kernel: opening, element, progress, witness, operandSiblings }, maxSteps: BigInt(steps) };
+  });
+  const last = executions.at(-1);
+  if (last === undefined) throw new AssayError("NO_FAULT", "the element has no parts", { reason: "no parts" });
+
+  const committed = commitTensor(output);
+  expectRoot(`output of kernel ${String(fault.kernel)}`, committed, traceRoots[fault.kernel]);
+  return {
+    kernel: fault.kernel,
+    element,
+    replays: executions.slice(0, -1),
+    execution: last.execution,
+    output: { leaves: openElement(output, committed, element).leaves, siblings: traceTree.prove(fault.kernel) },
+  };
+}
+
+/** The operands' tensors with their commitments and their proofs in the roots that the court holds. */
+function openOperands(
+  kernel: Kernel,
+  { inputs, constants, trace, traceRoots, model }: Evidence,
+  traceTree: MerkleTree,
+): {
+  readonly operands: readonly Tensor[];
+  readonly commitments: readonly TensorCommitment[];
+  readonly siblings: readonly (readonly Hash[])[];
+} {
+  const inputCommitments = inputs.map(commitTensor);
+  const inputTree = rootsTree(inputCommitments.map(({ root }) => root));
+  const open = ({ space, index }: Operand) => {
+    const name = `${space} ${String(index)}`;
+    const tensor = { input: inputs, constant: constants, kernel: trace }[space][index];
+    if (tensor === undefined) {
+      const details = { name, expected: "a tensor", actual: "missing" };
+      throw new AssayError("TENSOR_MISMATCH", `${name} is missing from the evidence`, details);
+    }
+    switch (space) {
+      case "input":
+        return { tensor, commitment: inputCommitments[index] ?? commitTensor(tensor), tree: inputTree };
+      case "constant":
+        return { tensor, commitment: model.constants[index] ?? commitTensor(tensor), tree: model.weightsTree };
+      case "kernel": {
+        const commitment = commitTensor(tensor);
+        expectRoot(name, commitment, traceRoots[index]);
+        return { tensor, commitment, tree: traceTree };
+      }
+    }
+  };
+  const opened = kernel.operands.map(open);
+  return {
+    operands: opened.map(({ tensor }) => tensor),
+    commitments: opened.map(({ commitment }) => commitment),
+    siblings: opened.map(({ tree }, i) => tree.prove(kernel.operands[i]?.index ?? 0)),
+  };
+}
+
+function expectRoot(name: string, { root }: TensorCommitment, expected: Hash | undefined): void {
+  if (root === expected) return;
+  const details = { name, expected: expected ?? "a root", actual: root };
+  throw new AssayError("COMMITMENT_MISMATCH", `${name} does not hash to the operator's root`, details);
+}

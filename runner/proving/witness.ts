@@ -1,0 +1,182 @@
+import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
+import { AssayError } from "../errors.ts";
+import { DTYPE_BYTES } from "../machine/dtype.ts";
+import { executePiece, type Piece, type Progress, product, START } from "../machine/interpreter.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { elementBits, type Tensor } from "../machine/tensor.ts";
+
+/** Segments for each operand of a kernel, in order: the `witness` argument of ITensorMachine.execute. */
+export type Witness = readonly (readonly Segment[])[];
+
+/** What one transaction may carry. */
+export interface Budget {
+  /** Bytes of witness, siblings included, about. */
+  readonly bytes: number;
+  /** Gas of execution, by `stepGas`. */
+  readonly gas: number;
+}
+
+/** Under the 128 KB of public mempools and the 16,777,216 gas of EIP-7825, with room for everything else. */
+export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 9_000_000 };
+
+/** A part of an element's reduction that fits a budget. */
+export interface Part {
+  /** Where it starts. */
+  readonly progress: Progress;
+  /** Reduction steps of it; 0 for a kernel that does not reduce. */
+  readonly steps: number;
+  /** Leaves that it reads, ascending, for each operand. */
+  readonly leaves: readonly (readonly number[])[];
+}
+
+/** Upper estimate of the gas of one reduction step of a kernel on chain. */
+export function stepGas({ reduce }: Kernel): number {
+  if (reduce === undefined) return 0;
+  const { reads, constants, code } = reduce.step;
+  return 400 + 500 * reads.length + 30 * constants.length + 900 * code.length;
+}
+
+/**
+ * Cuts an element into parts that each fit the budget; one part when it fits whole. A single step is never cut, so a
+ * step that is over the budget by itself makes a part by itself.
+ * @param operands Tensors of the kernel's operands, in order.
+ * @throws AssayError OUT_OF_RANGE when the element is not in the output.
+ */
+export function splitElement(
+  kernel: Kernel,
+  operands: readonly Tensor[],
+  element: number,
+  budget: Budget = DEFAULT_BUDGET,
+): readonly Part[] {
+  expectElement(kernel, element);
+  const maxSteps = Math.max(1, Math.floor(budget.gas / Math.max(1, stepGas(kernel))));
+  const parts: Part[] = [];
+  let current = new LeafSet(operands);
+  let start = START;
+  let at = START;
+  for (let steps = 0; ;) {
+    const touched = new LeafSet(operands);
+    const piece = executePiece(kernel, operands, element, at, 1, touched.add);
+    const over = steps >= maxSteps || current.bytesWith(touched) > budget.bytes;
+    if (over && steps > 0) {
+      parts.push({ progress: start, steps, leaves: current.sorted() });
+      current = new LeafSet(operands);
+      start = at;
+      steps = 0;
+    }
+    current.merge(touched);
+    steps++;
+    if (piece.done) {
+      parts.push({ progress: start, steps: kernel.reduce === undefined ? 0 : steps, leaves: current.sorted() });
+      return parts;
+    }
+    at = piece.next;
+  }
+}
+
+/**
+ * The leaves of a part as segments with proofs: consecutive leaves in one segment, segments ascending.
+ * @param commitments Of the kernel's operands, in order.
+ */
+export function openWitness(
+  leaves: Part["leaves"],
+  operands: readonly Tensor[],
+  commitments: readonly TensorCommitment[],
+): Witness {
+  return leaves.map((row, i) => {
+    const [operand, commitment] = [operands[i], commitments[i]];
+    if (operand === undefined || commitment === undefined) return [];
+    return runsOf(row).map(([first, count]) => openSegment(operand, commitment, first, count));
+  });
+}
+
+/** Witness of a whole element. @throws AssayError OUT_OF_RANGE when the element is not in the output. */
+export function witnessElement(
+  kernel: Kernel,
+  operands: readonly Tensor[],
+  commitments: readonly TensorCommitment[],
+  element: number,
+): Witness {
+  expectElement(kernel, element);
+  const touched = new LeafSet(operands);
+  executePiece(kernel, operands, element, START, Infinity, touched.add);
+  return openWitness(touched.sorted(), operands, commitments);
+}
+
+/** The committed bits of one element with the leaf that holds them. */
+export function openElement(
+  tensor: Tensor,
+  commitment: TensorCommitment,
+  element: number,
+): { readonly bits: bigint; readonly leaves: Segment } {
+  const leaf = Math.floor((element * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES);
+  return { bits: elementBits(tensor, element), leaves: openSegment(tensor, commitment, leaf, 1) };
+}
+
+/** Result of a part, from the tensors themselves. */
+export const executePart = (kernel: Kernel, operands: readonly Tensor[], element: number, part: Part): Piece =>
+  executePiece(kernel, operands, element, part.progress, Math.max(1, part.steps));
+
+function expectElement(kernel: Kernel, element: number): void {
+  const count = product(kernel.shape);
+  if (Number.isInteger(element) && element >= 0 && element < count) return;
+  const range = `0 to ${String(count - 1)}`;
+  throw new AssayError("OUT_OF_RANGE", `element ${String(element)} is not in ${range}`, {
+    name: "element",
+    value: element,
+    range,
+  });
+}
+
+/** Ascending numbers as runs of consecutive ones: [first, count]. */
+function runsOf(row: readonly number[]): readonly (readonly [number, number])[] {
+  const runs: [number, number][] = [];
+  for (const leaf of row) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[0] + last[1] === leaf) last[1]++;
+    else runs.push([leaf, 1]);
+  }
+  return runs;
+}
+
+/** Leaves touched, for each operand. */
+class LeafSet {
+  readonly #sets: readonly Set<number>[];
+  readonly #operands: readonly Tensor[];
+
+  constructor(operands: readonly Tensor[]) {
+    this.#operands = operands;
+    this.#sets = operands.map(() => new Set<number>());
+  }
+
+  readonly add = (operand: number, offset: number): void => {
+    const tensor = this.#operands[operand];
+    if (tensor === undefined) return;
+    this.#sets[operand]?.add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
+  };
+
+  merge(other: LeafSet): void {
+    other.#sets.forEach((set, i) => set.forEach((leaf) => this.#sets[i]?.add(leaf)));
+  }
+
+  /** Bytes of the witness of both: leaves, and up to two siblings a level for each run. */
+  bytesWith(other: LeafSet): number {
+    let bytes = 0;
+    this.#sets.forEach((set, i) => {
+      const added = other.#sets[i] ?? new Set();
+      const has = (leaf: number): boolean => set.has(leaf) || added.has(leaf);
+      const leaves = Math.ceil((this.#operands[i]?.data.byteLength ?? 0) / LEAF_BYTES);
+      let runs = 0;
+      for (const leaf of set) if (!has(leaf - 1)) runs++;
+      for (const leaf of added) if (!set.has(leaf) && !has(leaf - 1)) runs++;
+      let size = set.size;
+      for (const leaf of added) if (!set.has(leaf)) size++;
+      bytes += Math.min(leaves, size) * LEAF_BYTES + runs * (96 + 64 * Math.ceil(Math.log2(Math.max(2, leaves))));
+    });
+    return bytes;
+  }
+
+  sorted(): readonly (readonly number[])[] {
+    return this.#sets.map((set) => [...set].sort((a, b) => a - b));
+  }
+}
