@@ -39,7 +39,7 @@ export default tseslint.config(
       "ignition/deployments/",
       "node_modules/",
       "typechain-types/",
-      "test/packaging/projects/",
+      "examples/",
     ],
   },
   {
