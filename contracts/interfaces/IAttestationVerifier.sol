@@ -37,10 +37,13 @@ interface IAttestationVerifier {
     /// @notice Kills a route for ever; restricted to governance.
     function tombstoneRoute(bytes4 selector) external;
 
-    /// @notice Reverts unless the policy is well-formed and all its routes are active.
-    function requirePolicy(bytes32 policy) external view;
+    /// @notice Reverts unless the policy is well-formed, all its routes are active and every mode accepts the terms.
+    /// @param policy Up to eight selectors, left to right.
+    /// @param versionId Model version that must answer.
+    /// @param windowSeconds Challenge window.
+    function requirePolicy(bytes32 policy, bytes32 versionId, uint32 windowSeconds) external view;
 
-    /// @notice Whether `requirePolicy` would pass.
+    /// @notice Whether the policy is well-formed and all its routes are active.
     function isLive(bytes32 policy) external view returns (bool);
 
     /// @notice Reverts unless every mode of the policy holds.

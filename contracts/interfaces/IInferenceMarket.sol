@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {Segment} from "./ITensorMachine.sol";
+import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
 import {IInferenceConsumer} from "./IInferenceConsumer.sol";
@@ -42,7 +43,7 @@ struct RequestTerms {
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket {
+interface IInferenceMarket is IExpiringPause {
     /// @notice How far a result may be relied on.
     enum Finality {
         Unknown,
@@ -51,6 +52,20 @@ interface IInferenceMarket {
         Disputed,
         Final,
         Failed
+    }
+
+    /// @notice Amounts and times of a deployment; they never change.
+    /// @param minimumFee Least fee.
+    /// @param collateralFeeBps Part of the collateral that a fee must reach besides, in 1/10,000.
+    /// @param minimumCollateral Least collateral; at most the least stake.
+    /// @param catchBps Chance with which wrong answers are assumed to be caught, in 1/10,000; not zero.
+    /// @param maxDisputeSeconds Time a dispute may take after the window.
+    struct Parameters {
+        uint96 minimumFee;
+        uint16 collateralFeeBps;
+        uint96 minimumCollateral;
+        uint16 catchBps;
+        uint40 maxDisputeSeconds;
     }
 
     event RequestOpened(
@@ -95,10 +110,14 @@ interface IInferenceMarket {
     error MarketHoldersTooFew(uint256 actual, uint256 minimum);
     error MarketCallbackInvalid(address callback, uint32 callbackGas);
     error MarketCollateralTooLarge(uint256 actual, uint256 maximum);
-    /// @notice Tensors have another number of bytes than their types say.
-    error MarketBytesMismatch(uint256 actual, uint256 expected);
     /// @notice Data beyond the limit must be committed, data up to it must be in calldata.
     error MarketInlineRule(uint256 size, uint256 limit);
+    /// @notice A committed input has more chunks than can be demanded.
+    error MarketInputTooLarge(uint256 chunks, uint256 maximum);
+    /// @notice There is nobody to judge answers yet.
+    error MarketCourtMissing();
+    /// @notice Parameters out of range, or a staking contract that lets stake leave before a dispute can end.
+    error MarketParametersInvalid();
     error MarketUriLength(uint256 actual, uint256 maximum);
     error MarketRootMismatch(bytes32 actual, bytes32 expected);
     error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
@@ -108,7 +127,6 @@ interface IInferenceMarket {
     error MarketNotOperator(address actual, address expected);
     error MarketInputPublic(bytes32 requestId);
     error MarketDemandsExhausted(uint256 maximum);
-    error MarketChunkMismatch(uint256 firstLeaf, uint256 leafCount, uint256 expectedFirst, uint256 expectedCount);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
@@ -201,9 +219,6 @@ interface IInferenceMarket {
     /// @notice Time a dispute may take after the window before `expireDispute`.
     function MAX_DISPUTE_SECONDS() external view returns (uint40);
 
-    /// @notice The market's time: seconds, standing still while paused, so that deadlines move by the pause's length.
-    function clock() external view returns (uint40);
-
     /// @notice What is claimed for a request.
     function claimOf(bytes32 requestId) external view returns (Claim memory);
 
@@ -218,6 +233,9 @@ interface IInferenceMarket {
 
     /// @notice Collateral that a value at risk demands.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
+
+    /// @notice Least fee for a collateral.
+    function minimumFeeFor(uint256 collateral) external view returns (uint256);
 
     function creditOf(address account) external view returns (uint256);
 }

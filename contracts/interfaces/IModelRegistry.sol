@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Segment} from "./ITensorMachine.sol";
 import {ModelManifest} from "../types/Model.sol";
 import {Version, VersionMetadata, VersionStatus} from "../types/Version.sol";
 
@@ -57,6 +58,10 @@ interface IModelRegistry {
     error RegistryNotPublisher(address actual, address expected);
     /// @notice A status only moves forward: active, deprecated, withdrawn.
     error RegistryStatusBackward(VersionStatus actual, VersionStatus wanted);
+    /// @notice The leaves given are not those of the chunk.
+    error RegistryChunkMismatch(uint256 firstLeaf, uint256 leafCount, uint256 expectedFirst, uint256 expectedCount);
+    /// @notice The chunk leads to another root than the list names for its tensor.
+    error RegistryTensorRootMismatch(bytes32 actual, bytes32 expected);
     /// @notice The signature's time is over.
     error RegistrySignatureExpired(uint256 deadline);
     /// @notice The signature is not the publisher's over exactly this publication.
@@ -91,6 +96,36 @@ interface IModelRegistry {
 
     /// @notice Model commitment of a version; reverts when there is none.
     function commitmentOf(bytes32 versionId) external view returns (bytes32);
+
+    /// @notice What a request needs of a version, without its types; reverts when there is none.
+    function termsOf(
+        bytes32 versionId
+    ) external view returns (VersionStatus status, uint32 numericsVersion, uint16 royaltyBps, address royaltyRecipient);
+
+    /// @notice Bytes of all inputs of a version, and the chunks in which they are put on chain (32 KiB each at most,
+    /// never over two tensors).
+    function inputSizeOf(bytes32 versionId) external view returns (uint256 size, uint256 chunks);
+
+    /// @notice Bytes of all outputs of a version.
+    function outputSizeOf(bytes32 versionId) external view returns (uint256 size);
+
+    /// @notice Root over the input tensor roots, from their bytes in order without gaps.
+    function inputRootFor(bytes32 versionId, bytes calldata data) external view returns (bytes32);
+
+    /// @notice Root over the output tensor roots, from their bytes in order without gaps.
+    function outputRootFor(bytes32 versionId, bytes calldata data) external view returns (bytes32);
+
+    /// @notice Root over the input tensor roots, from these roots and one chunk that belongs to them.
+    /// @param versionId Model version.
+    /// @param chunk Index of the chunk, below the number of chunks.
+    /// @param roots Tensor roots of all inputs.
+    /// @param segment Leaves of the chunk with their proof.
+    function inputRootFromChunk(
+        bytes32 versionId,
+        uint256 chunk,
+        bytes32[] calldata roots,
+        Segment calldata segment
+    ) external view returns (bytes32);
 
     /// @notice Standing of a version; `None` when there is none.
     function statusOf(bytes32 versionId) external view returns (VersionStatus);

@@ -76,6 +76,29 @@ interface IOperatorStaking is IKeyRegistry {
         bool frozen;
     }
 
+    /// @notice Amounts and times of a deployment; they never change.
+    /// @param minimumStake Least stake of an operator that takes part in draws.
+    /// @param fraudMinimum Least penalty for proven fraud, where the stake covers it.
+    /// @param livenessPenalty Penalty for an answer that did not come, at most the lock.
+    /// @param unbondingSeconds Time between `unbond` and `withdraw`.
+    /// @param jailSeconds Least time in jail.
+    /// @param keyDelaySeconds Time before a rotated signing key counts.
+    /// @param payoutDelaySeconds Airgap before slashed stake is paid.
+    /// @param freezeSeconds How far governance can postpone a payout, once.
+    /// @param slotReuseBlocks Blocks before the slot of an operator that opted out goes to another one; longer than any
+    /// draw stays open.
+    struct Parameters {
+        uint96 minimumStake;
+        uint96 fraudMinimum;
+        uint96 livenessPenalty;
+        uint40 unbondingSeconds;
+        uint40 jailSeconds;
+        uint40 keyDelaySeconds;
+        uint40 payoutDelaySeconds;
+        uint40 freezeSeconds;
+        uint40 slotReuseBlocks;
+    }
+
     event Deposited(address indexed operator, uint96 amount);
     event UnbondingQueued(address indexed operator, uint256 indexed slot, uint96 amount, uint40 releaseAt);
     event Withdrawn(address indexed operator, uint256 indexed slot, uint96 amount);
@@ -83,6 +106,7 @@ interface IOperatorStaking is IKeyRegistry {
     event SigningKeyRotated(address indexed operator, address indexed key, uint40 activeFrom);
     event OptedIn(address indexed operator, bytes32 indexed versionId, uint32 index);
     event OptedOut(address indexed operator, bytes32 indexed versionId, uint40 lastBlock);
+    event Evicted(address indexed operator, bytes32 indexed versionId);
     event ManagerAdded(address indexed manager, uint40 activeFrom);
     event Locked(address indexed manager, bytes32 indexed lockId, address indexed operator, uint96 amount);
     event Released(address indexed manager, bytes32 indexed lockId, address indexed operator, uint96 amount);
@@ -125,6 +149,7 @@ interface IOperatorStaking is IKeyRegistry {
     error StakingOptedIn(address operator, bytes32 versionId);
     error StakingNotOptedIn(address operator, bytes32 versionId);
     error StakingOptOutPending(uint40 lastBlock);
+    error StakingNotEvictable(address operator);
     error StakingNotManager(address caller);
     error StakingManagerKnown(address manager);
     error StakingLockExists(bytes32 lockId);
@@ -157,8 +182,12 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Says that the caller holds a model version and answers for it.
     function optIn(bytes32 versionId) external;
 
-    /// @notice Ends an opt-in after a number of blocks, so that it does not evade draws that are under way.
+    /// @notice Ends an opt-in for requests opened from now on. Draws that are under way still find the operator, and its
+    /// slot stays its own for a number of blocks, so nobody steers a draw by going and coming.
     function optOut(bytes32 versionId) external;
+
+    /// @notice Ends the opt-in of an operator whose stake is below the minimum or that is tombstoned; anyone may call.
+    function evict(address operator, bytes32 versionId) external;
 
     /// @notice Ends jail after its time; explicit, so that an operator comes back only when it is there.
     function unjail() external;
@@ -205,6 +234,9 @@ interface IOperatorStaking is IKeyRegistry {
 
     /// @notice Token of stake and fees.
     function TOKEN() external view returns (IERC20);
+
+    /// @notice All tokens that the contract owes: stake, exits and unpaid shares of slashed stake.
+    function totalHeld() external view returns (uint256);
 
     /// @notice Seconds between `unbond` and `withdraw`.
     function UNBONDING_SECONDS() external view returns (uint40);

@@ -51,7 +51,7 @@ enum RequestStatus {
 }
 
 /// @notice What is claimed for a request, readable by the court.
-/// @param status Where the request stands; the other fields mean something from `Claimed` on.
+/// @param status Where the request stands. Root and id are zero before a claim and after a failure.
 /// @param operator Who claims.
 /// @param outputRoot Root over the output tensor roots that it claims.
 /// @param windowEnd Challenges are open while `IInferenceMarket.clock() < windowEnd`.

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+
+import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {InferenceConsumer} from "./InferenceConsumer.sol";
+
+/// @title DigitReader
+/// @notice Example: reads a handwritten digit through a classifier whose output is one score (f32) a class, and keeps
+/// the class with the highest score.
+contract DigitReader is InferenceConsumer {
+    using SafeERC20 for IERC20;
+
+    /// @notice Digit of a request.
+    /// @param digit Class with the highest score.
+    /// @param stage How far it may be relied on.
+    /// @param known Whether there is an answer.
+    struct Reading {
+        uint8 digit;
+        Stage stage;
+        bool known;
+    }
+
+    mapping(bytes32 requestId => Reading reading) public readingOf;
+
+    event DigitRead(bytes32 indexed requestId, uint8 digit, Stage stage);
+
+    constructor(IInferenceMarket market) InferenceConsumer(market) {}
+
+    /// @notice Asks on the caller's money: the fee is taken from the caller by allowance.
+    function ask(RequestTerms calldata terms) external returns (bytes32 requestId) {
+        MARKET.TOKEN().safeTransferFrom(msg.sender, address(this), terms.fee);
+        return _ask(terms);
+    }
+
+    function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {
+        uint8 digit = argmax(outputs);
+        readingOf[requestId] = Reading({digit: digit, stage: stage, known: true});
+        emit DigitRead(requestId, digit, stage);
+    }
+
+    /// @notice Index of the largest of at most 256 little-endian f32 scores; the first of equal ones.
+    function argmax(bytes calldata scores) public pure returns (uint8 best) {
+        uint32 highest;
+        for (uint256 i; i < scores.length / 4; ++i) {
+            uint32 bits;
+            for (uint256 j = 4; j > 0; --j) bits = (bits << 8) | uint8(scores[i * 4 + j - 1]);
+            // Floats order like integers once negative ones are flipped and the rest raised above them.
+            uint32 rank = bits >> 31 == 1 ? ~bits : bits | 0x80000000;
+            if (rank > highest) {
+                highest = rank;
+                best = uint8(i);
+            }
+        }
+    }
+}
