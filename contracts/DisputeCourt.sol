@@ -37,7 +37,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     /// @notice Where the burnt share of bonds goes.
     address public constant SINK = 0x000000000000000000000000000000000000dEaD;
 
-    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant _BASIS_POINTS = 10_000;
 
     /// @param authority Access manager that may add terms.
     /// @param market Where the claims stand; its token is the token of the bonds.
@@ -81,7 +81,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
                 longest + VERDICT_MARGIN <= MARKET.MAX_DISPUTE_SECONDS() &&
                 terms.challengeBond != 0 &&
                 terms.demandBond != 0 &&
-                terms.burnBps <= BASIS_POINTS,
+                terms.burnBps <= _BASIS_POINTS,
             CourtTermsOutside()
         );
         termsId = _terms.length;
@@ -196,7 +196,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
         CourtTerms storage terms = _terms[dispute.termsId];
         (address operator, bytes32 requestId) = (dispute.operator, dispute.requestId);
-        uint256 burned = Math.mulDiv(terms.challengeBond, terms.burnBps, BASIS_POINTS, Math.Rounding.Ceil);
+        uint256 burned = Math.mulDiv(terms.challengeBond, terms.burnBps, _BASIS_POINTS, Math.Rounding.Ceil);
         uint256 paid = terms.challengeBond - burned + uint256(dispute.demands) * terms.demandBond;
         dispute.status = DisputeStatus.Upheld;
         _credit(claimId, operator, paid);

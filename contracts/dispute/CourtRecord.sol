@@ -31,9 +31,9 @@ abstract contract CourtRecord is IDisputeCourt, ReentrancyGuardTransient {
     /// @dev Terms are only ever added, so an open dispute reads the ones it was opened under.
     CourtTerms[] internal _terms;
 
-    mapping(bytes32 claimId => Dispute) internal _disputes;
-    mapping(bytes32 claimId => TraceCase) internal _cases;
-    mapping(address account => uint256) private _credits;
+    mapping(bytes32 claimId => Dispute dispute) internal _disputes;
+    mapping(bytes32 claimId => TraceCase trace) internal _cases;
+    mapping(address account => uint256 amount) private _credits;
 
     constructor(IInferenceMarket market, ITensorMachine machine) {
         MARKET = market;

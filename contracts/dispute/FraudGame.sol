@@ -26,7 +26,7 @@ abstract contract FraudGame is CourtRecord {
     mapping(bytes32 commitment => uint256 blockNumber) public accusedIn;
 
     mapping(bytes32 key => bytes32 state) private _replays;
-    mapping(bytes32 key => Pursuit) private _pursuits;
+    mapping(bytes32 key => Pursuit pursuit) private _pursuits;
 
     // ------------------------------------------------------------------------------------------------ moves
 

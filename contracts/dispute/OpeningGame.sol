@@ -32,7 +32,7 @@ abstract contract OpeningGame is CourtRecord {
     /// @notice `kernelIndex` of an opening that stands for the tree of traceRoot itself.
     uint32 public constant TRACE_TREE = type(uint32).max;
 
-    mapping(bytes32 demandId => Demand) private _demands;
+    mapping(bytes32 demandId => Demand demand) private _demands;
 
     // ------------------------------------------------------------------------------------------------ demands
 

@@ -7,7 +7,7 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 /// @notice A token that can turn hostile: it keeps a fee, or refuses a recipient.
 contract BondTokenMock is ERC20 {
     uint256 public feeBps;
-    mapping(address account => bool) public blocked;
+    mapping(address account => bool isBlocked) public blocked;
 
     error BondTokenBlocked(address account);
 

@@ -11,6 +11,7 @@ import {Claim, Request, RequestStatus} from "../types/Request.sol";
 /// @notice Market, registry and access manager in one, as far as the court sees them, with every rule in plain sight.
 contract CourtStageMock {
     IERC20 public immutable TOKEN;
+    address public immutable REGISTRY = address(this);
     uint40 public constant MAX_DISPUTE_SECONDS = 10 days;
     address public governor;
 
@@ -18,16 +19,12 @@ contract CourtStageMock {
     event StageConvicted(bytes32 requestId, bytes32 claimId, address accuser);
     event StageUpheld(bytes32 requestId, bytes32 claimId);
 
-    mapping(bytes32 requestId => Claim) private _claims;
-    mapping(bytes32 versionId => bytes32) private _commitments;
+    mapping(bytes32 requestId => Claim present) private _claims;
+    mapping(bytes32 versionId => bytes32 commitment) private _commitments;
 
     constructor(IERC20 token) {
         TOKEN = token;
         governor = msg.sender;
-    }
-
-    function REGISTRY() external view returns (address) {
-        return address(this);
     }
 
     function clock() external view returns (uint40) {

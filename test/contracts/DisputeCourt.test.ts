@@ -682,12 +682,11 @@ describe("DisputeCourt", () => {
         await stage.court.accuse(stage.claimId, commitmentOf(stage.claimId, kernel, 0, accusation));
         return { ...stage, accusation };
       };
-      const [leaves] = outputOf(HONEST, 3, 0).leaves ? [outputOf(HONEST, 3, 0).leaves] : [];
       const byHand = (kernel: number) => ({
         kernel: kernelOpening(kernel),
         element: 0,
         progress: { position: 0, accumulators: [] },
-        witness: leaves ? [[leaves]] : [],
+        witness: [[outputOf(HONEST, 3, 0).leaves]],
         operandSiblings: [HONEST.tree.prove(3)],
       });
 
