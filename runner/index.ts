@@ -3,6 +3,7 @@ export { AssayError, type AssayErrorCode, type AssayErrorDetails, isAssayError }
 export type { TaskOptions, TaskProgress } from "./task.ts";
 
 export { type Backend, type Executable, interpreter, type PreparedKernel, prepareProgram } from "./backend.ts";
+export { compiled } from "./machine/compiled.ts";
 export { type KernelCost, kernelCost } from "./machine/cost.ts";
 export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
 export { decodeKernel, encodeKernel, MAX_KERNEL_BYTES } from "./machine/encoding.ts";

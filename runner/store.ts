@@ -19,7 +19,7 @@ export function createFolderStore(folder: string): Store {
   const pathOf = (id: Hash): string => {
     // The id becomes a path: nothing but a hash may pass.
     if (!/^0x[0-9a-f]{64}$/.test(id)) {
-      const details = { name: "id", expected: "0x and 64 lower-case hex digits", actual: String(id) };
+      const details = { name: "id", expected: "0x and 64 lower-case hex digits", actual: id };
       throw new AssayError("COMMITMENT_MISMATCH", `${details.actual} is not the id of a blob`, details);
     }
     return join(folder, id.slice(2, 4), id.slice(4));
