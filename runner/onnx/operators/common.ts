@@ -1,0 +1,74 @@
+import type { DType } from "../../machine/dtype.ts";
+import type { KernelStage } from "../kernels.ts";
+import type { NodeContext } from "../node.ts";
+import type { Ref, StageBuilder } from "../stage.ts";
+import { type ElementType, STORED_AS, type Value } from "../value.ts";
+
+/** A dtype of the machine that a value has; foreign element types cannot be computed with. */
+export const computable = (node: NodeContext, value: Value): DType => {
+  if (value.element in STORED_AS) throw node.refuse(`element type ${value.element} is not computed with`);
+  return value.element as DType;
+};
+
+/** The one dtype that all the values have. */
+export const sameType = (node: NodeContext, values: readonly Value[]): DType => {
+  const [first, ...rest] = values;
+  if (first === undefined) throw node.invalid("the node has no inputs");
+  if (rest.some((value) => value.element !== first.element)) {
+    throw node.invalid(`inputs of different types: ${values.map((value) => value.element).join(", ")}`);
+  }
+  return computable(node, first);
+};
+
+/** Requires f32. */
+export const float = (node: NodeContext, value: Value): Value => {
+  if (value.element !== "f32") throw node.refuse(`element type ${value.element} is not supported here, only float`);
+  return value;
+};
+
+/** The dtype's class: whether arithmetic on it is f32 or int. */
+export const isFloatType = (dtype: ElementType): boolean => dtype === "f32";
+
+export const isUnsigned = (dtype: ElementType): boolean => dtype.startsWith("u") || dtype === "bool";
+
+/** Smallest and largest value of an integer dtype. */
+export const integerRange = (dtype: DType): readonly [bigint, bigint] => {
+  if (dtype === "bool") return [0n, 1n];
+  const bits = BigInt(dtype.slice(1));
+  return dtype.startsWith("u") ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+};
+
+/** a < b in the order of a dtype. */
+export const less = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref =>
+  s.op(dtype === "f32" ? "flt" : dtype === "u64" ? "ult" : "ilt", a, b);
+
+/** An identity copy of a value's element as f32 bits or int, for use in `map`. */
+export type Scalar = (stage: KernelStage, ...elements: readonly Ref[]) => Ref;
+
+/** Product of sizes. */
+export const product = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
+
+/** `[0, 1, …, n - 1]`. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** The view with its dimensions permuted: dimension d of the result is dimension order[d] of the value. */
+export const permuted = (value: Value, order: readonly number[]): Value => ({
+  ...value,
+  shape: order.map((d) => value.shape[d] ?? 1),
+  strides: order.map((d) => value.strides[d] ?? 0),
+});
+
+/** The view with a dimension of size 1 inserted. */
+export const inserted = (value: Value, at: number): Value => ({
+  ...value,
+  shape: [...value.shape.slice(0, at), 1, ...value.shape.slice(at)],
+  strides: [...value.strides.slice(0, at), 0, ...value.strides.slice(at)],
+});
+
+/** The view of a run of one dimension. */
+export const sliced = (value: Value, dimension: number, start: number, count: number, step = 1): Value => ({
+  ...value,
+  shape: value.shape.map((size, d) => (d === dimension ? count : size)),
+  base: value.base + (count > 0 ? start * (value.strides[dimension] ?? 0) : 0),
+  strides: value.strides.map((stride, d) => (d === dimension ? stride * step : stride)),
+});

@@ -1,0 +1,190 @@
+import type { DType } from "../../machine/dtype.ts";
+import { asIndex, type Index } from "../affine.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../dot.ts";
+import type { KernelStage } from "../kernels.ts";
+import { type NodeContext, onnx, type Operator } from "../node.ts";
+import type { Ref } from "../stage.ts";
+import { storageOf, type Value } from "../value.ts";
+import { float, isFloatType, product, range } from "./common.ts";
+import { reshaped } from "./movement.ts";
+import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
+
+/** A convolution's operands: activations N C …, weights O C/g …. */
+export interface ConvSpec {
+  readonly x: Value;
+  readonly w: Value;
+  readonly groups: number;
+  readonly windows: Windows;
+  readonly dtype: DType;
+  /** What stands outside the input. */
+  readonly fill?: number;
+  readonly finish: (stage: KernelStage, out: readonly Index[], sum: Ref) => Ref;
+}
+
+export const convSpec = (node: NodeContext, x: Value, w: Value): Pick<ConvSpec, "x" | "w" | "groups" | "windows"> => {
+  const rank = x.shape.length;
+  const groups = node.int("group", 1);
+  const [, channels = 1] = x.shape;
+  const [outputs = 1, perGroup = 1] = w.shape;
+  if (rank < 3 || w.shape.length !== rank) throw node.invalid("input and weights need the same rank, at least 3");
+  if (groups < 1 || perGroup * groups !== channels || outputs % groups !== 0) {
+    throw node.invalid(`${String(channels)} channels, ${String(groups)} groups and weights of ${String(perGroup)}`);
+  }
+  return { x, w, groups, windows: windowsOf(node, x.shape.slice(2), w.shape.slice(2)) };
+};
+
+/** Sums shorter than this read the input in place: a copy of the windows would not pay. */
+const SHORT_SUM = 32;
+
+/**
+ * The kernels of a convolution. Its sum runs over channels, then the window, as the GEMM behind onnxruntime-web's
+ * convolution does; a pointwise one reads channels-last activations in place, others a matrix of windows, so that
+ * both factors are contiguous. Integer sums have no order and run over the window, then channels, in place.
+ */
+export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
+  const { x, w, groups, windows } = spec;
+  const [n = 1] = x.shape;
+  const [outputs = 1, perGroup = 1] = w.shape;
+  const shape = [n, outputs, ...windows.out];
+  const order = channelsLast(shape.length);
+  const length = perGroup * product(windows.kernel);
+  const isFloat = isFloatType(x.element);
+  const leaving = leavingDimensions(x, windows);
+  const pointwise = product(windows.kernel) === 1 && leaving.length === 0;
+  if (groups > 1 && groups < outputs && outputs % groups === 0) return grouped(node, spec);
+  if (pointwise && groups === 1) {
+    const input = contiguousAlong(node.b, x, 1);
+    const weights = contiguousAlong(node.b, w, 1);
+    return dot(node.b, {
+      ...base(spec, shape, order, length),
+      left: (s, out, k) => s.load(input, [out[0] ?? 0, k, ...windowIndices(windows, out.slice(2), [])]),
+      right: (s, out, k) => s.load(weights, [out[1] ?? 0, k, ...range(windows.kernel.length).map(() => 0)]),
+    });
+  }
+  if (isFloat && length > SHORT_SUM && groups === 1) {
+    const columns = windowMatrix(node, spec, leaving);
+    const weights = reshaped(node.b, node.b.arranged(w), [outputs, length]);
+    return dot(node.b, {
+      ...base(spec, shape, order, length),
+      left: (s, out, k) => s.load(columns, [out[0] ?? 0, ...out.slice(2), k]),
+      right: (s, out, k) => s.load(weights, [out[1] ?? 0, k]),
+    });
+  }
+  return inPlace(node, spec, shape, order, leaving);
+};
+
+const base = (
+  spec: ConvSpec,
+  shape: readonly number[],
+  order: readonly number[],
+  length: number,
+): Pick<DotSpec, "dtype" | "shape" | "order" | "class" | "length" | "block" | "finish"> => ({
+  dtype: spec.dtype,
+  shape,
+  order,
+  class: isFloatType(spec.x.element) ? "f32" : "int",
+  length,
+  block: isFloatType(spec.x.element) ? convBlock(spec.windows, length) : length,
+  finish: spec.finish,
+});
+
+/** The GEMM of a convolution has one column an output position. */
+const convBlock = (windows: Windows, length: number): number => gemmBlock(product(windows.out), length);
+
+/** Every window of the input as a row: [N, positions…, channels * window]. */
+const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
+  const { x, windows } = spec;
+  const [n = 1, channels = 1] = x.shape;
+  const spatial = windows.out.length;
+  const columns = node.b.emit({
+    dtype: storageOf(x.element),
+    shape: [n, ...windows.out, channels, ...windows.kernel],
+    finish: (s, out) => {
+      const positions = out.slice(1, 1 + spatial);
+      const inside = out.slice(2 + spatial);
+      const at = [out[0] ?? 0, out[1 + spatial] ?? 0, ...windowIndices(windows, positions, inside)];
+      return s.load(x, at, { guarded: leaving, fill: spec.fill ?? 0 });
+    },
+  });
+  return reshaped(node.b, columns, [n, ...windows.out, channels * product(windows.kernel)]);
+};
+
+/** Groups of more than one channel each: one convolution a group, its outputs written side by side. */
+const grouped = (node: NodeContext, spec: ConvSpec): Value => {
+  const { x, w, groups, windows } = spec;
+  const [n = 1] = x.shape;
+  const [outputs = 1] = w.shape;
+  return inPlace(node, spec, [n, outputs, ...windows.out], channelsLast(x.shape.length), leavingDimensions(x, windows), groups);
+};
+
+/** Reads the input where it lies, window by window. */
+const inPlace = (
+  node: NodeContext,
+  spec: ConvSpec,
+  shape: readonly number[],
+  order: readonly number[],
+  leaving: readonly number[],
+  groups = spec.groups,
+): Value => {
+  const { x, windows } = spec;
+  const [outputs = 1, perGroup = 1] = spec.w.shape;
+  const isFloat = isFloatType(x.element);
+  const rank = shape.length;
+  const input = perGroup > 1 && !isFloat ? contiguousAlong(node.b, x, 1) : x;
+  const weights = perGroup > 1 && !isFloat ? node.b.arranged(spec.w, channelsLast(rank)) : spec.w;
+  const perOutput = outputs / groups;
+  // Output channels as (group, member): the group chooses the input channels.
+  const loop = [shape[0] ?? 1, groups, perOutput, ...shape.slice(2)];
+  const loopOrder = [0, ...range(rank + 1).slice(3), 1, 2];
+  const dims = isFloat ? [perGroup, ...windows.kernel] : [...windows.kernel, perGroup];
+  const cls = isFloat ? ("f32" as const) : ("int" as const);
+  const value = node.b.emit({
+    dtype: spec.dtype,
+    shape: loop,
+    order: loopOrder,
+    fold: {
+      dims,
+      classes: [cls],
+      init: (s) => [isFloat ? s.f(0) : s.i(0)],
+      step: (s, out, red) => {
+        const channel = (isFloat ? red[0] : red.at(-1)) ?? asIndex(0);
+        const inside = isFloat ? red.slice(1) : red.slice(0, -1);
+        const [batch, group, member, ...positions] = out;
+        const inputChannel = (group ?? asIndex(0)).times(perGroup).plus(channel);
+        const at = [batch ?? 0, inputChannel, ...windowIndices(windows, positions, inside)];
+        const a = s.load(input, at, { guarded: leaving, fill: spec.fill ?? 0 });
+        const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
+        const c = s.load(weights, [output, channel, ...inside]);
+        return isFloat
+          ? [s.op("fadd", s.accumulator(), s.op("fmul", a, c))]
+          : [s.op("iadd", s.accumulator(), s.op("imul", a, c))];
+      },
+    },
+    finish: (s, out) => {
+      const [batch, group, member, ...positions] = out;
+      const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
+      return spec.finish(s, [batch ?? asIndex(0), output, ...positions], s.accumulator());
+    },
+  });
+  return mergedChannels(value);
+};
+
+/** [N, G, O/G, …] seen as [N, O, …]. */
+const mergedChannels = (value: Value): Value => {
+  const [n = 1, groups = 1, perOutput = 1, ...sizes] = value.shape;
+  const [sn = 0, , so = 0, ...strides] = value.strides;
+  const stride = perOutput > 1 ? so : (value.strides[1] ?? 0);
+  return { ...value, shape: [n, groups * perOutput, ...sizes], strides: [sn, stride, ...strides] };
+};
+
+const conv = (node: NodeContext): Value => {
+  const [x, w, bias] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
+  return convolution(node, {
+    ...convSpec(node, x, w),
+    dtype: "f32",
+    finish: (s, out, sum) => (bias === undefined ? sum : s.op("fadd", sum, s.load(bias, [out[1] ?? 0]))),
+  });
+};
+
+/** Convolutions of floats. */
+export const CONV: readonly Operator[] = [onnx("Conv", 1, conv)];

@@ -1,0 +1,28 @@
+import type { Operator } from "../node.ts";
+import { CONSTANTS } from "./constants.ts";
+import { CONV } from "./conv.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
+import { LINEAR } from "./linear.ts";
+import { LOGIC } from "./logic.ts";
+import { MOVEMENT } from "./movement.ts";
+import { NORMALIZE } from "./normalize.ts";
+import { POOL } from "./pool.ts";
+import { QUANTIZE } from "./quantize.ts";
+
+const ROWS: readonly Operator[] = [
+  ...ELEMENTWISE,
+  ...LOGIC,
+  ...MOVEMENT,
+  ...CONSTANTS,
+  ...LINEAR,
+  ...CONV,
+  ...POOL,
+  ...NORMALIZE,
+  ...QUANTIZE,
+];
+
+/** The operator table, by `domain::name`. */
+export const OPERATORS: ReadonlyMap<string, readonly Operator[]> = Map.groupBy(
+  ROWS,
+  ({ domain, name }) => `${domain}::${name}`,
+);

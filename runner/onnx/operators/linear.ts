@@ -1,0 +1,111 @@
+import { contiguousAlong, dot, gemmBlock } from "../dot.ts";
+import { broadcastShapes, broadcastTo } from "../lowering.ts";
+import { type NodeContext, onnx, type Operator } from "../node.ts";
+import type { Ref } from "../stage.ts";
+import type { Value } from "../value.ts";
+import type { DType } from "../../machine/dtype.ts";
+import { inserted, isFloatType, permuted, range, sameType } from "./common.ts";
+
+/** Two matrices as [.., M, K] and [.., N, K], and the shape of their product. */
+interface Operands {
+  readonly left: Value;
+  readonly right: Value;
+  /** Batch dimensions, then M and N; `keep` says which of them the result has. */
+  readonly shape: readonly number[];
+  readonly keep: readonly number[];
+}
+
+/** Brings the operands of numpy's matmul to batches of [M, K] and [N, K]. */
+export const matmulOperands = (node: NodeContext, a: Value, b: Value): Operands => {
+  if (a.shape.length === 0 || b.shape.length === 0) throw node.invalid("scalars do not multiply as matrices");
+  const [oneA, oneB] = [a.shape.length === 1, b.shape.length === 1];
+  const left = oneA ? inserted(a, 0) : a;
+  const rightKN = oneB ? inserted(b, 1) : b;
+  const rank = Math.max(left.shape.length, rightKN.shape.length);
+  const right = permuted(rightKN, [...range(rightKN.shape.length - 2), rightKN.shape.length - 1, rightKN.shape.length - 2]);
+  const [m = 1, k = 1] = left.shape.slice(-2);
+  const [n = 1, kb = 1] = right.shape.slice(-2);
+  if (k !== kb) throw node.invalid(`inner dimensions ${String(k)} and ${String(kb)} differ`);
+  const batch = broadcastShapes([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
+  const keep = range(rank).filter((d) => !(oneA && d === rank - 2) && !(oneB && d === rank - 1));
+  return { left, right, shape: [...batch, m, n], keep };
+};
+
+/** A result without the dimensions that one-dimensional operands brought. */
+export const kept = (value: Value, { keep }: Operands): Value => permuted(value, keep);
+
+/** Sums of products of rows; `block` chooses the order of long sums. */
+export const matmulKernels = (
+  node: NodeContext,
+  operands: Operands,
+  dtype: DType,
+  block: number,
+  finish: (...args: Parameters<Parameters<typeof dot>[1]["finish"]>) => Ref = (_s, _out, sum) => sum,
+): Value => {
+  const { shape } = operands;
+  const rank = shape.length;
+  const k = operands.left.shape.at(-1) ?? 1;
+  const left = contiguousAlong(node.b, operands.left, operands.left.shape.length - 1);
+  const right = contiguousAlong(node.b, operands.right, operands.right.shape.length - 1);
+  const batch = shape.slice(0, -2);
+  const wideLeft = broadcastTo(left, [...batch, ...left.shape.slice(-2)]);
+  const wideRight = broadcastTo(right, [...batch, ...right.shape.slice(-2)]);
+  return dot(node.b, {
+    dtype,
+    shape,
+    class: isFloatType(left.element) ? "f32" : "int",
+    length: k,
+    block,
+    left: (s, out, at) => s.load(wideLeft, [...out.slice(0, rank - 1), at]),
+    right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
+    finish,
+  });
+};
+
+/** Blocks for M rows: one row is summed straight through. */
+export const blockFor = (m: number, n: number, k: number): number => (m === 1 || n === 1 ? k : gemmBlock(n, k));
+
+const matmul = (node: NodeContext): Value => {
+  const [a, b] = [node.in(0), node.in(1)];
+  const dtype = sameType(node, [a, b]);
+  const operands = matmulOperands(node, a, b);
+  const [m = 1, n = 1] = operands.shape.slice(-2);
+  const k = operands.left.shape.at(-1) ?? 1;
+  if (k === 0) throw node.refuse("an inner dimension of 0");
+  return kept(matmulKernels(node, operands, dtype, blockFor(m, n, k)), operands);
+};
+
+const gemm = (node: NodeContext): Value => {
+  const [a, b, c] = [node.in(0), node.in(1), node.opt(2)];
+  const dtype = sameType(node, [a, b, ...(c ? [c] : [])]);
+  if (dtype !== "f32") throw node.refuse(`element type ${dtype}`);
+  if (node.opset < 7) node.ignore("broadcast");
+  const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
+  const left = node.int("transA", 0) ? permuted(a, [1, 0]) : a;
+  const right = node.int("transB", 0) ? b : permuted(b, [1, 0]);
+  const [m = 1, k = 1] = left.shape;
+  const [n = 1, kb = 1] = right.shape;
+  if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
+  const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
+  const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
+  return dot(node.b, {
+    dtype: "f32",
+    shape: [m, n],
+    class: "f32",
+    length: k,
+    block: blockFor(m, n, k),
+    scale: alpha,
+    left: (s, [i = 0], at) => s.load(rows, [i, at]),
+    right: (s, [, j = 0], at) => s.load(columns, [j, at]),
+    ...(bias && {
+      start: (s, out) => {
+        const value = s.load(bias, out);
+        return beta === 1 ? value : s.op("fmul", value, s.f(beta));
+      },
+    }),
+    finish: (_s, _out, sum) => sum,
+  });
+};
+
+/** Matrix products of floats. */
+export const LINEAR: readonly Operator[] = [onnx("MatMul", 1, matmul), onnx("Gemm", 1, gemm)];
