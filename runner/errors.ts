@@ -23,8 +23,30 @@ export interface AssayErrorDetails {
   readonly NO_FAULT: { readonly reason: string };
   /** Data that the operator published do not hash to the roots it committed. */
   readonly TRACE_UNFAITHFUL: { readonly kernel: number; readonly expected: string; readonly actual: string };
+  /** Bytes that are not a whole ONNX model, or tensors whose data and dimensions differ. */
+  readonly ONNX_MALFORMED: OnnxErrorDetails;
+  /** A model that breaks a rule of ONNX: cycles, names defined twice or never, shapes that do not fit. */
+  readonly ONNX_INVALID: OnnxErrorDetails;
+  /** An operator, attribute, opset or type that the importer does not do exactly. */
+  readonly ONNX_UNSUPPORTED: OnnxErrorDetails;
+  /** An input dimension without a size. */
+  readonly ONNX_SHAPE_UNBOUND: OnnxErrorDetails;
+  /** Tensor data in another file that is missing, too short or outside the model's folder. */
+  readonly ONNX_EXTERNAL_DATA: OnnxErrorDetails;
+  /** A model that asks for more than the importer gives: elements, nesting, unrolled nodes. */
+  readonly ONNX_LIMIT: OnnxErrorDetails;
   /** The work was stopped through its AbortSignal. */
   readonly ABORTED: { readonly task: string };
+}
+
+/** Where in an ONNX model an import stopped, and what to do about it. */
+export interface OnnxErrorDetails {
+  readonly node?: string;
+  readonly opType?: string;
+  readonly domain?: string;
+  readonly attribute?: string;
+  readonly tensor?: string;
+  readonly remedy?: string;
 }
 
 export type AssayErrorCode = keyof AssayErrorDetails;

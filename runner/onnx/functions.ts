@@ -42,8 +42,7 @@ export const arithmetic = (s: StageBuilder): Arithmetic => {
     le: (a, b) => s.op("fle", a, b),
     eq: (a, b) => s.op("feq", a, b),
     select: (condition, yes, no) => s.select(condition, yes, no),
-    horner: (x, first, ...rest) =>
-      rest.reduce((p, coefficient) => add(mul(p, x), s.f(coefficient)), s.f(first ?? 0)),
+    horner: (x, first, ...rest) => rest.reduce((p, coefficient) => add(mul(p, x), s.f(coefficient)), s.f(first ?? 0)),
   };
 };
 
@@ -55,7 +54,9 @@ const ROUND = 12582912;
 const LOG2_E = 1.44269504088896341;
 const LN2_HIGH = -6.93145752e-1;
 const LN2_LOW = -1.42860677e-6;
-const EXP_POLYNOMIAL = [0.0013780593872070312, 0.008372843265533447, 0.04166953265666962, 0.16666531562805176, 0.4999997615814209, 1];
+const EXP_POLYNOMIAL = [
+  0.0013780593872070312, 0.008372843265533447, 0.04166953265666962, 0.16666531562805176, 0.4999997615814209, 1,
+];
 
 /** x = m ln 2 + r: the rounded m with the rounding bias still in it, and r. */
 const reduceExponent = (s: StageBuilder, x: Ref): { readonly biased: Ref; readonly r: Ref } => {
@@ -150,15 +151,21 @@ export const erf: Unary = (s, x) => {
   const a = s.op("fmin", f(3.925), s.op("fabs", x));
   const a2 = mul(a, a);
   const small = add(
-    mul(
-      horner(a2, -5.99104969e-4, 4.99339588e-3, -2.67667342e-2, 1.12818025e-1, -3.76124859e-1, 1.28379151e-1),
-      a,
-    ),
+    mul(horner(a2, -5.99104969e-4, 4.99339588e-3, -2.67667342e-2, 1.12818025e-1, -3.76124859e-1, 1.28379151e-1), a),
     a,
   );
   const big = add(
     mul(
-      horner(a, 1.7294893e-5, -3.8320868e-4, 3.88393435e-3, -2.42545605e-2, 1.06777847e-1, 6.34846687e-1, 1.28717512e-1),
+      horner(
+        a,
+        1.7294893e-5,
+        -3.8320868e-4,
+        3.88393435e-3,
+        -2.42545605e-2,
+        1.06777847e-1,
+        6.34846687e-1,
+        1.28717512e-1,
+      ),
       a,
     ),
     a,
@@ -332,9 +339,9 @@ export const atan: Unary = (s, x) => {
   // Five intervals: the argument moved near 0 and the angle that it was moved by, in two parts.
   const rows: readonly (readonly [number, Ref, number, number])[] = [
     [0.4375, a, 0, 0],
-    [0.6875, div(sub(mul(f(2), a), one), add(f(2), a)), 4.6364760399e-1, 5.0121582440e-9],
+    [0.6875, div(sub(mul(f(2), a), one), add(f(2), a)), 4.6364760399e-1, 5.012158244e-9],
     [1.1875, div(sub(a, one), add(a, one)), 7.8539812565e-1, 3.7748947079e-8],
-    [2.4375, div(sub(a, f(1.5)), add(one, mul(f(1.5), a))), 9.8279368877e-1, 3.4473217170e-8],
+    [2.4375, div(sub(a, f(1.5)), add(one, mul(f(1.5), a))), 9.8279368877e-1, 3.447321717e-8],
     [Infinity, div(f(-1), a), 1.5707962513, 7.5497894159e-8],
   ];
   const pick = (field: (row: readonly [number, Ref, number, number]) => Ref): Ref =>
@@ -344,15 +351,18 @@ export const atan: Unary = (s, x) => {
   const t = pick((row) => row[1]);
   const z = mul(t, t);
   const w = mul(z, z);
-  const s1 = mul(
-    z,
-    add(f(3.3333328366e-1), mul(w, add(f(1.4253635705e-1), mul(w, f(6.1687607318e-2))))),
-  );
+  const s1 = mul(z, add(f(3.3333328366e-1), mul(w, add(f(1.4253635705e-1), mul(w, f(6.1687607318e-2))))));
   const s2 = mul(w, add(f(-1.9999158382e-1), mul(w, f(-1.0648017377e-1))));
   const product = mul(t, add(s1, s2));
   const result = sub(
     pick((row) => f(row[2])),
-    sub(sub(product, pick((row) => f(row[3]))), t),
+    sub(
+      sub(
+        product,
+        pick((row) => f(row[3])),
+      ),
+      t,
+    ),
   );
   const first = select(lt(a, f(0.4375)), sub(t, product), result);
   return copySign(s, first, x);
@@ -361,8 +371,8 @@ export const atan: Unary = (s, x) => {
 /** asin(x)/x - 1 over x^2, as a rational in z = x^2. */
 const asinRational = (s: StageBuilder, z: Ref): Ref => {
   const { f, add, mul, div } = arithmetic(s);
-  const p = mul(z, add(f(1.6666586697e-1), mul(z, add(f(-4.2743422091e-2), mul(z, f(-8.6563630030e-3))))));
-  return div(p, add(f(1), mul(z, f(-7.0662963390e-1))));
+  const p = mul(z, add(f(1.6666586697e-1), mul(z, add(f(-4.2743422091e-2), mul(z, f(-8.656363003e-3))))));
+  return div(p, add(f(1), mul(z, f(-7.066296339e-1))));
 };
 
 export const asin: Unary = (s, x) => {
@@ -445,13 +455,22 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
 };
 
 /** sine and cosine of |x|'s remainder, and the quadrant. */
-const sineAndCosine = (s: StageBuilder, x: Ref): { readonly sine: Ref; readonly cosine: Ref; readonly quadrant: Ref } => {
+const sineAndCosine = (
+  s: StageBuilder,
+  x: Ref,
+): { readonly sine: Ref; readonly cosine: Ref; readonly quadrant: Ref } => {
   const { f, add, sub, mul, horner } = arithmetic(s);
   const { quadrant, r, low } = reduceQuadrant(s, x);
   const z = mul(r, r);
   const sine = add(
     r,
-    add(mul(mul(r, z), horner(z, 2.7183114939898219e-6, -1.98393348360966317e-4, 8.3333293858894632e-3, -1.6666666641626524e-1)), low),
+    add(
+      mul(
+        mul(r, z),
+        horner(z, 2.7183114939898219e-6, -1.98393348360966317e-4, 8.3333293858894632e-3, -1.6666666641626524e-1),
+      ),
+      low,
+    ),
   );
   const tail = mul(mul(z, z), horner(z, 2.4390448796277409e-5, -1.3886763774609929e-3, 4.1666623323739063e-2));
   const half = mul(f(0.5), z);
@@ -546,7 +565,10 @@ export const pow = (s: StageBuilder, x: Ref, y: Ref): Ref => {
   const r = add(vh, v);
   const rl = sub(v, sub(r, vh));
   const r2 = mul(r, r);
-  const poly = mul(r2, add(f(0.5), mul(r, add(f(1 / 6), mul(r, add(f(1 / 24), mul(r, add(f(1 / 120), mul(r, f(1 / 720)))))))));
+  const poly = mul(
+    r2,
+    add(f(0.5), mul(r, add(f(1 / 6), mul(r, add(f(1 / 24), mul(r, add(f(1 / 120), mul(r, f(1 / 720))))))))),
+  );
   const e = add(f(1), add(r, add(rl, add(poly, mul(r, rl)))));
   const ni = s.op("f2i", n);
   const firstHalf = s.op("ishr", ni, s.i(1));

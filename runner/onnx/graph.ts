@@ -61,9 +61,7 @@ export class GraphRunner {
     this.#lowering = lowering;
     this.#external = external;
     this.#options = options;
-    this.#functions = new Map(
-      functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]),
-    );
+    this.#functions = new Map(functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]));
   }
 
   /** Values of the graph's outputs, given those of its inputs. */
@@ -209,7 +207,8 @@ const resolveReferences = (node: RawNode, references: ReadonlyMap<string, RawAtt
 
 /** Names that the subgraphs of a node read from outside. */
 const outerNames = (node: RawNode, depth = 0): string[] => {
-  if (depth > MAX_DEPTH) throw importError("ONNX_LIMIT", `graphs nest deeper than ${String(MAX_DEPTH)}`, nodePlace(node));
+  if (depth > MAX_DEPTH)
+    throw importError("ONNX_LIMIT", `graphs nest deeper than ${String(MAX_DEPTH)}`, nodePlace(node));
   const graphs = node.attribute.flatMap(({ g, graphs: list }) => (g ? [g, ...list] : list));
   return graphs.flatMap((graph) => {
     const own = new Set([

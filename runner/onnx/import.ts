@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
+import type { Backend } from "../backend.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { DType } from "../machine/dtype.ts";
 import type { Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import { verifyProgram } from "../machine/verify.ts";
+import { valueOfDense } from "./dense.ts";
 import { decodeModel, type RawModel, type RawValueInfo } from "./decode.ts";
 import { externalReader } from "./external.ts";
 import { GraphRunner, opsetsOf } from "./graph.ts";
-import { type KernelExecutor, Lowering } from "./lowering.ts";
+import { Lowering } from "./lowering.ts";
 import { finishProgram } from "./program.ts";
 import { importError } from "./refusal.ts";
-import { elementType } from "./tensors.ts";
+import { type Dense, elementType } from "./tensors.ts";
 import { type Bound, type ElementType, isSequence, storageOf, type Value } from "./value.ts";
 
 /** An input or output of a model. */
@@ -38,8 +40,10 @@ export interface ImportOptions {
   readonly shapes?: Readonly<Record<string, number>>;
   /** Whole shapes of inputs by name, for files that leave dimensions unnamed. */
   readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  /** Inputs that are fixed at import: they become constants and are no longer inputs of the program. */
+  readonly fixed?: Readonly<Record<string, Dense>>;
   /** Executes kernels whose operands are constants; default the machine's interpreter. */
-  readonly execute?: KernelExecutor;
+  readonly backend?: Backend;
   readonly maxConstantBytes?: number;
   readonly signal?: AbortSignal;
   /** Called after each node with how many are done and how many there are. */
@@ -66,14 +70,24 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
   const initialized = new Set(graph.initializer.map(({ name }) => name ?? ""));
   const inputs: Port[] = [];
   const bound: Bound[] = [];
+  const names: string[] = [];
   for (const info of graph.input) {
     if (initialized.has(info.name ?? "")) continue;
+    names.push(info.name ?? "");
+    const fixed = options.fixed?.[info.name ?? ""];
+    if (fixed !== undefined) {
+      bound.push(valueOfDense(lowering, fixed));
+      continue;
+    }
     const port = inputPort(info, options);
     inputs.push(port);
     bound.push(lowering.input(port.element, port.shape));
   }
-  const names = inputs.map(({ name }) => name);
-  const results = runner.run({ ...graph, input: graph.input.filter(({ name }) => names.includes(name ?? "")) }, opsets, bound);
+  const results = runner.run(
+    { ...graph, input: graph.input.filter(({ name }) => names.includes(name ?? "")) },
+    opsets,
+    bound,
+  );
   const values = results.map((result, i) => outputValue(result, graph.output[i]));
   const { program, constants } = finishProgram(lowering, values);
   verifyProgram(program);
@@ -111,9 +125,13 @@ const inputPort = (info: RawValueInfo, options: ImportOptions): Port => {
   }
   const dims = tensor.shape?.dim;
   if (given !== undefined && dims !== undefined && given.length !== dims.length) {
-    throw importError("ONNX_INVALID", `the given shape has ${String(given.length)} dimensions, the input has ${String(dims.length)}`, {
-      tensor: name,
-    });
+    throw importError(
+      "ONNX_INVALID",
+      `the given shape has ${String(given.length)} dimensions, the input has ${String(dims.length)}`,
+      {
+        tensor: name,
+      },
+    );
   }
   const shape = (dims ?? given ?? []).map((dim, d) => {
     const size = typeof dim === "number" ? dim : dimensionSize(dim.dim_value, dim.dim_param, d);
@@ -124,7 +142,9 @@ const inputPort = (info: RawValueInfo, options: ImportOptions): Port => {
     // Some exporters write 0 or -1 for a dimension that they leave open.
     if (value !== undefined && value > 0n) {
       if (chosen !== undefined && BigInt(chosen) !== value) {
-        throw importError("ONNX_INVALID", `dimension ${String(d)} is ${String(value)}, not ${String(chosen)}`, { tensor: name });
+        throw importError("ONNX_INVALID", `dimension ${String(d)} is ${String(value)}, not ${String(chosen)}`, {
+          tensor: name,
+        });
       }
       return Number(value);
     }
@@ -154,9 +174,13 @@ const outputValue = (result: Bound, info: RawValueInfo | undefined): Value => {
   }
   const declared = info?.type?.tensor_type?.elem_type;
   if (declared !== undefined && declared !== 0 && elementType(declared, name) !== result.element) {
-    throw importError("ONNX_INVALID", `the output is declared ${elementType(declared, name)} but is ${result.element}`, {
-      tensor: name,
-    });
+    throw importError(
+      "ONNX_INVALID",
+      `the output is declared ${elementType(declared, name)} but is ${result.element}`,
+      {
+        tensor: name,
+      },
+    );
   }
   return result;
 };

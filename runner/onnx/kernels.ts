@@ -100,7 +100,10 @@ export class KernelBuilder {
     const out = spec.shape.map((_, d) => Index.dimension(d));
     const classes = spec.fold?.classes ?? [];
     const red = (spec.fold?.dims ?? []).map((_, d) => Index.dimension(spec.shape.length + d));
-    const run = (accumulators: readonly RegisterClass[], body: (stage: KernelStage) => readonly Ref[]): LogicalStage => {
+    const run = (
+      accumulators: readonly RegisterClass[],
+      body: (stage: KernelStage) => readonly Ref[],
+    ): LogicalStage => {
       const stage = new KernelStage(this, accumulators);
       return stage.build(body(stage));
     };
@@ -179,22 +182,20 @@ const physicalStage = (stage: LogicalStage, groups: readonly (readonly number[])
       return innermost === undefined ? 0 : index.stride(innermost);
     }),
   });
-  const reads = stage.reads.map(
-    (read): Read => ({
-      operand: read.operand,
-      ...affine(read.offset),
-      fill: read.fill,
-      guards: read.guards.map(({ index, bound }) => ({ ...affine(index), bound })),
-      ...(read.gather && {
-        gather: {
-          operand: read.gather.operand,
-          ...affine(read.gather.offset),
-          bound: read.gather.bound,
-          stride: read.gather.stride,
-        },
-      }),
+  const reads = stage.reads.map((read): Read => ({
+    operand: read.operand,
+    ...affine(read.offset),
+    fill: read.fill,
+    guards: read.guards.map(({ index, bound }) => ({ ...affine(index), bound })),
+    ...(read.gather && {
+      gather: {
+        operand: read.gather.operand,
+        ...affine(read.gather.offset),
+        bound: read.gather.bound,
+        stride: read.gather.stride,
+      },
     }),
-  );
+  }));
   const code = stage.code.map((instruction) =>
     instruction.op === "index"
       ? { ...instruction, a: groups.findIndex((group) => group.includes(instruction.a)) }

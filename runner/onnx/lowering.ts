@@ -1,9 +1,9 @@
+import { type Backend, interpreter } from "../backend.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { DType } from "../machine/dtype.ts";
 import { DTYPE_BYTES, registerClass } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { CANONICAL_NAN } from "../machine/float.ts";
-import { executeKernel } from "../machine/interpreter.ts";
 import type { Kernel, TensorType } from "../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../machine/tensor.ts";
 import type { Index } from "./affine.ts";
@@ -12,11 +12,9 @@ import { importError } from "./refusal.ts";
 import type { Ref } from "./stage.ts";
 import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
 
-/** Executes one kernel of a fold. Must agree with the interpreter, which is the default, on every bit. */
-export type KernelExecutor = (kernel: Kernel, operands: readonly Tensor[]) => Tensor;
-
 export interface LoweringOptions {
-  readonly execute?: KernelExecutor;
+  /** Executes kernels whose operands are constants; default the interpreter. */
+  readonly backend?: Backend;
   readonly signal?: AbortSignal;
   /** Most bytes that one constant computed at import may have. Default 2^31. */
   readonly maxConstantBytes?: number;
@@ -34,12 +32,12 @@ export class Lowering {
   readonly constants: Tensor[] = [];
   readonly kernels: Kernel[] = [];
   readonly #memo = new Map<string, { readonly space: "constant" | "kernel"; readonly index: number }>();
-  readonly #execute: KernelExecutor;
+  readonly #backend: Backend;
   readonly #signal: AbortSignal | undefined;
   readonly #maxConstantBytes: number;
 
   constructor(options: LoweringOptions = {}) {
-    this.#execute = options.execute ?? executeKernel;
+    this.#backend = options.backend ?? interpreter;
     this.#signal = options.signal;
     this.#maxConstantBytes = options.maxConstantBytes ?? 2 ** 31;
   }
@@ -192,7 +190,11 @@ export class Lowering {
       });
     }
     const operands = kernel.operands.map(({ index }) => this.constants[index] as Tensor);
-    return copyDirectly(kernel, operands) ?? this.#execute(kernel, operands);
+    const copied = copyDirectly(kernel, operands);
+    if (copied !== undefined) return copied;
+    const output = createTensor(kernel.dtype, elementCount(kernel.shape));
+    for (const _pause of this.#backend.prepare(kernel)(operands, output)) throwIfAborted(this.#signal, "import");
+    return output;
   }
 
   #valueOf(
@@ -257,7 +259,10 @@ const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | und
   const offsets = eachOffset({ ...view, element: kernel.dtype, space: "constant", index: 0 });
   const [from, to] = [source.data, output.data];
   if (DTYPE_BYTES[kernel.dtype] === 8) {
-    const [words, copy] = [new BigUint64Array(from.buffer, from.byteOffset, from.length), new BigUint64Array(to.buffer)];
+    const [words, copy] = [
+      new BigUint64Array(from.buffer, from.byteOffset, from.length),
+      new BigUint64Array(to.buffer),
+    ];
     for (const offset of offsets) copy[n++] = words[offset] ?? 0n;
     return output;
   }

@@ -182,7 +182,8 @@ export class NodeContext {
   /** Refuses the attributes that the lowering did not ask for. */
   checkUnused(): void {
     for (const name of this.#attributes.keys()) {
-      if (!this.#asked.has(name)) throw this.refuse(`the attribute is not supported at opset ${String(this.opset)}`, name);
+      if (!this.#asked.has(name))
+        throw this.refuse(`the attribute is not supported at opset ${String(this.opset)}`, name);
     }
   }
 
@@ -206,7 +207,9 @@ export class NodeContext {
 }
 
 /** Name of a node for messages: its own, or that of its first output. */
-export const nodePlace = (raw: RawNode): { readonly node: string; readonly opType: string; readonly domain: string } => ({
+export const nodePlace = (
+  raw: RawNode,
+): { readonly node: string; readonly opType: string; readonly domain: string } => ({
   node: raw.name ? raw.name : (raw.output.find((name) => name !== "") ?? ""),
   opType: raw.op_type ?? "",
   domain: raw.domain ?? "",
@@ -225,9 +228,10 @@ export interface Operator {
 }
 
 /** Rows of ONNX's own domain. */
-export const onnx = (
-  name: string,
-  since: number,
-  lower: Operator["lower"],
-  until?: number,
-): Operator => ({ domain: "", name, since, lower, ...(until !== undefined && { until }) });
+export const onnx = (name: string, since: number, lower: Operator["lower"], until?: number): Operator => ({
+  domain: "",
+  name,
+  since,
+  lower,
+  ...(until !== undefined && { until }),
+});

@@ -32,7 +32,13 @@ export const finishProgram = (
     );
   }
   const fused = fuseKernels(lowering.kernels, kernels);
-  return prune({ ...lowering, kernels: fused, outputs: kernels, inputs: lowering.inputs, constants: lowering.constants });
+  return prune({
+    ...lowering,
+    kernels: fused,
+    outputs: kernels,
+    inputs: lowering.inputs,
+    constants: lowering.constants,
+  });
 };
 
 interface Unpruned {

@@ -4,7 +4,11 @@ import { AssayError, type AssayErrorCode, type OnnxErrorDetails } from "../error
 export type ImportErrorCode = Extract<AssayErrorCode, `ONNX_${string}`>;
 
 /** An import failure: what is wrong, where (node, operator, attribute, tensor) and what to do about it. */
-export const importError = (code: ImportErrorCode, reason: string, place: OnnxErrorDetails = {}): AssayError => {
+export const importError = (
+  code: ImportErrorCode,
+  reason: string,
+  place: OnnxErrorDetails = {},
+): AssayError<ImportErrorCode> => {
   const operator = place.opType === undefined ? "" : `${place.domain ? `${place.domain}.` : ""}${place.opType}`;
   const at = [
     operator && `operator ${operator}`,
@@ -14,5 +18,5 @@ export const importError = (code: ImportErrorCode, reason: string, place: OnnxEr
   ].filter((part) => part !== undefined && part !== "");
   const where = at.length > 0 ? ` (${at.join(", ")})` : "";
   const remedy = place.remedy === undefined ? "" : `; ${place.remedy}`;
-  return new AssayError(code, `${reason}${where}${remedy}`, { ...place });
+  return new AssayError<ImportErrorCode>(code, `${reason}${where}${remedy}`, { ...place });
 };

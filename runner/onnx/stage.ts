@@ -16,7 +16,12 @@ export interface LogicalRead {
   readonly offset: Index;
   readonly fill: bigint;
   readonly guards: readonly LogicalGuard[];
-  readonly gather?: { readonly operand: number; readonly offset: Index; readonly bound: number; readonly stride: number };
+  readonly gather?: {
+    readonly operand: number;
+    readonly offset: Index;
+    readonly bound: number;
+    readonly stride: number;
+  };
 }
 
 export interface LogicalGuard {
@@ -28,7 +33,13 @@ type Node =
   | { readonly kind: "accumulator"; readonly class: RegisterClass; readonly slot: number }
   | { readonly kind: "read"; readonly class: RegisterClass; readonly read: LogicalRead }
   | { readonly kind: "constant"; readonly class: RegisterClass; readonly constant: Constant }
-  | { readonly kind: "code"; readonly class: RegisterClass; readonly op: Opcode; readonly args: readonly Ref[]; readonly field: number };
+  | {
+      readonly kind: "code";
+      readonly class: RegisterClass;
+      readonly op: Opcode;
+      readonly args: readonly Ref[];
+      readonly field: number;
+    };
 
 /** A stage with its reads still by logical index. */
 export interface LogicalStage {
@@ -197,7 +208,9 @@ const readKey = ({ operand, offset, fill, guards, gather }: LogicalRead): string
     indexKey(offset),
     fill,
     ...guards.map(({ index, bound }) => `g${indexKey(index)}<${String(bound)}`),
-    gather ? `j${String(gather.operand)} ${indexKey(gather.offset)} ${String(gather.bound)} ${String(gather.stride)}` : "",
+    gather
+      ? `j${String(gather.operand)} ${indexKey(gather.offset)} ${String(gather.bound)} ${String(gather.stride)}`
+      : "",
   ].join(" ");
 
 /** Whether two stages' worth of registers would fit the machine. */

@@ -84,7 +84,11 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
     if (bytes.length !== byteLength) {
       throw wrongLength(name, `${String(byteLength)} bytes`, `${String(bytes.length)} bytes`);
     }
-    return { element, shape, tensor: four ? unpackFour(bytes, count, storage) : tensorFromBytes(storage, bytes.slice()) };
+    return {
+      element,
+      shape,
+      tensor: four ? unpackFour(bytes, count, storage) : tensorFromBytes(storage, bytes.slice()),
+    };
   }
   const list = listOf(raw, element);
   if (four && list.length === byteLength) {

@@ -19,7 +19,8 @@ export type ForeignType = keyof typeof STORED_AS;
 /** Element type of a value: a dtype of the machine, or a foreign one that only data movement and Cast accept. */
 export type ElementType = DType | ForeignType;
 
-export const storageOf = (element: ElementType): DType => (element in STORED_AS ? STORED_AS[element as ForeignType] : (element as DType));
+export const storageOf = (element: ElementType): DType =>
+  element in STORED_AS ? STORED_AS[element as ForeignType] : (element as DType);
 
 /**
  * A tensor in the importer: a strided view of an input, a constant or a kernel's output. Reshape, Transpose, Slice,

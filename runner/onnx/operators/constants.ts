@@ -49,7 +49,9 @@ const rangeOf = (node: NodeContext): Value => {
     shape: [count],
     finish: (s, [i]) => {
       const n = s.affine(i ?? 0);
-      const [from, step] = [values[0], values[2]].map((value) => s.load({ ...(value as Value), shape: [], strides: [] }, []));
+      const [from, step] = [values[0], values[2]].map((value) =>
+        s.load({ ...(value as Value), shape: [], strides: [] }, []),
+      );
       if (from === undefined || step === undefined) throw new RangeError("start and delta");
       return dtype === "f32"
         ? s.op("fadd", from, s.op("fmul", step, s.op("i2f", n)))
@@ -90,7 +92,10 @@ const oneHot = (node: NodeContext): Value => {
       dtype,
       shape,
       finish: (s, out) => {
-        const raw = s.load(at, out.map((index, d) => (d === axis ? 0 : index)));
+        const raw = s.load(
+          at,
+          out.map((index, d) => (d === axis ? 0 : index)),
+        );
         const index = indexType === "f32" ? s.op("f2i", raw) : raw;
         const normal = s.select(s.op("ilt", index, s.i(0)), s.op("iadd", index, s.i(depth)), index);
         const hit = s.op("ieq", normal, s.affine(out[axis] ?? 0));

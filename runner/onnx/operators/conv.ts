@@ -114,7 +114,14 @@ const grouped = (node: NodeContext, spec: ConvSpec): Value => {
   const { x, w, groups, windows } = spec;
   const [n = 1] = x.shape;
   const [outputs = 1] = w.shape;
-  return inPlace(node, spec, [n, outputs, ...windows.out], channelsLast(x.shape.length), leavingDimensions(x, windows), groups);
+  return inPlace(
+    node,
+    spec,
+    [n, outputs, ...windows.out],
+    channelsLast(x.shape.length),
+    leavingDimensions(x, windows),
+    groups,
+  );
 };
 
 /** Reads the input where it lies, window by window. */

@@ -17,7 +17,11 @@ const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
   });
 
 /** A binary operator on any numeric type: the f32 opcode and the int one, results wrapped to their type. */
-const binary = (name: string, onFloat: Opcode, onInt: (s: StageBuilder, dtype: DType, a: Ref, b: Ref) => Ref): Operator =>
+const binary = (
+  name: string,
+  onFloat: Opcode,
+  onInt: (s: StageBuilder, dtype: DType, a: Ref, b: Ref) => Ref,
+): Operator =>
   onnx(name, SINCE_NUMPY, (node) => {
     const values = [node.in(0), node.in(1)];
     const dtype = sameType(node, values);
@@ -53,7 +57,11 @@ const variadic = (
     const dtype = sameType(node, values);
     if (values.length > 16) return chain(node, dtype, values, onFloat, onInt, finish);
     return node.b.map(dtype, values, (s, first, ...rest) =>
-      finish(s, rest.reduce((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first as Ref), values.length),
+      finish(
+        s,
+        rest.reduce((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first as Ref),
+        values.length,
+      ),
     );
   });
 
@@ -146,11 +154,7 @@ const sign = (node: NodeContext): Value => {
     const v = a as Ref;
     if (dtype === "f32") {
       const zeroOrNaN = s.select(s.op("feq", v, v), s.f(0), v);
-      return s.select(
-        s.op("flt", s.f(0), v),
-        s.f(1),
-        s.select(s.op("flt", v, s.f(0)), s.f(-1), zeroOrNaN),
-      );
+      return s.select(s.op("flt", s.f(0), v), s.f(1), s.select(s.op("flt", v, s.f(0)), s.f(-1), zeroOrNaN));
     }
     const zero = s.i(0);
     return s.op("isub", s.not(s.not(v)), isUnsigned(dtype) ? zero : s.op("imul", s.i(2), s.op("ilt", v, zero)));
@@ -219,8 +223,7 @@ const shift = (node: NodeContext): Value => {
   return node.b.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a as Ref, b as Ref));
 };
 
-const leaky = (s: StageBuilder, x: Ref, alpha: Ref): Ref =>
-  s.select(s.op("fle", s.f(0), x), x, s.op("fmul", alpha, x));
+const leaky = (s: StageBuilder, x: Ref, alpha: Ref): Ref => s.select(s.op("fle", s.f(0), x), x, s.op("fmul", alpha, x));
 
 const withAlpha = (
   name: string,
@@ -236,7 +239,8 @@ const withAlpha = (
 
 const gelu = (node: NodeContext): Value => {
   const approximate = node.string("approximate", "none");
-  if (approximate !== "none" && approximate !== "tanh") throw node.refuse(`approximate "${approximate}"`, "approximate");
+  if (approximate !== "none" && approximate !== "tanh")
+    throw node.refuse(`approximate "${approximate}"`, "approximate");
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, add, mul } = arithmetic(s);
     const x = v as Ref;
@@ -271,9 +275,15 @@ const prelu = (node: NodeContext): Value => {
   // Before opset 9 a slope of rank 1 ran over channels.
   const channels = node.opset < 9 && given.shape.length === 1 && x.shape.length > 2;
   const slope = channels
-    ? { ...given, shape: [given.shape[0] ?? 1, ...x.shape.slice(2).map(() => 1)], strides: [given.strides[0] ?? 0, ...x.shape.slice(2).map(() => 0)] }
+    ? {
+        ...given,
+        shape: [given.shape[0] ?? 1, ...x.shape.slice(2).map(() => 1)],
+        strides: [given.strides[0] ?? 0, ...x.shape.slice(2).map(() => 0)],
+      }
     : given;
-  return node.b.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a as Ref, s.f(0)), s.op("fmul", a as Ref, b as Ref), a as Ref));
+  return node.b.map("f32", [x, slope], (s, a, b) =>
+    s.select(s.op("flt", a as Ref, s.f(0)), s.op("fmul", a as Ref, b as Ref), a as Ref),
+  );
 };
 
 const shrink = (node: NodeContext): Value => {
@@ -331,7 +341,9 @@ export const ELEMENTWISE: readonly Operator[] = [
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
     const dtype = computable(node, x);
-    return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fmax", a as Ref, s.f(0)) : s.op("imax", a as Ref, s.i(0))));
+    return node.b.map(dtype, [x], (s, a) =>
+      dtype === "f32" ? s.op("fmax", a as Ref, s.f(0)) : s.op("imax", a as Ref, s.i(0)),
+    );
   }),
   withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
   withAlpha("Elu", 1, 1, (s, x, alpha) =>

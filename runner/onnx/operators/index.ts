@@ -22,7 +22,7 @@ const ROWS: readonly Operator[] = [
 ];
 
 /** The operator table, by `domain::name`. */
-export const OPERATORS: ReadonlyMap<string, readonly Operator[]> = Map.groupBy(
-  ROWS,
-  ({ domain, name }) => `${domain}::${name}`,
+export const OPERATORS: ReadonlyMap<string, readonly Operator[]> = ROWS.reduce(
+  (table, row) => table.set(`${row.domain}::${row.name}`, [...(table.get(`${row.domain}::${row.name}`) ?? []), row]),
+  new Map<string, readonly Operator[]>(),
 );

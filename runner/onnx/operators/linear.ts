@@ -22,7 +22,11 @@ export const matmulOperands = (node: NodeContext, a: Value, b: Value): Operands 
   const left = oneA ? inserted(a, 0) : a;
   const rightKN = oneB ? inserted(b, 1) : b;
   const rank = Math.max(left.shape.length, rightKN.shape.length);
-  const right = permuted(rightKN, [...range(rightKN.shape.length - 2), rightKN.shape.length - 1, rightKN.shape.length - 2]);
+  const right = permuted(rightKN, [
+    ...range(rightKN.shape.length - 2),
+    rightKN.shape.length - 1,
+    rightKN.shape.length - 2,
+  ]);
   const [m = 1, k = 1] = left.shape.slice(-2);
   const [n = 1, kb = 1] = right.shape.slice(-2);
   if (k !== kb) throw node.invalid(`inner dimensions ${String(k)} and ${String(kb)} differ`);

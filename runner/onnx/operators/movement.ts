@@ -88,7 +88,8 @@ const slice = (node: NodeContext): Value => {
     const size = x.shape[d] ?? 1;
     const step = steps?.[i] ?? 1;
     if (step === 0) throw node.invalid("a step is 0");
-    const bound = (at: number, low: number, high: number): number => Math.min(Math.max(at < 0 ? at + size : at, low), high);
+    const bound = (at: number, low: number, high: number): number =>
+      Math.min(Math.max(at < 0 ? at + size : at, low), high);
     const start = step > 0 ? bound(starts[i] ?? 0, 0, size) : bound(starts[i] ?? 0, 0, size - 1);
     const end = step > 0 ? bound(ends[i] ?? 0, 0, size) : bound(ends[i] ?? 0, -1, size - 1);
     return sliced(value, d, start, Math.max(0, Math.ceil((end - start) / step)), step);
@@ -106,7 +107,8 @@ const split = (node: NodeContext): Value[] => {
   }
   const chunk = Math.ceil(size / parts);
   const sizes = given ?? range(parts).map((i) => Math.max(0, Math.min(chunk, size - i * chunk)));
-  if (given === undefined && node.opset < 18 && size % parts !== 0) throw node.invalid("the axis does not split evenly");
+  if (given === undefined && node.opset < 18 && size % parts !== 0)
+    throw node.invalid("the axis does not split evenly");
   if (sizes.reduce((a, n) => a + n, 0) !== size) throw node.invalid("the parts do not add up to the axis");
   let start = 0;
   return sizes.map((count) => {
@@ -123,7 +125,10 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
   if (rest.length === 0) return first;
   if (first.class === "int") return rest.reduce((sum, part) => s.op("ior", sum, part), first);
   const bits = parts.map((part) => s.op("fbits", part));
-  return s.op("bitsf", bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), bits[0] as Ref));
+  return s.op(
+    "bitsf",
+    bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), bits[0] as Ref),
+  );
 };
 
 /** Values one behind the other along an axis. */
@@ -186,8 +191,7 @@ export const picked = (b: Lowering, value: Value, axis: number, positions: reado
     {
       dtype: storageOf(value.element),
       shape,
-      finish: (s, out) =>
-        s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
+      finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
     },
     value.element,
   );
@@ -203,7 +207,8 @@ const pad = (node: NodeContext): Value => {
   const value = attribute ? node.float("value", 0) : 0;
   const chosen = node.opset >= 18 && node.opt(3) !== undefined ? node.staticInts(3, "the axes") : range(rank);
   const axes = chosen.map((axis) => node.axis(axis, rank));
-  if (given.length !== 2 * axes.length) throw node.invalid(`${String(given.length)} pads for ${String(axes.length)} axes`);
+  if (given.length !== 2 * axes.length)
+    throw node.invalid(`${String(given.length)} pads for ${String(axes.length)} axes`);
   const pads = range(rank).map((): [number, number] => [0, 0]);
   axes.forEach((axis, i) => (pads[axis] = [given[i] ?? 0, given[i + axes.length] ?? 0]));
   if (mode === "constant") return padded(node, x, pads, fill, value);
@@ -251,7 +256,10 @@ const padded = (
       shape,
       finish: (s, out) => {
         const at = out.map((index, d) => index.minus(pads[d]?.[0] ?? 0));
-        const inside = s.load(x, at, { guarded, fill: dynamic ? 0 : (constant ?? (isFloat(x) ? value : BigInt(value))) });
+        const inside = s.load(x, at, {
+          guarded,
+          fill: dynamic ? 0 : (constant ?? (isFloat(x) ? value : BigInt(value))),
+        });
         if (!dynamic) return inside;
         const tests = guarded.map((d) => {
           const index = s.affine(at[d] ?? 0);
@@ -303,7 +311,8 @@ const spaceToDepth = (node: NodeContext): Value => {
   const x = node.in(0);
   const [n = 1, c = 1, h = 1, w = 1] = x.shape;
   const k = blocks(node);
-  if (h % k !== 0 || w % k !== 0 || x.shape.length !== 4) throw node.invalid("height or width do not divide by blocksize");
+  if (h % k !== 0 || w % k !== 0 || x.shape.length !== 4)
+    throw node.invalid("height or width do not divide by blocksize");
   const split6 = permuted(reshaped(node.b, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
   return reshaped(node.b, split6, [n, c * k * k, h / k, w / k]);
 };
@@ -346,7 +355,8 @@ const dropout = (node: NodeContext): Value[] => {
 };
 
 /** Elements of a foreign or own type, 0 when there are none. */
-export const emptyLike = (b: Lowering, element: ElementType, shape: readonly number[]): Value => b.empty(element, shape);
+export const emptyLike = (b: Lowering, element: ElementType, shape: readonly number[]): Value =>
+  b.empty(element, shape);
 
 /** Operators that move elements without computing. */
 export const MOVEMENT: readonly Operator[] = [

@@ -44,8 +44,11 @@ const rowMax = (b: Lowering, rows: Value): Value =>
 /** Softmax of each row as onnxruntime-web: exp(x - max), their sum in order, times its reciprocal. */
 export const softmaxRows = (b: Lowering, rows: Value, logarithm = false): Value => {
   const max = rowMax(b, rows);
-  const wide = (value: Value): Value => broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const powers = b.map("f32", [rows, wide(max)], (s, x, m) => fn.expNegative(s, s.op("fadd", x as Ref, s.op("fneg", m as Ref))));
+  const wide = (value: Value): Value =>
+    broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
+  const powers = b.map("f32", [rows, wide(max)], (s, x, m) =>
+    fn.expNegative(s, s.op("fadd", x as Ref, s.op("fneg", m as Ref))),
+  );
   if (logarithm) {
     const logSum = rowSum(b, powers, undefined, (s, sum) => fn.log(s, sum));
     return b.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
@@ -68,7 +71,10 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
   const axis = node.axis(node.int("axis", -1), rank);
   const order = [...range(rank).filter((d) => d !== axis), axis];
   const result = body(permuted(x, order));
-  return permuted(result, range(rank).map((d) => order.indexOf(d)));
+  return permuted(
+    result,
+    range(rank).map((d) => order.indexOf(d)),
+  );
 };
 
 /** 1 at the first largest element of each row, 0 elsewhere. */
@@ -115,7 +121,9 @@ const batchNormalization = (node: NodeContext): Value => {
     const inverse = s.op("fdiv", s.f(1), s.op("fsqrt", s.op("fadd", v as Ref, s.f(epsilon))));
     return s.op("fmul", inverse, g as Ref);
   });
-  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b as Ref, s.op("fmul", m as Ref, k as Ref)));
+  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) =>
+    s.op("fsub", b as Ref, s.op("fmul", m as Ref, k as Ref)),
+  );
   return node.b.emit({
     dtype: "f32",
     shape: x.shape,

@@ -10,7 +10,13 @@ import { kept, matmulKernels, matmulOperands } from "./linear.ts";
 import { leavingDimensions } from "./windows.ts";
 
 /** A per-tensor, per-axis or blocked parameter seen at every element of a tensor. */
-const parameter = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value | ((out: readonly Index[]) => never) => {
+const parameter = (
+  node: NodeContext,
+  value: Value,
+  x: Value,
+  axis: number,
+  block: number,
+): Value | ((out: readonly Index[]) => never) => {
   if (elementCount(value.shape) === 1) return { ...value, shape: x.shape, strides: x.shape.map(() => 0) };
   if (block === 0 && value.shape.length === 1 && value.shape[0] === x.shape[axis]) {
     return { ...value, shape: x.shape, strides: x.shape.map((_, d) => (d === axis ? (value.strides[0] ?? 0) : 0)) };
@@ -28,10 +34,16 @@ const quantizeTo = (s: StageBuilder, dtype: DType, v: Ref, zeroPoint: Ref): Ref 
 
 const QUANTIZED: readonly DType[] = ["u8", "i8", "u16", "i16"];
 
+/** The axis of per-axis parameters; per-tensor ones leave it without meaning. */
+const quantizedAxis = (node: NodeContext, x: Value, scale: Value): number => {
+  const axis = node.int("axis", 1);
+  return elementCount(scale.shape) === 1 ? 0 : node.axis(axis, x.shape.length);
+};
+
 const quantizeLinear = (node: NodeContext): Value => {
   const [x, scale, zero] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
   node.ignore("saturate");
-  const axis = node.axis(node.int("axis", 1) , Math.max(1, x.shape.length));
+  const axis = quantizedAxis(node, x, scale);
   const block = node.int("block_size", 0);
   const wanted = node.int("output_dtype", 0);
   const precision = node.int("precision", 0);
@@ -69,7 +81,7 @@ const dequantizeLinear = (node: NodeContext): Value => {
   const [x, scale, zero] = [node.in(0), float(node, node.in(1)), node.opt(2)];
   const dtype = computable(node, x);
   if (dtype === "f32" || dtype === "i64" || dtype === "u64") throw node.refuse(`input type ${dtype}`);
-  const axis = node.axis(node.int("axis", 1), Math.max(1, x.shape.length));
+  const axis = quantizedAxis(node, x, scale);
   const block = node.int("block_size", 0);
   const wanted = node.int("output_dtype", 1);
   if (wanted !== 1 && wanted !== 0) throw node.refuse("only float output", "output_dtype");
@@ -104,7 +116,8 @@ const zeroPointBias = (node: NodeContext, weights: Value, zero: Value): Value =>
       init: (s) => [s.i(0)],
       step: (s, [o], red) => [s.op("iadd", s.accumulator(), s.load(weights, [o ?? 0, ...red]))],
     },
-    finish: (s) => s.op("isub", s.i(0), s.op("imul", s.accumulator(), s.load(scalarOf(node, zero, "the zero point"), []))),
+    finish: (s) =>
+      s.op("isub", s.i(0), s.op("imul", s.accumulator(), s.load(scalarOf(node, zero, "the zero point"), []))),
   });
 
 /** y = clamp(round(i32(sum) * scale)) + zp as ONNX Runtime requantises. */
@@ -128,7 +141,11 @@ const convolutionSum = (
   const outputs = w.shape[0] ?? 1;
   const wz =
     wZero && elementCount(wZero.shape) > 1
-      ? { ...wZero, shape: [outputs, ...w.shape.slice(1).map(() => 1)], strides: [wZero.strides[0] ?? 0, ...w.shape.slice(1).map(() => 0)] }
+      ? {
+          ...wZero,
+          shape: [outputs, ...w.shape.slice(1).map(() => 1)],
+          strides: [wZero.strides[0] ?? 0, ...w.shape.slice(1).map(() => 0)],
+        }
       : wZero && scalarOf(node, wZero, "the weights' zero point");
   const weights = centred(node, w, wz);
   const spec = convSpec(node, x, weights);
@@ -167,7 +184,13 @@ const qLinearConv = (node: NodeContext): Value => {
   return convolutionSum(node, x, xZero, w, wZero, dtype, (s, out, sum) => {
     const channel = out[1] ?? asIndex(0);
     const total = bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [channel]));
-    return requantize(s, dtype, total, s.load(scale, perOutput(scale, channel)), s.load(scalarOf(node, yZero, "the output zero point"), []));
+    return requantize(
+      s,
+      dtype,
+      total,
+      s.load(scale, perOutput(scale, channel)),
+      s.load(scalarOf(node, yZero, "the output zero point"), []),
+    );
   });
 };
 
@@ -180,7 +203,11 @@ const zeroView = (node: NodeContext, zero: Value, x: Value, axis: number): Value
   if (zero.shape.length === x.shape.length) return zero;
   const d = x.shape.length + axis;
   if (zero.shape.length !== 1 || zero.shape[0] !== x.shape[d]) throw node.refuse("this shape of zero point");
-  return { ...zero, shape: x.shape.map((size, i) => (i === d ? size : 1)), strides: x.shape.map((_, i) => (i === d ? (zero.strides[0] ?? 0) : 0)) };
+  return {
+    ...zero,
+    shape: x.shape.map((size, i) => (i === d ? size : 1)),
+    strides: x.shape.map((_, i) => (i === d ? (zero.strides[0] ?? 0) : 0)),
+  };
 };
 
 const matmulInteger = (
@@ -222,10 +249,21 @@ const qLinearMatMul = (node: NodeContext): Value => {
   ];
   const dtype = computable(node, yZero);
   if (elementCount(aScale.shape) !== 1) throw node.refuse("a scale for each row");
-  const scale = combinedScale(node, scalarOf(node, aScale, "the scale"), elementCount(bScale.shape) === 1 ? scalarOf(node, bScale, "the scale") : bScale, yScale);
+  const scale = combinedScale(
+    node,
+    scalarOf(node, aScale, "the scale"),
+    elementCount(bScale.shape) === 1 ? scalarOf(node, bScale, "the scale") : bScale,
+    yScale,
+  );
   if (scale.shape.length > 1) throw node.refuse("scales of more than one dimension");
   return matmulInteger(node, a, aZero, b, bZero, dtype, (s, out, sum) =>
-    requantize(s, dtype, sum, s.load(scale, scale.shape.length === 0 ? [] : [out.at(-1) ?? 0]), s.load(scalarOf(node, yZero, "the output zero point"), [])),
+    requantize(
+      s,
+      dtype,
+      sum,
+      s.load(scale, scale.shape.length === 0 ? [] : [out.at(-1) ?? 0]),
+      s.load(scalarOf(node, yZero, "the output zero point"), []),
+    ),
   );
 };
 

@@ -32,7 +32,8 @@ export const windowsOf = (
   const pads = node.ints("pads") ?? range(2 * sizes.length).map(() => 0);
   const auto = node.string("auto_pad", "NOTSET");
   const rows = [kernel, strides, dilations, pads.slice(0, sizes.length), pads.slice(sizes.length)];
-  if (rows.some((row) => row.length !== sizes.length)) throw node.invalid("kernel, strides, dilations or pads do not fit the rank");
+  if (rows.some((row) => row.length !== sizes.length))
+    throw node.invalid("kernel, strides, dilations or pads do not fit the rank");
   if ([...kernel, ...strides, ...dilations].some((n) => n < 1) || pads.some((n) => n < 0)) {
     throw node.invalid("kernel, strides and dilations are at least 1, pads at least 0");
   }

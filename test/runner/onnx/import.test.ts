@@ -1,0 +1,206 @@
+import { expect } from "chai";
+import { type AssayErrorCode, isAssayError } from "../../../runner/errors.ts";
+import { importModel } from "../../../runner/onnx/index.ts";
+import { encode, f32, i64, onnxFile, rawNode, run, type TestModel, valueInfo } from "./build.ts";
+
+const failure = (bytes: Uint8Array): { readonly code: AssayErrorCode; readonly message: string } => {
+  try {
+    importModel(bytes);
+  } catch (error) {
+    if (isAssayError(error)) return error;
+    throw error;
+  }
+  throw new Error("the import succeeded");
+};
+
+const add: TestModel = {
+  inputs: { x: f32([2], [1, 2]), y: f32([2], [10, 20]) },
+  nodes: [{ op: "Add", in: ["x", "y"], out: ["z"] }],
+  outputs: ["z"],
+};
+
+describe("importModel", () => {
+  describe("given a model of one node", () => {
+    it("gives a program whose output is that of the node", () => {
+      const { model, outputs } = run(add);
+      expect([...(outputs[0]?.data ?? [])]).to.deep.equal([11, 22]);
+      expect(model.inputs.map(({ name }) => name)).to.deep.equal(["x", "y"]);
+      expect(model.outputs[0]).to.include({ name: "z", dtype: "f32" });
+    });
+  });
+
+  describe("given a symbolic dimension", () => {
+    const model: TestModel = {
+      inputs: { x: f32(["N", 2], [1, -2, 3, -4]) },
+      nodes: [{ op: "Relu", in: ["x"], out: ["y"] }],
+      outputs: ["y"],
+    };
+    it("uses the size bound to its name", () => {
+      expect([...(run(model, { shapes: { N: 2 } }).outputs[0]?.data ?? [])]).to.deep.equal([1, 0, 3, 0]);
+    });
+    it("fails when no size is bound", () => {
+      expect(failure(onnxFile(model)).code).to.equal("ONNX_SHAPE_UNBOUND");
+    });
+  });
+
+  describe("given an output that moves nothing", () => {
+    it("copies an input", () => {
+      const { outputs } = run({
+        inputs: { x: f32([2, 2], [1, 2, 3, 4]) },
+        nodes: [{ op: "Transpose", in: ["x"], out: ["y"] }],
+        outputs: ["y", "x"],
+      });
+      expect(outputs.map(({ data }) => [...data])).to.deep.equal([
+        [1, 3, 2, 4],
+        [1, 2, 3, 4],
+      ]);
+    });
+    it("copies a constant", () => {
+      const { outputs, model } = run({
+        inputs: {},
+        constants: { c: i64([2], [7, 8]) },
+        nodes: [{ op: "Identity", in: ["c"], out: ["y"] }],
+        outputs: ["y", "y"],
+      });
+      expect(outputs.map(({ data }) => [...data])).to.deep.equal([
+        [7n, 8n],
+        [7n, 8n],
+      ]);
+      expect(model.program.kernels).to.have.length(2);
+    });
+  });
+
+  describe("given nodes that depend on constants only", () => {
+    it("folds them, so that no kernel is left but those of the inputs", () => {
+      const { model } = run({
+        inputs: { x: f32([2], [1, 2]) },
+        constants: { a: f32([2], [3, 4]), b: f32([2], [5, 6]) },
+        nodes: [
+          { op: "Mul", in: ["a", "b"], out: ["c"] },
+          { op: "Add", in: ["x", "c"], out: ["y"] },
+        ],
+        outputs: ["y"],
+      });
+      expect(model.program.kernels).to.have.length(1);
+      expect([...(model.constants[0]?.data ?? [])]).to.deep.equal([15, 24]);
+    });
+  });
+
+  describe("given a file that is not a model", () => {
+    const whole = onnxFile(add);
+    it("refuses every truncation that cuts the graph or its opset", () => {
+      // The last message imports an operator set that the graph does not use: the file is whole without it.
+      const unused =
+        whole.length - encode("ModelProto", { opset_import: [{ domain: "com.microsoft", version: 1 }] }).length;
+      for (let n = 0; n < unused; n++) {
+        const error = failure(whole.subarray(0, n));
+        expect(["ONNX_MALFORMED", "ONNX_INVALID"]).to.include(error.code);
+      }
+    });
+    it("refuses random bytes", () => {
+      const bytes = Uint8Array.from({ length: 200 }, (_, i) => (i * 7919) & 0xff);
+      expect(failure(bytes).code).to.equal("ONNX_MALFORMED");
+    });
+    it("refuses graphs nested too deep", () => {
+      const field = (number: number, bytes: readonly number[]): number[] => {
+        const length: number[] = [];
+        for (let n = bytes.length; ; n >>= 7) {
+          length.push(n > 127 ? (n & 127) | 128 : n);
+          if (n <= 127) return [(number << 3) | 2, ...length, ...bytes];
+        }
+      };
+      // A graph of one node whose attribute is a graph of one node whose attribute is a graph …
+      let graph: number[] = [];
+      for (let i = 0; i < 200; i++) graph = field(1, field(5, field(6, graph)));
+      expect(failure(Uint8Array.from(field(7, graph))).code).to.be.oneOf(["ONNX_MALFORMED", "ONNX_LIMIT"]);
+    });
+  });
+
+  describe("given hostile tensors", () => {
+    const withConstant = (tensor: object): Uint8Array =>
+      encode("ModelProto", {
+        opset_import: [{ version: 17 }],
+        graph: {
+          initializer: [{ name: "c", ...tensor }],
+          node: [{ op_type: "Identity", input: ["c"], output: ["y"] }],
+          output: [{ name: "y" }],
+        },
+      });
+    it("refuses ten gigabytes declared in a hundred bytes", () => {
+      const error = failure(withConstant({ dims: [2684354560], data_type: 1, raw_data: new Uint8Array(4) }));
+      expect(error.code).to.equal("ONNX_MALFORMED");
+    });
+    it("refuses dimensions whose product overflows", () => {
+      expect(failure(withConstant({ dims: [2 ** 31, 2 ** 31, 4], data_type: 1 })).code).to.equal("ONNX_LIMIT");
+    });
+    it("refuses negative dimensions", () => {
+      expect(failure(withConstant({ dims: [-1], data_type: 1 })).code).to.equal("ONNX_LIMIT");
+    });
+    it("refuses strings", () => {
+      expect(failure(withConstant({ dims: [1], data_type: 8 })).code).to.equal("ONNX_UNSUPPORTED");
+    });
+    it("refuses external data without a folder", () => {
+      const external = { dims: [1], data_type: 1, data_location: 1, external_data: [{ key: "location", value: "w" }] };
+      expect(failure(withConstant(external)).code).to.equal("ONNX_EXTERNAL_DATA");
+    });
+    it("does not allocate what ConstantOfShape declares", () => {
+      const { outputs } = run({
+        inputs: { x: f32([1], [5]) },
+        constants: { shape: i64([1], [4_000_000_000]), zero: i64([1], [0]), one: i64([1], [1]) },
+        nodes: [
+          { op: "ConstantOfShape", in: ["shape"], out: ["big"] },
+          { op: "Slice", in: ["big", "zero", "one"], out: ["little"] },
+          { op: "Add", in: ["x", "little"], out: ["y"] },
+        ],
+        outputs: ["y"],
+      });
+      expect([...(outputs[0]?.data ?? [])]).to.deep.equal([5]);
+    });
+  });
+
+  describe("given a graph that breaks a rule", () => {
+    const graph = (nodes: readonly object[], output = "y"): Uint8Array =>
+      encode("ModelProto", {
+        opset_import: [{ version: 17 }],
+        graph: { node: nodes, input: [valueInfo("x", f32([1]))], output: [{ name: output }] },
+      });
+    it("refuses a cycle, by node", () => {
+      const error = failure(
+        graph(
+          [rawNode({ op: "Add", in: ["x", "b"], out: ["a"] }), rawNode({ op: "Relu", in: ["a"], out: ["b"] })],
+          "b",
+        ),
+      );
+      expect(error.code).to.equal("ONNX_INVALID");
+      expect(error.message).to.contain("cycle").and.to.contain("Add_a");
+    });
+    it("refuses a name defined twice", () => {
+      const twice = [rawNode({ op: "Relu", in: ["x"], out: ["y"] }), rawNode({ op: "Neg", in: ["x"], out: ["y"] })];
+      expect(failure(graph(twice)).code).to.equal("ONNX_INVALID");
+    });
+    it("refuses a name that nothing defines", () => {
+      expect(failure(graph([rawNode({ op: "Relu", in: ["nothing"], out: ["y"] })])).message).to.contain("nothing");
+    });
+    it("refuses an output that nothing gives", () => {
+      expect(failure(graph([], "nowhere")).message).to.contain("nowhere");
+    });
+    it("refuses inputs of different types", () => {
+      const bytes = onnxFile({ ...add, inputs: { x: f32([2]), y: i64([2]) } });
+      expect(failure(bytes).message).to.contain("f32, i64").and.to.contain("Add_z");
+    });
+  });
+
+  describe("given what is not supported", () => {
+    it("names the operator and the node", () => {
+      const error = failure(onnxFile({ ...add, nodes: [{ op: "Nonsense", in: ["x"], out: ["z"] }] }));
+      expect(error.code).to.equal("ONNX_UNSUPPORTED");
+      expect(error.message).to.contain("operator Nonsense").and.to.contain('node "Nonsense_z"');
+    });
+    it("names the attribute", () => {
+      const error = failure(
+        onnxFile({ ...add, nodes: [{ op: "Relu", in: ["x"], out: ["z"], attributes: { slope: 3 } }] }),
+      );
+      expect(error.message).to.contain('attribute "slope"').and.to.contain('node "Relu_z"');
+    });
+  });
+});
