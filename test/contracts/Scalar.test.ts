@@ -78,7 +78,7 @@ describe("Scalar", () => {
         it(`and its plain twin does, on ${PLAIN_VECTORS.toLocaleString("en")}`, async () => {
           const gasLimit = 16_000_000;
           const run = (op: number, pairs: string) => harness.runPlain(op, pairs, { gasLimit });
-          expect(await mismatches(row, run, PLAIN_VECTORS, 200)).to.deep.equal(none);
+          expect(await mismatches(row, run, PLAIN_VECTORS, 100)).to.deep.equal(none);
         });
       });
     }
