@@ -36,6 +36,7 @@ export default defineConfig({
   },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },
+  coverage: { skipFiles: ["contracts/mocks/**"] },
   test: { mocha: { timeout: 600_000, reporter: require.resolve("./bin/reporter.cjs") } },
   networks: {
     localhost: { type: "http", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },

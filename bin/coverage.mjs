@@ -11,6 +11,18 @@ import { SUITES, runSuites } from "./tests.mjs";
 const REPORT = join(root, "coverage", "lcov.info");
 const REQUIRED = 100;
 
+/** Numbers as people write them: 3, 5-9. */
+const ranges = (numbers) =>
+  numbers
+    .reduce((runs, number) => {
+      const last = runs.at(-1);
+      if (last?.[1] === number - 1) last[1] = number;
+      else runs.push([number, number]);
+      return runs;
+    }, [])
+    .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
+    .join(", ");
+
 /** Lines of an lcov report: `{ file, lines: [[line, count]...] }` per source file. */
 const parse = (text) =>
   text
@@ -29,7 +41,7 @@ let covered = 0;
 for (const { file, lines } of files) {
   const missed = lines.filter(([, count]) => count === 0).map(([line]) => line);
   covered += lines.length - missed.length;
-  if (missed.length > 0) console.log(`${file}: not executed: ${missed.map((line) => `${line}`).join(", ")}`);
+  if (missed.length > 0) console.log(`${file}: not executed: ${ranges(missed)}`);
 }
 const percent = total === 0 ? 0 : (100 * covered) / total;
 console.log(`\nLine coverage of contracts: ${covered} of ${total} (${percent.toFixed(2)} %, required ${REQUIRED} %)`);
