@@ -1,7 +1,7 @@
 import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
-import { executePiece, type Piece, type Progress, product, START } from "../machine/interpreter.ts";
+import { executePiece, type Progress, product, START } from "../machine/interpreter.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
 
@@ -112,10 +112,6 @@ export function openElement(
   const leaf = Math.floor((element * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES);
   return { bits: elementBits(tensor, element), leaves: openSegment(tensor, commitment, leaf, 1) };
 }
-
-/** Result of a part, from the tensors themselves. */
-export const executePart = (kernel: Kernel, operands: readonly Tensor[], element: number, part: Part): Piece =>
-  executePiece(kernel, operands, element, part.progress, Math.max(1, part.steps));
 
 function expectElement(kernel: Kernel, element: number): void {
   const count = product(kernel.shape);

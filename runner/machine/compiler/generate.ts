@@ -147,7 +147,10 @@ export function generate(kernel: Kernel): Generated {
     };
     // Where all conditions are decided before the innermost loop, there is one loop without any.
     const early = level === inner && stepConditions.length > 0 && stepConditions.every((c) => c.level < inner);
-    if (!early) return loop(false);
+    if (!early) {
+      loop(false);
+      return;
+    }
     const all = stepConditions.flatMap((c) => Array.from({ length: lanes }, (_, lane) => conditionName(c, lane)));
     out.push(`if (${[...new Set(all)].join(" && ")}) {`);
     loop(true);
@@ -172,7 +175,10 @@ export function generate(kernel: Kernel): Generated {
   };
 
   const outputLevel = (level: number): void => {
-    if (level > innerOut) return outputElement(1);
+    if (level > innerOut) {
+      outputElement(1);
+      return;
+    }
     const [from, to] = level === 0 ? ["from", "to"] : ["0", String(nest.levels[level]?.size ?? 1)];
     const loop = (start: string, lanes: number): void => {
       out.push(nest.header(level, start, to, lanes));
@@ -181,7 +187,10 @@ export function generate(kernel: Kernel): Generated {
       else outputLevel(level + 1);
       out.push("}");
     };
-    if (level !== tile) return loop(from, 1);
+    if (level !== tile) {
+      loop(from, 1);
+      return;
+    }
     // Whole groups of lanes first, then what is left over.
     const rest = `rest${String(level)}`;
     out.push(`const ${rest} = ${from} + (${to} - ${from} - (${to} - ${from}) % ${String(LANES)});`);
