@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ITensorMachine, OperandRoot, Progress, Segment} from "./interfaces/ITensorMachine.sol";
 import {Binary32} from "./libraries/Binary32.sol";
+import {FastReduction} from "./libraries/FastReduction.sol";
 import {KernelDecoder} from "./libraries/KernelDecoder.sol";
 import {StageRunner} from "./libraries/StageRunner.sol";
 import {WitnessReader} from "./libraries/WitnessReader.sol";
@@ -53,7 +54,7 @@ contract TensorMachine is ITensorMachine {
                 StageRunner.passResults(init, step, k.accumulators);
             }
             uint256 end = maxSteps < k.steps - position ? position + maxSteps : k.steps;
-            StageRunner.reduce(k, step, position, end);
+            FastReduction.reduce(k, step, position, end);
             if (end < k.steps) {
                 next.position = uint64(end);
                 next.accumulators = new uint64[](k.accumulators);

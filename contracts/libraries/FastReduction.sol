@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
+import {DotProduct} from "./DotProduct.sol";
+import {StageRunner} from "./StageRunner.sol";
+import {WitnessReader} from "./WitnessReader.sol";
+
+/// @title FastReduction
+/// @notice Recognises reductions that are dot products or sums, and takes them a run of elements at a time.
+/// @dev Equal to StageRunner.reduce in every result and every revert. A step qualifies when it has one accumulator and
+/// - f32: `acc + x * y` or `acc + x`;
+/// - bytes (i8, u8, bool): `acc + (x - c) * (y - d)`, with or without the constants c and d (zero points);
+/// in any order of commuting operands, when every read is one of x and y, has no gather, moves by 0 or 1 along the
+/// innermost dimension, and has no guard that depends on it. Then along that dimension x and y are runs of consecutive
+/// elements, one repeated element, or their fill.
+library FastReduction {
+    uint256 private constant FMUL = 0x03;
+    uint256 private constant FADD = 0x01;
+    uint256 private constant IADD = 0x20;
+    uint256 private constant ISUB = 0x21;
+    uint256 private constant IMUL = 0x22;
+    uint256 private constant ONE = 0x3f800000;
+    /// @dev In every byte, what makes a signed one unsigned.
+    uint256 private constant FLIP = 0x8080808080808080808080808080808080808080808080808080808080808080;
+
+    /// @dev What a step multiplies. Without a second factor it is a sum.
+    struct Plan {
+        bool floats;
+        ReadState x;
+        ReadState y;
+        bool sums;
+        uint256 zeroX;
+        uint256 zeroY;
+        uint256 inner;
+        uint256 field;
+    }
+
+    /// @dev Consecutive elements at a calldata position, or, if that is 0, a repeated register.
+    struct Run {
+        uint256 position;
+        uint256 register;
+        uint256 count;
+    }
+
+    /// @notice Takes reduction steps `position` to `end - 1`, fast where the step allows.
+    function reduce(Kernel memory k, StageState memory s, uint256 position, uint256 end) internal pure {
+        Plan memory plan;
+        if (!_recognise(k, s, plan)) {
+            StageRunner.reduce(k, s, position, end);
+            return;
+        }
+        unchecked {
+            uint256 acc = StageRunner.getRegister(s, 0);
+            uint256 inner = plan.inner;
+            Run memory x;
+            Run memory y;
+            while (true) {
+                uint256 start = k.indices[inner];
+                uint256 room = k.dims[inner] - start;
+                uint256 count = room < end - position ? room : end - position;
+                _run(plan.x, s.recordSize, plan.field, count, x);
+                count = x.count;
+                if (!plan.sums) {
+                    _run(plan.y, s.recordSize, plan.field, count, y);
+                    count = y.count;
+                }
+                acc = plan.floats ? _floats(plan, acc, x, y, count) : _bytes(plan, acc, x, y, count);
+                position += count;
+                if (position == end) break;
+                // The last step of a row is an advance like any other: outer dimensions move on.
+                bool rowEnds = count == room;
+                if (rowEnds) --count;
+                k.indices[inner] = start + count;
+                _move(s, plan.field, count);
+                if (rowEnds) StageRunner.advance(k, s);
+            }
+            StageRunner.setRegister(s, 0, acc);
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ recognition
+
+    function _recognise(Kernel memory k, StageState memory s, Plan memory plan) private pure returns (bool) {
+        unchecked {
+            uint256 reads = s.reads.length;
+            uint256 codeBytes = s.codeEnd - s.code;
+            if (k.accumulators != 1 || reads == 0 || reads > 2 || codeBytes == 0) return false;
+
+            (uint256 op, uint256 a, uint256 b) = _instruction(s, s.codeEnd - 32);
+            if (a != 0) (a, b) = (b, a);
+            // Now b is what is added to the accumulator.
+            if (a != 0 || b == 0) return false;
+            plan.floats = op == FADD;
+            if (!plan.floats && op != IADD) return false;
+            uint256 x;
+            uint256 y;
+            if (plan.floats && b <= reads) {
+                plan.sums = true;
+                (x, y) = (b, b);
+            } else {
+                // The product must be the instruction before, for what follows a product is its sum.
+                if (codeBytes < 64 || b != s.count - 2) return false;
+                (op, x, y) = _instruction(s, s.codeEnd - 64);
+                if (op != (plan.floats ? FMUL : IMUL)) return false;
+                if (!plan.floats) {
+                    (x, plan.zeroX) = _shifted(s, x);
+                    (y, plan.zeroY) = _shifted(s, y);
+                }
+            }
+            if (x == 0 || x > reads || y == 0 || y > reads) return false;
+            // Every read must be used: one that is not would still have to be in the witness.
+            if (reads == 2 && x == y) return false;
+            plan.x = s.reads[x - 1];
+            plan.y = s.reads[y - 1];
+
+            // The innermost dimension that moves at all.
+            uint256 inner = k.dims.length - 1;
+            while (inner > k.rank && k.dims[inner] == 1) --inner;
+            plan.inner = inner;
+            plan.field = 64 + 32 * (inner - k.rank);
+            return _isRun(s, plan, plan.x) && _isRun(s, plan, plan.y);
+        }
+    }
+
+    /// @dev The register that a constant is subtracted from, and the constant; a register itself and 0 otherwise.
+    function _shifted(StageState memory s, uint256 register) private pure returns (uint256, uint256) {
+        unchecked {
+            uint256 code = s.codeEnd - s.code;
+            uint256 known = s.count - code / 32;
+            if (register < known) return (register, 0);
+            (uint256 op, uint256 a, uint256 b) = _instruction(s, s.code + 32 * (register - known));
+            // Constants lie between the reads and the instructions.
+            if (op != ISUB || b <= s.reads.length || b >= known) return (0, 0);
+            return (a, StageRunner.getRegister(s, b));
+        }
+    }
+
+    /// @dev Opcode and register numbers of a decoded instruction.
+    function _instruction(
+        StageState memory s,
+        uint256 position
+    ) private pure returns (uint256 op, uint256 a, uint256 b) {
+        uint256 registers = s.registers;
+        assembly ("memory-safe") {
+            let word := mload(position)
+            op := shr(96, word)
+            a := shr(5, sub(and(word, 0xffffffff), registers))
+            b := shr(5, sub(and(shr(32, word), 0xffffffff), registers))
+        }
+    }
+
+    function _isRun(StageState memory s, Plan memory plan, ReadState memory r) private pure returns (bool) {
+        unchecked {
+            if (r.source != 0) return false;
+            OperandState memory operand = _operand(r.operand);
+            if (plan.floats ? operand.dtype != 0 : operand.shift != 0) return false;
+            uint256 record = r.record;
+            if (_word(record + plan.field) > 1) return false;
+            for (uint256 guards = r.guards; guards != 0; --guards) {
+                record += s.recordSize;
+                if (_word(record + plan.field) != 0) return false;
+            }
+            return true;
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ runs
+
+    /// @dev The longest run of a read from the present indices on, `count` elements at most.
+    function _run(ReadState memory r, uint256 recordSize, uint256 field, uint256 count, Run memory run) private pure {
+        unchecked {
+            run.position = 0;
+            run.register = r.fill;
+            run.count = count;
+            uint256 record = r.record;
+            for (uint256 guards = r.guards; guards != 0; --guards) {
+                record += recordSize;
+                if (_word(record) >= _word(record + 32)) return;
+            }
+            OperandState memory operand = _operand(r.operand);
+            uint256 offset = _word(r.record);
+            bool moves = _word(r.record + field) != 0;
+            if (offset >= operand.length) {
+                // Before the operand's start the fill lasts until it is reached; behind its end, to the end.
+                if (moves && int256(offset) < 0 && 0 - offset < count) run.count = 0 - offset;
+                return;
+            }
+            if (!moves) {
+                run.register = WitnessReader.load(operand, offset);
+                return;
+            }
+            if (offset < operand.first || offset >= operand.last) WitnessReader.locate(operand, offset);
+            if (operand.last - offset < count) run.count = operand.last - offset;
+            run.position = operand.data + ((offset - operand.first) << operand.shift);
+        }
+    }
+
+    /// @dev Moves every affine record `count` steps along the innermost dimension.
+    function _move(StageState memory s, uint256 field, uint256 count) private pure {
+        uint256 first = s.records;
+        uint256 end = s.recordsEnd;
+        uint256 size = s.recordSize;
+        assembly ("memory-safe") {
+            for {
+                let record := first
+            } lt(record, end) {
+                record := add(record, size)
+            } {
+                mstore(record, add(mload(record), mul(count, mload(add(record, field)))))
+            }
+        }
+    }
+
+    function _floats(
+        Plan memory plan,
+        uint256 acc,
+        Run memory x,
+        Run memory y,
+        uint256 count
+    ) private pure returns (uint256) {
+        return
+            DotProduct.f32(
+                acc,
+                x.position,
+                DotProduct.f32Lanes(x.register),
+                // A sum multiplies by one, which changes nothing.
+                plan.sums ? 0 : y.position,
+                DotProduct.f32Lanes(plan.sums ? ONE : y.register),
+                count
+            );
+    }
+
+    /// @dev With unsigned bytes u = x + b, b being 128 for signed ones and else 0, and C = c + b:
+    /// the sum of (x - c) * (y - d) is sum(u * v) - D * sum(u) - C * sum(v) + count * C * D, all modulo 2^64.
+    function _bytes(
+        Plan memory plan,
+        uint256 acc,
+        Run memory x,
+        Run memory y,
+        uint256 count
+    ) private pure returns (uint256 r) {
+        unchecked {
+            (uint256 flipX, uint256 shiftX) = _flip(plan.x, plan.zeroX, x);
+            (uint256 flipY, uint256 shiftY) = _flip(plan.y, plan.zeroY, y);
+            if (x.position == 0) {
+                // A repeated factor comes out of the sum.
+                uint256 sum =
+                    y.position == 0
+                        ? count * (y.register - shiftY)
+                        : DotProduct.byteSum(y.position, flipY, count) - count * shiftY;
+                r = (x.register - shiftX) * sum;
+            } else if (y.position == 0) {
+                r = (y.register - shiftY) * (DotProduct.byteSum(x.position, flipX, count) - count * shiftX);
+            } else {
+                r = DotProduct.bytes_(x.position, flipX, y.position, flipY, count);
+                if (shiftX != 0) r -= shiftX * DotProduct.byteSum(y.position, flipY, count);
+                if (shiftY != 0) r -= shiftY * DotProduct.byteSum(x.position, flipX, count);
+                r += count * shiftX * shiftY;
+            }
+            r += acc;
+            assembly ("memory-safe") {
+                r := signextend(7, r)
+            }
+        }
+    }
+
+    /// @dev What to flip in a run's bytes, and what to subtract from them then; of a repeated register, nothing to flip.
+    function _flip(ReadState memory r, uint256 zero, Run memory run) private pure returns (uint256, uint256) {
+        unchecked {
+            bool isSigned = _operand(r.operand).dtype < 5;
+            return isSigned && run.position != 0 ? (FLIP, zero + 128) : (0, zero);
+        }
+    }
+
+    function _word(uint256 position) private pure returns (uint256 v) {
+        assembly ("memory-safe") {
+            v := mload(position)
+        }
+    }
+
+    function _operand(uint256 position) private pure returns (OperandState memory operand) {
+        assembly ("memory-safe") {
+            operand := position
+        }
+    }
+}
