@@ -145,7 +145,7 @@ const runCase = (folder: string): Verdict => {
 
 /** A reason without the names of this node, for counting. */
 const generic = (reason: string): string => {
-  const operator = /operator ([\w.]+)/.exec(reason)?.[1] ?? "";
+  const operator = /\(operator ([\w.]+)/.exec(reason)?.[1] ?? "";
   return `${operator}: ${reason.replace(/ \(.*$/, "").replace(/^ONNX_\w+: /, "")}`;
 };
 

@@ -43,6 +43,8 @@ export const toNumbers = (tensor: Tensor, element: ElementType): readonly (numbe
     case "f8e5m2":
     case "f8e5m2fnuz":
       return list.map((bits) => decode8(element, Number(bits)));
+    case "f4e2m1":
+      return list.map((bits) => decodeFloat(Number(bits), 2, 1, 1));
     default:
       return list;
   }

@@ -26,6 +26,9 @@ const ELEMENT_BY_NUMBER: Readonly<Record<number, ElementType>> = {
   20: "f8e5m2fnuz",
   21: "u4",
   22: "i4",
+  23: "f4e2m1",
+  25: "u2",
+  26: "i2",
 };
 
 const NAME_BY_NUMBER: Readonly<Record<number, string>> = { 8: "string", 14: "complex64", 15: "complex128" };
@@ -70,8 +73,8 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
   const count = elementCount(shape);
   if (count === 0) return { element, shape };
   const storage = storageOf(element);
-  const four = element === "u4" || element === "i4";
-  const width = four ? 0.5 : DTYPE_BYTES[storage];
+  const packing = PACKED[element];
+  const width = packing === undefined ? DTYPE_BYTES[storage] : packing / 8;
   const byteLength = Math.ceil(count * width);
   const bytes = raw.data_location === 1 ? external?.(raw, byteLength) : raw.raw_data;
   if (raw.data_location === 1 && bytes === undefined) {
@@ -87,12 +90,12 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
     return {
       element,
       shape,
-      tensor: four ? unpackFour(bytes, count, storage) : tensorFromBytes(storage, bytes.slice()),
+      tensor: packing ? unpack(bytes, count, storage, packing) : tensorFromBytes(storage, bytes.slice()),
     };
   }
   const list = listOf(raw, element);
-  if (four && list.length === byteLength) {
-    return { element, shape, tensor: unpackFour(Uint8Array.from(list, Number), count, storage) };
+  if (packing !== undefined && list.length === byteLength) {
+    return { element, shape, tensor: unpack(Uint8Array.from(list, Number), count, storage, packing) };
   }
   if (list.length !== count) throw wrongLength(name, `${String(count)} elements`, `${String(list.length)}`);
   return { element, shape, tensor: tensorFrom(storage, list) };
@@ -114,13 +117,16 @@ const listOf = (raw: RawTensor, element: ElementType): readonly (number | bigint
   }
 };
 
-/** Two four-bit elements a byte, the first in the low half. */
-const unpackFour = (bytes: Uint8Array, count: number, storage: DType): Tensor =>
+/** Bits of the elements that share a byte, the first in the lowest bits. */
+const PACKED: Readonly<Partial<Record<ElementType, number>>> = { u4: 4, i4: 4, f4e2m1: 4, u2: 2, i2: 2 };
+
+const unpack = (bytes: Uint8Array, count: number, storage: DType, bits: number): Tensor =>
   tensorFrom(
     storage,
     Array.from({ length: count }, (_, i) => {
-      const nibble = ((bytes[i >> 1] ?? 0) >> (4 * (i & 1))) & 15;
-      return storage === "i8" && nibble > 7 ? nibble - 16 : nibble;
+      const place = i * bits;
+      const code = ((bytes[place >> 3] ?? 0) >> (place & 7)) & (2 ** bits - 1);
+      return storage === "i8" && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
     }),
   );
 

@@ -10,8 +10,11 @@ export const STORED_AS = {
   f8e5m2: "u8",
   f8e5m2fnuz: "u8",
   f64: "u64",
+  f4e2m1: "u8",
   u4: "u8",
   i4: "i8",
+  u2: "u8",
+  i2: "i8",
 } as const satisfies Readonly<Record<string, DType>>;
 
 export type ForeignType = keyof typeof STORED_AS;

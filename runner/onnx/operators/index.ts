@@ -1,3 +1,6 @@
+import { CAST } from "./cast.ts";
+import { GATHER } from "./gather.ts";
+import { REDUCE } from "./reduce.ts";
 import type { Operator } from "../node.ts";
 import { CONSTANTS } from "./constants.ts";
 import { CONV } from "./conv.ts";
@@ -19,6 +22,9 @@ const ROWS: readonly Operator[] = [
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...REDUCE,
+  ...GATHER,
+  ...CAST,
 ];
 
 /** The operator table, by `domain::name`. */
