@@ -63,10 +63,10 @@ const readSummary = (file, code) => {
 const runSuite = async (suite, args, summary) => {
   const given = args.filter((arg) => arg.endsWith(".ts"));
   const options = args.filter((arg) => !arg.endsWith(".ts"));
-  const files = given.length > 0 ? given : testFiles(suite);
+  const files = given.length > 0 ? given : (suite.files ?? testFiles(suite));
   if (files.length === 0) return { passed: 0, failed: 0 };
   console.log(`\n--- ${suite.name}: ${files.length} ${files.length === 1 ? "file" : "files"} ---`);
-  const env = { ASSAY_TEST_SUMMARY: summary };
+  const env = { ...suite.env, ASSAY_TEST_SUMMARY: summary };
   const command = suite.chain
     ? [HARDHAT, "test", "mocha", ...options, ...files]
     : [MOCHA, "--reporter", REPORTER, ...options.filter((option) => option !== "--no-compile"), "--spec", ...files];
