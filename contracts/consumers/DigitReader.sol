@@ -23,7 +23,16 @@ contract DigitReader is InferenceConsumer {
         bool known;
     }
 
+    /// @notice Who paid for a request, and how much that asker can still reclaim.
+    struct Payment {
+        address asker;
+        uint96 fee;
+    }
+
     mapping(bytes32 requestId => Reading reading) public readingOf;
+    mapping(bytes32 requestId => Payment payment) public paymentOf;
+
+    error ReaderNothingToReclaim(bytes32 requestId);
 
     event DigitRead(bytes32 indexed requestId, uint8 digit, Stage stage);
 
@@ -32,7 +41,18 @@ contract DigitReader is InferenceConsumer {
     /// @notice Asks on the caller's money: the fee is taken from the caller by allowance.
     function ask(RequestTerms calldata terms) external returns (bytes32 requestId) {
         MARKET.TOKEN().safeTransferFrom(msg.sender, address(this), terms.fee);
-        return _ask(terms);
+        requestId = _ask(terms);
+        paymentOf[requestId] = Payment({asker: msg.sender, fee: terms.fee});
+    }
+
+    /// @notice Returns the fee of a request that failed to whoever asked; anyone may call.
+    function reclaim(bytes32 requestId) external {
+        Payment memory payment = paymentOf[requestId];
+        (IInferenceMarket.Finality finality, ) = MARKET.resultOf(requestId);
+        require(payment.fee != 0 && finality == IInferenceMarket.Finality.Failed, ReaderNothingToReclaim(requestId));
+        delete paymentOf[requestId];
+        if (MARKET.creditOf(address(this)) != 0) MARKET.withdraw(address(this));
+        MARKET.TOKEN().safeTransfer(payment.asker, payment.fee);
     }
 
     function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {

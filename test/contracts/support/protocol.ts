@@ -1,0 +1,213 @@
+import { concat, type ContractTransactionResponse, id, parseEther, ZeroAddress, ZeroHash } from "ethers";
+import type { network } from "hardhat";
+
+import * as tree from "./tree.ts";
+
+export type Connection = Awaited<ReturnType<typeof network.create>>;
+export type Protocol = Awaited<ReturnType<typeof deployProtocol>>;
+
+export const DAY = 86_400;
+export const OPTIMISTIC = "0x00000001";
+export const SIGNED = "0x00000002";
+export const WINDOW = 3_600;
+
+export const STAKING = {
+  minimumStake: parseEther("1000"),
+  fraudMinimum: parseEther("500"),
+  livenessPenalty: parseEther("10"),
+  unbondingSeconds: 45 * DAY,
+  jailSeconds: DAY,
+  keyDelaySeconds: DAY,
+  payoutDelaySeconds: 3 * DAY,
+  freezeSeconds: 7 * DAY,
+  slotReuseBlocks: 200,
+} as const;
+
+export const MARKET = {
+  minimumFee: parseEther("1"),
+  collateralFeeBps: 10,
+  minimumCollateral: parseEther("100"),
+  catchBps: 5_000,
+  maxDisputeSeconds: 30 * DAY,
+} as const;
+
+/** A policy word: selectors left to right. */
+export const policyOf = (...selectors: readonly string[]): string => {
+  const bytes = concat(selectors);
+  return bytes + "00".repeat(32 - (bytes.length - 2) / 2);
+};
+
+export interface TensorType {
+  readonly dtype: number;
+  readonly length: number;
+}
+
+/** A manifest of a model with f32 input of 64 and f32 output of 10 elements, changed as told. */
+export const manifestOf = (overrides: object = {}) => ({
+  numericsVersion: 1,
+  programRoot: id("program"),
+  kernelCount: 3,
+  weightsRoot: id("weights"),
+  constantCount: 2,
+  inputs: [{ dtype: 0, length: 64 }] as TensorType[],
+  outputs: [{ dtype: 0, length: 10 }] as TensorType[],
+  outputKernels: [2],
+  ...overrides,
+});
+
+export const metadataOf = (overrides: object = {}) => ({
+  fileHash: id("file"),
+  contentUri: "ipfs://model",
+  licence: "MIT",
+  parents: [] as { versionId: string; relation: number }[],
+  royaltyBps: 0,
+  royaltyRecipient: ZeroAddress as string,
+  ...overrides,
+});
+
+/** `size` bytes, all of one value. */
+export const filled = (size: number, value: number): string => "0x" + value.toString(16).padStart(2, "0").repeat(size);
+
+/** Root of a list of one f32 tensor. */
+export const rootOfF32 = (data: string): string => tree.leafHash(tree.rootOf(0, (data.length - 2) / 8, data));
+
+interface Parsed {
+  readonly name: string;
+  readonly args: { toObject(deep?: boolean): Record<string, unknown> };
+}
+
+/** Events of one contract in a transaction, in order. */
+export async function eventsOf(
+  contract: {
+    readonly target: unknown;
+    readonly interface: { parseLog(log: { topics: string[]; data: string }): Parsed | null };
+  },
+  transaction: Pick<ContractTransactionResponse, "wait">,
+) {
+  const receipt = await transaction.wait();
+  return (receipt?.logs ?? [])
+    .filter((log) => log.address === contract.target)
+    .flatMap((log) => {
+      const parsed = contract.interface.parseLog({ topics: [...log.topics], data: log.data });
+      return parsed === null ? [] : [{ name: parsed.name, args: parsed.args.toObject(true) }];
+    });
+}
+
+/**
+ * Deploys everything but the court, which is the signer `court`, and publishes a model. A token at `tokenAddress` that
+ * anyone can mint replaces the usual one.
+ */
+export async function deployProtocol(connection: Connection, tokenAddress?: string) {
+  const { ethers } = connection;
+  const signers = await ethers.getSigners();
+  const account = (index: number) => {
+    const signer = signers[index];
+    if (signer === undefined) throw new RangeError(`no account ${index}`);
+    return signer;
+  };
+  const [admin, court, publisher, requester] = [account(0), account(1), account(2), account(3)];
+  const [alice, bob, carol, accuser] = [account(4), account(5), account(6), account(7)];
+  const [sink, royaltee, stranger] = [account(8), account(9), account(10)];
+  const authority = await ethers.deployContract("Authority", [admin]);
+  const token =
+    tokenAddress === undefined
+      ? await ethers.deployContract("AssayToken")
+      : await ethers.getContractAt("AssayToken", tokenAddress);
+  const registry = await ethers.deployContract("ModelRegistry");
+  const randomness = await ethers.deployContract("FutureBlockRandomness");
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, registry, sink, STAKING]);
+  const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
+  const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
+  const signature = await ethers.deployContract("SignatureVerifier", [staking]);
+  const market = await ethers.deployContract("InferenceMarket", [
+    authority,
+    registry,
+    staking,
+    attestation,
+    randomness,
+    MARKET,
+  ]);
+  await attestation.addRoute(OPTIMISTIC, optimistic);
+  await attestation.addRoute(SIGNED, signature);
+  await staking.addManager(market);
+  await market.setCourt(court);
+
+  const metadata = metadataOf({ royaltyBps: 1_000, royaltyRecipient: royaltee.address });
+  const versionId = await registry.versionIdFor(publisher, manifestOf(), metadata);
+  await registry.connect(publisher).publish(manifestOf(), metadata);
+  for (const holder of [requester, alice, bob, carol, accuser]) {
+    await token.mint(holder, parseEther("100000"));
+    await token.connect(holder).approve(market, parseEther("100000"));
+    await token.connect(holder).approve(staking, parseEther("100000"));
+  }
+  return {
+    ...{ admin, court, publisher, requester, alice, bob, carol, accuser, sink, royaltee, stranger },
+    ...{ authority, token, registry, randomness, staking, attestation, optimistic, signature, market, versionId },
+  };
+}
+
+export type Signer = Protocol["admin"];
+
+/** Stakes, sets a key and opts in. */
+export async function join(protocol: Protocol, operator: Signer, amount = STAKING.minimumStake): Promise<void> {
+  const staking = protocol.staking.connect(operator);
+  await staking.deposit(amount);
+  if ((await staking.signingKeyAt(operator, 2 ** 39)) === ZeroAddress) await staking.rotateSigningKey(operator);
+  await staking.optIn(protocol.versionId);
+}
+
+/** Terms of a request for the published model, optimistic and without callback, changed as told. */
+export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
+  versionId: protocol.versionId,
+  inputs: filled(256, 1),
+  inputRoot: ZeroHash as string,
+  inputUri: "",
+  policy: policyOf(OPTIMISTIC),
+  fee: parseEther("10"),
+  valueAtRisk: parseEther("200"),
+  assignSeconds: 600,
+  claimSeconds: 600,
+  windowSeconds: WINDOW,
+  callback: ZeroAddress as string,
+  callbackGas: 0,
+  minimumHolders: 0,
+  ...overrides,
+});
+
+type RequestStruct = Parameters<Protocol["market"]["assign"]>[0];
+
+/** Opens a request; gives its id and the struct to hand back. */
+export async function open(protocol: Protocol, overrides: object = {}, by: Signer = protocol.requester) {
+  const transaction = await protocol.market.connect(by).request(termsOf(protocol, overrides));
+  return requestIn(protocol, transaction);
+}
+
+/** The request opened in a transaction. */
+export async function requestIn(protocol: Protocol, transaction: Pick<ContractTransactionResponse, "wait">) {
+  const events = await eventsOf(protocol.market, transaction);
+  const opened = events.find(({ name }) => name === "RequestOpened");
+  if (opened === undefined) throw new Error("no request was opened");
+  return { id: opened.args.requestId as string, request: opened.args.request as RequestStruct, transaction };
+}
+
+export type Opened = Awaited<ReturnType<typeof open>>;
+
+/** Mines until the seed is there and assigns. */
+export async function assign(connection: Connection, protocol: Protocol, { id, request }: Opened): Promise<string> {
+  await connection.networkHelpers.mine(3);
+  await protocol.market.assign(request);
+  return (await protocol.market.stateOf(id)).operator;
+}
+
+export const OUTPUT = filled(40, 7);
+export const EVIDENCE = ["0x"];
+
+/** Claims the standard output as the assigned operator. */
+export async function claim(connection: Connection, protocol: Protocol, opened: Opened, outputs = OUTPUT) {
+  const { operator } = await protocol.market.stateOf(opened.id);
+  const signer = await connection.ethers.getSigner(operator);
+  const market = protocol.market.connect(signer);
+  const transaction = await market.claim(opened.request, outputs, rootOfF32(outputs), "", EVIDENCE);
+  const { claimId } = await protocol.market.claimOf(opened.id);
+  return { operator: signer, claimId, transaction };
+}
