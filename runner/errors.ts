@@ -35,6 +35,20 @@ export interface AssayErrorDetails {
   readonly ONNX_EXTERNAL_DATA: OnnxErrorDetails;
   /** A model that asks for more than the importer gives: elements, nesting, unrolled nodes. */
   readonly ONNX_LIMIT: OnnxErrorDetails;
+  /** A file that cannot be opened: missing, not a regular file, no permission, too large. */
+  readonly FILE_UNREADABLE: { readonly path: string; readonly reason: string };
+  /** A file or folder that cannot be written. */
+  readonly FILE_UNWRITABLE: { readonly path: string; readonly reason: string };
+  /** A file that breaks its own format. */
+  readonly FILE_MALFORMED: { readonly path: string; readonly reason: string };
+  /** A file that is in order but holds something that has no place here; the message says what to do instead. */
+  readonly FILE_UNSUPPORTED: { readonly path: string; readonly reason: string };
+  /** Inputs that were given but the model does not take, or that it takes but were not given. */
+  readonly INPUT_NAMES: { readonly missing: readonly string[]; readonly unknown: readonly string[] };
+  /** A command line that does not say what to do. */
+  readonly USAGE: { readonly option: string; readonly reason: string };
+  /** A package that this one command needs and that is not installed. */
+  readonly DEPENDENCY_MISSING: { readonly package: string; readonly neededBy: string };
   /** The work was stopped through its AbortSignal. */
   readonly ABORTED: { readonly task: string };
 }
