@@ -1,0 +1,15 @@
+import { interpreter, prepareProgram } from "../backend.ts";
+import type { Tensor } from "../machine/tensor.ts";
+import type { Model } from "../onnx/import.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Outputs of all kernels of a model, in order. @throws AssayError ABORTED. */
+export const executeModel = (
+  model: Model,
+  inputs: readonly Tensor[],
+  context: CommandContext,
+): Promise<readonly Tensor[]> => prepareProgram(model.program, interpreter).run(inputs, model.constants, context);
+
+/** Outputs of a model out of a trace, in the order of its outputs. */
+export const outputsOf = (model: Model, trace: readonly Tensor[]): readonly Tensor[] =>
+  model.program.outputs.flatMap((kernel) => trace[kernel] ?? []);

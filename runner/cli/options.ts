@@ -1,0 +1,53 @@
+import { AssayError } from "../errors.ts";
+
+/** Sizes that the command line gives: of symbolic dimensions, and whole shapes of inputs. */
+export interface Shapes {
+  readonly shapes: Readonly<Record<string, number>>;
+  readonly inputShapes: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Error of a command line that does not say what to do. */
+export const usage = (option: string, reason: string): AssayError =>
+  new AssayError("USAGE", `${option} ${reason}`, { option, reason });
+
+/** `NAME=VALUE` pairs by name. @throws AssayError USAGE for other texts and repeated names. */
+export function pairs(option: string, values: readonly string[]): ReadonlyMap<string, string> {
+  const result = new Map<string, string>();
+  for (const value of values) {
+    const at = value.indexOf("=");
+    const name = value.slice(0, Math.max(0, at));
+    if (name === "" || at === value.length - 1) throw usage(option, `takes NAME=VALUE, not "${value}"`);
+    if (result.has(name)) throw usage(option, `gives "${name}" twice`);
+    result.set(name, value.slice(at + 1));
+  }
+  return result;
+}
+
+/** `N=1` binds a symbolic dimension, `image=[1,1,8,8]` gives the whole shape of an input. @throws AssayError USAGE. */
+export function parseShapes(values: readonly string[]): Shapes {
+  const shapes: Record<string, number> = {};
+  const inputShapes: Record<string, readonly number[]> = {};
+  for (const [name, text] of pairs("--shape", values)) {
+    const whole = /^\[([\d,\s]*)\]$/.exec(text);
+    if (whole === null) define(shapes, name, parseCount("--shape", text));
+    else
+      define(
+        inputShapes,
+        name,
+        (whole[1] ?? "").split(",").map((size) => parseCount("--shape", size.trim())),
+      );
+  }
+  return { shapes, inputShapes };
+}
+
+/** A whole number of at least `least`. @throws AssayError USAGE. */
+export function parseCount(option: string, text: string, least = 1): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least)) throw usage(option, `takes a whole number of at least ${least}, not "${text}"`);
+  return value;
+}
+
+/** Sets a property even when its name means something to JavaScript. */
+function define<T>(record: Record<string, T>, name: string, value: T): void {
+  Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
+}

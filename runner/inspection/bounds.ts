@@ -1,0 +1,144 @@
+import { LEAF_BYTES, leafCount } from "../commitment/tensor.ts";
+import { DTYPE_BYTES } from "../machine/dtype.ts";
+import { encodeKernel } from "../machine/encoding.ts";
+import { product } from "../machine/interpreter.ts";
+import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
+import { stepGas } from "../proving/witness.ts";
+
+/** Most that proving one element of a kernel can take, if it is proven in one transaction. */
+export interface ProofBound {
+  /** Whole leaves of operands. */
+  readonly leaves: number;
+  /** Runs of consecutive leaves, each with its own range proof. */
+  readonly segments: number;
+  /** Bytes of calldata of IDisputeCourt.proveFraud. */
+  readonly bytes: number;
+  /** Gas of the re-execution and its Merkle proofs, calldata not counted. */
+  readonly executionGas: number;
+  /** Gas of the transaction, calldata counted as if no byte were zero. */
+  readonly gas: number;
+}
+
+/** Gas that the estimate adds beside the reduction: measured on the digit models, rounded up. */
+const GAS = {
+  transaction: 21_000,
+  court: 60_000,
+  kernelByte: 60,
+  leaf: 1_200,
+  sibling: 400,
+  byte: 16,
+  floorByte: 40,
+} as const;
+
+/**
+ * Upper bound on the proof of any element of a kernel, from its strides alone: it holds for all data. Leaves that
+ * guards skip are counted, so convolutions with padding stay a little below it.
+ * @param program The kernel's program, whose lists are the trees that roots are proven in.
+ */
+export function proofBound(program: Program, kernel: Kernel): ProofBound {
+  const touched = kernel.operands.map((operand, i) => operandBound(kernel, operand, i));
+  const leaves = sum(touched.map((operand) => operand.leaves));
+  const segments = sum(touched.map((operand) => operand.segments));
+  const trees = { input: program.inputs, constant: program.constants, kernel: program.kernels };
+  const output: TensorType = { dtype: kernel.dtype, length: product(kernel.shape) };
+  const listDepth = depth(program.kernels.length);
+  const encoded = encodeKernel(kernel).length;
+
+  const kernelOpening = 5 * WORD + padded(encoded) + listDepth * WORD;
+  const progress = 3 * WORD + (kernel.reduce?.accumulators ?? 0) * WORD;
+  const witness =
+    WORD +
+    sum(
+      touched.map((operand, i) => {
+        const levels = depth(leafCount(kernel.operands[i] ?? output));
+        const siblings = operand.segments * Math.min(2 * levels, operand.siblingsCap);
+        return 2 * WORD + operand.segments * 6 * WORD + operand.leaves * LEAF_BYTES + siblings * WORD;
+      }),
+    );
+  const operandSiblings = WORD + sum(kernel.operands.map(({ space }) => (2 + depth(trees[space].length)) * WORD));
+  const opening = (2 + 5) * WORD + LEAF_BYTES + (depth(leafCount(output)) + 1 + listDepth) * WORD;
+  const heads = 4 + (1 + 2 + 2 + 5) * WORD;
+  const bytes = heads + kernelOpening + progress + witness + operandSiblings + opening;
+
+  const steps = kernel.reduce === undefined ? 0 : product(kernel.reduce.dims);
+  const executionGas =
+    GAS.court +
+    encoded * GAS.kernelByte +
+    (leaves + 1) * GAS.leaf +
+    (bytes / WORD) * 12 +
+    segments * 2 * GAS.sibling +
+    stageGas(kernel.finish) +
+    (kernel.reduce === undefined ? 0 : stageGas(kernel.reduce.init)) +
+    steps * stepGas(kernel);
+  const gas = GAS.transaction + Math.max(executionGas + bytes * GAS.byte, bytes * GAS.floorByte);
+  return { leaves, segments, bytes, executionGas: Math.round(executionGas), gas: Math.round(gas) };
+}
+
+const WORD = 32;
+const padded = (bytes: number): number => Math.ceil(bytes / WORD) * WORD;
+const depth = (leaves: number): number => (leaves <= 1 ? 0 : Math.ceil(Math.log2(leaves)));
+const sum = (row: readonly number[]): number => row.reduce((total, n) => total + n, 0);
+
+/** As `stepGas`, for the stages that run once an element. */
+const stageGas = ({ reads, constants, code }: Kernel["finish"]): number =>
+  400 + 500 * reads.length + 30 * constants.length + 900 * code.length;
+
+interface OperandBound {
+  readonly leaves: number;
+  readonly segments: number;
+  /** No range proof has more siblings than there are other leaves. */
+  readonly siblingsCap: number;
+}
+
+function operandBound(kernel: Kernel, operand: TensorType, index: number): OperandBound {
+  const outer = kernel.shape.map(() => 1);
+  const inner = [...outer, ...(kernel.reduce?.dims ?? [])];
+  const stages = [
+    { reads: kernel.finish.reads, dims: outer },
+    { reads: kernel.reduce?.init.reads ?? [], dims: outer },
+    { reads: kernel.reduce?.step.reads ?? [], dims: inner },
+  ];
+  const width = DTYPE_BYTES[operand.dtype];
+  const all = leafCount(operand);
+  let [leaves, segments] = [0, 0];
+  const add = (bound: Reach): void => {
+    leaves += bound.leaves;
+    segments += bound.regions;
+  };
+  for (const { reads, dims } of stages) {
+    for (const read of reads) {
+      if (read.operand === index) add(reach(read, dims, width, jumps(read, dims)));
+      if (read.gather?.operand === index) add(reach(read.gather, dims, width, []));
+    }
+  }
+  leaves = Math.min(leaves, all);
+  return { leaves, segments: Math.min(segments, leaves, Math.ceil(all / 2)), siblingsCap: all - 1 };
+}
+
+/** Dimensions along which a gathered index may change: there the offset may jump anywhere. */
+const jumps = ({ gather }: Read, dims: readonly number[]): readonly number[] =>
+  dims.flatMap((_, d) => (gather !== undefined && gather.strides[d] !== 0 ? [d] : []));
+
+interface Reach {
+  readonly regions: number;
+  readonly leaves: number;
+}
+
+/**
+ * Most leaves that an affine function touches while the given dimensions run: dimensions in the order of their
+ * strides grow one region, as long as no gap in it can skip a leaf; then they multiply regions.
+ */
+function reach({ strides }: Affine, dims: readonly number[], width: number, jumping: readonly number[]): Reach {
+  const running = dims
+    .map((size, d) => ({ size, stride: Math.abs(strides[d] ?? 0) * width, jumps: jumping.includes(d) }))
+    .filter(({ size, stride, jumps: free }) => size > 1 && (stride > 0 || free))
+    .sort((a, b) => a.stride - b.stride);
+  let [regions, span] = [1, width];
+  for (const { size, stride, jumps: free } of running) {
+    if (free || regions > 1 || stride - span >= LEAF_BYTES) regions *= size;
+    else span += stride * (size - 1);
+  }
+  // Elements never straddle a leaf, so a region of `span` bytes that begins on an element touches at most this many.
+  const each = Math.floor((span - width) / LEAF_BYTES) + (span > width ? 2 : 1);
+  return { regions, leaves: regions * each };
+}
