@@ -1,12 +1,9 @@
-import { dirname, join } from "node:path";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-
 import { Interface } from "ethers";
 
 import { TensorMachine__factory } from "../../typechain-types/factories/contracts/TensorMachine__factory.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { AssayError } from "../errors.ts";
+import { packageRoot } from "../files/package-root.ts";
 import { calldataOf, type MachineCall, type MachineContract, type MachineResult } from "./machine.ts";
 
 /** Gas of one call: the most that a transaction may have (EIP-7825). */
@@ -73,13 +70,6 @@ async function loadHardhat(): Promise<typeof import("hardhat/hre")> {
       { cause: error },
     );
   }
-}
-
-/** Nearest folder above this file that has a package.json. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { interpreter, prepareProgram } from "../backend.ts";
+import { prepareProgram } from "../backend.ts";
+import { compiled } from "../machine/compiled.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import type { Model } from "../onnx/import.ts";
 import type { CommandContext } from "./context.ts";
@@ -8,7 +9,7 @@ export const executeModel = (
   model: Model,
   inputs: readonly Tensor[],
   context: CommandContext,
-): Promise<readonly Tensor[]> => prepareProgram(model.program, interpreter).run(inputs, model.constants, context);
+): Promise<readonly Tensor[]> => prepareProgram(model.program, compiled).run(inputs, model.constants, context);
 
 /** Outputs of a model out of a trace, in the order of its outputs. */
 export const outputsOf = (model: Model, trace: readonly Tensor[]): readonly Tensor[] =>

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { isAssayError } from "../errors.ts";
+import { packageVersion } from "../files/package-root.ts";
 import { check, type CheckCommandOptions } from "./commands/check.ts";
 import { commit, type CommitOptions } from "./commands/commit.ts";
 import { infer, type InferOptions } from "./commands/infer.ts";
@@ -42,6 +43,7 @@ function createProgram(
 ): Command {
   const program = new Command("assay")
     .description("Runs AI models to the bit, commits to what they did, and proves wrong answers wrong.")
+    .version(packageVersion())
     .configureOutput({ writeOut: stdout, writeErr: stderr })
     .exitOverride()
     .showHelpAfterError("(assay COMMAND --help says more)");
@@ -99,6 +101,8 @@ function report(error: unknown, json: boolean, { stdout, stderr, signal }: Termi
     const { code, message, details } = error;
     if (json) stdout(`${toJson({ error: { code, message, details } })}\n`);
     stderr(`error ${code}: ${printable(message)}\n`);
+    // The importer speaks of its own options.
+    if (code === "ONNX_SHAPE_UNBOUND") stderr("on the command line: --shape NAME=SIZE, or --shape INPUT=[1,3,8,8]\n");
     return EXIT.input;
   }
   stderr(

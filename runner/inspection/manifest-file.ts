@@ -1,7 +1,6 @@
-import { manifestCommitment, type ModelCommitment, type ModelManifest } from "../commitment/model.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "../commitment/keccak.ts";
 import { leafHash, MerkleTree } from "../commitment/merkle.ts";
-import { rootsTree } from "../commitment/model.ts";
+import { manifestCommitment, type ModelCommitment, type ModelManifest, rootsTree } from "../commitment/model.ts";
 import { AssayError } from "../errors.ts";
 import { Fields } from "../files/fields.ts";
 import { malformed, readJson } from "../files/read.ts";
@@ -83,6 +82,8 @@ export function compareManifests(published: ManifestFile, compiled: ManifestFile
   differ("input types", old.inputs, now.inputs);
   differ("output types", old.outputs, now.outputs);
   differ("output kernels", old.outputKernels, now.outputKernels);
+  differ("names and shapes of the inputs", published.inputs, compiled.inputs);
+  differ("names and shapes of the outputs", published.outputs, compiled.outputs);
   differ("model commitment", published.commitment, compiled.commitment);
   return differences;
 }

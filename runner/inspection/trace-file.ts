@@ -5,7 +5,7 @@ import type { Hash } from "../commitment/keccak.ts";
 import { type ModelCommitment, tensorsRoot } from "../commitment/model.ts";
 import { commitTensors } from "../commitment/tensor.ts";
 import { commitTrace } from "../commitment/trace.ts";
-import { AssayError, isAssayError } from "../errors.ts";
+import { AssayError, isAssayError, throwIfAborted } from "../errors.ts";
 import { Fields } from "../files/fields.ts";
 import { malformed, readJson, reasonOf } from "../files/read.ts";
 import { writeFileAtomic } from "../files/write.ts";
@@ -53,7 +53,7 @@ export async function saveTrace(
   const store = createFolderStore(folder);
   const stored: StoredTensor[] = [];
   for (const [i, tensor] of tensors.trace.entries()) {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal, "store");
     const blob = await putBlob(store.put(tensorBytes(tensor)), folder);
     stored.push({ dtype: tensor.dtype, root: outputs[i]?.root ?? root, blob });
     options.onProgress?.({ task: "store", done: i + 1, total: tensors.trace.length });
