@@ -1,6 +1,6 @@
 import { Interface } from "ethers";
 
-import { TensorMachine__factory } from "../../typechain-types/factories/contracts/TensorMachine__factory.ts";
+import { TensorMachine__factory } from "../../typechain-types/index.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { AssayError } from "../errors.ts";
 import { packageRoot } from "../files/package-root.ts";

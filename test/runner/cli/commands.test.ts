@@ -5,7 +5,7 @@ import { expect } from "chai";
 
 import { fileNames } from "../../../runner/cli/commands/infer.ts";
 import { decodeNpy } from "../../../runner/files/npy.ts";
-import { readManifestFile } from "../../../runner/inspection/manifest-file.ts";
+import { type ManifestFile, readManifestFile } from "../../../runner/inspection/manifest-file.ts";
 import { loadTrace, readTraceFile } from "../../../runner/inspection/trace-file.ts";
 import { keccak256, toHash } from "../../../runner/commitment/keccak.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
@@ -244,26 +244,26 @@ describe("assay", () => {
     describe("when the manifest was tampered with", () => {
       const wrong = `0x${"34".repeat(32)}`;
       const zero = toHash(new Uint8Array(32));
-      const changes: readonly (readonly [string, (file: Record<string, never>) => object])[] = [
+      const changes: readonly (readonly [string, (file: ManifestFile) => object])[] = [
         [
           "the program root",
-          (file) => ({ ...file, manifest: { ...(file["manifest"] as object), programRoot: wrong } }),
+          (file) => ({ ...file, manifest: { ...file.manifest, programRoot: wrong } }),
         ],
         [
           "the weights root",
-          (file) => ({ ...file, manifest: { ...(file["manifest"] as object), weightsRoot: wrong } }),
+          (file) => ({ ...file, manifest: { ...file.manifest, weightsRoot: wrong } }),
         ],
         ["a kernel", (file) => ({ ...file, kernels: [wrong] })],
         ["the constants", (file) => ({ ...file, constants: [] })],
         ["the commitment", (file) => ({ ...file, commitment: zero })],
         [
           "the output kernels",
-          (file) => ({ ...file, manifest: { ...(file["manifest"] as object), outputKernels: [0, 1] } }),
+          (file) => ({ ...file, manifest: { ...file.manifest, outputKernels: [0, 1] } }),
         ],
       ];
       for (const [what, change] of changes) {
         it(`refuses ${what}`, () => {
-          const file = JSON.parse(readFileSync(manifest(), "utf8")) as Record<string, never>;
+          const file = JSON.parse(readFileSync(manifest(), "utf8")) as ManifestFile;
           const path = folder.put("changed.json", JSON.stringify(change(file)));
           expectError("COMMITMENT_MISMATCH", /contradicts itself/, () => readManifestFile(path));
         });
