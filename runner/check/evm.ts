@@ -1,4 +1,5 @@
 import { Interface } from "ethers";
+import type * as Hre from "hardhat/hre";
 
 import { TensorMachine__factory } from "../../typechain-types/index.ts";
 import type { Hash } from "../commitment/keccak.ts";
@@ -58,7 +59,7 @@ async function connect(): Promise<{ readonly connection: { close(): Promise<void
   return { connection, request: (method, params = []) => provider.request({ method, params: [...params] }) };
 }
 
-async function loadHardhat(): Promise<typeof import("hardhat/hre")> {
+async function loadHardhat(): Promise<typeof Hre> {
   try {
     return await import("hardhat/hre");
   } catch (error) {
@@ -110,12 +111,11 @@ function revertData(error: unknown): string | undefined {
 }
 
 function decodeResult(abi: Interface, data: string, returned: string): MachineResult {
-  const [done, bits, next, roots] = abi.decodeFunctionResult("execute", `0x${returned.slice(66)}`) as unknown as [
-    boolean,
-    bigint,
-    { readonly position: bigint; readonly accumulators: readonly bigint[] },
-    readonly { readonly root: Hash }[],
-  ];
+  const result = abi.decodeFunctionResult("execute", `0x${returned.slice(66)}`);
+  const done = result.getValue("done") as boolean;
+  const bits = result.getValue("bits") as bigint;
+  const next = result.getValue("next") as { readonly position: bigint; readonly accumulators: readonly bigint[] };
+  const roots = result.getValue("roots") as readonly { readonly root: Hash }[];
   return {
     done,
     bits,

@@ -16,6 +16,6 @@ process.stdout.on("error", (error: Error & { readonly code?: string }) => {
 process.exitCode = await run(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
-  interactive: process.stderr.isTTY === true,
+  interactive: process.stderr.isTTY,
   signal: interrupt.signal,
 });

@@ -113,5 +113,4 @@ function report(error: unknown, json: boolean, { stdout, stderr, signal }: Termi
 
 /** Names in messages come from strangers' files: no control characters reach the terminal. */
 const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));

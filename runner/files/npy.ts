@@ -45,7 +45,7 @@ export function decodeNpy(path: string, bytes: Uint8Array<ArrayBuffer>): ShapedT
     throw unsupported(path, `holds elements of type '${descr}'; save it as one of float32, the integers, or bool`);
   }
   const storage = storageOf(element);
-  const count = shape.reduce((n, d) => n * BigInt(d), 1n);
+  const count = shape.reduce((n, d) => n * d, 1n);
   if (count === 0n) throw unsupported(path, `has no elements (shape [${shape.join(", ")}]); a tensor has at least one`);
   const wanted = count * BigInt(DTYPE_BYTES[storage]);
   const data = bytes.subarray(end);

@@ -15,7 +15,7 @@ export function readBytes(path: string, limit = MAX_FILE_BYTES): Uint8Array<Arra
   let file: number;
   try {
     // Without O_NONBLOCK, opening a pipe that has no writer would block for ever.
-    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw fail(`cannot be opened: ${reasonOf(error)}; check the path`, error);
   }

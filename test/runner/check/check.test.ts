@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { checkTrace, summarise } from "../../../runner/check/check.ts";
 import { calldataOf } from "../../../runner/check/machine.ts";
 import { sampleElements } from "../../../runner/check/sample.ts";
-import { AssayError } from "../../../runner/errors.ts";
+import type { AssayError } from "../../../runner/errors.ts";
 import { executeProgram, product } from "../../../runner/machine/interpreter.ts";
 import type { Kernel, Program } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";

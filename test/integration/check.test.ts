@@ -1,0 +1,98 @@
+import { network } from "hardhat";
+
+import { expect } from "chai";
+
+import { TensorMachine__factory } from "../../typechain-types/index.ts";
+import { createMachineContract } from "../../runner/check/evm.ts";
+import { calldataOf, type MachineContract } from "../../runner/check/machine.ts";
+import { commitTensor } from "../../runner/commitment/tensor.ts";
+import { encodeKernel } from "../../runner/machine/encoding.ts";
+import { executeKernel, START } from "../../runner/machine/interpreter.ts";
+import { elementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
+import type { Kernel } from "../../runner/machine/kernel.ts";
+import { witnessElement } from "../../runner/proving/witness.ts";
+import { assay, jsonOf } from "../runner/cli/support.ts";
+
+const MODELS = new URL("../../models/digits/", import.meta.url).pathname;
+
+/** Elements a kernel; `ASSAY_CHECK_SAMPLES=400` checks more than 2,000 of each model. */
+const SAMPLES = process.env["ASSAY_CHECK_SAMPLES"] ?? "4";
+
+interface Report {
+  readonly elements: number;
+  readonly mismatches: readonly unknown[];
+  readonly kernels: readonly {
+    readonly gas: { readonly samples: number; readonly min: number; readonly max: number };
+  }[];
+}
+
+describe("assay check", () => {
+  for (const model of ["digits.onnx", "digits.int8.onnx"]) {
+    it(`finds no bit between runner and contract in any kernel of ${model}`, async () => {
+      const image = `image=${MODELS}images/digit-3.npy`;
+      const args = [`${MODELS}${model}`, "--shape", "N=1", "--input", image, "--samples", SAMPLES, "--seed", "1"];
+      const outcome = await assay("check", ...args, "--json");
+      expect([outcome.exitCode, outcome.stderr]).to.deep.equal([0, ""]);
+      const report: Report = JSON.parse(JSON.stringify(jsonOf(outcome))) as Report;
+      expect(report.mismatches).to.deep.equal([]);
+      for (const { gas } of report.kernels) {
+        expect(gas.samples).to.be.greaterThan(0);
+        expect(gas.min).to.be.greaterThan(0);
+        expect(gas.max).to.be.lessThan(16_777_216);
+      }
+    });
+  }
+});
+
+describe("createMachineContract", () => {
+  const operand: Tensor = tensorFrom("f32", [1.5, 2.5, -4]);
+  const kernel: Kernel = {
+    dtype: "f32",
+    shape: [3],
+    operands: [{ space: "input", index: 0, dtype: "f32", length: 3 }],
+    finish: {
+      reads: [{ operand: 0, base: 0, strides: [1], fill: 0n, guards: [] }],
+      constants: [],
+      code: [{ op: "fmul", a: 0, b: 0, c: 0 }],
+    },
+  };
+  const call = {
+    kernel: encodeKernel(kernel),
+    element: 2,
+    progress: START,
+    maxSteps: 2n ** 64n - 1n,
+    witness: witnessElement(kernel, [operand], [commitTensor(operand)], 2),
+  };
+  let contract: MachineContract;
+  before(async () => {
+    contract = await createMachineContract();
+  });
+  after(() => contract.close());
+
+  it("gives the contract's bits and roots", async () => {
+    const { done, bits, roots } = await contract.execute(call);
+    expect([done, bits]).to.deep.equal([true, elementBits(executeKernel(kernel, [operand]), 2)]);
+    expect(roots).to.deep.equal([commitTensor(operand).root]);
+  });
+
+  it("measures the gas that a transaction would use beside its 21,000 and its calldata", async () => {
+    const { ethers } = await network.create();
+    const signer = await ethers.provider.getSigner(0);
+    const machine = await new TensorMachine__factory(signer).deploy();
+    const { kernel: encoded, element, progress, maxSteps, witness } = call;
+    const argument = [encoded, element, progress, maxSteps, witness] as const;
+    const data = machine.interface.encodeFunctionData("execute", argument as never);
+    const receipt = await (await signer.sendTransaction({ to: await machine.getAddress(), data })).wait();
+    const { gas, calldata } = await contract.execute(call);
+    expect(calldata).to.deep.equal(calldataOf(Buffer.from(data.slice(2), "hex")));
+    expect(Number(receipt?.gasUsed) - 21_000 - calldata.gas).to.be.within(gas - 50, gas + 50);
+  });
+
+  it("names the contract's error when it reverts", async () => {
+    const attempt = contract.execute({ ...call, element: 3 });
+    await attempt.then(
+      () => expect.fail("it did not revert"),
+      (error: unknown) => expect(String(error)).to.match(/reverted with [A-Z]\w+\(/),
+    );
+  });
+});
