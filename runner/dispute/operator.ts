@@ -1,0 +1,91 @@
+import type { Hash } from "../commitment/keccak.ts";
+import { levelWidth } from "../commitment/merkle.ts";
+import { openSegment } from "../commitment/tensor.ts";
+import type { TraceCommitment } from "../commitment/trace.ts";
+import { AssayError } from "../errors.ts";
+import type { Tensor } from "../machine/tensor.ts";
+import { type Answer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
+
+/** A trace that an operator stands behind. */
+export interface DefendedTrace {
+  /** Indices of the kernels whose outputs are the answer, in order. */
+  readonly outputKernels: readonly number[];
+  readonly trace: readonly Tensor[];
+  readonly commitment: TraceCommitment;
+}
+
+/** What an operator does next. Every move is one transaction. */
+export type OperatorMove =
+  | { readonly kind: "wait"; readonly until?: number }
+  | { readonly kind: "done" }
+  | {
+      readonly kind: "commitTrace";
+      readonly traceRoot: Hash;
+      readonly outputRoots: readonly Hash[];
+      readonly outputSiblings: readonly (readonly Hash[])[];
+    }
+  | { readonly kind: "answer"; readonly answers: readonly Answer[] }
+  | { readonly kind: "resolve" };
+
+/** Answers of one transaction: at most about 35,000 bytes of calldata. */
+const BATCH = 16;
+
+/**
+ * The defending operator as a function of the view; it can stop and start at any time.
+ * @param time Seconds that the next transaction will at least have.
+ */
+export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, time: number): OperatorMove {
+  const { outputKernels, commitment } = defended;
+  switch (view.status) {
+    case "none":
+      return { kind: "wait" };
+    case "challenged":
+      if (time > view.traceUntil) return { kind: "done" };
+      return {
+        kind: "commitTrace",
+        traceRoot: commitment.root,
+        outputRoots: outputKernels.flatMap((kernel) => commitment.outputs[kernel]?.root ?? []),
+        outputSiblings: outputKernels.map((kernel) => commitment.tree.prove(kernel)),
+      };
+    case "traceCommitted": {
+      const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
+      const due = open
+        .filter(({ answerUntil }) => answerUntil >= time)
+        .sort((a, b) => a.answerUntil - b.answerUntil)
+        .slice(0, BATCH);
+      if (due.length > 0) return { kind: "answer", answers: due.map(({ opening }) => answerTo(defended, opening)) };
+      if (open.length > 0) return { kind: "done" };
+      return time > view.end ? { kind: "resolve" } : { kind: "wait", until: view.end };
+    }
+    case "upheld":
+    case "convicted":
+      return { kind: "done" };
+  }
+}
+
+/**
+ * The answer to a demand, from the trace.
+ * @throws AssayError OUT_OF_RANGE when the place does not exist; the court takes no such demand.
+ */
+export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): Answer {
+  const { kernelIndex, place } = opening;
+  const { level, index } = place;
+  if (kernelIndex === TRACE_TREE) return { ...nodesOf(commitment.tree, opening), traceSiblings: [] };
+  const [tensor, output] = [trace[kernelIndex], commitment.outputs[kernelIndex]];
+  if (tensor === undefined || output === undefined) {
+    const range = `0 to ${String(trace.length - 1)}`;
+    const details = { name: "kernel", value: kernelIndex, range };
+    throw new AssayError("OUT_OF_RANGE", `kernel ${String(kernelIndex)} is not in ${range}`, details);
+  }
+  const traceSiblings = commitment.tree.prove(kernelIndex);
+  if (level !== LEVEL_BYTES) return { ...nodesOf(output.tree, opening), traceSiblings };
+  const { data, siblings } = openSegment(tensor, output, index, 1);
+  return { opening, nodes: [], data, siblings, traceSiblings };
+}
+
+function nodesOf(tree: TraceCommitment["tree"], opening: Opening): Omit<Answer, "traceSiblings"> {
+  const { level, index } = opening.place;
+  const count = Math.min(NODES, levelWidth(tree.width, level) - index);
+  const nodes = tree.nodes(index, count, level);
+  return { opening, nodes, data: new Uint8Array(), siblings: tree.proveRange(index, count, level) };
+}

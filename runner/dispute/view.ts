@@ -1,0 +1,170 @@
+import { AbiCoder, keccak256 } from "ethers";
+
+import type { Hash } from "../commitment/keccak.ts";
+
+/*
+ * What anybody can know of a dispute from the court's events. Times are seconds since the epoch; a move at exactly its
+ * deadline is in time.
+ */
+
+/** `level` of a place that stands for the bytes of a leaf. */
+export const LEVEL_BYTES = 255;
+
+/** `kernelIndex` of an opening that stands for the tree of traceRoot itself. */
+export const TRACE_TREE = 2 ** 32 - 1;
+
+/** Nodes of one demand at most; the index of a place is a multiple of it, unless it asks for bytes. */
+export const NODES = 16;
+
+/** `Place` of contracts/types/Dispute.sol. */
+export interface Place {
+  readonly level: number;
+  readonly index: number;
+}
+
+/** `Opening` of contracts/types/Dispute.sol. */
+export interface Opening {
+  /** Kernel, or TRACE_TREE. */
+  readonly kernelIndex: number;
+  /** Code of the output's dtype; 0 for TRACE_TREE. */
+  readonly dtype: number;
+  /** Elements of the output; 0 for TRACE_TREE. */
+  readonly length: number;
+  readonly place: Place;
+}
+
+/** `Answer` of contracts/types/Dispute.sol. What is in a view was checked by the court. */
+export interface Answer {
+  readonly opening: Opening;
+  readonly nodes: readonly Hash[];
+  readonly data: Uint8Array;
+  readonly siblings: readonly Hash[];
+  readonly traceSiblings: readonly Hash[];
+}
+
+export interface Demand {
+  readonly opening: Opening;
+  readonly demander: string;
+  readonly answerUntil: number;
+  readonly answer?: Answer;
+}
+
+export type DisputeStatus = "none" | "challenged" | "traceCommitted" | "upheld" | "convicted";
+
+/** State of a dispute as the court's events give it. */
+export interface DisputeView {
+  readonly claimId: Hash;
+  readonly status: DisputeStatus;
+  readonly challenger: string;
+  readonly operator: string;
+  readonly termsId: number;
+  readonly traceUntil: number;
+  /** Zero before a trace is committed, like the three below. */
+  readonly traceRoot: Hash | 0;
+  readonly demandUntil: number;
+  readonly end: number;
+  readonly location: string;
+  /** By `openingKey`. */
+  readonly demands: ReadonlyMap<string, Demand>;
+  /** Block of each accusation, by commitment. */
+  readonly accusations: ReadonlyMap<string, number>;
+  /** `stateKey` of every stored state of a replay. */
+  readonly replays: ReadonlySet<string>;
+}
+
+/** An event of the court about one claim, decoded. Events of other kinds change nothing here. */
+export type DisputeEvent =
+  | {
+      readonly name: "Challenged";
+      readonly challenger: string;
+      readonly operator: string;
+      readonly termsId: number;
+      readonly traceUntil: number;
+    }
+  | {
+      readonly name: "TraceCommitted";
+      readonly traceRoot: Hash;
+      readonly demandUntil: number;
+      readonly end: number;
+      readonly location: string;
+    }
+  | { readonly name: "Demanded"; readonly opening: Opening; readonly demander: string; readonly answerUntil: number }
+  | { readonly name: "Answered"; readonly answer: Answer }
+  | { readonly name: "Accused"; readonly commitment: string; readonly block: number }
+  | { readonly name: "Replayed"; readonly kernel: number; readonly element: number; readonly position: number }
+  | { readonly name: "Convicted" }
+  | { readonly name: "Upheld" };
+
+/** A claim that nobody has challenged. */
+export const noDispute = (claimId: Hash): DisputeView => ({
+  claimId,
+  status: "none",
+  challenger: "",
+  operator: "",
+  termsId: 0,
+  traceUntil: 0,
+  traceRoot: 0,
+  demandUntil: 0,
+  end: 0,
+  location: "",
+  demands: new Map(),
+  accusations: new Map(),
+  replays: new Set(),
+});
+
+/** The view after the claim's next event. */
+export function afterEvent(view: DisputeView, event: DisputeEvent): DisputeView {
+  switch (event.name) {
+    case "Challenged": {
+      const { challenger, operator, termsId, traceUntil } = event;
+      return { ...view, status: "challenged", challenger, operator, termsId, traceUntil };
+    }
+    case "TraceCommitted": {
+      const { traceRoot, demandUntil, end, location } = event;
+      return { ...view, status: "traceCommitted", traceRoot, demandUntil, end, location };
+    }
+    case "Demanded": {
+      const { opening, demander, answerUntil } = event;
+      return { ...view, demands: withEntry(view.demands, openingKey(opening), { opening, demander, answerUntil }) };
+    }
+    case "Answered": {
+      const key = openingKey(event.answer.opening);
+      const demand = view.demands.get(key);
+      if (demand === undefined) return view;
+      return { ...view, demands: withEntry(view.demands, key, { ...demand, answer: event.answer }) };
+    }
+    case "Accused":
+      return { ...view, accusations: withEntry(view.accusations, event.commitment, event.block) };
+    case "Replayed":
+      return { ...view, replays: new Set([...view.replays, stateKey(event.kernel, event.element, event.position)]) };
+    case "Convicted":
+      return { ...view, status: "convicted" };
+    case "Upheld":
+      return { ...view, status: "upheld" };
+  }
+}
+
+/** One name for each place of each tree. */
+export const openingKey = ({ kernelIndex, place: { level, index } }: Opening): string =>
+  [kernelIndex, level, index].join(":");
+
+/** One name for each state of a replay. */
+export const stateKey = (kernel: number, element: number, position: number): string =>
+  [kernel, element, position].join(":");
+
+/** What `accuse` commits to: keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)). */
+export const accusationOf = (
+  claimId: Hash,
+  kernel: number,
+  element: number,
+  { accuser, salt }: { readonly accuser: string; readonly salt: string },
+): string =>
+  keccak256(
+    AbiCoder.defaultAbiCoder().encode(
+      ["bytes32", "uint32", "uint32", "address", "bytes32"],
+      [claimId, kernel, element, accuser, salt],
+    ),
+  );
+
+const withEntry = <V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> =>
+  new Map([...map, [key, value]]);

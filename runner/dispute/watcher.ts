@@ -1,0 +1,174 @@
+import { AbiCoder, keccak256 } from "ethers";
+
+import type { Hash } from "../commitment/keccak.ts";
+import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraudProof.ts";
+import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
+import { type Located, locate, type OwnExecution, type Published } from "./locate.ts";
+import { accusationOf, type DisputeView, type Opening, type Place, stateKey } from "./view.ts";
+
+/** Who watches. The secret makes salts that nobody guesses and that a restart finds again. */
+export interface Watcher {
+  readonly address: string;
+  readonly secret: string;
+}
+
+/** `Accusation` of contracts/types/Dispute.sol. */
+export interface Accusation {
+  readonly accuser: string;
+  readonly salt: string;
+}
+
+/** Time and block that the next transaction will at least have, and the claim as the market shows it. */
+export interface Scene {
+  readonly time: number;
+  readonly block: number;
+  readonly claimedRoot: Hash;
+  /** Of the dispute's terms; any value while there is no dispute. */
+  readonly answerWindow: number;
+}
+
+/** What an honest watcher does next. Every move is one transaction, but `fetch…`, which are up to the caller. */
+export type WatcherMove =
+  /** Nothing now; look again when something happened or, if given, after that second. */
+  | { readonly kind: "wait"; readonly until?: number }
+  | { readonly kind: "done" }
+  | { readonly kind: "challenge" }
+  | { readonly kind: "convictWithoutTrace" }
+  | { readonly kind: "fetchRoots"; readonly location: string }
+  | { readonly kind: "fetchOutput"; readonly kernel: number; readonly location: string }
+  | { readonly kind: "demand"; readonly kernel: number; readonly places: readonly Place[] }
+  | { readonly kind: "convictUnanswered"; readonly opening: Opening }
+  | { readonly kind: "accuse"; readonly commitment: string }
+  | {
+      readonly kind: "replay";
+      readonly accusation: Accusation;
+      readonly execution: Execution;
+      readonly maxSteps: bigint;
+    }
+  | {
+      readonly kind: "proveFraud";
+      readonly accusation: Accusation;
+      readonly execution: Execution;
+      readonly output: OutputOpening;
+    };
+
+/**
+ * The honest watcher as a function: all it remembers is in the view, so it can stop and start at any time, and any
+ * number of watchers help one another.
+ * @throws AssayError as buildFraudProof does.
+ */
+export function nextWatcherMove(
+  watcher: Watcher,
+  own: OwnExecution,
+  ownOutputRoot: Hash,
+  view: DisputeView,
+  published: Published,
+  scene: Scene,
+  budget: Budget = DEFAULT_BUDGET,
+): WatcherMove {
+  switch (view.status) {
+    case "none":
+      return scene.claimedRoot === ownOutputRoot ? { kind: "done" } : { kind: "challenge" };
+    case "challenged":
+      if (scene.time > view.traceUntil) return { kind: "convictWithoutTrace" };
+      return { kind: "wait", until: view.traceUntil };
+    case "traceCommitted":
+      return pursue(watcher, own, view, published, scene, budget);
+    case "upheld":
+    case "convicted":
+      return { kind: "done" };
+  }
+}
+
+function pursue(
+  watcher: Watcher,
+  own: OwnExecution,
+  view: DisputeView,
+  published: Published,
+  scene: Scene,
+  budget: Budget,
+): WatcherMove {
+  if (view.traceRoot === own.commitment.root) return { kind: "done" };
+  const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
+  const late = open.find(({ answerUntil }) => scene.time > answerUntil);
+  if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
+
+  const rounds = 1 + Math.max(0, Math.floor((view.demandUntil - scene.time) / Math.max(1, scene.answerWindow)));
+  const location = locate(own, view, published, rounds);
+  switch (location.kind) {
+    case "equal":
+      return { kind: "done" };
+    case "fetchRoots":
+      return { kind: "fetchRoots", location: view.location };
+    case "fetchOutput":
+      return { kind: "fetchOutput", kernel: location.kernel, location: view.location };
+    case "demand":
+      if (scene.time > view.demandUntil) return { kind: "done" };
+      return { kind: "demand", kernel: location.kernel, places: location.places };
+    case "pending":
+      return { kind: "wait", until: Math.min(...open.map(({ answerUntil }) => answerUntil)) };
+    case "located":
+      return scene.time > view.end ? { kind: "done" } : convict(watcher, own, view, location, scene, budget);
+  }
+}
+
+/** Accuse, then in a later block replay what is not replayed yet, then prove. */
+function convict(
+  { address, secret }: Watcher,
+  own: OwnExecution,
+  view: DisputeView,
+  located: Located,
+  { block }: Scene,
+  budget: Budget,
+): WatcherMove {
+  const { kernel, element } = located;
+  const salt = keccak256(
+    AbiCoder.defaultAbiCoder().encode(
+      ["bytes32", "bytes32", "uint32", "uint32"],
+      [secret, view.claimId, kernel, element],
+    ),
+  );
+  const accusation = { accuser: address, salt };
+  const commitment = accusationOf(view.claimId, kernel, element, accusation);
+  const accusedIn = view.accusations.get(commitment);
+  if (accusedIn === undefined) return { kind: "accuse", commitment };
+  if (accusedIn >= block) return { kind: "wait" };
+
+  const { replays, execution, output } = proofOf(own, located, budget);
+  const starts = [...replays.map((part) => part.execution), execution];
+  for (const [i, part] of replays.entries()) {
+    const reached = starts[i + 1]?.progress.position ?? 0;
+    if (!view.replays.has(stateKey(kernel, element, reached))) return { kind: "replay", accusation, ...part };
+  }
+  return { kind: "proveFraud", accusation, execution, output };
+}
+
+/**
+ * The fraud proof of a located element. The operands are one's own: left of the first wrong kernel the operator's trace
+ * is the same, and only the proofs in its tree differ.
+ */
+export function proofOf(own: OwnExecution, located: Located, budget: Budget = DEFAULT_BUDGET): FraudProof {
+  const { kernel, element, leaves, siblings, traceTree } = located;
+  const { program, model, inputs, constants, trace, commitment } = own;
+  const traceRoots = commitment.outputs.map(({ root }) => root);
+  const output = trace[kernel] as OwnExecution["trace"][number];
+  const proof = buildFraudProof(
+    { program, model, inputs, constants, trace, traceRoots },
+    { kernel, element, output },
+    budget,
+  );
+  const operands = program.kernels[kernel]?.operands ?? [];
+  const inOperatorsTree = (execution: Execution): Execution => ({
+    ...execution,
+    operandSiblings: execution.operandSiblings.map((row, i) => {
+      const [operand, covered] = [operands[i], (execution.witness[i] ?? []).length > 0];
+      return operand?.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
+    }),
+  });
+  return {
+    ...proof,
+    replays: proof.replays.map((part) => ({ ...part, execution: inOperatorsTree(part.execution) })),
+    execution: inOperatorsTree(proof.execution),
+    output: { leaves, siblings },
+  };
+}
