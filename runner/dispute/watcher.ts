@@ -88,7 +88,7 @@ function pursue(
   scene: Scene,
   budget: Budget,
 ): WatcherMove {
-  if (view.traceRoot === own.commitment.root) return { kind: "done" };
+  // Whoever demanded and whatever the trace: a default is a default, and without it the dispute would not end.
   const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
   const late = open.find(({ answerUntil }) => scene.time > answerUntil);
   if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
