@@ -59,6 +59,8 @@ export {
 } from "./commitment/tensor.ts";
 export { commitEnds, commitTrace, type Ends, type TraceCommitment } from "./commitment/trace.ts";
 
+export { importModel, type ImportOptions, type Model, type Port } from "./onnx/index.ts";
+
 export { compareTraces, type Comparison, type Fault, firstDifference, type OperatorTrace } from "./proving/compare.ts";
 export {
   buildFraudProof,
@@ -68,6 +70,7 @@ export {
   type KernelOpening,
   type OutputOpening,
 } from "./proving/fraudProof.ts";
+export { stepGas } from "./proving/gas.ts";
 export { type Replay, replayWitness } from "./proving/replay.ts";
 export {
   type Budget,

@@ -1,5 +1,5 @@
 import { inferClasses } from "./classes.ts";
-import { DTYPE_BYTES, DTYPES, type DType } from "./dtype.ts";
+import { DTYPE_BYTES, DTYPES, type DType, type RegisterClass } from "./dtype.ts";
 import { f32FromBits, f32FromInteger, f32Rint, f32ToBits, f32ToInteger } from "./float.ts";
 import type { Affine, Instruction, Kernel, Program, Read, Stage } from "./kernel.ts";
 import type { Opcode } from "./scalar.ts";
@@ -76,7 +76,7 @@ export function executePiece(
   if (reduce !== undefined) {
     const n = reduce.accumulators;
     const steps = product(reduce.dims);
-    const classes = inferClasses(kernel).accumulators;
+    const classes = accumulatorClasses(kernel);
     if (progress.position === 0) {
       const count = runStage(reduce.init, 0, operands, outer, frame, observe);
       keepLast(frame, count, n);
@@ -101,6 +101,15 @@ export function executePiece(
   const last = runStage(kernel.finish, reduce?.accumulators ?? 0, operands, outer, frame, observe) - 1;
   if (kernel.dtype === "f32") return { done: true, bits: BigInt(f32ToBits(at(frame.f32, last))) };
   return { done: true, bits: BigInt.asUintN(8 * DTYPE_BYTES[kernel.dtype], at(frame.int, last)) };
+}
+
+const known = new WeakMap<Kernel, readonly RegisterClass[]>();
+
+/** Inferred once for each kernel. */
+function accumulatorClasses(kernel: Kernel): readonly RegisterClass[] {
+  const classes = known.get(kernel) ?? inferClasses(kernel).accumulators;
+  known.set(kernel, classes);
+  return classes;
 }
 
 /** Two register files, one a class; a register lives in the file of its class. BigInt64Array wraps what it stores. */

@@ -4,6 +4,7 @@ import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { executePiece, type Progress, product, START } from "../machine/interpreter.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
+import { stepGas } from "./gas.ts";
 
 /** Segments for each operand of a kernel, in order: the `witness` argument of ITensorMachine.execute. */
 export type Witness = readonly (readonly Segment[])[];
@@ -12,12 +13,12 @@ export type Witness = readonly (readonly Segment[])[];
 export interface Budget {
   /** Bytes of witness, siblings included, about. */
   readonly bytes: number;
-  /** Gas of execution, by `stepGas`. */
+  /** Gas of reduction steps, by `stepGas`. */
   readonly gas: number;
 }
 
 /** Under the 128 KB of public mempools and the 16,777,216 gas of EIP-7825, with room for everything else. */
-export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 9_000_000 };
+export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 10_000_000 };
 
 /** A part of an element's reduction that fits a budget. */
 export interface Part {
@@ -27,13 +28,6 @@ export interface Part {
   readonly steps: number;
   /** Leaves that it reads, ascending, for each operand. */
   readonly leaves: readonly (readonly number[])[];
-}
-
-/** Upper estimate of the gas of one reduction step of a kernel on chain. */
-export function stepGas({ reduce }: Kernel): number {
-  if (reduce === undefined) return 0;
-  const { reads, constants, code } = reduce.step;
-  return 400 + 500 * reads.length + 30 * constants.length + 900 * code.length;
 }
 
 /**

@@ -138,9 +138,8 @@ export function scalarTerm(op: Exclude<Opcode, "index">, a: Term, b: Term, c: Te
     }
     case "idiv":
     case "udiv": {
-      // Below 2^51 the rounded quotient never reaches the next integer.
-      const exact = x.kind === "int" && y.kind === "int" && -x.lo < 2 ** 51 && x.hi < 2 ** 51;
-      if (!exact || (op === "udiv" && (x.lo < 0 || y.lo < 0))) return big();
+      // A quotient of safe integers never rounds up to the next integer: it would have to be within 2^-53 of it.
+      if (x.kind !== "int" || y.kind !== "int" || (op === "udiv" && (x.lo < 0 || y.lo < 0))) return big();
       const most = Math.max(-x.lo, x.hi);
       return int(
         `(${b.js} === 0 ? 0 : Math.trunc(${a.js} / ${b.js}))`,

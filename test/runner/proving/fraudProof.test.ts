@@ -5,9 +5,11 @@ import { leafHash, rootOfRange } from "../../../runner/commitment/merkle.ts";
 import { commitModel, rootsTree, tensorsRoot } from "../../../runner/commitment/model.ts";
 import { commitTensor, segmentRoot } from "../../../runner/commitment/tensor.ts";
 import { commitTrace } from "../../../runner/commitment/trace.ts";
+import { prepareProgram } from "../../../runner/backend.ts";
 import { isAssayError } from "../../../runner/errors.ts";
 import { DTYPE_BYTES } from "../../../runner/machine/dtype.ts";
-import { executeProgram, START } from "../../../runner/machine/interpreter.ts";
+import { compiled } from "../../../runner/machine/compiled.ts";
+import { START } from "../../../runner/machine/interpreter.ts";
 import type { Program } from "../../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../../runner/machine/prng.ts";
 import { randomProgram } from "../../../runner/machine/random.ts";
@@ -23,7 +25,7 @@ const LIMITS = { elements: 900, steps: 24, operandLength: 1500 };
 async function executed(random: Random, kernels = 6) {
   const { program, inputs, constants } = randomProgram(random, kernels, LIMITS);
   const model = await commitModel(program, constants);
-  const trace = executeProgram(program, inputs, constants);
+  const trace = await prepareProgram(program, compiled).run(inputs, constants);
   return { program, inputs, constants, model, trace, commitment: await commitTrace(trace) };
 }
 
@@ -115,15 +117,15 @@ async function convict(random: Random, budget: Budget): Promise<FraudProof> {
 
 describe("proving", () => {
   describe("given a trace with one bit flipped anywhere", () => {
-    it("finds exactly that kernel and element, and the proof re-executes to other bits (100 programs)", async () => {
+    it("finds exactly that kernel and element, and the proof re-executes to other bits (60 programs)", async () => {
       const random = createRandom(7);
-      for (let i = 0; i < 100; i++) await convict(random, DEFAULT_BUDGET);
+      for (let i = 0; i < 60; i++) await convict(random, DEFAULT_BUDGET);
     });
 
-    it("cuts the proof into replays when the budget is small (100 programs)", async () => {
+    it("cuts the proof into replays when the budget is small (60 programs)", async () => {
       const random = createRandom(8);
       let replays = 0;
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 60; i++) {
         const proof = await convict(random, { bytes: 2_500, gas: 20_000 });
         replays += proof.replays.length;
       }
