@@ -1,4 +1,4 @@
-import { concat, type ContractTransactionResponse, id, parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { concat, type ContractTransactionResponse, id, parseEther, type Typed, ZeroAddress, ZeroHash } from "ethers";
 import type { network } from "hardhat";
 
 import * as tree from "./tree.ts";
@@ -174,7 +174,8 @@ export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   ...overrides,
 });
 
-type RequestStruct = Parameters<Protocol["market"]["assign"]>[0];
+/** The struct of a request, to hand back in calldata. */
+export type RequestStruct = Exclude<Parameters<Protocol["market"]["assign"]["staticCall"]>[0], Typed>;
 
 /** Opens a request; gives its id and the struct to hand back. */
 export async function open(protocol: Protocol, overrides: object = {}, by: Signer = protocol.requester) {

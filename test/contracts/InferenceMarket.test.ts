@@ -1,0 +1,1165 @@
+import { expect } from "chai";
+import { id, MaxUint256, parseEther, Signature, ZeroAddress, ZeroHash } from "ethers";
+import { network } from "hardhat";
+
+import {
+  assign,
+  claim,
+  DAY,
+  deployProtocol,
+  eventsOf,
+  EVIDENCE,
+  filled,
+  join,
+  manifestOf,
+  MARKET,
+  metadataOf,
+  open,
+  type Opened,
+  OPTIMISTIC,
+  OUTPUT,
+  policyOf,
+  requestIn,
+  rootOfF32,
+  SIGNED,
+  STAKING,
+  termsOf,
+  WINDOW,
+} from "./support/protocol.ts";
+import * as tree from "./support/tree.ts";
+
+const connection = await network.create();
+const { ethers, networkHelpers } = connection;
+const { time, mine } = networkHelpers;
+
+const STATUS = { open: 1, assigned: 2, demanded: 3, claimed: 4, challenged: 5, final: 6 } as const;
+const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, convicted: 10 } as const;
+const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
+const HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935";
+
+/** Runtime code of the history contract, as EIP-2935 gives it. */
+const HISTORY_CODE =
+  "0x3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257" +
+  "611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500";
+
+/** Writes a block's hash where EIP-2935 keeps it, which Hardhat does not do by itself. */
+const remember = async (block: number): Promise<void> => {
+  const hash = (await ethers.provider.getBlock(block))?.hash;
+  if (typeof hash !== "string") throw new RangeError(`no block ${block}`);
+  await networkHelpers.setCode(HISTORY, HISTORY_CODE);
+  await networkHelpers.setStorageAt(HISTORY, block % 8191, hash);
+};
+
+const FEE = parseEther("10");
+const COLLATERAL = parseEther("200");
+
+describe("InferenceMarket", () => {
+  const fixture = async () => {
+    const protocol = await deployProtocol(connection);
+    for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
+    return protocol;
+  };
+  let protocol: Awaited<ReturnType<typeof fixture>>;
+  let market: (typeof protocol)["market"];
+  beforeEach(async () => {
+    protocol = await networkHelpers.loadFixture(fixture);
+    ({ market } = protocol);
+  });
+
+  const opened = (overrides: object = {}) => open(protocol, overrides);
+  const assigned = async (overrides: object = {}) => {
+    const made = await opened(overrides);
+    await assign(connection, protocol, made);
+    return made;
+  };
+  const claimed = async (overrides: object = {}) => {
+    const made = await assigned(overrides);
+    return { ...made, ...(await claim(connection, protocol, made)) };
+  };
+  const challenged = async () => {
+    const made = await claimed();
+    await market.connect(protocol.court).markChallenged(made.id, made.claimId);
+    return made;
+  };
+  const operatorOf = async ({ id: requestId }: Pick<Opened, "id">) =>
+    ethers.getSigner((await market.stateOf(requestId)).operator);
+  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
+  const byCourt = () => market.connect(protocol.court);
+
+  describe("constructor", () => {
+    const deploy = async (overrides: object) =>
+      ethers.deployContract("InferenceMarket", [
+        protocol.authority,
+        protocol.registry,
+        protocol.staking,
+        protocol.attestation,
+        protocol.randomness,
+        { ...MARKET, ...overrides },
+      ]);
+    it("refuses parameters out of range, and disputes that outlast unbonding", async () => {
+      for (const overrides of [
+        { catchBps: 0 },
+        { catchBps: 10_001 },
+        { minimumCollateral: 0n },
+        { minimumCollateral: STAKING.minimumStake + 1n },
+        { maxDisputeSeconds: 34 * DAY },
+      ]) {
+        await expect(deploy(overrides)).to.be.revertedWithCustomError(market, "MarketParametersInvalid");
+      }
+      await deploy({ maxDisputeSeconds: 33 * DAY });
+    });
+  });
+
+  describe("collateralFor", () => {
+    it("is the value at risk, or what makes cheating not pay, or the minimum", async () => {
+      expect(await market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
+      expect(await market.collateralFor(parseEther("250"))).to.equal(parseEther("250"));
+      const rare = await ethers.deployContract("InferenceMarket", [
+        protocol.authority,
+        protocol.registry,
+        protocol.staking,
+        protocol.attestation,
+        protocol.randomness,
+        { ...MARKET, catchBps: 500 },
+      ]);
+      expect(await rare.collateralFor(parseEther("250"))).to.equal(parseEther("250") * 19n);
+      expect(await rare.collateralFor(1n)).to.equal(MARKET.minimumCollateral);
+    });
+  });
+
+  describe("request", () => {
+    describe("given an input in calldata", () => {
+      it("escrows the fee and publishes request, input and draw", async () => {
+        const made = await opened();
+        expect(await protocol.token.balanceOf(market)).to.equal(FEE);
+        const events = await eventsOf(market, made.transaction);
+        expect(events.map(({ name }) => name)).to.deep.equal(["RequestOpened", "DrawCommitted"]);
+        expect(events[0]?.args).to.deep.include({ requestId: made.id, inputs: filled(256, 1), inputUri: "" });
+        expect(made.request).to.deep.include({
+          requester: protocol.requester.address,
+          nonce: 1n,
+          versionId: protocol.versionId,
+          inputRoot: rootOfF32(filled(256, 1)),
+          fee: FEE,
+          royalty: parseEther("1"),
+          royaltyRecipient: protocol.royaltee.address,
+          collateral: COLLATERAL,
+          numericsVersion: 1n,
+          inputInline: true,
+        });
+        expect(await market.idOf(made.request)).to.equal(made.id);
+        expect(await statusOf(made)).to.equal(STATUS.open);
+      });
+      it("gives equal requests different ids", async () => {
+        expect((await opened()).id).not.to.equal((await opened()).id);
+      });
+      it("refuses another number of bytes, a root beside the bytes, and a place beside them", async () => {
+        for (const size of [255, 257, 8_192]) {
+          await expect(opened({ inputs: filled(size, 1) }))
+            .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+            .withArgs(size, 256);
+        }
+        await expect(opened({ inputs: filled(8_193, 1) }))
+          .to.be.revertedWithCustomError(market, "MarketInlineRule")
+          .withArgs(8_193, 8_192);
+        await expect(opened({ inputRoot: id("x") }))
+          .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+          .withArgs(id("x"), ZeroHash);
+        await expect(opened({ inputUri: "ipfs://x" }))
+          .to.be.revertedWithCustomError(market, "MarketUriLength")
+          .withArgs(8, 0);
+      });
+    });
+
+    describe("given terms out of bounds", () => {
+      const refuses = async (overrides: object, error: string, ...args: unknown[]) => {
+        await expect(opened(overrides))
+          .to.be.revertedWithCustomError(market, error)
+          .withArgs(...args);
+      };
+      it("refuses a fee below the price of the locked collateral", async () => {
+        const minimum = parseEther("1.2");
+        expect(await market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
+        await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
+        await opened({ fee: minimum });
+      });
+      it("refuses times that are too short or too long", async () => {
+        for (const name of ["assignSeconds", "claimSeconds"]) {
+          await refuses({ [name]: 59 }, "MarketSecondsOutOfRange", 59, 60, DAY);
+          await refuses({ [name]: DAY + 1 }, "MarketSecondsOutOfRange", DAY + 1, 60, DAY);
+        }
+        await refuses({ windowSeconds: 7 * DAY + 1 }, "MarketSecondsOutOfRange", 7 * DAY + 1, 0, 7 * DAY);
+      });
+      it("refuses a window too short for its policy, so that no operator is trapped", async () => {
+        await expect(opened({ windowSeconds: 59 }))
+          .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceTermsRefused")
+          .withArgs(protocol.versionId, 59);
+      });
+      it("refuses a policy that cannot be met", async () => {
+        await expect(opened({ policy: ZeroHash }))
+          .to.be.revertedWithCustomError(protocol.attestation, "AttestationPolicyMalformed")
+          .withArgs(ZeroHash);
+      });
+      it("refuses a callback without gas, gas without a callback, and too much gas", async () => {
+        const { alice } = protocol;
+        await refuses({ callback: alice.address }, "MarketCallbackInvalid", alice.address, 0);
+        await refuses({ callbackGas: 1 }, "MarketCallbackInvalid", ZeroAddress, 1);
+        await refuses(
+          { callback: alice.address, callbackGas: 1_000_001 },
+          "MarketCallbackInvalid",
+          alice.address,
+          1_000_001,
+        );
+      });
+      it("refuses a version with fewer holders than asked for", async () => {
+        await refuses({ minimumHolders: 4 }, "MarketHoldersTooFew", 3, 4);
+        await opened({ minimumHolders: 3 });
+      });
+      it("refuses a collateral that cannot be locked", async () => {
+        const rare = await ethers.deployContract("InferenceMarket", [
+          protocol.authority,
+          protocol.registry,
+          protocol.staking,
+          protocol.attestation,
+          protocol.randomness,
+          { ...MARKET, catchBps: 500 },
+        ]);
+        await rare.setCourt(protocol.court);
+        const most = 2n ** 96n - 1n;
+        await expect(rare.request(termsOf(protocol, { valueAtRisk: most })))
+          .to.be.revertedWithCustomError(rare, "MarketCollateralTooLarge")
+          .withArgs(most * 19n, most);
+      });
+      it("refuses versions that are unknown or withdrawn, takes deprecated ones", async () => {
+        await expect(opened({ versionId: id("?") }))
+          .to.be.revertedWithCustomError(protocol.registry, "RegistryVersionUnknown")
+          .withArgs(id("?"));
+        const registry = protocol.registry.connect(protocol.publisher);
+        await registry.deprecate(protocol.versionId, "old");
+        await opened();
+        await registry.withdraw(protocol.versionId, "bad");
+        await refuses({}, "MarketVersionUnusable", protocol.versionId);
+      });
+      it("refuses everything while there is no court", async () => {
+        const lawless = await ethers.deployContract("InferenceMarket", [
+          protocol.authority,
+          protocol.registry,
+          protocol.staking,
+          protocol.attestation,
+          protocol.randomness,
+          MARKET,
+        ]);
+        await expect(lawless.request(termsOf(protocol))).to.be.revertedWithCustomError(lawless, "MarketCourtMissing");
+      });
+    });
+
+    describe("given a malicious token", () => {
+      const hostile = async () => {
+        const token = await ethers.deployContract("TokenMock");
+        const other = await deployProtocol(connection, await token.getAddress());
+        return { token, other };
+      };
+      it("refuses one that takes a fee", async () => {
+        const { token, other } = await hostile();
+        await token.setFee(100);
+        await expect(open(other))
+          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .withArgs(parseEther("9.9"), FEE);
+      });
+      it("refuses one that returns false", async () => {
+        const { token, other } = await hostile();
+        await token.setLying(true);
+        await expect(open(other)).to.be.revertedWithCustomError(other.market, "SafeERC20FailedOperation");
+      });
+      it("refuses one that opens another request from inside the transfer", async () => {
+        const { token, other } = await hostile();
+        await token.mint(token, FEE);
+        await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target as string, FEE]));
+        await token.setHook(other.market, other.market.interface.encodeFunctionData("request", [termsOf(other)]));
+        await expect(open(other))
+          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .withArgs(2n * FEE, FEE);
+      });
+    });
+  });
+
+  describe("requestWithPermit", () => {
+    const permit = async () => {
+      const { token, requester } = protocol;
+      await token.connect(requester).approve(market, 0);
+      const { chainId } = await ethers.provider.getNetwork();
+      const signed = await requester.signTypedData(
+        { name: "Assay Testnet Token", version: "1", chainId, verifyingContract: await token.getAddress() },
+        {
+          Permit: [
+            { name: "owner", type: "address" },
+            { name: "spender", type: "address" },
+            { name: "value", type: "uint256" },
+            { name: "nonce", type: "uint256" },
+            { name: "deadline", type: "uint256" },
+          ],
+        },
+        { owner: requester.address, spender: market.target, value: FEE, nonce: 0, deadline: MaxUint256 },
+      );
+      return Signature.from(signed);
+    };
+    it("needs no allowance before, and survives a front-run permit", async () => {
+      const { v, r, s } = await permit();
+      const snapshot = await networkHelpers.takeSnapshot();
+      const asRequester = market.connect(protocol.requester);
+      await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
+      await snapshot.restore();
+      await protocol.token.connect(protocol.stranger).permit(protocol.requester, market, FEE, MaxUint256, v, r, s);
+      await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
+    });
+  });
+
+  describe("assign", () => {
+    it("locks the drawn operator's collateral, whoever calls", async () => {
+      const made = await opened();
+      await mine(3);
+      const transaction = await market.connect(protocol.stranger).assign(made.request);
+      const { operator, deadline } = await market.stateOf(made.id);
+      expect([protocol.alice, protocol.bob, protocol.carol].map(({ address }) => address)).to.include(operator);
+      await expect(transaction).to.emit(market, "RequestAssigned").withArgs(made.id, operator, deadline);
+      expect(deadline).to.equal((await time.latest()) + 600);
+      expect([...(await protocol.staking.lockOf(market, made.id))]).to.deep.equal([operator, COLLATERAL]);
+    });
+    it("refuses before the seed's block is mined", async () => {
+      const made = await opened();
+      const ticket = (await time.latestBlock()) + 2;
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketSeedPending")
+        .withArgs(ticket);
+    });
+    it("gives the same operator whenever it is called, also beyond 256 blocks", async () => {
+      const made = await opened({ assignSeconds: DAY });
+      const ticket = (await time.latestBlock()) + 2;
+      await mine(3);
+      expect(await time.latestBlock()).to.equal(ticket + 1);
+      const early = await market.assign.staticCall(made.request);
+      await remember(ticket);
+      await mine(300, { interval: 1 });
+      expect(await market.assign.staticCall(made.request)).to.equal(early);
+    });
+    it("refuses a request that was changed, is unknown or was assigned", async () => {
+      const made = await assigned();
+      const forged = { ...made.request, fee: FEE * 2n };
+      await expect(market.assign(forged))
+        .to.be.revertedWithCustomError(market, "MarketRequestUnknown")
+        .withArgs(await market.idOf(forged));
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.assigned);
+    });
+    it("refuses once the time to find an operator is over", async () => {
+      const made = await opened();
+      const { deadline } = await market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+        .withArgs(deadline, deadline);
+    });
+    it("commits a new draw when nobody is able, and finds who comes later", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500") });
+      await mine(3);
+      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
+      expect(await statusOf(made)).to.equal(STATUS.open);
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await mine(3);
+      await market.assign(made.request);
+      await mine(3);
+      await market.assign(made.request);
+      expect((await operatorOf(made)).address).to.equal(protocol.bob.address);
+    });
+    it("never draws who topped up or opted in after the request", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500") });
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await mine(3);
+      expect(await market.assign.staticCall(made.request)).to.equal(ZeroAddress);
+    });
+  });
+
+  describe("recommit", () => {
+    it("draws anew only when the seed is out of reach", async () => {
+      const made = await opened({ assignSeconds: DAY });
+      const ticket = (await time.latestBlock()) + 2;
+      await expect(market.recommit(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+        .withArgs(ticket);
+      await mine(3);
+      await expect(market.recommit(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+        .withArgs(ticket);
+      await mine(8_300, { interval: 1 });
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketSeedExpired")
+        .withArgs(ticket);
+      await expect(market.connect(protocol.stranger).recommit(made.request)).to.emit(market, "DrawCommitted");
+      await assign(connection, protocol, made);
+      expect(await statusOf(made)).to.equal(STATUS.assigned);
+    });
+  });
+
+  describe("claim", () => {
+    it("opens the challenge window on the claimed root", async () => {
+      const made = await claimed();
+      const claimOf = await market.claimOf(made.id);
+      expect(claimOf.status).to.equal(STATUS.claimed);
+      expect(claimOf.operator).to.equal(made.operator.address);
+      expect(claimOf.outputRoot).to.equal(rootOfF32(OUTPUT));
+      expect(claimOf.windowEnd).to.equal((await time.latest()) + WINDOW);
+      expect(claimOf.claimedBlock).to.equal(await time.latestBlock());
+      await expect(made.transaction)
+        .to.emit(market, "Claimed")
+        .withArgs(made.id, made.claimId, made.operator.address, rootOfF32(OUTPUT), claimOf.windowEnd, OUTPUT, "");
+      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.provisional, rootOfF32(OUTPUT)]);
+    });
+    it("names a different claim when anything about it differs, as after a reorganisation", async () => {
+      const made = await assigned();
+      const snapshot = await networkHelpers.takeSnapshot();
+      const first = await claim(connection, protocol, made);
+      await snapshot.restore();
+      const again = await claim(connection, protocol, made, filled(40, 8));
+      expect(again.claimId).not.to.equal(first.claimId);
+      await expect(byCourt().markChallenged(made.id, first.claimId))
+        .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+        .withArgs(first.claimId, again.claimId);
+    });
+    it("refuses anyone but the assigned operator", async () => {
+      const made = await assigned();
+      const operator = await operatorOf(made);
+      const other = operator.address === protocol.alice.address ? protocol.bob : protocol.alice;
+      for (const caller of [other, protocol.requester]) {
+        await expect(market.connect(caller).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+          .to.be.revertedWithCustomError(market, "MarketNotOperator")
+          .withArgs(caller.address, operator.address);
+      }
+    });
+    it("refuses bytes that do not fit their type or their root, no bytes, and a place beside bytes", async () => {
+      const made = await assigned();
+      const byOperator = market.connect(await operatorOf(made));
+      await expect(byOperator.claim(made.request, filled(39, 7), rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+        .withArgs(39, 40);
+      await expect(byOperator.claim(made.request, OUTPUT, id("x"), "", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+        .withArgs(rootOfF32(OUTPUT), id("x"));
+      await expect(byOperator.claim(made.request, filled(8_193, 7), id("x"), "", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(8_193, 8_192);
+      await expect(byOperator.claim(made.request, "0x", rootOfF32(OUTPUT), "ipfs://x", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(40, 8_192);
+      await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "x", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .withArgs(1, 0);
+    });
+    it("refuses evidence that does not hold", async () => {
+      const made = await assigned();
+      const byOperator = market.connect(await operatorOf(made));
+      await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", ["0x01"]))
+        .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceRejected")
+        .withArgs(OPTIMISTIC, made.id);
+      await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", []))
+        .to.be.revertedWithCustomError(protocol.attestation, "AttestationEvidenceCount")
+        .withArgs(0, 1);
+    });
+    it("refuses a second claim, and one that is late", async () => {
+      const made = await claimed();
+      await expect(market.connect(made.operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.claimed);
+      const late = await assigned();
+      const { deadline } = await market.stateOf(late.id);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(market.connect(await operatorOf(late)).claim(late.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+        .withArgs(deadline, deadline);
+    });
+
+    describe("given a policy of a signature", () => {
+      it("takes the operator's signature over the whole context, and is final at once without a window", async () => {
+        const made = await assigned({ policy: policyOf(SIGNED), windowSeconds: 0 });
+        const operator = await operatorOf(made);
+        const { deadline } = await market.stateOf(made.id);
+        const { chainId } = await ethers.provider.getNetwork();
+        const names = {
+          market: "address",
+          requestId: "bytes32",
+          versionId: "bytes32",
+          numericsVersion: "uint32",
+          inputRoot: "bytes32",
+          outputRoot: "bytes32",
+          operator: "address",
+          mode: "bytes4",
+          deadline: "uint40",
+          windowSeconds: "uint32",
+        };
+        const evidence = await operator.signTypedData(
+          {
+            name: "Assay SignatureVerifier",
+            version: "1",
+            chainId,
+            verifyingContract: await protocol.signature.getAddress(),
+          },
+          { Answer: Object.entries(names).map(([name, type]) => ({ name, type })) },
+          {
+            market: market.target,
+            requestId: made.id,
+            versionId: protocol.versionId,
+            numericsVersion: 1,
+            inputRoot: rootOfF32(filled(256, 1)),
+            outputRoot: rootOfF32(OUTPUT),
+            operator: operator.address,
+            mode: SIGNED,
+            deadline,
+            windowSeconds: 0,
+          },
+        );
+        const byOperator = market.connect(operator);
+        await expect(byOperator.claim(made.request, filled(40, 8), rootOfF32(filled(40, 8)), "", [evidence]))
+          .to.be.revertedWithCustomError(protocol.signature, "EvidenceRejected")
+          .withArgs(SIGNED, made.id);
+        await byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", [evidence]);
+        await market.finalise(made.request, "0x");
+        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
+      });
+    });
+  });
+
+  describe("finalise", () => {
+    it("pays operator and royalty, frees the collateral and keeps the result", async () => {
+      const made = await claimed();
+      await time.increase(WINDOW);
+      const transaction = await market.connect(protocol.stranger).finalise(made.request, "0x");
+      await expect(transaction).to.emit(market, "RequestSettled").withArgs(made.id, STATUS.final);
+      expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
+      expect(await market.creditOf(protocol.royaltee)).to.equal(parseEther("1"));
+      expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
+      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
+      await expect(market.withdraw(made.operator)).to.changeTokenBalance(
+        ethers,
+        protocol.token,
+        made.operator,
+        parseEther("9"),
+      );
+      await market.withdraw(protocol.royaltee);
+      expect(await protocol.token.balanceOf(market)).to.equal(0n);
+    });
+    it("refuses while the window is open, to the second, and a second time", async () => {
+      const made = await claimed();
+      const { windowEnd } = await market.claimOf(made.id);
+      await time.setNextBlockTimestamp(windowEnd - 1n);
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(market, "MarketDeadlineAhead")
+        .withArgs(windowEnd, windowEnd - 1n);
+      await time.setNextBlockTimestamp(windowEnd);
+      await market.finalise(made.request, "0x");
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.final);
+    });
+    it("refuses a claim under challenge", async () => {
+      const made = await challenged();
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.challenged);
+    });
+  });
+
+  describe("callbacks", () => {
+    const MODE = { keep: 0, revert: 1, burn: 2, bomb: 3, reenter: 4 } as const;
+    const consumer = async (mode: number, target: string = ZeroAddress, payload = "0x") => {
+      const mock = await ethers.deployContract("ConsumerMock");
+      await mock.behave(mode, target, payload);
+      return { mock, terms: { callback: await mock.getAddress(), callbackGas: 200_000 } };
+    };
+
+    it("bring the bytes once per stage", async () => {
+      const { mock, terms } = await consumer(MODE.keep);
+      const made = await claimed(terms);
+      expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 0n, OUTPUT]);
+      await expect(made.transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, true);
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, OUTPUT)).to.emit(market, "CallbackDone").withArgs(made.id, 1, true);
+      expect([await mock.heard(0), await mock.heard(1)]).to.deep.equal([1n, 1n]);
+    });
+    it("need the claimed bytes again at the end, and no other ones", async () => {
+      const { terms } = await consumer(MODE.keep);
+      const made = await claimed(terms);
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, filled(40, 8)))
+        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+        .withArgs(rootOfF32(filled(40, 8)), rootOfF32(OUTPUT));
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+        .withArgs(0, 40);
+    });
+    for (const [name, mode] of [
+      ["reverts", MODE.revert],
+      ["burns all its gas", MODE.burn],
+      ["returns 100 kB", MODE.bomb],
+    ] as const) {
+      it(`cannot block settlement: one that ${name}`, async () => {
+        const { terms } = await consumer(mode);
+        const made = await claimed(terms);
+        await expect(made.transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, false);
+        await time.increase(WINDOW);
+        const transaction = await market.finalise(made.request, OUTPUT);
+        await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 1, false);
+        expect((await transaction.wait())?.gasUsed).to.be.below(420_000n);
+        expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
+      });
+    }
+    it("cannot be starved by whoever settles", async () => {
+      const { mock, terms } = await consumer(MODE.keep);
+      const made = await claimed(terms);
+      await time.increase(WINDOW);
+      for (const gasLimit of [220_000, 260_000, 290_000]) {
+        await expect(market.finalise(made.request, OUTPUT, { gasLimit })).to.revert(ethers);
+      }
+      await market.finalise(made.request, OUTPUT, { gasLimit: 600_000 });
+      expect(await mock.heard(1)).to.equal(1n);
+    });
+    it("find nothing half done when they call back", async () => {
+      const { mock, terms } = await consumer(MODE.reenter);
+      const made = await claimed(terms);
+      const again = market.interface.encodeFunctionData("finalise", [made.request, OUTPUT]);
+      await mock.behave(MODE.reenter, market, again);
+      await time.increase(WINDOW);
+      await market.finalise(made.request, OUTPUT);
+      expect(await mock.reentered()).to.equal(false);
+      expect(await mock.heard(1)).to.equal(1n);
+      expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
+    });
+    it("to an account without code change nothing", async () => {
+      const made = await claimed({ callback: protocol.stranger.address, callbackGas: 50_000 });
+      expect(await statusOf(made)).to.equal(STATUS.claimed);
+    });
+  });
+
+  describe("refund", () => {
+    it("returns the fee when no operator was found in time", async () => {
+      const made = await opened();
+      const { deadline } = await market.stateOf(made.id);
+      await expect(market.refund(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await time.increaseTo(deadline);
+      await expect(market.connect(protocol.stranger).refund(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, ENDED.refunded);
+      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
+    });
+    it("is not for a request that was assigned", async () => {
+      const made = await assigned();
+      await time.increase(DAY);
+      await expect(market.refund(made.request))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.assigned);
+    });
+  });
+
+  describe("timeOut", () => {
+    it("refunds, takes the small penalty and jails; the operator is not paid", async () => {
+      const made = await assigned();
+      const operator = await operatorOf(made);
+      await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await time.increase(600);
+      await expect(market.timeOut(made.request)).to.emit(market, "RequestSettled").withArgs(made.id, ENDED.timedOut);
+      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      expect(await market.creditOf(operator)).to.equal(0n);
+      const { stake, locked, status } = await protocol.staking.operatorOf(operator);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake - STAKING.livenessPenalty, 0n, 2n]);
+      expect((await protocol.staking.payoutOf(1)).harmed).to.equal(protocol.requester.address);
+    });
+    it("spares an operator whose policy died", async () => {
+      const made = await assigned();
+      const operator = await operatorOf(made);
+      await protocol.attestation.tombstoneRoute(OPTIMISTIC);
+      await expect(market.connect(operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(protocol.attestation, "AttestationRouteUnusable")
+        .withArgs(OPTIMISTIC, 2);
+      await time.increase(600);
+      await expect(market.timeOut(made.request)).to.emit(market, "RequestSettled").withArgs(made.id, ENDED.cancelled);
+      const { stake, locked, status } = await protocol.staking.operatorOf(operator);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
+    });
+  });
+
+  describe("withheld input", () => {
+    const LENGTH = 40_000;
+    const DATA = filled(LENGTH, 9);
+    const roots = [tree.rootOf(4, LENGTH, DATA)];
+    const inputRoot = tree.leafHash(roots[0] ?? "");
+    let large: string;
+    const committed = { inputs: "0x", inputRoot, inputUri: "ipfs://input" };
+
+    beforeEach(async () => {
+      const registry = protocol.registry.connect(protocol.publisher);
+      const manifest = manifestOf({
+        inputs: [{ dtype: 4, length: LENGTH }],
+        outputs: [{ dtype: 4, length: LENGTH }],
+      });
+      large = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      await registry.publish(manifest, metadataOf());
+      await protocol.staking.connect(protocol.alice).optIn(large);
+    });
+    const assignedLarge = () => assigned({ ...committed, versionId: large });
+    const byAlice = () => market.connect(protocol.alice);
+
+    it("is committed only beyond the limit, with a place, and as much as can be demanded", async () => {
+      await expect(opened(committed)).to.be.revertedWithCustomError(market, "MarketInlineRule").withArgs(256, 8_192);
+      await expect(opened({ ...committed, versionId: large, inputRoot: ZeroHash }))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(LENGTH, 8_192);
+      await expect(opened({ ...committed, versionId: large, inputUri: "" }))
+        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .withArgs(0, 512);
+      await expect(opened({ ...committed, versionId: large, inputUri: "x".repeat(513) }))
+        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .withArgs(513, 512);
+      const registry = protocol.registry.connect(protocol.publisher);
+      const manifest = manifestOf({ inputs: [{ dtype: 4, length: 256 * 32_768 }] });
+      await registry.publish(manifest, metadataOf());
+      const huge = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      await expect(opened({ ...committed, versionId: huge }))
+        .to.be.revertedWithCustomError(market, "MarketInputTooLarge")
+        .withArgs(256, 255);
+    });
+
+    it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
+      const made = await assignedLarge();
+      const chunks = [tree.segmentOf(DATA, 0, 32), tree.segmentOf(DATA, 32, 8)];
+      for (const [chunk, segment] of chunks.entries()) {
+        await expect(byAlice().demandInput(made.request))
+          .to.emit(market, "InputDemanded")
+          .withArgs(made.id, chunk, (await time.latest()) + 1 + 3_600);
+        expect(await statusOf(made)).to.equal(STATUS.demanded);
+        await time.increase(3_000);
+        await expect(market.connect(protocol.stranger).answerInput(made.request, roots, segment)).to.emit(
+          market,
+          "InputAnswered",
+        );
+        expect((await market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
+      }
+      await expect(byAlice().demandInput(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDemandsExhausted")
+        .withArgs(2);
+      await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+    });
+
+    it("is not demanded by others, or when it stood in calldata", async () => {
+      const made = await assignedLarge();
+      await expect(market.connect(protocol.bob).demandInput(made.request))
+        .to.be.revertedWithCustomError(market, "MarketNotOperator")
+        .withArgs(protocol.bob.address, protocol.alice.address);
+      const small = await assigned();
+      await expect(market.connect(await operatorOf(small)).demandInput(small.request))
+        .to.be.revertedWithCustomError(market, "MarketInputPublic")
+        .withArgs(small.id);
+    });
+
+    it("is not answered by other data, other roots, or too late", async () => {
+      const made = await assignedLarge();
+      await byAlice().demandInput(made.request);
+      const segment = tree.segmentOf(DATA, 0, 32);
+      await expect(market.answerInput(made.request, [id("x")], segment)).to.be.revertedWithCustomError(
+        protocol.registry,
+        "RegistryTensorRootMismatch",
+      );
+      const OTHER = filled(LENGTH, 8);
+      const otherRoots = [tree.rootOf(4, LENGTH, OTHER)];
+      await expect(market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
+        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+        .withArgs(tree.leafHash(otherRoots[0] ?? ""), inputRoot);
+      await time.increase(3_600);
+      await expect(market.answerInput(made.request, roots, segment)).to.be.revertedWithCustomError(
+        market,
+        "MarketDeadlinePassed",
+      );
+    });
+
+    it("unanswered cancels at the requester's cost; the operator is unharmed and compensated", async () => {
+      const made = await assignedLarge();
+      await byAlice().demandInput(made.request);
+      await expect(market.cancelWithheld(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await expect(market.timeOut(made.request))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.demanded);
+      await time.increase(3_600);
+      await expect(market.connect(protocol.stranger).cancelWithheld(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
+      expect(await market.creditOf(protocol.alice)).to.equal(parseEther("1"));
+      expect(await market.creditOf(protocol.requester)).to.equal(parseEther("9"));
+      const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
+    });
+
+    describe("large outputs", () => {
+      it("are claimed by root and place only", async () => {
+        const made = await assignedLarge();
+        for (const [root, uri] of [
+          [ZeroHash, "ipfs://output"],
+          [id("output"), ""],
+        ] as const) {
+          await expect(byAlice().claim(made.request, "0x", root, uri, EVIDENCE)).to.revert(ethers);
+        }
+        await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+        expect((await market.claimOf(made.id)).outputRoot).to.equal(id("output"));
+      });
+      it("reach a callback without their bytes", async () => {
+        const mock = await ethers.deployContract("ConsumerMock");
+        const callback = { callback: await mock.getAddress(), callbackGas: 100_000 };
+        const made = await assigned({ ...committed, ...callback, versionId: large });
+        await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+        await time.increase(WINDOW);
+        await market.finalise(made.request, "0x");
+        expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
+      });
+    });
+  });
+
+  describe("the court", () => {
+    it("is named once, by governance", async () => {
+      await expect(market.connect(protocol.alice).setCourt(protocol.alice))
+        .to.be.revertedWithCustomError(market, "AccessManagedUnauthorized")
+        .withArgs(protocol.alice.address);
+      await expect(market.setCourt(protocol.alice))
+        .to.be.revertedWithCustomError(market, "MarketCourtKnown")
+        .withArgs(protocol.court.address);
+    });
+    it("alone marks, upholds and convicts", async () => {
+      const made = await claimed();
+      const { alice, court } = protocol;
+      const byAlice = market.connect(alice);
+      for (const call of [
+        byAlice.markChallenged(made.id, made.claimId),
+        byAlice.upheld(made.id, made.claimId),
+        byAlice.convict(made.request, made.claimId, alice),
+      ]) {
+        await expect(call)
+          .to.be.revertedWithCustomError(market, "MarketNotCourt")
+          .withArgs(alice.address, court.address);
+      }
+    });
+
+    describe("markChallenged", () => {
+      it("stops finality and shows it", async () => {
+        const made = await claimed();
+        await expect(byCourt().markChallenged(made.id, made.claimId))
+          .to.emit(market, "ClaimChallenged")
+          .withArgs(made.id, made.claimId);
+        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.disputed, rootOfF32(OUTPUT)]);
+      });
+      it("refuses after the window, for another claim, or twice", async () => {
+        const made = await claimed();
+        await expect(byCourt().markChallenged(id("?"), made.claimId))
+          .to.be.revertedWithCustomError(market, "MarketRequestUnknown")
+          .withArgs(id("?"));
+        await expect(byCourt().markChallenged(made.id, id("?")))
+          .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+          .withArgs(id("?"), made.claimId);
+        const { windowEnd } = await market.claimOf(made.id);
+        const snapshot = await networkHelpers.takeSnapshot();
+        await time.setNextBlockTimestamp(windowEnd);
+        await expect(byCourt().markChallenged(made.id, made.claimId))
+          .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+          .withArgs(windowEnd, windowEnd);
+        await snapshot.restore();
+        await byCourt().markChallenged(made.id, made.claimId);
+        await expect(byCourt().markChallenged(made.id, made.claimId))
+          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+          .withArgs(made.id, STATUS.challenged);
+      });
+    });
+
+    describe("upheld", () => {
+      it("returns the same claim to the way to finality, with its window unchanged", async () => {
+        const made = await challenged();
+        const { windowEnd } = await market.claimOf(made.id);
+        await expect(byCourt().upheld(made.id, made.claimId))
+          .to.emit(market, "ClaimUpheld")
+          .withArgs(made.id, made.claimId);
+        const after = await market.claimOf(made.id);
+        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([4n, windowEnd, made.claimId]);
+        await time.increase(WINDOW);
+        await market.finalise(made.request, "0x");
+      });
+      it("refuses a claim that is not challenged", async () => {
+        const made = await claimed();
+        await expect(byCourt().upheld(made.id, made.claimId))
+          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+          .withArgs(made.id, STATUS.claimed);
+      });
+    });
+
+    describe("convict", () => {
+      it("slashes the lock, refunds the requester and leaves no result", async () => {
+        const made = await challenged();
+        expect(await byCourt().convict.staticCall(made.request, made.claimId, protocol.accuser)).to.equal(
+          STAKING.fraudMinimum,
+        );
+        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+          .to.emit(market, "ClaimConvicted")
+          .withArgs(made.id, made.claimId, protocol.accuser.address);
+        expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+        expect(await market.creditOf(made.operator)).to.equal(0n);
+        const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
+        expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
+        expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
+        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
+        expect((await market.claimOf(made.id)).claimId).to.equal(ZeroHash);
+      });
+      it("happens once, only to a challenged claim, and only to the one it names", async () => {
+        const calm = await claimed();
+        await expect(byCourt().convict(calm.request, calm.claimId, protocol.accuser))
+          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+          .withArgs(calm.id, STATUS.claimed);
+        const made = await challenged();
+        await expect(byCourt().convict(made.request, calm.claimId, protocol.accuser))
+          .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+          .withArgs(calm.claimId, made.claimId);
+        await byCourt().convict(made.request, made.claimId, protocol.accuser);
+        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+          .withArgs(made.id, ENDED.convicted);
+      });
+      it("cannot be stopped by a hostile callback or requester", async () => {
+        const mock = await ethers.deployContract("ConsumerMock");
+        const made = await claimed({ callback: await mock.getAddress(), callbackGas: 200_000 });
+        await mock.behave(1, ZeroAddress, "0x");
+        await byCourt().markChallenged(made.id, made.claimId);
+        await byCourt().convict(made.request, made.claimId, protocol.accuser);
+      });
+    });
+  });
+
+  describe("expireDispute", () => {
+    it("ends what the court left open, without a winner", async () => {
+      const made = await challenged();
+      await time.increase(WINDOW + MARKET.maxDisputeSeconds - 10);
+      await expect(market.expireDispute(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await time.increase(10);
+      await expect(market.connect(protocol.stranger).expireDispute(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
+      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      expect((await protocol.staking.operatorOf(made.operator)).stake).to.equal(STAKING.minimumStake);
+      expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
+    });
+  });
+
+  describe("withdraw", () => {
+    it("pays an account its credits, whoever calls, once", async () => {
+      const made = await opened();
+      await time.increase(DAY);
+      await market.refund(made.request);
+      const withdrawal = market.connect(protocol.stranger).withdraw(protocol.requester);
+      await expect(withdrawal).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
+      await expect(withdrawal).to.emit(market, "CreditWithdrawn").withArgs(protocol.requester.address, FEE);
+      await expect(market.withdraw(protocol.requester))
+        .to.be.revertedWithCustomError(market, "MarketCreditZero")
+        .withArgs(protocol.requester.address);
+    });
+  });
+
+  describe("resultOf, stateOf and claimOf", () => {
+    it("say plainly that nothing is known, or nothing yet", async () => {
+      expect([...(await market.resultOf(id("?")))]).to.deep.equal([FINALITY.unknown, ZeroHash]);
+      const made = await opened();
+      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.pending, ZeroHash]);
+      await assign(connection, protocol, made);
+      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.pending, ZeroHash]);
+      const { outputRoot, claimId } = await market.claimOf(made.id);
+      expect([outputRoot, claimId]).to.deep.equal([ZeroHash, ZeroHash]);
+    });
+  });
+
+  describe("pause", () => {
+    const pause = async () => {
+      await market.pause();
+      return (await time.latest()) + 3 * DAY;
+    };
+    it("stops requests, assignments, draws, claims and demands", async () => {
+      const [toAssign, toClaim] = [await opened(), await assigned()];
+      await mine(3);
+      const until = await pause();
+      const operator = market.connect(await operatorOf(toClaim));
+      for (const call of [
+        opened(),
+        market.assign(toAssign.request),
+        market.recommit(toAssign.request),
+        operator.claim(toClaim.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
+        operator.demandInput(toClaim.request),
+      ]) {
+        await expect(call).to.be.revertedWithCustomError(market, "PauseActive").withArgs(until);
+      }
+    });
+    it("never stops verdicts, exits and settlements that are due", async () => {
+      const due = await claimed();
+      await time.increase(WINDOW);
+      const made = await challenged();
+      const open2 = await challenged();
+      await pause();
+      await byCourt().convict(made.request, made.claimId, protocol.accuser);
+      await byCourt().upheld(open2.id, open2.claimId);
+      await market.finalise(due.request, "0x");
+      await market.withdraw(due.operator);
+      await protocol.staking.connect(due.operator).unbond(1n);
+    });
+    it("moves deadlines by its own length", async () => {
+      const made = await assigned();
+      const { deadline } = await market.stateOf(made.id);
+      await pause();
+      const [start, at] = [await time.latest(), await market.clock()];
+      await time.increase(DAY);
+      expect(await market.clock()).to.equal(at);
+      await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await time.setNextBlockTimestamp(start + DAY + 100);
+      await expect(market.unpause())
+        .to.emit(market, "Unpaused")
+        .withArgs(DAY + 100);
+      await claim(connection, protocol, made);
+      expect((await market.stateOf(made.id)).deadline).to.be.below(deadline + BigInt(WINDOW));
+    });
+    it("expires by itself and moves deadlines by no more than its length", async () => {
+      const before = await market.clock();
+      const start = await time.latest();
+      await pause();
+      await time.increase(5 * DAY);
+      expect(await market.paused()).to.equal(false);
+      expect((await market.clock()) - before).to.equal(BigInt((await time.latest()) - start - 3 * DAY));
+      await opened();
+    });
+    it("cannot be used again before governance re-arms it, and its length stays counted", async () => {
+      await expect(market.rearmPause()).to.be.revertedWithCustomError(market, "PauseNotSpent");
+      const until = await pause();
+      await expect(market.rearmPause()).to.be.revertedWithCustomError(market, "PauseActive").withArgs(until);
+      await time.increase(4 * DAY);
+      await expect(market.pause()).to.be.revertedWithCustomError(market, "PauseSpent");
+      await expect(market.unpause()).to.be.revertedWithCustomError(market, "PauseNotActive");
+      const clock = await market.clock();
+      await expect(market.rearmPause()).to.emit(market, "PauseRearmed");
+      expect((await market.clock()) - clock).to.be.below(5n);
+      await pause();
+    });
+    it("is governance's alone", async () => {
+      const byAlice = market.connect(protocol.alice);
+      for (const call of [byAlice.pause(), byAlice.unpause(), byAlice.rearmPause()]) {
+        await expect(call)
+          .to.be.revertedWithCustomError(market, "AccessManagedUnauthorized")
+          .withArgs(protocol.alice.address);
+      }
+    });
+  });
+
+  describe("gas", () => {
+    it("request, assign, claim and finalise of a digit cost at most 450,000 in total", async () => {
+      const made = await opened();
+      await mine(3);
+      const spent = [
+        made.transaction,
+        await market.assign(made.request),
+        (await claim(connection, protocol, made)).transaction,
+      ];
+      await time.increase(WINDOW);
+      spent.push(await market.finalise(made.request, "0x"));
+      const gas = await Promise.all(spent.map(async (transaction) => (await transaction.wait())?.gasUsed ?? 0n));
+      expect(gas.reduce((sum, used) => sum + used, 0n)).to.be.at.most(450_000n);
+    });
+  });
+
+  describe("consumers", () => {
+    const scores = (...values: number[]) => {
+      const bytes = Buffer.alloc(40);
+      values.forEach((value, i) => bytes.writeFloatLE(value, 4 * i));
+      return `0x${bytes.toString("hex")}`;
+    };
+    const reader = async () => {
+      const contract = await ethers.deployContract("DigitReader", [market]);
+      await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
+      const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
+      const ask = async () => requestIn(protocol, await contract.connect(protocol.requester).ask(terms));
+      return { contract, ask };
+    };
+
+    it("hear the answer as it becomes firmer", async () => {
+      const { contract, ask } = await reader();
+      const made = await ask();
+      await assign(connection, protocol, made);
+      const output = scores(-3, -2, -1, 0, 9.5, 1, 2, 3, 9.25, -100);
+      const { transaction } = await claim(connection, protocol, made, output);
+      await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, 0);
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
+      expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
+    });
+    it("order floats by value, also negative ones", async () => {
+      const { contract } = await reader();
+      expect(await contract.argmax(scores(-3, -2, -0.5, -4, -5, -6, -7, -8, -9, -10))).to.equal(2n);
+      expect(await contract.argmax("0x")).to.equal(0n);
+    });
+    it("listen to nobody but their market, about nothing but their requests", async () => {
+      const { contract } = await reader();
+      await expect(contract.connect(protocol.alice).onInference(id("x"), 1, ZeroHash, OUTPUT))
+        .to.be.revertedWithCustomError(contract, "ConsumerNotMarket")
+        .withArgs(protocol.alice.address, market.target);
+      const foreign = await claimed({ callback: await contract.getAddress(), callbackGas: 150_000 });
+      await expect(foreign.transaction).to.emit(market, "CallbackDone").withArgs(foreign.id, 0, false);
+      expect([...(await contract.readingOf(foreign.id))]).to.deep.equal([0n, 0n, false]);
+    });
+    it("return the fee of a request that failed to whoever asked, once", async () => {
+      const { contract, ask } = await reader();
+      const made = await ask();
+      await expect(contract.reclaim(made.id))
+        .to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim")
+        .withArgs(made.id);
+      await time.increase(600);
+      await market.refund(made.request);
+      await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
+      await expect(contract.reclaim(made.id)).to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim");
+    });
+    it("return it also when somebody else withdrew the credit for them", async () => {
+      const { contract, ask } = await reader();
+      const made = await ask();
+      await time.increase(600);
+      await market.refund(made.request);
+      await market.withdraw(contract);
+      await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
+    });
+  });
+});
+
+describe("AssayToken", () => {
+  it("is minted by anyone, up to a limit a call", async () => {
+    const token = await ethers.deployContract("AssayToken");
+    const [account] = await ethers.getSigners();
+    if (account === undefined) throw new Error("no account");
+    await token.mint(account, parseEther("1000000"));
+    expect(await token.balanceOf(account)).to.equal(parseEther("1000000"));
+    await expect(token.mint(account, parseEther("1000000") + 1n))
+      .to.be.revertedWithCustomError(token, "TokenMintTooLarge")
+      .withArgs(parseEther("1000000") + 1n, parseEther("1000000"));
+  });
+});
+
+describe("FutureBlockRandomness", () => {
+  it("is pending, then the hash of the committed block, then from history, then expired", async () => {
+    const randomness = await ethers.deployContract("FutureBlockRandomness");
+    const ticket = await randomness.commit();
+    const block = Number(ticket);
+    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([0n, ZeroHash]);
+    await mine(block - (await time.latestBlock()) + 1);
+    const hash = (await ethers.provider.getBlock(block))?.hash;
+    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([1n, hash]);
+    await remember(block);
+    await mine(1_000);
+    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([1n, hash]);
+    await mine(8_000);
+    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([2n, ZeroHash]);
+  });
+});
