@@ -10,17 +10,14 @@ const source = join(root, "runner", "cli", "main.ts");
 const compiled = join(root, "dist", "runner", "cli", "main.js");
 
 if (existsSync(source)) {
-  const { SetupError, install } = await import("./install.mjs");
+  const { install } = await import("./install.mjs");
   const { node } = await import("./process.mjs");
-  try {
+  const { exitWith } = await import("./tests.mjs");
+  await exitWith(() => {
     install();
     const tsx = pathToFileURL(join(root, "node_modules", "tsx", "dist", "loader.mjs")).href;
-    process.exitCode = await node(["--import", tsx, source, ...process.argv.slice(2)], { cwd: process.cwd() });
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
-  }
+    return node(["--import", tsx, source, ...process.argv.slice(2)], { cwd: process.cwd() });
+  });
 } else if (Number(process.versions.node.split(".")[0]) < 22) {
   console.error(`assay needs Node 22.12 or newer; this is ${process.version}.`);
   process.exitCode = 1;

@@ -11,7 +11,7 @@ import { join } from "node:path";
 
 import { SetupError, install, root } from "./install.mjs";
 import { node } from "./process.mjs";
-import { HARDHAT, SUITES, runSuites, tally } from "./tests.mjs";
+import { HARDHAT, Interrupted, SUITES, exitWith, runSuites, tally } from "./tests.mjs";
 
 const build = () => node([HARDHAT, "build"]);
 
@@ -25,6 +25,7 @@ const demo = async (args) => {
 /** Everything a change must keep true. The last line printed is the sum over all runs. */
 const test = async (args) => {
   const built = await build();
+  if (built > 128) throw new Interrupted(built);
   if (built !== 0) {
     console.log(tally({ passed: 0, failed: 1 }));
     return built;
@@ -35,14 +36,11 @@ const test = async (args) => {
 const COMMANDS = { demo, test, install: async () => 0 };
 
 const [name = "", ...args] = process.argv.slice(2);
-try {
+await exitWith(() => {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined)
+  if (command === undefined) {
     throw new SetupError(`Unknown command: ${name}. One of: ${Object.keys(COMMANDS).join(", ")}.`);
+  }
   install();
-  process.exitCode = await command(args);
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+  return command(args);
+});

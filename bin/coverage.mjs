@@ -6,7 +6,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { root } from "./install.mjs";
-import { SUITES, runSuites } from "./tests.mjs";
+import { SUITES, exitWith, runSuites } from "./tests.mjs";
 
 const REPORT = join(root, "coverage", "lcov.info");
 const REQUIRED = 100;
@@ -33,16 +33,18 @@ const parse = (text) =>
     }))
     .filter(({ file }) => file?.startsWith("contracts/") && !file.startsWith("contracts/mocks/"));
 
-rmSync(REPORT, { force: true });
-const code = await runSuites([SUITES.chain], ["--coverage", ...process.argv.slice(2)]);
-const files = existsSync(REPORT) ? parse(readFileSync(REPORT, "utf8")) : [];
-const total = files.reduce((sum, { lines }) => sum + lines.length, 0);
-let covered = 0;
-for (const { file, lines } of files) {
-  const missed = lines.filter(([, count]) => count === 0).map(([line]) => line);
-  covered += lines.length - missed.length;
-  if (missed.length > 0) console.log(`${file}: not executed: ${ranges(missed)}`);
-}
-const percent = total === 0 ? 0 : (100 * covered) / total;
-console.log(`\nLine coverage of contracts: ${covered} of ${total} (${percent.toFixed(2)} %, required ${REQUIRED} %)`);
-process.exitCode = code !== 0 ? code : percent >= REQUIRED ? 0 : 1;
+await exitWith(async () => {
+  rmSync(REPORT, { force: true });
+  const code = await runSuites([SUITES.chain], ["--coverage", ...process.argv.slice(2)]);
+  const files = existsSync(REPORT) ? parse(readFileSync(REPORT, "utf8")) : [];
+  const total = files.reduce((sum, { lines }) => sum + lines.length, 0);
+  let covered = 0;
+  for (const { file, lines } of files) {
+    const missed = lines.filter(([, count]) => count === 0).map(([line]) => line);
+    covered += lines.length - missed.length;
+    if (missed.length > 0) console.log(`${file}: not executed: ${ranges(missed)}`);
+  }
+  const percent = total === 0 ? 0 : (100 * covered) / total;
+  console.log(`\nLine coverage of contracts: ${covered} of ${total} (${percent.toFixed(2)} %, required ${REQUIRED} %)`);
+  return code !== 0 ? code : percent >= REQUIRED ? 0 : 1;
+});

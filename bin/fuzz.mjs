@@ -7,7 +7,7 @@
 
 import { parseArgs } from "node:util";
 
-import { SUITES, runSuites } from "./tests.mjs";
+import { SUITES, exitWith, runSuites } from "./tests.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -30,8 +30,10 @@ const suite = (of, file, amount) => ({
   },
 });
 
-process.exitCode = await runSuites([
-  suite(SUITES.runner, "test/runner/machine/compiled.test.ts", values.kernels),
-  suite(SUITES.contracts, "test/contracts/Scalar.test.ts", values.vectors),
-  suite(SUITES.integration, "test/integration/machine.test.ts", values.kernels),
-]);
+await exitWith(() =>
+  runSuites([
+    suite(SUITES.runner, "test/runner/machine/compiled.test.ts", values.kernels),
+    suite(SUITES.contracts, "test/contracts/Scalar.test.ts", values.vectors),
+    suite(SUITES.integration, "test/integration/machine.test.ts", values.kernels),
+  ]),
+);

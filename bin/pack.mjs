@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 
 import { SetupError, install, root } from "./install.mjs";
 import { node } from "./process.mjs";
-import { HARDHAT } from "./tests.mjs";
+import { HARDHAT, exitWith } from "./tests.mjs";
 
 const build = join(root, "build");
 const dist = join(root, "dist");
@@ -50,7 +50,7 @@ const writeAbis = () => {
   }
 };
 
-try {
+await exitWith(async () => {
   install();
   for (const folder of [build, dist]) rmSync(folder, { recursive: true, force: true });
   await run("Compilation of the contracts", [HARDHAT, "build"]);
@@ -65,8 +65,5 @@ try {
   const files = walk(dist);
   const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
   console.error(`dist/: ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+  return 0;
+});

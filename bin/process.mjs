@@ -15,7 +15,10 @@ export const node = (args, { env = {}, cwd = root } = {}) =>
       env: projectEnvironment(env),
       stdio: "inherit",
     });
-    const wait = () => {};
+    let interrupted = false;
+    const wait = () => {
+      interrupted = true;
+    };
     const pass = (signal) => child.kill(signal);
     process.on("SIGINT", wait);
     process.on("SIGTERM", pass);
@@ -23,6 +26,8 @@ export const node = (args, { env = {}, cwd = root } = {}) =>
     child.on("exit", (code, signal) => {
       process.off("SIGINT", wait);
       process.off("SIGTERM", pass);
-      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]);
+      // Some programs answer Ctrl-C with a failure of their own; one that ends well is believed.
+      const failed = interrupted && code !== 0 ? 128 + constants.signals.SIGINT : (code ?? 1);
+      resolve(signal === null ? failed : 128 + constants.signals[signal]);
     });
   });

@@ -53,8 +53,17 @@ export const testFiles = (suite) => {
 /** The line that people and machines read. */
 export const tally = ({ passed, failed }) => `${passed} passed, ${failed} failed`;
 
+/** A program was stopped from outside, by Ctrl-C for one, when a signal ended it. */
+export class Interrupted extends Error {
+  constructor(code) {
+    super("interrupted");
+    this.code = code;
+  }
+}
+
 /** What the reporter wrote; a run that ended without writing anything counts as one failure. */
 const readSummary = (file, code) => {
+  if (code > 128) throw new Interrupted(code);
   if (!existsSync(file)) return { passed: 0, failed: 1 };
   const { passed, failed } = JSON.parse(readFileSync(file, "utf8"));
   return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
@@ -76,25 +85,44 @@ const runSuite = async (suite, args, summary) => {
 /**
  * Runs the suites one after another, all of them even if one fails, and prints the sum alone on the last line.
  * @returns {Promise<number>} exit code: 0 when at least one test ran and none failed.
+ * @throws {Interrupted} when a signal ended one of them.
  */
 export const runSuites = async (suites, args = []) => {
   const folder = mkdtempSync(join(tmpdir(), "assay-tests-"));
   const total = { passed: 0, failed: 0 };
-  for (const [index, suite] of suites.entries()) {
-    const { passed, failed } = await runSuite(suite, args, join(folder, `${index}.json`));
-    total.passed += passed;
-    total.failed += failed;
+  try {
+    for (const [index, suite] of suites.entries()) {
+      const { passed, failed } = await runSuite(suite, args, join(folder, `${index}.json`));
+      total.passed += passed;
+      total.failed += failed;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  rmSync(folder, { recursive: true, force: true });
   console.log(`\n${tally(total)}`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
+};
+
+/** Ends this process with the exit code that an entry point gives; problems that users can mend have no stack. */
+export const exitWith = async (run) => {
+  try {
+    process.exitCode = await run();
+  } catch (error) {
+    if (error instanceof Interrupted) process.exitCode = error.code;
+    else if (error instanceof SetupError) {
+      console.error(error.message);
+      process.exitCode = 1;
+    } else throw error;
+  }
 };
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const args = process.argv.slice(2);
   const names = args.filter((arg) => Object.hasOwn(SUITES, arg));
-  process.exitCode = await runSuites(
-    names.map((name) => SUITES[name]),
-    args.filter((arg) => !names.includes(arg)),
+  await exitWith(() =>
+    runSuites(
+      names.map((name) => SUITES[name]),
+      args.filter((arg) => !names.includes(arg)),
+    ),
   );
 }
