@@ -1,6 +1,8 @@
 import { CAST } from "./cast.ts";
 import { GATHER } from "./gather.ts";
 import { REDUCE } from "./reduce.ts";
+import { LAYER_NORM } from "./layerNorm.ts";
+import { CONTROL } from "./control.ts";
 import type { Operator } from "../node.ts";
 import { CONSTANTS } from "./constants.ts";
 import { CONV } from "./conv.ts";
@@ -22,6 +24,8 @@ const ROWS: readonly Operator[] = [
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...CONTROL,
+  ...LAYER_NORM,
   ...REDUCE,
   ...GATHER,
   ...CAST,
