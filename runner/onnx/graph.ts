@@ -178,7 +178,9 @@ export class GraphRunner {
   }
 
   #constant(raw: RawTensor): Bound {
-    return valueOfDense(this.#lowering, readTensor(raw, this.#external));
+    const value = valueOfDense(this.#lowering, readTensor(raw, this.#external));
+    this.#lowering.initializers.add(value);
+    return value;
   }
 
   #sparse(raw: RawSparseTensor): Bound {

@@ -31,6 +31,8 @@ export class Lowering {
   readonly inputs: TensorType[] = [];
   readonly constants: Tensor[] = [];
   readonly kernels: Kernel[] = [];
+  /** Values that the file itself holds: onnxruntime packs such matrices and then sums in other blocks. */
+  readonly initializers = new WeakSet<Value>();
   readonly #memo = new Map<string, { readonly space: "constant" | "kernel"; readonly index: number }>();
   readonly #backend: Backend;
   readonly #signal: AbortSignal | undefined;

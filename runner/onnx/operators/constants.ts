@@ -7,7 +7,11 @@ import { valueOfDense } from "../dense.ts";
 
 const constant = (node: NodeContext): Value => {
   const dense = node.tensor("value");
-  if (dense !== undefined) return valueOfDense(node.b, dense);
+  if (dense !== undefined) {
+    const value = valueOfDense(node.b, dense);
+    node.b.initializers.add(value);
+    return value;
+  }
   const int = node.has("value_int") ? node.int("value_int") : undefined;
   if (int !== undefined) return node.b.scalar("i64", int);
   const float = node.float("value_float");

@@ -46,7 +46,11 @@ const tensor = (node: NodeContext, bound: Bound): Value => {
 
 const stacked = (node: NodeContext, rows: readonly Value[], axis: number): Value => {
   if (rows.length === 0) throw node.refuse("a scan output of a loop that does not run");
-  return concatenated(node.b, rows.map((row) => inserted(row, axis)), axis);
+  return concatenated(
+    node.b,
+    rows.map((row) => inserted(row, axis)),
+    axis,
+  );
 };
 
 /** A scan over an axis of known length, unrolled. */
@@ -117,14 +121,26 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
   const batch = values[0]?.shape[0] ?? 1;
   const entry = (value: Value, i: number): Value => withoutAxis(sliced(value, 0, i, 1), 0);
   const results = range(batch).map((i) =>
-    unrollScan(node, body, states.map((value) => entry(value, i)), sources.map((value) => entry(value, i)), {
-      inputAxes: sources.map(() => 0),
-      outputAxes: range(outputs).map(() => 0),
-      inputBack: back,
-      outputBack: range(outputs).map(() => 0),
-    }),
+    unrollScan(
+      node,
+      body,
+      states.map((value) => entry(value, i)),
+      sources.map((value) => entry(value, i)),
+      {
+        inputAxes: sources.map(() => 0),
+        outputAxes: range(outputs).map(() => 0),
+        inputBack: back,
+        outputBack: range(outputs).map(() => 0),
+      },
+    ),
   );
-  return range(body.output.length).map((o) => stacked(node, results.map((row) => row[o] as Value), 0));
+  return range(body.output.length).map((o) =>
+    stacked(
+      node,
+      results.map((row) => row[o] as Value),
+      0,
+    ),
+  );
 };
 
 const position = (node: NodeContext, i: number, length: number): number | undefined => {
@@ -161,7 +177,9 @@ const splitToSequence = (node: NodeContext): SequenceValue => {
   const scalar = node.opt(1)?.shape.length === 0;
   const chunk = given?.[0] ?? 1;
   const sizes =
-    given === undefined || scalar ? range(Math.ceil(size / chunk)).map((i) => Math.min(chunk, size - i * chunk)) : given;
+    given === undefined || scalar
+      ? range(Math.ceil(size / chunk)).map((i) => Math.min(chunk, size - i * chunk))
+      : given;
   let start = 0;
   const sequence = sizes.map((count) => {
     const part = sliced(x, axis, start, count);

@@ -1,10 +1,10 @@
 import type { DType } from "../../machine/dtype.ts";
 import { asIndex, type Index } from "../affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../dot.ts";
+import { contiguousAlong, dot, dotInRuns, type DotSpec, gemmBlock } from "../dot.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
-import { storageOf, type Value } from "../value.ts";
+import { rowMajor, storageOf, type Value } from "../value.ts";
 import { float, isFloatType, product, range } from "./common.ts";
 import { reshaped } from "./movement.ts";
 import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
@@ -45,51 +45,62 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   const { x, w, groups, windows } = spec;
   const [n = 1] = x.shape;
   const [outputs = 1, perGroup = 1] = w.shape;
-  const shape = [n, outputs, ...windows.out];
-  const order = channelsLast(shape.length);
   const length = perGroup * product(windows.kernel);
   const isFloat = isFloatType(x.element);
   const leaving = leavingDimensions(x, windows);
   const pointwise = product(windows.kernel) === 1 && leaving.length === 0;
-  if (groups > 1 && groups < outputs && outputs % groups === 0) return grouped(node, spec);
-  if (pointwise && groups === 1) {
-    const input = contiguousAlong(node.b, x, 1);
-    const weights = contiguousAlong(node.b, w, 1);
-    return dot(node.b, {
-      ...base(spec, shape, order, length),
-      left: (s, out, k) => s.load(input, [out[0] ?? 0, k, ...windowIndices(windows, out.slice(2), [])]),
-      right: (s, out, k) => s.load(weights, [out[1] ?? 0, k, ...range(windows.kernel.length).map(() => 0)]),
-    });
-  }
-  if (isFloat && length > SHORT_SUM && groups === 1) {
-    const columns = windowMatrix(node, spec, leaving);
-    const weights = reshaped(node.b, node.b.arranged(w), [outputs, length]);
-    return dot(node.b, {
-      ...base(spec, shape, order, length),
-      left: (s, out, k) => s.load(columns, [out[0] ?? 0, ...out.slice(2), k]),
-      right: (s, out, k) => s.load(weights, [out[1] ?? 0, k]),
-    });
-  }
-  return inPlace(node, spec, shape, order, leaving);
+  const members = outputs / groups;
+  if (!pointwise && !(isFloat && (length > SHORT_SUM || members === 1))) return inPlace(node, spec, leaving);
+  // Loop over image, group, output channel of the group, position; in memory the channels are innermost.
+  const shape = [n, groups, members, ...windows.out];
+  const last = shape.length;
+  const order = [0, ...range(last).slice(3), 1, 2];
+  const input = pointwise ? contiguousAlong(node.b, x, 1) : undefined;
+  const columns = pointwise ? undefined : windowMatrix(node, spec, leaving);
+  const weights = reshaped(node.b, node.b.arranged(w), [groups, members, length]);
+  const dotSpec: Omit<DotSpec, "block"> = {
+    dtype: spec.dtype,
+    shape,
+    order,
+    class: isFloat ? "f32" : "int",
+    length,
+    left: (s, [image = zero, group = zero, , ...positions], k) => {
+      const at = group.times(length).plus(k);
+      if (input) return s.load(input, [image, at, ...windowIndices(windows, positions, [])]);
+      return s.load(columns ?? x, [image, ...positions, at]);
+    },
+    right: (s, [, group = zero, member = zero], k) => s.load(weights, [group, member, k]),
+    finish: (s, [image = zero, group = zero, member = zero, ...positions], sum) =>
+      spec.finish(s, [image, group.times(members).plus(member), ...positions], sum),
+  };
+  const places = product(windows.out);
+  if (isFloat && members === 1 && length > 2) return mergedChannels(filterDot(node, dotSpec, places));
+  return mergedChannels(dot(node.b, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
 };
 
-const base = (
-  spec: ConvSpec,
-  shape: readonly number[],
-  order: readonly number[],
-  length: number,
-): Pick<DotSpec, "dtype" | "shape" | "order" | "class" | "length" | "block" | "finish"> => ({
-  dtype: spec.dtype,
-  shape,
-  order,
-  class: isFloatType(spec.x.element) ? "f32" : "int",
-  length,
-  block: isFloatType(spec.x.element) ? convBlock(spec.windows, length) : length,
-  finish: spec.finish,
-});
+const zero = asIndex(0);
 
-/** The GEMM of a convolution has one column an output position. */
-const convBlock = (windows: Windows, length: number): number => gemmBlock(product(windows.out), length);
+/** One filter a group: the GEMM is a row by a matrix, whose last columns (of all positions in a row) sum in runs. */
+const filterDot = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
+  if (places % 4 === 0) return dot(node.b, { ...spec, block: spec.length });
+  return lastPlaces(node, spec, places);
+};
+
+const lastPlaces = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
+  const straight = dot(node.b, { ...spec, block: spec.length });
+  const runs = dotInRuns(node.b, spec);
+  const strides = rowMajor(spec.shape.slice(3));
+  const whole = places - (places % 4);
+  return node.b.emit({
+    dtype: spec.dtype,
+    shape: spec.shape,
+    ...(spec.order && { order: spec.order }),
+    finish: (s, out) => {
+      const place = out.slice(3).reduce((sum, index, d) => sum.plus(index.times(strides[d] ?? 0)), zero);
+      return s.select(s.op("ilt", s.affine(place), s.i(whole)), s.load(straight, out), s.load(runs, out));
+    },
+  });
+};
 
 /** Every window of the input as a row: [N, positions…, channels * window]. */
 const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
@@ -109,39 +120,18 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
   return reshaped(node.b, columns, [n, ...windows.out, channels * product(windows.kernel)]);
 };
 
-/** Groups of more than one channel each: one convolution a group, its outputs written side by side. */
-const grouped = (node: NodeContext, spec: ConvSpec): Value => {
-  const { x, w, groups, windows } = spec;
-  const [n = 1] = x.shape;
-  const [outputs = 1] = w.shape;
-  return inPlace(
-    node,
-    spec,
-    [n, outputs, ...windows.out],
-    channelsLast(x.shape.length),
-    leavingDimensions(x, windows),
-    groups,
-  );
-};
-
 /** Reads the input where it lies, window by window. */
-const inPlace = (
-  node: NodeContext,
-  spec: ConvSpec,
-  shape: readonly number[],
-  order: readonly number[],
-  leaving: readonly number[],
-  groups = spec.groups,
-): Value => {
+const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
+  const { groups } = spec;
   const { x, windows } = spec;
   const [outputs = 1, perGroup = 1] = spec.w.shape;
   const isFloat = isFloatType(x.element);
-  const rank = shape.length;
+  const rank = x.shape.length;
   const input = perGroup > 1 && !isFloat ? contiguousAlong(node.b, x, 1) : x;
   const weights = perGroup > 1 && !isFloat ? node.b.arranged(spec.w, channelsLast(rank)) : spec.w;
   const perOutput = outputs / groups;
   // Output channels as (group, member): the group chooses the input channels.
-  const loop = [shape[0] ?? 1, groups, perOutput, ...shape.slice(2)];
+  const loop = [x.shape[0] ?? 1, groups, perOutput, ...windows.out];
   const loopOrder = [0, ...range(rank + 1).slice(3), 1, 2];
   const dims = isFloat ? [perGroup, ...windows.kernel] : [...windows.kernel, perGroup];
   const cls = isFloat ? ("f32" as const) : ("int" as const);

@@ -244,12 +244,11 @@ const gelu = (node: NodeContext): Value => {
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, add, mul } = arithmetic(s);
     const x = v as Ref;
-    if (approximate === "none") {
-      // As ONNX Runtime: x * 0.5 * (1 + erf(x / sqrt 2)) with x sqrt(1/2) as one product.
-      return mul(mul(f(0.5), x), add(fn.erf(s, mul(x, f(Math.SQRT1_2))), f(1)));
-    }
-    const cubic = mul(x, add(mul(mul(f(0.044714998453855515), x), x), f(1)));
-    return mul(mul(f(0.5), x), add(f(1), fn.tanh(s, mul(f(0.7978845834732056), cubic))));
+    const inner =
+      approximate === "none"
+        ? fn.erf(s, mul(x, f(Math.SQRT1_2)))
+        : fn.tanh(s, mul(x, add(mul(mul(f(0.035677408136300125), x), x), f(0.7978845608028654))));
+    return mul(mul(f(0.5), x), add(inner, f(1)));
   });
 };
 
@@ -334,7 +333,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   unaryFloat("Sigmoid", fn.sigmoid),
   unaryFloat("Erf", fn.erf),
   unaryFloat("Softplus", fn.softplus),
-  unaryFloat("Softsign", (s, x) => s.op("fdiv", x, s.op("fadd", s.f(1), s.op("fabs", x)))),
+  unaryFloat("Softsign", (s, x) => s.op("fmul", s.op("fdiv", s.f(1), s.op("fadd", s.f(1), s.op("fabs", x))), x)),
   unaryFloat("HardSwish", (s, x) => s.op("fmul", x, hardSigmoid(s, x, 1 / 6, 0.5))),
   unaryFloat("Mish", (s, x) => s.op("fmul", x, fn.tanh(s, fn.softplus(s, x)))),
   onnx("Relu", 1, (node) => {
@@ -347,13 +346,13 @@ export const ELEMENTWISE: readonly Operator[] = [
   }),
   withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
   withAlpha("Elu", 1, 1, (s, x, alpha) =>
-    s.select(s.op("flt", s.f(0), x), x, s.op("fmul", s.f(alpha), fn.expm1(s, x))),
+    s.select(s.op("flt", s.f(0), x), x, s.op("fmul", s.f(alpha), s.op("fsub", fn.exp(s, x), s.f(1)))),
   ),
   withAlpha("Celu", 12, 1, (s, x, alpha) =>
     s.op(
       "fadd",
       s.op("fmax", s.f(0), x),
-      s.op("fmin", s.f(0), s.op("fmul", s.f(alpha), fn.expm1(s, s.op("fdiv", x, s.f(alpha))))),
+      s.op("fmin", s.f(0), s.op("fmul", s.f(alpha), s.op("fsub", fn.exp(s, s.op("fdiv", x, s.f(alpha))), s.f(1)))),
     ),
   ),
   withAlpha("ThresholdedRelu", 10, 1, (s, x, alpha) => s.select(s.op("flt", s.f(alpha), x), x, s.f(0))),

@@ -18,36 +18,53 @@ interface RowStatistics {
 const along = (value: Value, rows: Value): Value =>
   broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
 
-/** Running mean and sum of squared differences of each row (Welford), then the deviation. */
+/** Sums of the elements and of their squares in one pass; variance as the mean of squares less the square of the mean. */
 export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre: boolean): RowStatistics => {
   const n = rows.shape.at(-1) ?? 1;
+  const squares = rowSum(
+    b,
+    rows,
+    (s, x) => s.op("fmul", x, x),
+    (s, sum) => s.op("fdiv", sum, s.f(n)),
+  );
   if (!centre) {
-    const deviation = rowSum(
-      b,
-      rows,
-      (s, x) => s.op("fmul", x, x),
-      (s, sum) => s.op("fsqrt", s.op("fadd", s.op("fdiv", sum, s.f(n)), s.f(epsilon))),
-    );
+    const deviation = b.map("f32", [squares], (s, q) => s.op("fsqrt", s.op("fadd", q as Ref, s.f(epsilon))));
     return { mean: undefined, deviation };
   }
   const mean = rowSum(b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(n)));
-  const wide = along(mean, rows);
-  const deviation = b.emit({
-    dtype: "f32",
-    shape: rows.shape.slice(0, -1),
-    fold: {
-      dims: [n],
-      classes: ["f32"],
-      init: (s) => [s.f(0)],
-      step: (s, out, [k]) => {
-        const at = [...out, k ?? asIndex(0)];
-        const d = s.op("fsub", s.load(rows, at), s.load(wide, at));
-        return [s.op("fadd", s.accumulator(), s.op("fmul", d, d))];
-      },
-    },
-    finish: (s) => s.op("fsqrt", s.op("fadd", s.op("fdiv", s.accumulator(), s.f(n)), s.f(epsilon))),
+  const deviation = b.map("f32", [squares, mean], (s, q, m) => {
+    const variance = s.op("fsub", q as Ref, s.op("fmul", m as Ref, m as Ref));
+    return s.op("fsqrt", s.op("fadd", variance, s.f(epsilon)));
   });
   return { mean, deviation };
+};
+
+/** Welford's running mean and squared differences, as onnxruntime-web's LayerNormalization. */
+const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
+  const n = rows.shape.at(-1) ?? 1;
+  const one = (result: "mean" | "deviation"): Value =>
+    b.emit({
+      dtype: "f32",
+      shape: rows.shape.slice(0, -1),
+      fold: {
+        dims: [n],
+        classes: ["f32", "f32"],
+        init: (s) => [s.f(0), s.f(0)],
+        step: (s, out, [k]) => {
+          const x = s.load(rows, [...out, k ?? asIndex(0)]);
+          const [mean, squares] = [s.accumulator(0), s.accumulator(1)];
+          const count = s.op("i2f", s.affine((k ?? asIndex(0)).plus(1)));
+          const delta = s.op("fsub", x, mean);
+          const next = s.op("fadd", mean, s.op("fdiv", delta, count));
+          return [next, s.op("fadd", squares, s.op("fmul", delta, s.op("fsub", x, next)))];
+        },
+      },
+      finish: (s) => {
+        if (result === "mean") return s.accumulator(0);
+        return s.op("fsqrt", s.op("fadd", s.op("fdiv", s.accumulator(1), s.f(n)), s.f(epsilon)));
+      },
+    });
+  return { mean: one("mean"), deviation: one("deviation") };
 };
 
 const layerNormalization = (node: NodeContext, centre: boolean): Value[] => {
@@ -59,10 +76,14 @@ const layerNormalization = (node: NodeContext, centre: boolean): Value[] => {
   const epsilon = node.float("epsilon", 1e-5);
   if (node.int("stash_type", 1) !== 1) throw node.refuse("only stash_type float", "stash_type");
   const rows = reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
-  const { mean, deviation } = rowStatistics(node.b, rows, epsilon, centre);
+  const { mean, deviation } = centre ? welford(node.b, rows, epsilon) : rowStatistics(node.b, rows, epsilon, false);
   const inside = x.shape.slice(axis);
   const spread = (value: Value): Value =>
-    reshaped(node.b, broadcastTo(value, value.shape.length > inside.length ? x.shape : inside), value.shape.length > inside.length ? rows.shape : [1, product(inside)]);
+    reshaped(
+      node.b,
+      broadcastTo(value, value.shape.length > inside.length ? x.shape : inside),
+      value.shape.length > inside.length ? rows.shape : [1, product(inside)],
+    );
   const values = [rows, along(deviation, rows)];
   if (mean) values.push(along(mean, rows));
   const scaleAt = scale ? values.push(spread(float(node, scale))) - 1 : undefined;
@@ -122,14 +143,39 @@ const groupNorm = (node: NodeContext): Value => {
   if (node.int("stash_type", 1) !== 1) throw node.refuse("only stash_type float", "stash_type");
   // Until opset 20 scale and bias were given by group.
   const affine = (value: Value): Value =>
-    value.shape[0] === c ? value : reshaped(node.b, broadcastTo({ ...value, shape: [groups, 1], strides: [value.strides[0] ?? 0, 0] }, [groups, c / groups]), [c]);
+    value.shape[0] === c
+      ? value
+      : reshaped(
+          node.b,
+          broadcastTo({ ...value, shape: [groups, 1], strides: [value.strides[0] ?? 0, 0] }, [groups, c / groups]),
+          [c],
+        );
   return groupNormalization(node, x, groups, node.float("epsilon", 1e-5), affine);
 };
 
+/** As onnxruntime-web: mean, mean of squared differences, then x * a + c with a and c by channel and image. */
 const instanceNorm = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
   if (node.opset < 6) node.ignore("consumed_inputs");
-  return groupNormalization(node, x, x.shape[1] ?? 1, node.float("epsilon", 1e-5), (value) => value);
+  const epsilon = node.float("epsilon", 1e-5);
+  const [scale, bias] = [float(node, node.in(1)), float(node, node.in(2))];
+  const [n = 1, c = 1, ...sizes] = x.shape;
+  const size = product(sizes);
+  const rows = reshaped(node.b, x, [n, c, size]);
+  const mean = rowSum(node.b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
+  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v as Ref, m as Ref));
+  const squares = rowSum(node.b, centred, (s, v) => s.op("fmul", v, v));
+  const a = node.b.map("f32", [squares, scale], (s, q, g) => {
+    const deviation = s.op("fsqrt", s.op("fadd", s.op("fdiv", q as Ref, s.f(size)), s.f(epsilon)));
+    return s.op("fmul", s.op("fdiv", s.f(1), deviation), g as Ref);
+  });
+  const shift = node.b.map("f32", [bias, mean, a], (s, b, m, k) =>
+    s.op("fsub", b as Ref, s.op("fmul", m as Ref, k as Ref)),
+  );
+  const result = node.b.map("f32", [rows, along(a, rows), along(shift, rows)], (s, v, k, t) =>
+    s.op("fadd", s.op("fmul", v as Ref, k as Ref), t as Ref),
+  );
+  return reshaped(node.b, result, x.shape);
 };
 
 /** (x - E x) / sqrt(E x^2 - (E x)^2), with 1e-9 added to the root. */

@@ -1,10 +1,13 @@
-import { contiguousAlong, dot, gemmBlock } from "../dot.ts";
+import type { Index } from "../affine.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK, vectorDot } from "../dot.ts";
+import type { KernelStage } from "../kernels.ts";
 import { broadcastShapes, broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
 import type { DType } from "../../machine/dtype.ts";
-import { inserted, isFloatType, permuted, range, sameType } from "./common.ts";
+import { inserted, isFloatType, permuted, product, range, sameType } from "./common.ts";
+import { reshaped } from "./movement.ts";
 
 /** Two matrices as [.., M, K] and [.., N, K], and the shape of their product. */
 interface Operands {
@@ -43,7 +46,7 @@ export const matmulKernels = (
   node: NodeContext,
   operands: Operands,
   dtype: DType,
-  block: number,
+  block: Block,
   finish: (...args: Parameters<Parameters<typeof dot>[1]["finish"]>) => Ref = (_s, _out, sum) => sum,
 ): Value => {
   const { shape } = operands;
@@ -54,20 +57,26 @@ export const matmulKernels = (
   const batch = shape.slice(0, -2);
   const wideLeft = broadcastTo(left, [...batch, ...left.shape.slice(-2)]);
   const wideRight = broadcastTo(right, [...batch, ...right.shape.slice(-2)]);
-  return dot(node.b, {
+  const spec = {
     dtype,
     shape,
-    class: isFloatType(left.element) ? "f32" : "int",
+    class: isFloatType(left.element) ? ("f32" as const) : ("int" as const),
     length: k,
-    block,
     left: (s, out, at) => s.load(wideLeft, [...out.slice(0, rank - 1), at]),
     right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
     finish,
-  });
+  } satisfies Omit<DotSpec, "block">;
+  return block === "vector" ? vectorDot(node.b, spec, rank - 1) : dot(node.b, { ...spec, block });
 };
 
-/** Blocks for M rows: one row is summed straight through. */
-export const blockFor = (m: number, n: number, k: number): number => (m === 1 || n === 1 ? k : gemmBlock(n, k));
+/** How onnxruntime-web orders a product of matrices: in blocks, or as a row by a matrix. */
+export type Block = number | "vector";
+
+/** The order for M rows; `packed` when the right matrix is in the file and of two dimensions. */
+export const blockFor = (m: number, n: number, k: number, packed: boolean, transposed = false): Block => {
+  if (packed) return PACKED_BLOCK;
+  return m === 1 && !transposed ? "vector" : gemmBlock(n, k);
+};
 
 const matmul = (node: NodeContext): Value => {
   const [a, b] = [node.in(0), node.in(1)];
@@ -76,7 +85,15 @@ const matmul = (node: NodeContext): Value => {
   const [m = 1, n = 1] = operands.shape.slice(-2);
   const k = operands.left.shape.at(-1) ?? 1;
   if (k === 0) throw node.refuse("an inner dimension of 0");
-  return kept(matmulKernels(node, operands, dtype, blockFor(m, n, k)), operands);
+  const packed = b.shape.length === 2 && node.b.initializers.has(b);
+  // A matrix of two dimensions takes the batches of the left one as further rows.
+  if (b.shape.length === 2 && a.shape.length > 2) {
+    const rows = product(a.shape.slice(0, -1));
+    const flat = matmulOperands(node, reshaped(node.b, a, [rows, k]), b);
+    const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor(rows, n, k, packed) : k);
+    return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);
+  }
+  return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? blockFor(m, n, k, packed) : k), operands);
 };
 
 const gemm = (node: NodeContext): Value => {
@@ -92,12 +109,14 @@ const gemm = (node: NodeContext): Value => {
   if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
   const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
-  return dot(node.b, {
+  const transposed = node.int("transA", 0) === 1 || node.int("transB", 0) === 1 || alpha !== 1;
+  const order = blockFor(m, n, k, node.b.initializers.has(b), transposed);
+  // One row with a bias is accumulated onto the bias itself; with runs of columns that is not expressed here.
+  const spec = {
     dtype: "f32",
     shape: [m, n],
     class: "f32",
     length: k,
-    block: blockFor(m, n, k),
     scale: alpha,
     left: (s, [i = 0], at) => s.load(rows, [i, at]),
     right: (s, [, j = 0], at) => s.load(columns, [j, at]),
@@ -107,8 +126,10 @@ const gemm = (node: NodeContext): Value => {
         return beta === 1 ? value : s.op("fmul", value, s.f(beta));
       },
     }),
-    finish: (_s, _out, sum) => sum,
-  });
+    finish: (_s: KernelStage, _out: readonly Index[], sum: Ref) => sum,
+  } satisfies Omit<DotSpec, "block">;
+  if (order === "vector" && bias === undefined) return vectorDot(node.b, spec, 1);
+  return dot(node.b, { ...spec, block: order === "vector" ? k : order });
 };
 
 /** Matrix products of floats. */

@@ -28,6 +28,49 @@ export const rowSum = (
     finish: (s) => finish(s, s.accumulator()),
   });
 
+/** The most negative finite f32: a row of nothing but -inf has softmax 1 / n each. */
+const LOWEST = -3.4028234663852886e38;
+
+/**
+ * A sum over the last dimension as onnxruntime-web's vector code takes it: four interleaved sums, added as
+ * (0 + 2) + (1 + 3), then the elements left over.
+ */
+export const laneSum = (
+  b: Lowering,
+  rows: Value,
+  finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
+): Value => {
+  const n = rows.shape.at(-1) ?? 1;
+  const rounds = Math.floor(n / 4);
+  const outer = rows.shape.slice(0, -1);
+  if (rounds === 0) return rowSum(b, rows, undefined, finish);
+  const lanes = b.emit({
+    dtype: "f32",
+    shape: [...outer, 4],
+    fold: {
+      dims: [rounds],
+      classes: ["f32"],
+      init: (s) => [s.f(0)],
+      step: (s, out, [k]) => {
+        const at = (k ?? asIndex(0)).times(4).plus(out.at(-1) ?? 0);
+        return [s.op("fadd", s.accumulator(), s.load(rows, [...out.slice(0, -1), at]))];
+      },
+    },
+    finish: (s) => s.accumulator(),
+  });
+  return b.emit({
+    dtype: "f32",
+    shape: outer,
+    finish: (s, out) => {
+      const [a, c, d, e] = range(4).map((lane) => s.load(lanes, [...out, lane]));
+      if (!a || !c || !d || !e) throw new RangeError("four lanes");
+      let sum = s.op("fadd", s.op("fadd", a, d), s.op("fadd", c, e));
+      for (let k = 4 * rounds; k < n; k++) sum = s.op("fadd", sum, s.load(rows, [...out, k]));
+      return finish(s, sum);
+    },
+  });
+};
+
 const rowMax = (b: Lowering, rows: Value): Value =>
   b.emit({
     dtype: "f32",
@@ -35,7 +78,7 @@ const rowMax = (b: Lowering, rows: Value): Value =>
     fold: {
       dims: rows.shape.slice(-1),
       classes: ["f32"],
-      init: (s) => [s.f(-Infinity)],
+      init: (s) => [s.f(LOWEST)],
       step: (s, out, [k]) => [s.op("fmax", s.accumulator(), s.load(rows, [...out, k ?? asIndex(0)]))],
     },
     finish: (s) => s.accumulator(),
@@ -50,12 +93,12 @@ export const softmaxRows = (b: Lowering, rows: Value, logarithm = false): Value 
     fn.expNegative(s, s.op("fadd", x as Ref, s.op("fneg", m as Ref))),
   );
   if (logarithm) {
-    const logSum = rowSum(b, powers, undefined, (s, sum) => fn.log(s, sum));
+    const logSum = laneSum(b, powers, (s, sum) => fn.log(s, sum));
     return b.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
       s.op("fsub", s.op("fadd", x as Ref, s.op("fneg", m as Ref)), l as Ref),
     );
   }
-  const inverse = rowSum(b, powers, undefined, (s, sum) => s.op("fdiv", s.f(1), sum));
+  const inverse = laneSum(b, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
   return b.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i as Ref, p as Ref));
 };
 

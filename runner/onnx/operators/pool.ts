@@ -1,8 +1,11 @@
 import type { DType } from "../../machine/dtype.ts";
 import { asIndex, type Index } from "../affine.ts";
+import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
+import type { Ref } from "../stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../value.ts";
 import { computable, float, integerRange, less, product, range } from "./common.ts";
+import { reshaped } from "./movement.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
 const lowest = (dtype: DType): number | bigint => (dtype === "f32" ? -Infinity : integerRange(dtype)[0]);
@@ -107,10 +110,67 @@ const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[]
   );
 
 const average = (node: NodeContext, x: Value, windows: Windows, includePad: boolean): Value => {
-  const leaving = leavingDimensions(x, windows);
   const counts = windowCounts(x, windows, includePad);
-  const uniform = counts.every((row) => row.every((n) => n === row[0]));
-  const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
+  const divide = (s: KernelStage, out: readonly Index[], sum: Ref): Ref => {
+    if (counts.every((row) => row.every((n) => n === row[0]))) {
+      return s.op("fdiv", sum, s.f(product(counts.map((row) => row[0] ?? 1))));
+    }
+    const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
+    const factors = divisors.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
+    return s.op(
+      "fdiv",
+      sum,
+      factors.reduce((n, factor) => s.op("fmul", n, factor)),
+    );
+  };
+  const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && product(windows.out) === 1;
+  if (everything && leavingDimensions(x, windows).length === 0) return averageOfAll(node, x, windows, divide);
+  const last = windows.kernel.length - 1;
+  const narrow = (windows.strides[last] ?? 1) <= 2 && windows.kernel.every((k) => k <= 32);
+  const undilated = windows.dilations.every((d) => d === 1);
+  // onnxruntime-web sums the columns of such windows first, then the row of those sums.
+  if (last >= 1 && narrow && undilated) {
+    const columns = windowSum(node, x, { ...windows, ...column(windows, last, x.shape[last + 2] ?? 1) });
+    const row = windows.kernel.map((_, d) => (d === last ? undefined : d)).filter((d) => d !== undefined);
+    return windowSum(node, columns, rowOnly(windows, row), divide);
+  }
+  return windowSum(node, x, windows, divide);
+};
+
+/** The windows with the last dimension left whole. */
+const column = (windows: Windows, last: number, size: number): Windows => {
+  const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (d === last ? value : n));
+  return {
+    kernel: set(windows.kernel, 1),
+    strides: set(windows.strides, 1),
+    dilations: set(windows.dilations, 1),
+    before: set(windows.before, 0),
+    after: set(windows.after, 0),
+    out: set(windows.out, size),
+  };
+};
+
+/** The windows with the given dimensions already summed. */
+const rowOnly = (windows: Windows, done: readonly number[]): Windows => {
+  const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (done.includes(d) ? value : n));
+  return {
+    kernel: set(windows.kernel, 1),
+    strides: set(windows.strides, 1),
+    dilations: set(windows.dilations, 1),
+    before: set(windows.before, 0),
+    after: set(windows.after, 0),
+    out: windows.out,
+  };
+};
+
+/** Sums of windows, in order from 0. */
+const windowSum = (
+  node: NodeContext,
+  x: Value,
+  windows: Windows,
+  finish: (s: KernelStage, out: readonly Index[], sum: Ref) => Ref = (_s, _out, sum) => sum,
+): Value => {
+  const leaving = leavingDimensions(x, windows);
   return node.b.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
@@ -124,11 +184,46 @@ const average = (node: NodeContext, x: Value, windows: Windows, includePad: bool
         return [s.op("fadd", s.accumulator(), s.load(x, at, { guarded: leaving }))];
       },
     },
+    finish: (s, out) => finish(s, out, s.accumulator()),
+  });
+};
+
+/** A window over everything: four interleaved sums, added as (0 + 2) + (1 + 3), then the elements left over. */
+const averageOfAll = (
+  node: NodeContext,
+  x: Value,
+  windows: Windows,
+  divide: (s: KernelStage, out: readonly Index[], sum: Ref) => Ref,
+): Value => {
+  const size = product(windows.kernel);
+  const rounds = Math.floor(size / 4);
+  const flat = reshaped(node.b, x, [...x.shape.slice(0, 2), size]);
+  const lanes =
+    rounds === 0
+      ? undefined
+      : node.b.emit({
+          dtype: "f32",
+          shape: [...x.shape.slice(0, 2), 4],
+          fold: {
+            dims: [rounds],
+            classes: ["f32"],
+            init: (s) => [s.f(0)],
+            step: (s, [image = 0, channel = 0, lane], [k]) => {
+              const at = (k ?? asIndex(0)).times(4).plus(lane ?? 0);
+              return [s.op("fadd", s.accumulator(), s.load(flat, [image, channel, at]))];
+            },
+          },
+          finish: (s) => s.accumulator(),
+        });
+  return node.b.emit({
+    dtype: "f32",
+    shape: [...x.shape.slice(0, 2), ...windows.out],
     finish: (s, out) => {
-      if (uniform) return s.op("fdiv", s.accumulator(), s.f(product(counts.map((row) => row[0] ?? 1))));
-      const factors = divisors.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
-      const count = factors.reduce((n, factor) => s.op("fmul", n, factor));
-      return s.op("fdiv", s.accumulator(), count);
+      const [image = 0, channel = 0] = out;
+      const [a, b, c, d] = lanes ? range(4).map((lane) => s.load(lanes, [image, channel, lane])) : [];
+      let sum = a && b && c && d ? s.op("fadd", s.op("fadd", a, c), s.op("fadd", b, d)) : s.f(0);
+      for (let k = 4 * rounds; k < size; k++) sum = s.op("fadd", sum, s.load(flat, [image, channel, k]));
+      return divide(s, out, sum);
     },
   });
 };

@@ -1,13 +1,14 @@
 import type { DType } from "../../machine/dtype.ts";
 import type { Index } from "../affine.ts";
 import { asIndex } from "../affine.ts";
+import { dotInRuns } from "../dot.ts";
 import * as fn from "../functions.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import { elementCount, type Value } from "../value.ts";
-import { computable, float, inserted, integerRange, isFloatType, less, permuted, product, range } from "./common.ts";
-import { reshaped } from "./movement.ts";
+import { computable, float, integerRange, isFloatType, less, permuted, product, range, sliced } from "./common.ts";
+import { concatenated, reshaped } from "./movement.ts";
 
 /** What a reduction does with each element and with the sum. */
 interface Reduction {
@@ -74,6 +75,52 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
 const reducedIndices = (axes: readonly number[], out: readonly Index[], red: readonly Index[]): Index[] =>
   out.map((index, d) => (axes.includes(d) ? (red[axes.indexOf(d)] ?? asIndex(0)) : index));
 
+/** Runs of neighbouring dimensions that are reduced (true) or kept, without those of size 1. */
+const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] =>
+  range(x.shape.length)
+    .filter((d) => x.shape[d] !== 1)
+    .reduce<{ reduced: boolean; size: number }[]>((runs, d) => {
+      const reduced = axes.includes(d);
+      const last = runs.at(-1);
+      if (last?.reduced === reduced) last.size *= x.shape[d] ?? 1;
+      else runs.push({ reduced, size: x.shape[d] ?? 1 });
+      return runs;
+    }, []);
+
+/**
+ * Sums of floats in the orders of onnxruntime-web: over the middle of three runs its matrix-vector kernel, whose last
+ * columns sum in runs; over the outer two the sums of rows, added.
+ */
+const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
+  const runs = runsOf(x, axes);
+  const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
+  const sizes = runs.map(({ size }) => size);
+  const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
+  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
+  if (pattern === "RKR") {
+    const view = reshaped(node.b, x, sizes);
+    const rows = reduceOver(node, view, [2], SUM);
+    const sums = reduceOver(node, rows, [0], { ...SUM, finish: (s, _, acc) => done(s, acc) });
+    return reshaped(node.b, sums, shape);
+  }
+  const columns = sizes[2] ?? 1;
+  if (pattern !== "KRK" || columns % 4 === 0) return reduceOver(node, x, axes, reduction);
+  const view = reshaped(node.b, x, sizes);
+  const whole = columns - (columns % 4);
+  const rest = sliced(view, 2, whole, columns - whole);
+  const [outer = 1, length = 1] = sizes;
+  const runSums = dotInRuns(node.b, {
+    shape: [outer, 1, columns - whole],
+    length,
+    left: (s) => s.f(1),
+    right: (s, [i = 0, , j = 0], k) => s.load(rest, [i, k, j]),
+    finish: (s, _, sum) => done(s, sum),
+  });
+  const parts = whole === 0 ? [runSums] : [reduceOver(node, sliced(view, 2, 0, whole), [1], reduction), runSums];
+  return reshaped(node.b, concatenated(node.b, parts, 2), shape);
+};
+
 /** The value without the given dimensions of size 1. */
 const dropped = (value: Value, axes: readonly number[]): Value =>
   permuted(
@@ -86,7 +133,8 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
     const x = types === "float" ? float(node, node.in(0)) : node.in(0);
     const axes = reducedAxes(node, x.shape.length, since);
     const keep = node.int("keepdims", 1) === 1;
-    const result = reduceOver(node, x, axes, body);
+    const ordered = x.element === "f32" && (body === SUM || body === mean) && elementCount(x.shape) > 0;
+    const result = ordered ? floatSum(node, x, axes, body) : reduceOver(node, x, axes, body);
     return keep ? result : dropped(result, axes);
   });
 
@@ -238,6 +286,3 @@ export const REDUCE: readonly Operator[] = [
   cumulative("CumProd", 26, 1),
   onnx("LpNormalization", 1, lpNormalization),
 ];
-
-void inserted;
-void reshaped;
