@@ -3,7 +3,7 @@ import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/interpreter.ts";
 import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
-import { stepGas } from "../proving/witness.ts";
+import { stepGas } from "../proving/gas.ts";
 
 /** Most that proving one element of a kernel can take, if it is proven in one transaction. */
 export interface ProofBound {
