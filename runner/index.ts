@@ -83,3 +83,20 @@ export {
   witnessElement,
 } from "./proving/witness.ts";
 export { createFolderStore, type Store } from "./store.ts";
+
+export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, summarise } from "./check/check.ts";
+export type { MachineCall, MachineContract, MachineResult } from "./check/machine.ts";
+export { decodeJson, encodeJson } from "./files/json.ts";
+export { decodeNpy, encodeNpy } from "./files/npy.ts";
+export { readTensorFile, type ShapedTensor, type TensorPlace } from "./files/tensor-file.ts";
+export { writeFileAtomic } from "./files/write.ts";
+export { proofBound, type ProofBound } from "./inspection/bounds.ts";
+export { type Inspection, inspectModel, type KernelReport } from "./inspection/inspect.ts";
+export {
+  compareManifests,
+  manifestFile,
+  type ManifestFile,
+  type ModelDifference,
+  readManifestFile,
+} from "./inspection/manifest-file.ts";
+export { type LoadedTrace, loadTrace, readTraceFile, saveTrace, type TraceFile } from "./inspection/trace-file.ts";

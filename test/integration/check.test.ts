@@ -18,27 +18,38 @@ const MODELS = new URL("../../models/digits/", import.meta.url).pathname;
 /** Elements a kernel; `ASSAY_CHECK_SAMPLES=400` checks more than 2,000 of each model. */
 const SAMPLES = process.env["ASSAY_CHECK_SAMPLES"] ?? "4";
 
+interface Inspected {
+  readonly kernels: readonly { readonly proof: { readonly executionGas: number; readonly bytes: number } }[];
+}
+
 interface Report {
   readonly elements: number;
   readonly mismatches: readonly unknown[];
   readonly kernels: readonly {
-    readonly gas: { readonly samples: number; readonly min: number; readonly max: number };
+    readonly gas: { readonly samples: number; readonly max: number; readonly calldataBytes: number };
   }[];
 }
 
 describe("assay check", () => {
   for (const model of ["digits.onnx", "digits.int8.onnx"]) {
-    it(`finds no bit between runner and contract in any kernel of ${model}`, async () => {
+    it(`finds every bit of runner and contract equal in all kernels of ${model}, at no more gas than inspect says`, async () => {
       const image = `image=${MODELS}images/digit-3.npy`;
       const args = [`${MODELS}${model}`, "--shape", "N=1", "--input", image, "--samples", SAMPLES, "--seed", "1"];
       const outcome = await assay("check", ...args, "--json");
+      const estimate = jsonOf(
+        await assay("inspect", `${MODELS}${model}`, "--shape", "N=1", "--json"),
+      ) as Partial<Inspected>;
       expect([outcome.exitCode, outcome.stderr]).to.deep.equal([0, ""]);
       const report: Report = JSON.parse(JSON.stringify(jsonOf(outcome))) as Report;
       expect(report.mismatches).to.deep.equal([]);
-      for (const { gas } of report.kernels) {
+      for (const [kernel, { gas }] of report.kernels.entries()) {
+        const proof = estimate.kernels?.[kernel]?.proof;
         expect(gas.samples).to.be.greaterThan(0);
-        expect(gas.min).to.be.greaterThan(0);
-        expect(gas.max).to.be.lessThan(16_777_216);
+        expect(gas.max, `gas of kernel ${kernel}`).to.be.within(
+          (proof?.executionGas ?? 0) / 2,
+          proof?.executionGas ?? 0,
+        );
+        expect(gas.calldataBytes, `calldata of kernel ${kernel}`).to.be.at.most(proof?.bytes ?? 0);
       }
     });
   }
