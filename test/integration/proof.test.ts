@@ -1,0 +1,115 @@
+import { expect } from "chai";
+import { AbiCoder, hexlify, type ParamType, ZeroAddress, ZeroHash } from "ethers";
+import { network } from "hardhat";
+
+import { prepareProgram } from "../../runner/backend.ts";
+import { commitModel } from "../../runner/commitment/model.ts";
+import { commitTensor } from "../../runner/commitment/tensor.ts";
+import { compiled } from "../../runner/machine/compiled.ts";
+import { executeElement } from "../../runner/machine/interpreter.ts";
+import { createRandom } from "../../runner/machine/prng.ts";
+import { randomProgram } from "../../runner/machine/random.ts";
+import { buildFraudProof, type Execution } from "../../runner/proving/fraudProof.ts";
+
+const PROGRAMS = 40;
+const LIMITS = { elements: 300, steps: 24, operandLength: 1500 };
+const ALL = 2n ** 64n - 1n;
+
+describe("Fraud proofs of the runner", () => {
+  const deploy = async () => {
+    const { ethers } = await network.create();
+    return {
+      machine: await ethers.deployContract("TensorMachine"),
+      court: await ethers.getContractAt("IDisputeCourt", ZeroAddress),
+    };
+  };
+  let chain: Awaited<ReturnType<typeof deploy>>;
+  before(async () => {
+    chain = await deploy();
+  });
+
+  const argument = ({ kernel, element, progress, witness, operandSiblings }: Execution) => ({
+    kernel: { ...kernel, encoded: hexlify(kernel.encoded), siblings: [...kernel.siblings] },
+    element,
+    progress: { position: progress.position, accumulators: [...progress.accumulators] },
+    witness: witness.map((segments) =>
+      segments.map(({ firstLeaf, data, siblings }) => ({ firstLeaf, data: hexlify(data), siblings: [...siblings] })),
+    ),
+    operandSiblings: operandSiblings.map((siblings) => [...siblings]),
+  });
+
+  it(`execute on TensorMachine part by part, with the least leaves, to the machine's bits (${PROGRAMS} programs)`, async () => {
+    const random = createRandom(51);
+    let parts = 0;
+    for (let i = 0; i < PROGRAMS; i++) {
+      const { program, inputs, constants } = randomProgram(random, 4, LIMITS);
+      const model = await commitModel(program, constants);
+      const trace = await prepareProgram(program, compiled).run(inputs, constants);
+      const traceRoots = trace.map((tensor) => commitTensor(tensor).root);
+      for (const [index, kernel] of program.kernels.entries()) {
+        const output = trace[index]!;
+        const element = random.below(output.data.length);
+        const evidence = { program, model, inputs, constants, trace, traceRoots };
+        const budget = { bytes: 2500, gas: random.pick([20_000, 60_000, 1e9]) };
+        const proof = buildFraudProof(evidence, { kernel: index, element, output }, budget);
+        for (const [n, { execution, maxSteps }] of [
+          ...proof.replays,
+          { execution: proof.execution, maxSteps: ALL },
+        ].entries()) {
+          parts++;
+          const { kernel: opening, progress, witness } = argument(execution);
+          const { done, bits, next, roots } = await chain.machine.execute(
+            opening.encoded,
+            element,
+            progress,
+            maxSteps,
+            witness,
+          );
+          const after = proof.replays[n + 1]?.execution ?? proof.execution;
+          if (n < proof.replays.length) {
+            expect(done).to.equal(false);
+            expect([Number(next.position), [...next.accumulators]]).to.deep.equal([
+              after.progress.position,
+              [...after.progress.accumulators],
+            ]);
+          } else {
+            const operands = kernel.operands.map(
+              (o) => ({ input: inputs, constant: constants, kernel: trace })[o.space][o.index]!,
+            );
+            expect([done, bits]).to.deep.equal([true, executeElement(kernel, operands, element)]);
+          }
+          const covered = witness.map((segments, k) => (segments.length === 0 ? ZeroHash : roots[k]?.root));
+          expect(roots.map(({ root }) => root)).to.deep.equal(covered);
+        }
+      }
+    }
+    expect(parts).to.be.greaterThan(4 * PROGRAMS);
+  });
+
+  it("are the arguments of IDisputeCourt.replay and proveFraud, field by field", async () => {
+    const random = createRandom(52);
+    const { program, inputs, constants } = randomProgram(random, 4, LIMITS);
+    const model = await commitModel(program, constants);
+    const trace = await prepareProgram(program, compiled).run(inputs, constants);
+    const traceRoots = trace.map((tensor) => commitTensor(tensor).root);
+    const evidence = { program, model, inputs, constants, trace, traceRoots };
+    const { execution, output } = buildFraudProof(evidence, { kernel: 3, element: 0, output: trace[3]! });
+    const opening = {
+      leaves: { ...output.leaves, data: hexlify(output.leaves.data), siblings: [...output.leaves.siblings] },
+      siblings: [...output.siblings],
+    };
+    // By name, whatever else the functions take.
+    const names = (type: ParamType): readonly string[] => (type.components ?? []).map(({ name }) => name);
+    const check = (method: "proveFraud" | "replay", name: string, value: object): void => {
+      const type = chain.court.interface.getFunction(method).inputs.find((input) => input.name === name);
+      if (type === undefined) throw new Error(`${method} has no ${name}`);
+      expect(names(type)).to.deep.equal(Object.keys(value));
+      const coder = AbiCoder.defaultAbiCoder();
+      const [decoded] = coder.decode([type], coder.encode([type], [value])) as unknown[];
+      expect(coder.encode([type], [decoded])).to.equal(coder.encode([type], [value]));
+    };
+    check("proveFraud", "execution", argument(execution));
+    check("replay", "execution", argument(execution));
+    check("proveFraud", "output", opening);
+  });
+});
