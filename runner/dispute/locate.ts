@@ -19,15 +19,18 @@ import {
   TRACE_TREE,
 } from "./view.ts";
 
+/** One's own outputs of all kernels. */
+export interface OwnTrace {
+  readonly trace: readonly Tensor[];
+  readonly commitment: TraceCommitment;
+}
+
 /** One's own execution of the claim's model on the claim's input. */
-export interface OwnExecution {
+export interface OwnExecution extends OwnTrace {
   readonly program: Program;
   readonly model: ModelCommitment;
   readonly inputs: readonly Tensor[];
   readonly constants: readonly Tensor[];
-  /** Outputs of all kernels. */
-  readonly trace: readonly Tensor[];
-  readonly commitment: TraceCommitment;
 }
 
 /** What was found where the operator said that its trace is; null is what could not be had. */
@@ -65,7 +68,7 @@ export interface Located {
  * answers on chain where they are not.
  * @param rounds Rounds of demands that there is time for, this one included; the fewer, the more is demanded at once.
  */
-export function locate(own: OwnExecution, view: DisputeView, published: Published, rounds: number): Location {
+export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): Location {
   const { traceRoot } = view;
   if (traceRoot === 0 || traceRoot === own.commitment.root) return { kind: "equal" };
   if (published.roots === undefined) return { kind: "fetchRoots" };
@@ -86,7 +89,7 @@ const strideFor = (levels: number, rounds: number): number => Math.max(4, Math.c
 
 /** The nodes of the trace's tree that answers and faithful roots give. */
 function learnTrace(
-  own: OwnExecution,
+  own: OwnTrace,
   answers: readonly Answer[],
   roots: readonly Hash[] | null | undefined,
   traceRoot: Hash,
@@ -111,7 +114,7 @@ function learnTrace(
 }
 
 /** Tensor root that an answer about a kernel's output leads to. */
-function answeredRoot(own: OwnExecution, { opening, nodes, data, siblings }: Answer): Hash | undefined {
+function answeredRoot(own: OwnTrace, { opening, nodes, data, siblings }: Answer): Hash | undefined {
   const commitment = own.commitment.outputs[opening.kernelIndex];
   if (commitment === undefined) return undefined;
   const { level, index } = opening.place;
@@ -122,7 +125,7 @@ function answeredRoot(own: OwnExecution, { opening, nodes, data, siblings }: Ans
 
 /** Inside the first wrong kernel. */
 function locateElement(
-  own: OwnExecution,
+  own: OwnTrace,
   view: DisputeView,
   published: Published,
   rounds: number,
@@ -165,7 +168,7 @@ function locateElement(
 }
 
 /** What to demand for a place of a kernel's output, or of the trace's tree. */
-export function openingOf(own: OwnExecution, kernel: number, place: Place): Opening {
+export function openingOf(own: OwnTrace, kernel: number, place: Place): Opening {
   const type = own.commitment.outputs[kernel]?.type;
   if (type === undefined) return { kernelIndex: TRACE_TREE, dtype: 0, length: 0, place };
   return { kernelIndex: kernel, dtype: DTYPE_CODE[type.dtype], length: type.length, place };
