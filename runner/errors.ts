@@ -49,6 +49,16 @@ export interface AssayErrorDetails {
   readonly USAGE: { readonly option: string; readonly reason: string };
   /** A package that this one command needs and that is not installed. */
   readonly DEPENDENCY_MISSING: { readonly package: string; readonly neededBy: string };
+  /** An option of a script that does not say what to do. */
+  readonly OPTION_INVALID: { readonly name: string; readonly value: string; readonly remedy: string };
+  /** The suite is not deployed on a chain, as far as `deployments/` knows. */
+  readonly DEPLOYMENT_MISSING: { readonly chainId: number; readonly file: string };
+  /** A blob that its location does not give. */
+  readonly BLOB_UNAVAILABLE: { readonly location: string; readonly reason: string };
+  /** A mode of evidence that this operator cannot bring. */
+  readonly EVIDENCE_UNSUPPORTED: { readonly mode: string };
+  /** A chain that does not answer, or not as chains do. */
+  readonly RPC_UNUSABLE: { readonly reason: string };
   /** The work was stopped through its AbortSignal. */
   readonly ABORTED: { readonly task: string };
 }

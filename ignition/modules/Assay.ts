@@ -1,0 +1,112 @@
+import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
+import { id } from "ethers";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const TOKEN = 10n ** 18n;
+
+/** Role that may start a pause, and nothing else. */
+const GUARDIAN_ROLE = 1n;
+const ADMIN_ROLE = 0n;
+/** Selector of `pause()`. */
+const PAUSE = id("pause()").slice(0, 10);
+
+/** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
+export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
+export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
+
+const MAX_DISPUTE_SECONDS = 21 * DAY;
+/** Covers assignment, claim, window, dispute and pause; the market's constructor checks it. */
+const UNBONDING_SECONDS = 35 * DAY;
+
+/**
+ * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may pause;
+ * default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
+ * the structs `staking`, `market` and `court` as their contracts take them.
+ *
+ * The deployer governs without delay until `GovernanceModule` has run.
+ */
+export const SuiteModule = buildModule("Assay", (m) => {
+  const deployer = m.getAccount(0);
+  const guardian = m.getParameter("guardian", deployer);
+  const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
+  const minimumWindow = m.getParameter("minimumWindow", MINUTE);
+  const stakingParameters = m.getParameter("staking", {
+    minimumStake: 1_000n * TOKEN,
+    fraudMinimum: 500n * TOKEN,
+    livenessPenalty: 10n * TOKEN,
+    unbondingSeconds: UNBONDING_SECONDS,
+    jailSeconds: DAY,
+    keyDelaySeconds: DAY,
+    payoutDelaySeconds: 3 * DAY,
+    freezeSeconds: 7 * DAY,
+    slotReuseBlocks: 8_192,
+  });
+  const marketParameters = m.getParameter("market", {
+    minimumFee: TOKEN,
+    collateralFeeBps: 10,
+    minimumCollateral: 100n * TOKEN,
+    catchBps: 5_000,
+    maxDisputeSeconds: MAX_DISPUTE_SECONDS,
+  });
+  const courtTerms = m.getParameter("court", {
+    challengeBond: 50n * TOKEN,
+    demandBond: TOKEN,
+    traceWindow: 12 * HOUR,
+    demandWindow: 2 * DAY,
+    answerWindow: 6 * HOUR,
+    proofMargin: DAY,
+    burnBps: 2_500,
+  });
+
+  const authority = m.contract("Authority", [deployer]);
+  const token = m.contract("AssayToken");
+  const registry = m.contract("ModelRegistry");
+  const randomness = m.contract("FutureBlockRandomness");
+  const staking = m.contract("OperatorStaking", [authority, token, registry, sink, stakingParameters]);
+  const attestation = m.contract("AttestationVerifier", [authority]);
+  const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
+  const signature = m.contract("SignatureVerifier", [staking]);
+  const market = m.contract("InferenceMarket", [
+    authority,
+    registry,
+    staking,
+    attestation,
+    randomness,
+    marketParameters,
+  ]);
+  const machine = m.contract("TensorMachine");
+  const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
+
+  m.call(staking, "addManager", [market]);
+  m.call(market, "setCourt", [court]);
+  m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
+  m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
+  m.call(authority, "setTargetFunctionRole", [market, [PAUSE], GUARDIAN_ROLE]);
+  m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
+
+  return { authority, token, registry, randomness, staking, attestation, optimistic, signature, market, machine, court };
+});
+
+/**
+ * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
+ * counts. Parameters: `governance` (default: the deployer) and `delay` in seconds.
+ */
+export const GovernanceModule = buildModule("Governance", (m) => {
+  const { authority } = m.useModule(SuiteModule);
+  const governance = m.getParameter("governance", m.getAccount(0));
+  const delay = m.getParameter("delay", UNBONDING_SECONDS + 2 * DAY);
+  m.call(authority, "grantRole", [ADMIN_ROLE, governance, delay]);
+  return { authority };
+});
+
+/** Takes the deployer's own power away; only when governance is somebody else. */
+export const RenounceModule = buildModule("Renounce", (m) => {
+  const { authority } = m.useModule(GovernanceModule);
+  m.call(authority, "renounceRole", [ADMIN_ROLE, m.getAccount(0)]);
+  return { authority };
+});
+
+/** What `npx hardhat ignition deploy ignition/modules/Assay.ts` runs. */
+export default GovernanceModule;

@@ -1,0 +1,24 @@
+/**
+ * Deploys the suite and writes the addresses that the other scripts and integrators read.
+ *
+ *   npx hardhat run scripts/deploy.ts --network sepolia
+ *
+ * Environment: ASSAY_PARAMETERS (a JSON5 file like those in ignition/parameters/), ASSAY_GOVERNANCE (address that governs
+ * after the delay; default the deployer). Interrupted, it goes on where it stopped.
+ */
+import { network } from "hardhat";
+
+import { deploySuite } from "./lib/deployment.ts";
+import { run } from "./lib/run.ts";
+
+await run(async () => {
+  const connection = await network.create();
+  const deployment = await deploySuite(connection, {
+    parameters: process.env.ASSAY_PARAMETERS,
+    governance: process.env.ASSAY_GOVERNANCE,
+    displayUi: true,
+  });
+  console.table(deployment.contracts);
+  console.log(`Addresses: ${deployment.file ?? "none written for an in-process network"}`);
+  await connection.close();
+});

@@ -1,0 +1,190 @@
+import { type Hash } from "../../runner/commitment/keccak.ts";
+import { commitTrace } from "../../runner/commitment/trace.ts";
+import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
+import type { Store } from "../../runner/store.ts";
+import { mutable } from "./calldata.ts";
+import { fetchBlob, publishTrace } from "./blobs.ts";
+import { collect } from "./collect.ts";
+import { evidenceFor } from "./evidence.ts";
+import type { RequestView } from "./ledger.ts";
+import { log, short } from "./log.ts";
+import { execute, type HostedModel, joinTensors, type Run } from "./models.ts";
+import { chainTime, type Scene, send } from "./service.ts";
+
+/** Order of contracts/types/Request.sol. */
+const STATUS = ["none", "open", "assigned", "inputDemanded", "claimed", "challenged"] as const;
+/** Order of IRandomness.TicketState. */
+const READY = 1n;
+const EXPIRED = 2n;
+
+export interface OperatorOptions extends Scene {
+  readonly models: readonly HostedModel[];
+  readonly store: Store;
+  /** What stands before a blob's id in the locations that are given to others. */
+  readonly locationPrefix: string;
+  /** What is claimed instead of the honest run; for demonstrations of fraud only. */
+  readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
+}
+
+/**
+ * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. It remembers nothing that is
+ * not on chain, so it can be stopped and started at any time.
+ */
+export class Operator {
+  readonly #options: OperatorOptions;
+  #address = "";
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  /** Everything there is to do now, one transaction after the other. */
+  async look(signal?: AbortSignal): Promise<void> {
+    const { ledger, signer } = this.#options;
+    this.#address = await signer.getAddress();
+    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    for (const view of ledger.requests.values()) {
+      if (signal?.aborted === true) return;
+      const hosted = view.settled ? undefined : this.#modelOf(view);
+      if (hosted !== undefined) await this.#attend(view, hosted, signal);
+    }
+    await collect(this.#options);
+  }
+
+  #modelOf({ request }: RequestView): HostedModel | undefined {
+    const { models, ledger } = this.#options;
+    return models.find(({ commitment }) => ledger.versionsOf(commitment.commitment).includes(request.versionId as Hash));
+  }
+
+  async #attend(view: RequestView, hosted: HostedModel, signal: AbortSignal | undefined): Promise<void> {
+    const { suite, provider } = this.#options;
+    const [state, clock, { time }, latest] = await Promise.all([
+      suite.market.stateOf(view.id),
+      suite.market.clock(),
+      chainTime(provider),
+      provider.getBlock("latest"),
+    ]);
+    // The market's time stands still during a pause; it is behind the chain's by the same in the next block.
+    const now = Number(clock) + time - (latest?.timestamp ?? time);
+    const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
+    switch (STATUS[Number(state.status)]) {
+      case "open":
+        if (now < deadline) await this.#draw(view);
+        return;
+      case "assigned":
+        if (mine && now < deadline) await this.#claim(view, hosted, deadline, signal);
+        return;
+      case "inputDemanded":
+        if (mine && now >= deadline) {
+          await send(`cancelled ${short(view.id)}: its input was withheld`, suite.market.cancelWithheld(view.request));
+        }
+        return;
+      case "claimed":
+        if (mine && now >= deadline) {
+          const outputs = view.claim?.outputs ?? new Uint8Array();
+          await send(`finalised ${short(view.id)}`, suite.market.finalise(view.request, outputs));
+        }
+        return;
+      case "challenged":
+        if (mine) await this.#defend(view, hosted, time, signal);
+        return;
+      default:
+        return;
+    }
+  }
+
+  async #draw({ id, request, ticket }: RequestView): Promise<void> {
+    const { suite } = this.#options;
+    const { state } = await suite.randomness.seedOf(ticket);
+    if (state === READY) await send(`drew an operator for ${short(id)}`, suite.market.assign(request));
+    else if (state === EXPIRED) await send(`committed a new draw for ${short(id)}`, suite.market.recommit(request));
+  }
+
+  async #claim(
+    view: RequestView,
+    hosted: HostedModel,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite, signer, store, locationPrefix } = this.#options;
+    const input = await this.#inputOf(view);
+    if (input === undefined) {
+      await send(`demanded the input of ${short(view.id)} on chain`, suite.market.demandInput(view.request));
+      return;
+    }
+    const run = await this.#run(hosted, input, signal);
+    const outputs = joinTensors(run.outputs);
+    const inline = outputs.length <= Number(await suite.market.INLINE_LIMIT());
+    const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
+    const evidence = await evidenceFor(suite, signer, {
+      requestId: view.id,
+      request: view.request,
+      outputRoot: run.outputRoot,
+      operator: this.#address,
+      deadline,
+    });
+    await send(
+      `claimed ${short(view.id)} with ${hosted.name}`,
+      suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
+    );
+  }
+
+  /** The input from calldata, from where the requester put it, or from answered demands; undefined when it is nowhere. */
+  async #inputOf({ inputs, inputUri, chunks }: RequestView): Promise<Uint8Array | undefined> {
+    if (inputs.length > 0) return inputs;
+    if (chunks.length > 0) return Buffer.concat(chunks);
+    return await fetchBlob(this.#options.store, inputUri).catch((error: unknown) => {
+      log(`the input cannot be fetched: ${String(error)}`);
+      return undefined;
+    });
+  }
+
+  async #run(hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined): Promise<Run> {
+    const run = await execute(hosted, input, { signal });
+    const { tamper } = this.#options;
+    return tamper === undefined ? run : await tamper(run, hosted);
+  }
+
+  async #defend(
+    view: RequestView,
+    hosted: HostedModel,
+    time: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite, ledger, store, locationPrefix } = this.#options;
+    const { claim, request } = view;
+    const input = await this.#inputOf(view);
+    if (claim === undefined || input === undefined) return;
+    const run = await this.#run(hosted, input, signal);
+    const defended: DefendedTrace = {
+      outputKernels: hosted.model.program.outputs,
+      trace: run.trace,
+      commitment: await commitTrace(run.trace, { signal }),
+    };
+    const move = nextOperatorMove(defended, ledger.dispute(claim.id), time);
+    switch (move.kind) {
+      case "commitTrace": {
+        const location = `${locationPrefix}${await publishTrace(store, run.trace, defended.commitment)}`;
+        const manifest = mutable(hosted.commitment.manifest);
+        const { traceRoot, outputRoots, outputSiblings } = mutable(move);
+        await send(
+          `committed the trace of ${short(view.id)}`,
+          suite.court.commitTrace(claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, location),
+        );
+        return;
+      }
+      case "answer":
+        await send(
+          `answered ${String(move.answers.length)} demands on ${short(view.id)}`,
+          suite.court.answer(claim.id, mutable(move.answers)),
+        );
+        return;
+      case "resolve":
+        await send(`upheld on ${short(view.id)}`, suite.court.resolve(claim.id));
+        return;
+      case "wait":
+      case "done":
+        return;
+    }
+  }
+}

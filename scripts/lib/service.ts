@@ -1,0 +1,84 @@
+import type { ContractTransactionReceipt, ContractTransactionResponse, Provider } from "ethers";
+
+import { AssayError, isAssayError } from "../../runner/errors.ts";
+import type { Connection, Deployment, Signer, Suite } from "./deployment.ts";
+import { attach } from "./deployment.ts";
+import { Ledger } from "./ledger.ts";
+import { log } from "./log.ts";
+import { pause } from "./run.ts";
+
+/** Longest that one look at the chain or one transaction may take before it is given up and tried again. */
+const PATIENCE_MILLISECONDS = 120_000;
+const LONGEST_PAUSE_MILLISECONDS = 60_000;
+
+/** What a service stands on: the suite seen by one account, and all that the chain has said. */
+export interface Scene {
+  readonly suite: Suite;
+  readonly signer: Signer;
+  readonly provider: Provider;
+  readonly ledger: Ledger;
+}
+
+export const sceneOf = ({ ethers }: Connection, deployment: Deployment, signer: Signer): Scene => {
+  const suite = attach(deployment, signer);
+  return { suite, signer, provider: ethers.provider, ledger: new Ledger(suite, ethers.provider, deployment) };
+};
+
+/** Time that the next transaction will at least have. */
+export async function chainTime(provider: Provider, offset = 0): Promise<{ readonly time: number; readonly block: number }> {
+  const latest = await provider.getBlock("latest");
+  if (latest === null) throw new AssayError("RPC_UNUSABLE", "the chain has no latest block", { reason: "no block" });
+  // A chain without transactions may stand still, but the next block will have today's time.
+  return { time: Math.max(latest.timestamp, Math.floor(Date.now() / 1000) + offset), block: latest.number + 1 };
+}
+
+/** Sends a transaction and waits for it. */
+export async function send(
+  what: string,
+  transaction: Promise<ContractTransactionResponse>,
+): Promise<ContractTransactionReceipt> {
+  const receipt = await (await transaction).wait();
+  if (receipt === null) throw new AssayError("RPC_UNUSABLE", `${what} was not included`, { reason: "no receipt" });
+  log(`${what} (${receipt.gasUsed.toLocaleString("en")} gas)`);
+  return receipt;
+}
+
+/** Gives up on what takes too long: a server that hangs must not stop a service that has deadlines. */
+export async function withPatience<T>(what: string, work: Promise<T>, milliseconds = PATIENCE_MILLISECONDS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const impatience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const reason = `no answer in ${String(milliseconds)} ms`;
+      reject(new AssayError("RPC_UNUSABLE", `${what}: ${reason}`, { reason }));
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([work, impatience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Looks again and again until the signal fires. A look that fails is reported and tried again, later each time; between
+ * looks nothing is held that the chain does not hold.
+ */
+export async function keepLooking(
+  what: string,
+  intervalMilliseconds: number,
+  signal: AbortSignal,
+  look: () => Promise<void>,
+): Promise<void> {
+  let wait = intervalMilliseconds;
+  while (!signal.aborted) {
+    try {
+      await withPatience(what, look());
+      wait = intervalMilliseconds;
+    } catch (error) {
+      if (isAssayError(error, "ABORTED")) return;
+      log(`${what}: ${error instanceof Error ? error.message : String(error)}; trying again`);
+      wait = Math.min(wait * 2, LONGEST_PAUSE_MILLISECONDS);
+    }
+    await pause(wait, signal);
+  }
+}

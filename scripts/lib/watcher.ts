@@ -1,0 +1,192 @@
+import { type Hash } from "../../runner/commitment/keccak.ts";
+import { commitTrace } from "../../runner/commitment/trace.ts";
+import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
+import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
+import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
+import type { Store } from "../../runner/store.ts";
+import { fetchBlob, fetchOutput, fetchRoots } from "./blobs.ts";
+import { mutable } from "./calldata.ts";
+import { collect } from "./collect.ts";
+import type { ClaimView, RequestView } from "./ledger.ts";
+import { log, short } from "./log.ts";
+import { execute, type HostedModel, type Run } from "./models.ts";
+import { chainTime, type Scene, send } from "./service.ts";
+
+export interface WatcherOptions extends Scene {
+  readonly models: readonly HostedModel[];
+  readonly store: Store;
+  /** 32 secret bytes, hex: makes the salts of accusations. The same one after a restart finds them again. */
+  readonly secret: string;
+  /** Called before each transaction; for demonstrations. */
+  readonly onMove?: (move: WatcherMove, view: RequestView) => void;
+}
+
+interface Work {
+  readonly hosted: HostedModel;
+  readonly run: Run;
+  own?: OwnExecution;
+  roots?: readonly Hash[] | null;
+  readonly outputs: Map<number, Tensor | null>;
+}
+
+/**
+ * Re-executes every claim of the models that it has; stays silent when the answer is right, and otherwise challenges,
+ * finds the wrong element and convicts. It remembers nothing that is not on chain but what it can compute again.
+ */
+export class Watcher {
+  readonly #options: WatcherOptions;
+  readonly #work = new Map<string, Work>();
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Everything there is to do now, one transaction after the other. */
+  async look(signal?: AbortSignal): Promise<void> {
+    const { ledger } = this.#options;
+    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    for (const view of ledger.requests.values()) {
+      if (signal?.aborted === true) return;
+      const { claim } = view;
+      if (claim === undefined || view.settled) continue;
+      while (await this.#move(view, claim, signal)) await ledger.sync();
+    }
+    await this.#reclaim();
+    await collect(this.#options);
+  }
+
+  /** The bonds of one's demands come back when the claim was convicted. */
+  async #reclaim(): Promise<void> {
+    const { ledger, suite, signer } = this.#options;
+    const own = await signer.getAddress();
+    for (const { claim } of ledger.requests.values()) {
+      if (claim === undefined || ledger.dispute(claim.id).status !== "convicted") continue;
+      for (const { opening, demander } of ledger.dispute(claim.id).demands.values()) {
+        if (demander !== own) continue;
+        // The event log does not say which bonds are back already; the court does.
+        const left = await suite.court.demandOf(claim.id, mutable(opening));
+        if (left.demander === own) await send("reclaimed the bond of a demand", suite.court.reclaim(claim.id, mutable(opening)));
+      }
+    }
+  }
+
+  /** One move of one claim. @returns Whether there may be another one now. */
+  async #move(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<boolean> {
+    const { suite, signer, provider, ledger, secret, onMove } = this.#options;
+    const dispute = ledger.dispute(claim.id);
+    const { time, block } = await chainTime(provider);
+    if (dispute.status === "none" && time >= claim.windowEnd) return false;
+    const work = await this.#workOn(view, claim, signal);
+    if (work === undefined) return false;
+    // Most claims are right: the whole trace is committed only once something is wrong.
+    if (dispute.status === "none" && work.run.outputRoot === claim.outputRoot) return false;
+    work.own ??= await ownExecution(work, signal);
+    const terms = await suite.court.termsOf(dispute.termsId);
+    const published: Published = { ...(work.roots === undefined ? {} : { roots: work.roots }), outputs: work.outputs };
+    const move = nextWatcherMove(
+      { address: await signer.getAddress(), secret },
+      work.own,
+      work.run.outputRoot,
+      dispute,
+      published,
+      { time, block, claimedRoot: claim.outputRoot, answerWindow: Number(terms.answerWindow) },
+    );
+    onMove?.(move, view);
+    return await this.#carryOut(move, view, claim, work);
+  }
+
+  async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
+    const { suite, store, ledger } = this.#options;
+    const { court } = suite;
+    switch (move.kind) {
+      case "wait":
+      case "done":
+        return false;
+      case "fetchRoots":
+        work.roots = await fetchRoots(store, move.location);
+        return true;
+      case "fetchOutput":
+        work.outputs.set(move.kernel, await fetchOutput(store, move.location, move.kernel));
+        return true;
+      case "challenge":
+        await send(`challenged ${short(id)}: its answer is not what the model gives`, court.challenge(id, claim.id));
+        return true;
+      case "convictWithoutTrace":
+        await send(`convicted ${short(id)}: no trace in time`, court.convictWithoutTrace(claim.id, request));
+        return true;
+      case "demand": {
+        const places = mutable(move.places);
+        const what = `demanded ${String(places.length)} places of ${short(id)}`;
+        if (move.kernel === TRACE_TREE) await send(what, court.demandTrace(claim.id, places));
+        else await send(what, court.demandTensor(claim.id, kernelOpening(work, move.kernel), places));
+        return true;
+      }
+      case "convictUnanswered":
+        await send(
+          `convicted ${short(id)}: a demand was not answered`,
+          court.convictUnanswered(claim.id, request, mutable(move.opening)),
+        );
+        return true;
+      case "accuse":
+        await send(`accused an element of ${short(id)}`, court.accuse(claim.id, move.commitment));
+        return true;
+      case "replay":
+        await send(
+          `replayed a part of a reduction of ${short(id)}`,
+          court.replay(claim.id, move.accusation, mutable(move.execution), move.maxSteps),
+        );
+        return true;
+      case "proveFraud": {
+        const { kernel, element } = move.execution;
+        await send(
+          `convicted ${short(id)}: element ${String(element)} of kernel ${String(kernel.index)} is wrong`,
+          court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
+        );
+        this.#work.delete(claim.id);
+        await ledger.sync();
+        return false;
+      }
+    }
+  }
+
+  async #workOn(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<Work | undefined> {
+    const { models, ledger, store } = this.#options;
+    const known = this.#work.get(claim.id);
+    if (known !== undefined) return known;
+    const version = view.request.versionId as Hash;
+    const hosted = models.find(({ commitment }) => ledger.versionsOf(commitment.commitment).includes(version));
+    if (hosted === undefined) return undefined;
+    const bytes =
+      view.inputs.length > 0
+        ? view.inputs
+        : view.chunks.length > 0
+          ? Buffer.concat(view.chunks)
+          : await fetchBlob(store, view.inputUri).catch(() => undefined);
+    if (bytes === undefined) {
+      log(`the input of ${short(view.id)} cannot be fetched: its claim is not watched`);
+      return undefined;
+    }
+    const work: Work = { hosted, run: await execute(hosted, bytes, { signal }), outputs: new Map() };
+    this.#work.set(claim.id, work);
+    return work;
+  }
+}
+
+const kernelOpening = ({ hosted: { commitment } }: Work, index: number) => ({
+  index,
+  encoded: commitment.kernels[index] ?? new Uint8Array(),
+  siblings: [...commitment.programTree.prove(index)],
+});
+
+async function ownExecution({ hosted, run }: Work, signal: AbortSignal | undefined): Promise<OwnExecution> {
+  const { model, commitment } = hosted;
+  return {
+    program: model.program,
+    model: commitment,
+    inputs: run.inputs,
+    constants: model.constants,
+    trace: run.trace,
+    commitment: await commitTrace(run.trace, { signal }),
+  };
+}
