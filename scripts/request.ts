@@ -1,0 +1,55 @@
+/**
+ * Asks a question, waits for the answer and prints it.
+ *
+ *   ASSAY_ACCOUNT=5 ASSAY_MODEL='models/digits/digits.onnx?N=1' ASSAY_INPUT=image=models/digits/images/digit-7.npy \
+ *     npx hardhat run scripts/request.ts --network localhost
+ *
+ * Environment: ASSAY_MODEL, ASSAY_INPUT (`NAME=FILE,…`, .npy .pb .json), ASSAY_FEE and ASSAY_VALUE (whole tokens, default
+ * 20 and 200: price, and what a wrong answer would cost), ASSAY_WINDOW (seconds, default 60), ASSAY_MODES (`optimistic`,
+ * `optimistic+signature`, …), ASSAY_WAIT (`final`, `claimed` or `none`; default final), ASSAY_ACCOUNT, ASSAY_INTERVAL.
+ */
+import { parseEther } from "ethers";
+import { network } from "hardhat";
+
+import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../ignition/modules/Assay.ts";
+import { createFolderStore } from "../runner/store.ts";
+import { accountOf } from "./lib/account.ts";
+import { ask, awaitAnswer, readInputs } from "./lib/ask.ts";
+import { readDeployment } from "./lib/deployment.ts";
+import { policyOf } from "./lib/evidence.ts";
+import { log } from "./lib/log.ts";
+import { loadModel } from "./lib/models.ts";
+import { integerOption, invalid, option, requiredOption } from "./lib/options.ts";
+import { run } from "./lib/run.ts";
+import { sceneOf } from "./lib/service.ts";
+
+const MODES: Readonly<Record<string, string>> = { optimistic: OPTIMISTIC_MODE, signature: SIGNATURE_MODE };
+
+await run(async (signal) => {
+  const connection = await network.create();
+  const hosted = await loadModel(requiredOption("ASSAY_MODEL", "the model file to ask"), { signal });
+  const scene = sceneOf(connection, await readDeployment(connection), await accountOf(connection));
+  const modes = (option("ASSAY_MODES") ?? "optimistic").split("+").map((name) => {
+    const mode = MODES[name];
+    if (mode === undefined) throw invalid("ASSAY_MODES", name, `give ${Object.keys(MODES).join(" or ")}`);
+    return mode;
+  });
+  const inputs = await readInputs(hosted, requiredOption("ASSAY_INPUT", "NAME=FILE of every input"));
+  const requestId = await ask(scene, hosted, {
+    inputs,
+    policy: policyOf(...modes),
+    fee: parseEther(String(integerOption("ASSAY_FEE", 20, 1, 1_000_000))),
+    valueAtRisk: parseEther(String(integerOption("ASSAY_VALUE", 200, 1, 1_000_000))),
+    windowSeconds: integerOption("ASSAY_WINDOW", 60, 0, 604_800),
+    store: createFolderStore(option("ASSAY_STORE") ?? ".assay/store"),
+  });
+  log(`request ${requestId}`);
+  const until = option("ASSAY_WAIT") ?? "final";
+  if (until !== "none") {
+    const interval = integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000);
+    const answer = await awaitAnswer(scene, hosted, requestId, until === "final", interval, signal);
+    console.log(JSON.stringify(answer, null, 2));
+    if (answer.finality === "failed") process.exitCode = 1;
+  }
+  await connection.close();
+});
