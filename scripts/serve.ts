@@ -35,7 +35,10 @@ await run(async (signal) => {
   const operator = new Operator({ ...scene, models, store, locationPrefix });
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${scene.signer.address}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
-  else await keepLooking("serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () => operator.look(signal));
+  else
+    await keepLooking("serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () =>
+      operator.look(signal),
+    );
   log("stopped");
   await connection.close();
 });

@@ -34,7 +34,8 @@ await run(async (signal) => {
   const watcher = new Watcher({ ...scene, models, store: createFolderStore(folder), secret });
   log(`watching ${models.map(({ name }) => name).join(", ")} as ${scene.signer.address}`);
   if (option("ASSAY_ONCE") === "1") await watcher.look(signal);
-  else await keepLooking("watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () => watcher.look(signal));
+  else
+    await keepLooking("watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () => watcher.look(signal));
   log("stopped");
   await connection.close();
 });

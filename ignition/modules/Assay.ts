@@ -86,7 +86,19 @@ export const SuiteModule = buildModule("Assay", (m) => {
   m.call(authority, "setTargetFunctionRole", [market, [PAUSE], GUARDIAN_ROLE]);
   m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
 
-  return { authority, token, registry, randomness, staking, attestation, optimistic, signature, market, machine, court };
+  return {
+    authority,
+    token,
+    registry,
+    randomness,
+    staking,
+    attestation,
+    optimistic,
+    signature,
+    market,
+    machine,
+    court,
+  };
 });
 
 /**

@@ -1,9 +1,9 @@
 import type { Log, Provider } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { afterEvent, type DisputeEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
+import { disputeEventOf } from "../../runner/dispute/events.ts";
+import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
 import type { RequestStruct } from "../../typechain-types/InferenceMarket.ts";
-import { answerFrom, openingFrom } from "./calldata.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 
 /** A request as the market's events tell it. */
@@ -62,6 +62,7 @@ export class Ledger {
   readonly #suite: Suite;
   readonly #provider: Provider;
   readonly #from: number;
+  readonly #addresses: readonly string[];
   #pages: Page[] = [];
   #requests = new Map<string, RequestView>();
   #disputes = new Map<string, DisputeView>();
@@ -72,6 +73,8 @@ export class Ledger {
     this.#suite = suite;
     this.#provider = provider;
     this.#from = deployment.block;
+    const { ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt } = deployment.contracts;
+    this.#addresses = [ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt];
   }
 
   get requests(): ReadonlyMap<string, RequestView> {
@@ -111,11 +114,9 @@ export class Ledger {
   }
 
   async #read(first: number, last: number): Promise<Page> {
-    const { registry, staking, market, court } = this.#suite;
-    const address = [registry, staking, market, court].map(({ target }) => String(target));
     const [block, logs] = await Promise.all([
       this.#provider.getBlock(last),
-      this.#provider.getLogs({ address, fromBlock: first, toBlock: last }),
+      this.#provider.getLogs({ address: [...this.#addresses], fromBlock: first, toBlock: last }),
     ]);
     return { lastBlock: last, lastHash: block?.hash ?? "", logs };
   }
@@ -154,7 +155,7 @@ export class Ledger {
     if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
     const ofCourt = entry.address === court.target ? court.interface.parseLog(place) : null;
     if (ofCourt !== null) {
-      const event = disputeEvent(ofCourt.name, ofCourt.args, entry.blockNumber);
+      const event = disputeEventOf({ name: ofCourt.name, args: ofCourt.args, block: entry.blockNumber });
       const claimId = ofCourt.args[0] as Hash;
       if (event !== undefined) this.#disputes.set(claimId, afterEvent(this.dispute(claimId), event));
     }
@@ -225,52 +226,3 @@ export class Ledger {
 const SHARES = { accuser: 0, harmed: 1 } as const;
 
 const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));
-
-/** An event of the court as the strategies know it; undefined for events that they do not need. */
-function disputeEvent(
-  name: string,
-  args: Readonly<Record<string, unknown>>,
-  block: number,
-): DisputeEvent | undefined {
-  switch (name) {
-    case "Challenged":
-      return {
-        name,
-        challenger: args.challenger as string,
-        operator: args.operator as string,
-        termsId: Number(args.termsId),
-        traceUntil: Number(args.traceUntil),
-      };
-    case "TraceCommitted":
-      return {
-        name,
-        traceRoot: args.traceRoot as Hash,
-        demandUntil: Number(args.demandUntil),
-        end: Number(args.end),
-        location: args.location as string,
-      };
-    case "Demanded":
-      return {
-        name,
-        opening: openingFrom(args.opening),
-        demander: args.demander as string,
-        answerUntil: Number(args.answerUntil),
-      };
-    case "Answered":
-      return { name, answer: answerFrom(args.answer) };
-    case "Accused":
-      return { name, commitment: args.commitment as string, block };
-    case "Replayed":
-      return {
-        name,
-        kernel: Number(args.kernelIndex),
-        element: Number(args.element),
-        position: Number(args.position),
-      };
-    case "Convicted":
-    case "Upheld":
-      return { name };
-    default:
-      return undefined;
-  }
-}

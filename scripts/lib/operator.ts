@@ -53,7 +53,9 @@ export class Operator {
 
   #modelOf({ request }: RequestView): HostedModel | undefined {
     const { models, ledger } = this.#options;
-    return models.find(({ commitment }) => ledger.versionsOf(commitment.commitment).includes(request.versionId as Hash));
+    return models.find(({ commitment }) =>
+      ledger.versionsOf(commitment.commitment).includes(request.versionId as Hash),
+    );
   }
 
   async #attend(view: RequestView, hosted: HostedModel, signal: AbortSignal | undefined): Promise<void> {
@@ -145,12 +147,7 @@ export class Operator {
     return tamper === undefined ? run : await tamper(run, hosted);
   }
 
-  async #defend(
-    view: RequestView,
-    hosted: HostedModel,
-    time: number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async #defend(view: RequestView, hosted: HostedModel, time: number, signal: AbortSignal | undefined): Promise<void> {
     const { suite, ledger, store, locationPrefix } = this.#options;
     const { claim, request } = view;
     const input = await this.#inputOf(view);

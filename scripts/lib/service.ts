@@ -25,26 +25,45 @@ export const sceneOf = ({ ethers }: Connection, deployment: Deployment, signer: 
 };
 
 /** Time that the next transaction will at least have. */
-export async function chainTime(provider: Provider, offset = 0): Promise<{ readonly time: number; readonly block: number }> {
+export async function chainTime(
+  provider: Provider,
+  offset = 0,
+): Promise<{ readonly time: number; readonly block: number }> {
   const latest = await provider.getBlock("latest");
   if (latest === null) throw new AssayError("RPC_UNUSABLE", "the chain has no latest block", { reason: "no block" });
   // A chain without transactions may stand still, but the next block will have today's time.
   return { time: Math.max(latest.timestamp, Math.floor(Date.now() / 1000) + offset), block: latest.number + 1 };
 }
 
+type Listener = (from: string, what: string, receipt: ContractTransactionReceipt, calldata: number) => void;
+
+let listener: Listener = (_, what, { gasUsed }) => {
+  log(`${what} (${gasUsed.toLocaleString("en")} gas)`);
+};
+
+/** Tells somebody else of every transaction that is sent. */
+export const setSent = (to: Listener): void => {
+  listener = to;
+};
+
 /** Sends a transaction and waits for it. */
 export async function send(
   what: string,
   transaction: Promise<ContractTransactionResponse>,
 ): Promise<ContractTransactionReceipt> {
-  const receipt = await (await transaction).wait();
+  const response = await transaction;
+  const receipt = await response.wait();
   if (receipt === null) throw new AssayError("RPC_UNUSABLE", `${what} was not included`, { reason: "no receipt" });
-  log(`${what} (${receipt.gasUsed.toLocaleString("en")} gas)`);
+  listener(response.from, what, receipt, (response.data.length - 2) / 2);
   return receipt;
 }
 
 /** Gives up on what takes too long: a server that hangs must not stop a service that has deadlines. */
-export async function withPatience<T>(what: string, work: Promise<T>, milliseconds = PATIENCE_MILLISECONDS): Promise<T> {
+export async function withPatience<T>(
+  what: string,
+  work: Promise<T>,
+  milliseconds = PATIENCE_MILLISECONDS,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const impatience = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

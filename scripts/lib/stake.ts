@@ -25,7 +25,7 @@ export async function join(
   models: readonly HostedModel[],
   options: { readonly amount: bigint; readonly endpoint: string },
 ): Promise<void> {
-  const { suite, signer, ledger } = scene;
+  const { suite, signer, provider, ledger } = scene;
   const { staking } = suite;
   const own = await signer.getAddress();
   await ledger.sync();
@@ -36,7 +36,7 @@ export async function join(
     await allow(scene, staking);
     await send(`staked ${formatEther(missing)}`, staking.deposit(missing));
   }
-  const now = (await signer.provider.getBlock("latest"))?.timestamp ?? 0;
+  const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
     await send("set the signing key", staking.rotateSigningKey(own));
   }

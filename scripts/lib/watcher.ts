@@ -66,7 +66,8 @@ export class Watcher {
         if (demander !== own) continue;
         // The event log does not say which bonds are back already; the court does.
         const left = await suite.court.demandOf(claim.id, mutable(opening));
-        if (left.demander === own) await send("reclaimed the bond of a demand", suite.court.reclaim(claim.id, mutable(opening)));
+        if (left.demander === own)
+          await send("reclaimed the bond of a demand", suite.court.reclaim(claim.id, mutable(opening)));
       }
     }
   }
