@@ -105,7 +105,7 @@ export const SuiteModule = buildModule("Assay", (m) => {
  * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
  * counts. Parameters: `governance` (default: the deployer) and `delay` in seconds.
  */
-export const GovernanceModule = buildModule("Governance", (m) => {
+const GovernanceModule = buildModule("Governance", (m) => {
   const { authority } = m.useModule(SuiteModule);
   const governance = m.getParameter("governance", m.getAccount(0));
   const delay = m.getParameter("delay", UNBONDING_SECONDS + 2 * DAY);

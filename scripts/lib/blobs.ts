@@ -98,7 +98,7 @@ export async function fetchBlob(store: Store, location: string): Promise<Uint8Ar
   if (!response.ok || response.body === null) throw unavailable(location, `the server said ${String(response.status)}`);
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of response.body) {
+  for await (const part of response.body as AsyncIterable<Uint8Array>) {
     size += part.length;
     if (size > MAX_BLOB_BYTES) throw unavailable(location, `it is larger than ${String(MAX_BLOB_BYTES)} bytes`);
     parts.push(part);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";
-import { GovernanceModule, RenounceModule, SuiteModule } from "../../ignition/modules/Assay.ts";
+import GovernanceModule, { RenounceModule, SuiteModule } from "../../ignition/modules/Assay.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
