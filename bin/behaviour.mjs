@@ -34,7 +34,7 @@ const treeOf = async (suite) => {
   const folder = mkdtempSync(join(tmpdir(), "assay-behaviour-"));
   const output = join(folder, "tree.json");
   const reporter = join(root, "bin", "behaviour-reporter.cjs");
-  const code = await node([MOCHA, "--dry-run", "--exit", "--reporter", reporter, "--spec", ...files], {
+  const code = await node([...MOCHA, "--dry-run", "--exit", "--reporter", reporter, "--spec", ...files], {
     env: { ASSAY_TEST_TREE: output },
   });
   const tree = existsSync(output) ? JSON.parse(readFileSync(output, "utf8")) : undefined;
