@@ -53,13 +53,13 @@ function createProgram(
       .command(name)
       .description(description)
       .argument("<model>", "ONNX file")
-      .option("--shape <NAME=SIZE>", "size of a symbolic dimension, N=1, or shape of an input, x=[1,8]", gather, [])
+      .option("--shape <NAME=SIZE>", "size of a symbolic dimension, N=1, or shape of an input, x=[1,8]", gather)
       .option("--json", "print JSON")
       .action(async (model: string, options: O & { readonly json?: boolean }) => {
-        finish(await action(model, options, context), options.json === true);
+        finish(await action(model, { ...NONE, ...options }, context), options.json === true);
       });
   const withInput = (made: Command): Command =>
-    made.option("--input <NAME=FILE>", "tensor of an input: .npy, .pb or .json; once an input", gather, []);
+    made.option("--input <NAME=FILE>", "tensor of an input: .npy, .pb or .json; once an input", gather);
 
   command<InspectOptions>("inspect", "show kernels, sizes, commitments and what proofs can cost", inspect);
   withInput(command<InferOptions>("infer", "run a model and print the roots that a claim names", infer))
@@ -86,7 +86,10 @@ function createProgram(
   return program;
 }
 
-const gather = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+/** Options that may be repeated, when they are not given. */
+const NONE = { shape: [], input: [] } as const;
+
+const gather = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
 function report(error: unknown, json: boolean, { stdout, stderr, signal }: Terminal): number {
   if (error instanceof CommanderError) {
@@ -103,6 +106,11 @@ function report(error: unknown, json: boolean, { stdout, stderr, signal }: Termi
     stderr(`error ${code}: ${printable(message)}\n`);
     // The importer speaks of its own options.
     if (code === "ONNX_SHAPE_UNBOUND") stderr("on the command line: --shape NAME=SIZE, or --shape INPUT=[1,3,8,8]\n");
+    return EXIT.input;
+  }
+  // What the system refuses (permissions, full disks) is no bug either.
+  if (error instanceof Error && "syscall" in error) {
+    stderr(`error FILE_UNREADABLE: ${printable(error.message)}\n`);
     return EXIT.input;
   }
   stderr(
