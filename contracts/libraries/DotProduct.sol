@@ -27,8 +27,8 @@ library DotProduct {
     ) internal pure returns (uint256) {
         unchecked {
             while (true) {
-                // The fast path cannot hold -0, NaN, infinities, nor magnitudes from 2^103 on.
-                if ((acc >> 23) & 0xff < 229 && acc != 0x80000000) {
+                // The fast path cannot hold -0, NaN, infinities, nor magnitudes from 2^77 on.
+                if ((acc >> 23) & 0xff < 204 && acc != 0x80000000) {
                     uint256 left;
                     (acc, left) = _f32Words(acc, x, xs, y, ys, count);
                     if (x != 0) x += 4 * (count - left);
@@ -52,11 +52,13 @@ library DotProduct {
 
     /// @dev Words of eight lanes, until one needs the general routines.
     ///
-    /// The accumulator is a signed multiple of 2^-149 of at most 24 significant bits, so that adding is integer
-    /// addition and rounding a shift. With exponent fields ex + ey = s the product of two normal numbers, an integer of
-    /// 47 or 48 bits, is rounded to 24 and shifted by s - 151. That is a normal f32 for 151 <= s <= 353, and sums of
-    /// eight below 2^253 together with an accumulator below 2^251 stay far inside 256 bits. A zero factor gives a zero
-    /// product, which leaves an accumulator that is not -0 as it is. Everything else is left to the caller.
+    /// The accumulator is a signed multiple of 2^-174 of at most 24 significant bits, so that adding is integer
+    /// addition and rounding a shift; 2^-174 and not 2^-149, so that a sum always has places to drop. With exponent
+    /// fields ex + ey = s the product of two normal numbers, an integer of 47 or 48 bits, is rounded to 24 and shifted
+    /// by s - 126. It is a normal f32 for 128 <= s <= 328; then eight products are below 2^253, and with an accumulator
+    /// below 2^251 stay far inside 256 bits. All are multiples of 2^-149, so that what is subnormal is exact. A zero
+    /// factor gives a zero product, which leaves an accumulator that is not -0 as it is. Everything else is left to
+    /// the caller.
     /// @return bits The accumulator.
     /// @return left Elements not taken; zero, or the run goes on at a word that is not for this routine.
     function _f32Words(
@@ -79,27 +81,11 @@ library DotProduct {
                     and(shr(16, r), 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff)
                 )
             }
-            // Adds the product p, of 47 or 48 bits, shifted by e, negative if the first bit of s is set; rounds twice.
-            function accumulate(a, p, e, s) -> r {
-                let places := add(23, shr(47, p))
-                p := shl(
-                    add(places, e),
-                    shr(places, add(p, add(sub(shl(sub(places, 1), 1), 1), and(shr(places, p), 1))))
-                )
-                s := sar(255, s)
-                r := add(a, xor(add(p, s), s))
-                // Of a negative number the bits of one's complement count; only powers of two differ, and are exact.
-                places := sub(232, clz(xor(r, sar(255, r))))
-                if sgt(places, 0) {
-                    r := shl(places, sar(places, add(r, add(sub(shl(sub(places, 1), 1), 1), and(sar(places, r), 1)))))
-                }
-            }
-
-            // From bits to the multiple of 2^-149.
+            // From bits to the multiple of 2^-174.
             {
                 let e := and(shr(23, acc), 0xff)
                 let s := sub(0, shr(31, acc))
-                acc := shl(sub(e, gt(e, 0)), or(and(acc, 0x7fffff), shl(23, gt(e, 0))))
+                acc := shl(add(sub(e, gt(e, 0)), 25), or(and(acc, 0x7fffff), shl(23, gt(e, 0))))
                 acc := xor(add(acc, s), s)
             }
 
@@ -122,15 +108,18 @@ library DotProduct {
                 let signs := xor(u, v)
                 let eu := and(u, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)
                 let ev := and(v, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)
-                // 361 = 512 - 151: in range, a lane of the sum is 512 to 714, and its low nine bits are the shift.
+                // 386 = 512 - 126: in range, a lane of the sum is 514 to 714, and its low nine bits are the shift.
                 let sums := add(
                     shr(23, add(eu, ev)),
-                    0x0000016900000169000001690000016900000169000001690000016900000169
+                    0x0000018200000182000001820000018200000182000001820000018200000182
                 )
-                // Lanes outside 512..767 before or after adding 53 have one of bits 8 and 9 wrong.
+                // Less 2 and plus 53 they are 512 to 767; any other has one of bits 8 and 9 wrong.
                 let bad := and(
                     or(
-                        xor(sums, 0x0000020000000200000002000000020000000200000002000000020000000200),
+                        xor(
+                            sub(sums, 0x0000000200000002000000020000000200000002000000020000000200000002),
+                            0x0000020000000200000002000000020000000200000002000000020000000200
+                        ),
                         xor(
                             add(sums, 0x0000003500000035000000350000003500000035000000350000003500000035),
                             0x0000020000000200000002000000020000000200000002000000020000000200
@@ -187,37 +176,111 @@ library DotProduct {
                 u := or(u, eu)
                 v := or(v, ev)
 
+                // Eight times the same, unrolled. Both roundings, of the product p and of the sum, drop h places: more than
+                // half carries, and half does so onto an odd last place. Of a negative sum the bits of its one's
+                // complement count; that differs for powers of two alone, which are exact.
                 let p := mul(shr(224, u), shr(224, v))
                 if p {
-                    acc := accumulate(acc, p, and(shr(224, sums), 0x1ff), signs)
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, signs)
+                    p := shl(
+                        add(h, and(shr(224, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(192, u), 0xffffff), and(shr(192, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(192, sums), 0x1ff), shl(32, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(32, signs))
+                    p := shl(
+                        add(h, and(shr(192, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(160, u), 0xffffff), and(shr(160, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(160, sums), 0x1ff), shl(64, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(64, signs))
+                    p := shl(
+                        add(h, and(shr(160, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(128, u), 0xffffff), and(shr(128, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(128, sums), 0x1ff), shl(96, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(96, signs))
+                    p := shl(
+                        add(h, and(shr(128, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(96, u), 0xffffff), and(shr(96, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(96, sums), 0x1ff), shl(128, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(128, signs))
+                    p := shl(
+                        add(h, and(shr(96, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(64, u), 0xffffff), and(shr(64, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(64, sums), 0x1ff), shl(160, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(160, signs))
+                    p := shl(
+                        add(h, and(shr(64, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(shr(32, u), 0xffffff), and(shr(32, v), 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(shr(32, sums), 0x1ff), shl(192, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(192, signs))
+                    p := shl(
+                        add(h, and(shr(32, sums), 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
+
                 p := mul(and(u, 0xffffff), and(v, 0xffffff))
                 if p {
-                    acc := accumulate(acc, p, and(sums, 0x1ff), shl(224, signs))
+                    let h := add(23, shr(47, p))
+                    let s := sar(255, shl(224, signs))
+                    p := shl(
+                        add(h, and(sums, 0x1ff)),
+                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
+                    )
+                    acc := add(acc, xor(add(p, s), s))
+                    h := sub(232, clz(xor(acc, sar(255, acc))))
+                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
 
                 if x {
@@ -234,8 +297,10 @@ library DotProduct {
                 let s := sar(255, acc)
                 acc := sub(xor(acc, s), s)
                 let places := sub(232, clz(acc))
-                places := mul(places, sgt(places, 0))
-                bits := or(and(s, 0x80000000), add(shl(23, places), shr(places, acc)))
+                if slt(places, 25) {
+                    places := 25
+                }
+                bits := or(and(s, 0x80000000), add(shl(23, sub(places, 25)), shr(places, acc)))
             }
         }
     }

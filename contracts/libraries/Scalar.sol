@@ -28,8 +28,11 @@ library Scalar {
     }
 
     /// @notice The result of an instruction. Searches by halves, the arithmetic of dot products and activations first.
-    /// @param op An opcode with registers for operands, or `WRAP | dtype`, or `COPY`; anything else gives 0.
-    function evaluate(uint256 op, uint256 a, uint256 b, uint256 c) internal pure returns (uint256) {
+    /// @param op An opcode with registers for operands, or `WRAP | dtype`, or `COPY`.
+    /// @param a First operand.
+    /// @param b Second operand; any value where there is none.
+    /// @param third Memory address of the third operand, which only select looks up; its upper bits may be anything.
+    function evaluate(uint256 op, uint256 a, uint256 b, uint256 third) internal pure returns (uint256) {
         if (op < 0x20) {
             if (op < 0x05) {
                 if (op == 0x03) return Binary32.mul(a, b);
@@ -73,7 +76,11 @@ library Scalar {
         if (op < 0x40) return _integer(op, a, b);
         if (op < WRAP) {
             if (op == COPY) return a;
-            return a != 0 ? b : c;
+            if (a != 0) return b;
+            assembly ("memory-safe") {
+                b := mload(and(third, 0xffffffff))
+            }
+            return b;
         }
         return wrap(op & 0x0f, a);
     }
@@ -98,76 +105,106 @@ library Scalar {
         assembly ("memory-safe") {
             switch lt(op, 0x29)
             case 1 {
-                switch lt(op, 0x23)
+                switch lt(op, 0x24)
                 case 1 {
-                    switch op
-                    case 0x20 {
-                        r := signextend(7, add(a, b))
-                    }
-                    case 0x21 {
-                        r := signextend(7, sub(a, b))
+                    switch lt(op, 0x22)
+                    case 1 {
+                        switch lt(op, 0x21)
+                        case 1 {
+                            r := signextend(7, add(a, b))
+                        }
+                        default {
+                            r := signextend(7, sub(a, b))
+                        }
                     }
                     default {
-                        r := signextend(7, mul(a, b))
+                        switch lt(op, 0x23)
+                        case 1 {
+                            r := signextend(7, mul(a, b))
+                        }
+                        default {
+                            // The EVM divides by zero to zero, as the machine does; only -2^63 / -1 has to wrap.
+                            r := signextend(7, sdiv(a, b))
+                        }
                     }
                 }
                 default {
-                    // The EVM divides by zero to zero, as the machine does; only -2^63 / -1 has to wrap.
-                    switch op
-                    case 0x23 {
-                        r := signextend(7, sdiv(a, b))
-                    }
-                    case 0x24 {
-                        r := smod(a, b)
-                    }
-                    case 0x25 {
-                        r := signextend(7, div(and(a, 0xffffffffffffffff), and(b, 0xffffffffffffffff)))
-                    }
-                    case 0x26 {
-                        r := signextend(7, mod(and(a, 0xffffffffffffffff), and(b, 0xffffffffffffffff)))
-                    }
-                    case 0x27 {
-                        r := and(a, b)
+                    switch lt(op, 0x26)
+                    case 1 {
+                        switch lt(op, 0x25)
+                        case 1 {
+                            r := smod(a, b)
+                        }
+                        default {
+                            r := signextend(7, div(and(a, 0xffffffffffffffff), and(b, 0xffffffffffffffff)))
+                        }
                     }
                     default {
-                        r := or(a, b)
+                        switch lt(op, 0x27)
+                        case 1 {
+                            r := signextend(7, mod(and(a, 0xffffffffffffffff), and(b, 0xffffffffffffffff)))
+                        }
+                        default {
+                            switch lt(op, 0x28)
+                            case 1 {
+                                r := and(a, b)
+                            }
+                            default {
+                                r := or(a, b)
+                            }
+                        }
                     }
                 }
             }
             default {
                 switch lt(op, 0x2d)
                 case 1 {
-                    // A negative b is a huge word: like every b >= 64 it shifts all 64 bits out.
-                    switch op
-                    case 0x29 {
-                        r := xor(a, b)
-                    }
-                    case 0x2a {
-                        r := signextend(7, shl(b, a))
-                    }
-                    case 0x2b {
-                        r := sar(b, a)
+                    switch lt(op, 0x2b)
+                    case 1 {
+                        switch lt(op, 0x2a)
+                        case 1 {
+                            r := xor(a, b)
+                        }
+                        default {
+                            // A negative b is a huge word: like every b >= 64 it shifts all 64 bits out.
+                            r := signextend(7, shl(b, a))
+                        }
                     }
                     default {
-                        r := signextend(7, shr(b, and(a, 0xffffffffffffffff)))
+                        switch lt(op, 0x2c)
+                        case 1 {
+                            r := sar(b, a)
+                        }
+                        default {
+                            r := signextend(7, shr(b, and(a, 0xffffffffffffffff)))
+                        }
                     }
                 }
                 default {
-                    switch op
-                    case 0x2d {
-                        r := xor(b, mul(xor(a, b), slt(a, b)))
-                    }
-                    case 0x2e {
-                        r := xor(b, mul(xor(a, b), sgt(a, b)))
-                    }
-                    case 0x2f {
-                        r := eq(a, b)
-                    }
-                    case 0x30 {
-                        r := slt(a, b)
+                    switch lt(op, 0x2f)
+                    case 1 {
+                        switch lt(op, 0x2e)
+                        case 1 {
+                            r := xor(b, mul(xor(a, b), slt(a, b)))
+                        }
+                        default {
+                            r := xor(b, mul(xor(a, b), sgt(a, b)))
+                        }
                     }
                     default {
-                        r := lt(a, b)
+                        switch lt(op, 0x30)
+                        case 1 {
+                            r := eq(a, b)
+                        }
+                        default {
+                            switch lt(op, 0x31)
+                            case 1 {
+                                r := slt(a, b)
+                            }
+                            default {
+                                r := lt(a, b)
+                            }
+                        }
                     }
                 }
             }

@@ -41,17 +41,15 @@ library StageRunner {
                 uint256 op;
                 uint256 a;
                 uint256 b;
-                uint256 c;
+                uint256 third;
                 assembly ("memory-safe") {
                     let word := mload(cursor)
                     op := shr(96, word)
                     a := mload(and(word, 0xffffffff))
                     b := mload(and(shr(32, word), 0xffffffff))
-                    if eq(op, 0x40) {
-                        c := mload(and(shr(64, word), 0xffffffff))
-                    }
+                    third := shr(64, word)
                 }
-                uint256 value = Scalar.evaluate(op, a, b, c);
+                uint256 value = Scalar.evaluate(op, a, b, third);
                 assembly ("memory-safe") {
                     mstore(register, value)
                 }

@@ -17,7 +17,12 @@ contract ScalarHarness {
     }
 
     function select(uint64 a, uint64 b, uint64 c) external pure returns (uint64 fast, uint64 plain) {
-        return (uint64(Scalar.evaluate(0x40, _register(a), b, c)), ScalarPlain.evaluate(0x40, a, b, c));
+        uint256[1] memory third = [uint256(c)];
+        uint256 position;
+        assembly ("memory-safe") {
+            position := third
+        }
+        return (uint64(Scalar.evaluate(0x40, _register(a), b, position)), ScalarPlain.evaluate(0x40, a, b, c));
     }
 
     /// @param op Opcode; for wrap the dtype is in the lowest bits of each second operand.
