@@ -6,7 +6,7 @@ import {Binary32} from "./Binary32.sol";
 /// @title DotProduct
 /// @notice Dot products of contiguous runs of elements, arranged for what networks hold: eight f32 or thirty-two bytes
 /// a word of calldata.
-/// @dev Each function says the plain expression that it equals; contracts/mocks/DotProductPlain.sol is that expression,
+/// @dev Each function says the plain expression that it equals; contracts/mocks/DotProductHarness.sol has that expression,
 /// and both are fuzzed against each other. A run is a calldata position, or 0 and a word that stands for every word of
 /// the run: a constant repeated, as `f32Lanes` and `byteLanes` make it.
 library DotProduct {
