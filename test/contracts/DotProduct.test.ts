@@ -2,11 +2,11 @@ import { expect } from "chai";
 import { hexlify } from "ethers";
 import { network } from "hardhat";
 
-import { seeded, type Random } from "./support/random.ts";
+import { createRandom, type Random } from "../../runner/machine/prng.ts";
 
 /** Runs a case: 150 by default, more with ASSAY_FUZZ. */
 const RUNS = Math.max(150, Math.floor(Number(process.env.ASSAY_FUZZ ?? 0) / 10));
-const random = seeded(Number(process.env.ASSAY_SEED ?? 1) * 31);
+const random = createRandom(Number(process.env.ASSAY_SEED ?? 1) * 31);
 
 /** What the numbers of a run look like. */
 const MOODS: Readonly<Record<string, (r: Random) => number>> = {

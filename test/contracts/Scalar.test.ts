@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { hexlify } from "ethers";
 import { network } from "hardhat";
 
-import { seeded } from "./support/random.ts";
+import { createRandom } from "../../runner/machine/prng.ts";
 import { operandsFor, SCALAR_ROWS, type ScalarRow } from "./support/scalar.ts";
 
 /** Vectors an instruction: 1,000 by default, more with ASSAY_FUZZ. The plain twin is slow and gets a tenth of those. */
@@ -17,7 +17,7 @@ interface Vectors {
 }
 
 const vectorsOf = (row: ScalarRow, count: number, seed: number): Vectors => {
-  const random = seeded(seed * 977 + row.op);
+  const random = createRandom(seed * 977 + row.op);
   const operands = new BigUint64Array(2 * count);
   const expected = new BigUint64Array(count);
   const packed = new Uint8Array(16 * count);

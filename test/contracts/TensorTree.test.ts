@@ -2,14 +2,14 @@ import { expect } from "chai";
 import { hexlify, keccak256, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
-import { seeded } from "./support/random.ts";
+import { createRandom } from "../../runner/machine/prng.ts";
 import * as tree from "./support/tree.ts";
 
 const F32 = 0;
 const BYTES = [4, 8, 4, 2, 1, 8, 4, 2, 1, 1];
 
 describe("TensorTree", () => {
-  const random = seeded(0x7ee);
+  const random = createRandom(0x7ee);
   const nodes = (count: number): string[] => Array.from({ length: count }, () => hexlify(random.bytes(32)));
   const deploy = async () => {
     const { ethers } = await network.create();

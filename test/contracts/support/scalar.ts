@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../../runner/machine/prng.ts";
 
 /*
  * The scalar instructions in JavaScript's own arithmetic, on 64-bit registers (unsigned bigints). Every f32 operation
