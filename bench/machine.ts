@@ -76,6 +76,16 @@ const gemm = (dtype: DType) =>
     [read(0, [512, 0, 1]), read(1, [0, 512, 1])],
     [256 * 512, 512 * 512],
   );
+/** Partial sums over blocks: the innermost output dimension is too short for lanes. */
+const blocks = () =>
+  reduction(
+    "gemm 256x512x512 f32, 2 blocks",
+    "f32",
+    [256, 512, 2],
+    [256],
+    [read(0, [512, 0, 256, 1]), read(1, [0, 512, 256, 1])],
+    [256 * 512, 512 * 512],
+  );
 const depthwise = () => {
   const guards = [
     { base: -1, strides: [1, 0, 0, 1, 0], bound: 56 },
@@ -95,7 +105,14 @@ const fill = (tensor: Tensor): Tensor => {
   return tensor;
 };
 
-for (const { name, kernel } of [gemm("f32"), convolution("f32"), depthwise(), gemm("i8"), convolution("i8")]) {
+for (const { name, kernel } of [
+  gemm("f32"),
+  blocks(),
+  convolution("f32"),
+  depthwise(),
+  gemm("i8"),
+  convolution("i8"),
+]) {
   verifyKernel(kernel);
   const operands = kernel.operands.map(({ dtype, length }) => fill(createTensor(dtype, length)));
   const { elements, multiplyAccumulates } = kernelCost(kernel);

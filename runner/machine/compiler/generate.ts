@@ -27,7 +27,7 @@ const LANE_CODE = 24;
 /** A verified kernel as JavaScript. */
 export function generate(kernel: Kernel): Generated {
   const { reduce } = kernel;
-  const nest = new Nest(kernel.shape, reduce?.dims ?? []);
+  const nest = new Nest(kernel.shape, reduce?.dims ?? [], reduce === undefined ? 1 : LANES);
   const out: string[] = [];
   const classes = inferClasses(kernel);
   const ranges = reduce === undefined ? [] : accumulatorRanges(kernel, reduce, classes);

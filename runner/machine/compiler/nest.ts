@@ -38,10 +38,14 @@ export class Nest {
   readonly walks: Walk[] = [];
   readonly conditions: Condition[] = [];
 
-  constructor(shape: readonly number[], reduction: readonly number[]) {
+  /** `lanes`: size that the innermost level of the output should have, where one has it. */
+  constructor(shape: readonly number[], reduction: readonly number[], lanes: number) {
     const levelsOf = (dims: readonly number[], first: number): Level[] =>
       dims.flatMap((size, d) => (size > 1 ? [{ dimension: first + d, size }] : []));
     const outer = levelsOf(shape, 0);
+    // Elements may be executed in any order; only the order of reduction steps is the kernel's.
+    const tile = outer.findLastIndex(({ size }) => size >= lanes);
+    if (tile >= 0) outer.push(...outer.splice(tile, 1));
     this.outer = outer.length;
     this.levels = [...outer, ...levelsOf(reduction, shape.length)];
   }
