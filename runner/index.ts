@@ -82,6 +82,43 @@ export {
   type Witness,
   witnessElement,
 } from "./proving/witness.ts";
+export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
+export { type Difference, KnownTree, placesUnder } from "./dispute/knownTree.ts";
+export {
+  type Located,
+  locate,
+  type Location,
+  openingOf,
+  type OwnExecution,
+  type OwnTrace,
+  type Published,
+} from "./dispute/locate.ts";
+export { answerTo, type DefendedTrace, nextOperatorMove, type OperatorMove } from "./dispute/operator.ts";
+export {
+  accusationOf,
+  afterEvent,
+  type Answer,
+  type Demand,
+  type DisputeEvent,
+  type DisputeStatus,
+  type DisputeView,
+  LEVEL_BYTES,
+  NODES,
+  noDispute,
+  type Opening,
+  openingKey,
+  type Place,
+  stateKey,
+  TRACE_TREE,
+} from "./dispute/view.ts";
+export {
+  type Accusation,
+  nextWatcherMove,
+  proofOf,
+  type Scene,
+  type Watcher,
+  type WatcherMove,
+} from "./dispute/watcher.ts";
 export { createFolderStore, type Store } from "./store.ts";
 
 export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, summarise } from "./check/check.ts";

@@ -156,7 +156,7 @@ type Mutable<T> = T extends Uint8Array
       ? { -readonly [K in keyof T]: Mutable<T[K]> }
       : T;
 /** Generated bindings ask for arrays that could be changed, and never change them. */
-const mutable = <T>(value: T): Mutable<T> => value as Mutable<T>;
+export const mutable = <T>(value: T): Mutable<T> => value as Mutable<T>;
 
 /** Plays one game to its end and settles all money. */
 export async function play(game: Game, random: Random, nonce: number, setting: Setting): Promise<Outcome> {
