@@ -3,6 +3,11 @@ import { GATHER } from "./gather.ts";
 import { REDUCE } from "./reduce.ts";
 import { LAYER_NORM } from "./layerNorm.ts";
 import { CONTROL } from "./control.ts";
+import { RESIZE } from "./resize.ts";
+import { LOSS } from "./loss.ts";
+import { SORT } from "./sort.ts";
+import { EINSUM } from "./einsum.ts";
+import { CONV_TRANSPOSE } from "./convTranspose.ts";
 import type { Operator } from "../node.ts";
 import { CONSTANTS } from "./constants.ts";
 import { CONV } from "./conv.ts";
@@ -24,6 +29,11 @@ const ROWS: readonly Operator[] = [
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...CONV_TRANSPOSE,
+  ...EINSUM,
+  ...SORT,
+  ...LOSS,
+  ...RESIZE,
   ...CONTROL,
   ...LAYER_NORM,
   ...REDUCE,
