@@ -8,6 +8,8 @@ import { LOSS } from "./loss.ts";
 import { SORT } from "./sort.ts";
 import { EINSUM } from "./einsum.ts";
 import { CONV_TRANSPOSE } from "./convTranspose.ts";
+import { ATTENTION } from "./attention.ts";
+import { RECURRENT } from "./recurrent.ts";
 import type { Operator } from "../node.ts";
 import { CONSTANTS } from "./constants.ts";
 import { CONV } from "./conv.ts";
@@ -29,6 +31,8 @@ const ROWS: readonly Operator[] = [
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...RECURRENT,
+  ...ATTENTION,
   ...CONV_TRANSPOSE,
   ...EINSUM,
   ...SORT,
