@@ -2,11 +2,12 @@ import { throwIfAborted } from "../errors.ts";
 import type { RawAttribute, RawFunction, RawGraph, RawNode, RawOpset, RawSparseTensor, RawTensor } from "./decode.ts";
 import type { Lowering } from "./lowering.ts";
 import { NodeContext, nodePlace, type Operator } from "./node.ts";
+import { castTo } from "./operators/cast.ts";
 import { OPERATORS } from "./operators/index.ts";
 import { importError } from "./refusal.ts";
 import { valueOfDense } from "./dense.ts";
 import { type ExternalReader, readTensor } from "./tensors.ts";
-import type { Bound } from "./value.ts";
+import { type Bound, type ForeignType, isSequence } from "./value.ts";
 
 /** Subgraphs and functions may nest this deep. */
 const MAX_DEPTH = 32;
@@ -151,12 +152,26 @@ export class GraphRunner {
       subgraph: (graph, values) => this.#graph(graph, opsets, values, scope, references, depth + 1),
     });
     try {
-      const result = operator.lower(context);
-      context.checkUnused();
-      return Array.isArray(result) ? (result as readonly Bound[]) : [result as Bound];
+      const half = operator.anyType ? undefined : context.half;
+      if (half !== undefined) return this.#lowerHalf(operator, context, half);
+      return lowered(operator, context);
     } catch (error) {
       throw placed(error, context);
     }
+  }
+
+  /**
+   * An operator on f16 or bf16: computed in f32, results rounded once to the narrow type. For + - * / and square root
+   * that is the correctly rounded narrow result; ONNX Runtime computes the others in the same way.
+   */
+  #lowerHalf(operator: Operator, context: NodeContext, half: ForeignType): readonly Bound[] {
+    const refuse = (reason: string): Error => context.refuse(reason);
+    const wide = context.widened((value) => castTo(this.#lowering, refuse, value, "f32"));
+    return lowered(operator, wide).map((bound) =>
+      bound !== undefined && !isSequence(bound) && bound.element === "f32"
+        ? castTo(this.#lowering, refuse, bound, half)
+        : bound,
+    );
   }
 
   #call(
@@ -191,6 +206,13 @@ export class GraphRunner {
 /** Opset version by domain; "ai.onnx" is "". */
 export const opsetsOf = (imports: readonly RawOpset[]): Map<string, number> =>
   new Map(imports.map(({ domain, version }) => [domain === "ai.onnx" ? "" : (domain ?? ""), Number(version ?? 1n)]));
+
+/** Runs a lowering and refuses attributes that it did not ask for. */
+const lowered = (operator: Operator, context: NodeContext): readonly Bound[] => {
+  const result = operator.lower(context);
+  context.checkUnused();
+  return Array.isArray(result) ? (result as readonly Bound[]) : [result as Bound];
+};
 
 const functionKey = (domain = "", name = "", overload = ""): string => `${domain}::${name}::${overload}`;
 

@@ -2,7 +2,7 @@ import type { RawAttribute, RawGraph, RawNode } from "./decode.ts";
 import { type ImportErrorCode, importError } from "./refusal.ts";
 import type { Lowering } from "./lowering.ts";
 import type { Dense } from "./tensors.ts";
-import { type Bound, isSequence, type SequenceValue, type Value } from "./value.ts";
+import { type Bound, type ForeignType, isSequence, type SequenceValue, type Value } from "./value.ts";
 
 /** Attribute types by the number that ONNX gives them. */
 const TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
@@ -64,6 +64,25 @@ export class NodeContext {
     const bound = this.#inputs[i];
     if (isSequence(bound)) throw this.error("ONNX_UNSUPPORTED", `input ${String(i)} is a sequence`);
     return bound;
+  }
+
+  /** Whether any input has a float type of half width. */
+  get half(): ForeignType | undefined {
+    for (const bound of this.#inputs) {
+      if (bound !== undefined && !isSequence(bound) && (bound.element === "f16" || bound.element === "bf16"))
+        return bound.element;
+    }
+    return undefined;
+  }
+
+  /** The same node with inputs of half width widened to f32. */
+  widened(widen: (value: Value) => Value): NodeContext {
+    const inputs = this.#inputs.map((bound) =>
+      bound !== undefined && !isSequence(bound) && (bound.element === "f16" || bound.element === "bf16")
+        ? widen(bound)
+        : bound,
+    );
+    return new NodeContext(this.#raw, inputs, [...this.#attributes.values()], this.around);
   }
 
   sequence(i: number): SequenceValue {
@@ -223,6 +242,8 @@ export interface Operator {
   /** First and last opset of the domain in which this lowering is right. */
   readonly since: number;
   readonly until?: number;
+  /** The lowering handles f16 and bf16 itself (it moves or converts elements). Others compute in f32 around them. */
+  readonly anyType?: boolean;
   /** Outputs in order; those that the node does not name may be left out. */
   readonly lower: (node: NodeContext) => Bound | readonly Bound[];
 }

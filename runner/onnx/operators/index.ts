@@ -10,6 +10,7 @@ import { EINSUM } from "./einsum.ts";
 import { CONV_TRANSPOSE } from "./convTranspose.ts";
 import { ATTENTION } from "./attention.ts";
 import { RECURRENT } from "./recurrent.ts";
+import { MICROSOFT } from "./microsoft.ts";
 import type { Operator } from "../node.ts";
 import { CONSTANTS } from "./constants.ts";
 import { CONV } from "./conv.ts";
@@ -21,16 +22,20 @@ import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
 import { QUANTIZE } from "./quantize.ts";
 
+/** Rows that accept every element type. */
+const anyType = (rows: readonly Operator[]): Operator[] => rows.map((row) => ({ ...row, anyType: true }));
+
 const ROWS: readonly Operator[] = [
   ...ELEMENTWISE,
   ...LOGIC,
-  ...MOVEMENT,
-  ...CONSTANTS,
+  ...anyType(MOVEMENT),
+  ...anyType(CONSTANTS),
   ...LINEAR,
   ...CONV,
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...MICROSOFT,
   ...RECURRENT,
   ...ATTENTION,
   ...CONV_TRANSPOSE,
@@ -38,11 +43,11 @@ const ROWS: readonly Operator[] = [
   ...SORT,
   ...LOSS,
   ...RESIZE,
-  ...CONTROL,
+  ...anyType(CONTROL),
   ...LAYER_NORM,
   ...REDUCE,
-  ...GATHER,
-  ...CAST,
+  ...anyType(GATHER),
+  ...anyType(CAST),
 ];
 
 /** The operator table, by `domain::name`. */

@@ -84,5 +84,5 @@ export const LOGIC: readonly Operator[] = [
     node.b.map("bool", [float(node, node.in(0))], (s, a) => s.not(s.op("feq", a as Ref, a as Ref))),
   ),
   onnx("IsInf", 10, isInfinite),
-  onnx("Where", 9, where),
+  { ...onnx("Where", 9, where), anyType: true },
 ];
