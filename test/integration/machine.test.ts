@@ -63,9 +63,10 @@ describe("The tensor machine in Solidity", () => {
     }
   };
 
-  const agree = async (count: number, generate: (random: Random) => RandomKernel): Promise<void> => {
+  /** Kernels `first` to `first + count - 1` of this run's. */
+  const agree = async (first: number, count: number, generate: (random: Random) => RandomKernel): Promise<void> => {
     const mismatches: string[] = [];
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < first + count; i++) {
       const seed = SEED * 1_000_003 + i;
       const random = createRandom(seed);
       const { kernel, operands } = generate(random);
@@ -81,13 +82,18 @@ describe("The tensor machine in Solidity", () => {
     expect(mismatches).to.deep.equal([]);
   };
 
-  it(`gives the interpreter's bits on ${KERNELS.toLocaleString("en")} random kernels, whole and resumed`, async () => {
-    await agree(KERNELS, (random) => randomKernel(random));
-  });
-
-  it(`gives the interpreter's bits on ${DOTS.toLocaleString("en")} random dot products and sums`, async () => {
-    await agree(DOTS, randomDot);
-  });
+  /** One test for a short run; for a long one, tests of a thousand kernels, so that it shows where it is. */
+  const inParts = (count: number, what: string, generate: (random: Random) => RandomKernel): void => {
+    for (let first = 0; first < count; first += 1000) {
+      const size = Math.min(1000, count - first);
+      const part = count > 1000 ? `, from number ${first.toLocaleString("en")} on` : "";
+      it(`gives the interpreter's bits on ${size.toLocaleString("en")} ${what}${part}`, async () => {
+        await agree(first, size, generate);
+      });
+    }
+  };
+  inParts(KERNELS, "random kernels, whole and resumed", (random) => randomKernel(random));
+  inParts(DOTS, "random dot products and sums", randomDot);
 
   it("gives the stored bits, zero-extended", () => {
     // The interpreter's contract, on which the comparison rests.
