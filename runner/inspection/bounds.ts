@@ -28,10 +28,11 @@ const GAS = {
   kernelByte: 95,
   leaf: 600,
   segment: 5_500,
+  sibling: 300,
   /** Stages that run once an element. */
   stage: 1_000,
   read: 600,
-  instruction: 700,
+  instruction: 850,
   /** Calldata: a byte that is not zero, and the floor of EIP-7623 for it. */
   byte: 16,
   floorByte: 40,
@@ -53,13 +54,16 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
 
   const kernelOpening = 5 * WORD + padded(encoded) + listDepth * WORD;
   const progress = 3 * WORD + (kernel.reduce?.accumulators ?? 0) * WORD;
+  const siblings = touched.map(({ segments: runs, siblingsCap }, i) => {
+    const levels = depth(leafCount(kernel.operands[i] ?? output));
+    return runs * Math.min(2 * levels, siblingsCap);
+  });
   const witness =
     WORD +
     sum(
       touched.map((operand, i) => {
-        const levels = depth(leafCount(kernel.operands[i] ?? output));
-        const siblings = operand.segments * Math.min(2 * levels, operand.siblingsCap);
-        return 2 * WORD + operand.segments * 6 * WORD + operand.leaves * LEAF_BYTES + siblings * WORD;
+        const proofs = operand.segments * 6 * WORD + (siblings[i] ?? 0) * WORD;
+        return 2 * WORD + operand.leaves * LEAF_BYTES + proofs;
       }),
     );
   const operandSiblings = WORD + sum(kernel.operands.map(({ space }) => (2 + depth(trees[space].length)) * WORD));
@@ -74,6 +78,7 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
     encoded * GAS.kernelByte +
     (leaves + 1) * GAS.leaf +
     segments * GAS.segment +
+    sum(siblings) * GAS.sibling +
     sum(once.map(({ reads, code }) => GAS.stage + GAS.read * reads.length + GAS.instruction * code.length)) +
     steps * stepGas(kernel);
   const gas = GAS.transaction + Math.max(GAS.court + executionGas + bytes * GAS.byte, bytes * GAS.floorByte);

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 import { network } from "hardhat";
 
 import { expect } from "chai";
@@ -5,12 +7,17 @@ import { expect } from "chai";
 import { TensorMachine__factory } from "../../typechain-types/index.ts";
 import { createMachineContract } from "../../runner/check/evm.ts";
 import { calldataOf, type MachineContract } from "../../runner/check/machine.ts";
+import { commitModel } from "../../runner/commitment/model.ts";
 import { commitTensor } from "../../runner/commitment/tensor.ts";
+import { readTensorFile } from "../../runner/files/tensor-file.ts";
+import { saveTrace } from "../../runner/inspection/trace-file.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
-import { executeKernel, START } from "../../runner/machine/interpreter.ts";
-import { elementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
+import { executeKernel, executeProgram, START } from "../../runner/machine/interpreter.ts";
+import { elementBits, setElementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
+import { importModel } from "../../runner/onnx/import.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
+import { useFolder } from "../runner/files/support.ts";
 import { assay, jsonOf } from "../runner/cli/support.ts";
 
 const MODELS = new URL("../../models/digits/", import.meta.url).pathname;
@@ -107,3 +114,42 @@ describe("createMachineContract", () => {
     );
   });
 });
+
+describe("assay prove", () => {
+  const folder = useFolder();
+
+  it("writes a proof on which the contract gives the machine's bits, not the operator's", async () => {
+    const path = `${MODELS}digits.onnx`;
+    const image = `${MODELS}images/digit-3.npy`;
+    const model = importModel(path, { shapes: { N: 1 } });
+    const inputs = model.inputs.map((port) => readTensorFile(image, port));
+    const trace = executeProgram(model.program, inputs, model.constants);
+    const [kernel, element] = [4, 1234];
+    const output = trace[kernel];
+    if (output === undefined) throw new Error("no such kernel");
+    const honest = elementBits(output, element);
+    setElementBits(output, element, honest ^ 1n);
+    const commitment = await commitModel(model.program, model.constants);
+    await saveTrace(folder.path("trace"), commitment, model.program, { inputs, trace });
+
+    const args = [path, "--shape", "N=1", "--input", `image=${image}`, "--trace", folder.path("trace")];
+    const found = jsonOf(await assay("prove", ...args, "--out", folder.path("proof.json"), "--json"));
+    expect(found).to.include({ kernel, element, expected: `0x${honest.toString(16)}` });
+    const { execution } = JSON.parse(readFileSync(folder.path("proof.json"), "utf8")) as WrittenProof;
+    const machine = await (await network.create()).ethers.deployContract("TensorMachine");
+    const { encoded } = execution.kernel;
+    const { progress, witness } = execution;
+    const result = await machine.getFunction("execute")(encoded, execution.element, progress, 2n ** 64n - 1n, witness);
+    expect([result.done, result.bits]).to.deep.equal([true, honest]);
+  });
+});
+
+/** The part of a proof file that the machine takes. */
+interface WrittenProof {
+  readonly execution: {
+    readonly kernel: { readonly encoded: string };
+    readonly element: number;
+    readonly progress: { readonly position: number; accumulators: string[] };
+    readonly witness: { readonly firstLeaf: number; readonly data: string; siblings: string[] }[][];
+  };
+}
