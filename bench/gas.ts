@@ -2,12 +2,13 @@ import { writeFileSync } from "node:fs";
 
 import { format } from "prettier";
 
+import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type Reading, type Scenario } from "./gas/gauge.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
 
 /** Every chapter of docs/gas.md, in its order. */
-const SCENARIOS: readonly Scenario[] = [];
+const SCENARIOS: readonly Scenario[] = [disputeScenario];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);
 

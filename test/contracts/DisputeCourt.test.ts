@@ -5,7 +5,7 @@ import { rootsTree } from "../../runner/commitment/model.ts";
 import { elementBits, setElementBits } from "../../runner/machine/tensor.ts";
 import {
   answerOf,
-  BYTES,
+  LEVEL_BYTES,
   commitmentOf,
   ethers,
   executionOf,
@@ -873,7 +873,7 @@ describe("DisputeCourt", () => {
         "beyond an upper level": { level: 1, index: 16 },
         "above the root": { level: 6, index: 0 },
         "at a level that no tree has": { level: 33, index: 0 },
-        "for bytes": { level: BYTES, index: 0 },
+        "for bytes": { level: LEVEL_BYTES, index: 0 },
       })) {
         it(`reverts for a place ${what}`, async () => {
           const { court, watcher, claimId } = await stageAt("traced");
@@ -909,7 +909,7 @@ describe("DisputeCourt", () => {
     const places = [
       { level: 0, index: 16 },
       { level: 5, index: 0 },
-      { level: BYTES, index: 19 },
+      { level: LEVEL_BYTES, index: 19 },
     ];
 
     describe("given a committed trace", () => {
@@ -932,7 +932,7 @@ describe("DisputeCourt", () => {
       });
 
       for (const [what, place] of Object.entries({
-        "a leaf beyond the tensor": { level: BYTES, index: 20 },
+        "a leaf beyond the tensor": { level: LEVEL_BYTES, index: 20 },
         "nodes beyond the tensor": { level: 0, index: 32 },
         "nodes above the root": { level: 6, index: 0 },
       })) {
@@ -961,8 +961,8 @@ describe("DisputeCourt", () => {
       [TRACE_TREE, { level: 2, index: 0 }],
       [0, { level: 0, index: 16 }],
       [0, { level: 1, index: 0 }],
-      [0, { level: BYTES, index: 19 }],
-      [1, { level: BYTES, index: 0 }],
+      [0, { level: LEVEL_BYTES, index: 19 }],
+      [1, { level: LEVEL_BYTES, index: 0 }],
     ] as const;
 
     const demanded = async () => {

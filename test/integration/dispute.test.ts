@@ -137,7 +137,7 @@ describe("A dispute on the real market", () => {
       expect(await token.balanceOf(accuser)).to.equal(before);
       expect(await token.balanceOf(court)).to.equal(0n);
       await stage.networkHelpers.time.increase(STAKING.payoutDelaySeconds + 1);
-      const reward = (await staking.payoutOf(1n)).amounts[0] ?? 0n;
+      const reward = (await staking.payoutOf(1n)).amounts[0];
       expect(reward).to.be.greaterThan(0n);
       await staking.payPayout(1n, 0n);
       expect(await token.balanceOf(accuser)).to.equal(before + reward);

@@ -5,6 +5,7 @@ import type { Hash } from "../../../runner/commitment/keccak.ts";
 import { MerkleTree } from "../../../runner/commitment/merkle.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import { commitTensor, openSegment, type Segment, type TensorCommitment } from "../../../runner/commitment/tensor.ts";
+import { LEVEL_BYTES, TRACE_TREE } from "../../../runner/dispute/view.ts";
 import { DTYPE_CODE, type DType } from "../../../runner/machine/dtype.ts";
 import { createTensor, elementBits, setElementBits, type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
 
@@ -17,8 +18,8 @@ const MINUTE = 60;
 export const HOUR = 60 * MINUTE;
 export const WINDOW = 6 * HOUR;
 export const SINK = "0x000000000000000000000000000000000000dEaD";
-export const BYTES = 255;
-export const TRACE_TREE = 2 ** 32 - 1;
+
+export { LEVEL_BYTES, TRACE_TREE };
 
 export const RICH = 1_000_000n;
 
@@ -250,7 +251,7 @@ export const openingOf = (kernel: number, place: Place) =>
 /** What an honest operator answers. */
 export function answerOf(trace: Trace, kernel: number, place: Place) {
   const opening = openingOf(kernel, place);
-  if (place.level === BYTES) {
+  if (place.level === LEVEL_BYTES) {
     const { data, siblings } = openSegment(trace.tensor(kernel), trace.commitment(kernel), place.index, 1);
     return {
       opening,
