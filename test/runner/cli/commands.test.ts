@@ -245,21 +245,12 @@ describe("assay", () => {
       const wrong = `0x${"34".repeat(32)}`;
       const zero = toHash(new Uint8Array(32));
       const changes: readonly (readonly [string, (file: ManifestFile) => object])[] = [
-        [
-          "the program root",
-          (file) => ({ ...file, manifest: { ...file.manifest, programRoot: wrong } }),
-        ],
-        [
-          "the weights root",
-          (file) => ({ ...file, manifest: { ...file.manifest, weightsRoot: wrong } }),
-        ],
+        ["the program root", (file) => ({ ...file, manifest: { ...file.manifest, programRoot: wrong } })],
+        ["the weights root", (file) => ({ ...file, manifest: { ...file.manifest, weightsRoot: wrong } })],
         ["a kernel", (file) => ({ ...file, kernels: [wrong] })],
         ["the constants", (file) => ({ ...file, constants: [] })],
         ["the commitment", (file) => ({ ...file, commitment: zero })],
-        [
-          "the output kernels",
-          (file) => ({ ...file, manifest: { ...file.manifest, outputKernels: [0, 1] } }),
-        ],
+        ["the output kernels", (file) => ({ ...file, manifest: { ...file.manifest, outputKernels: [0, 1] } })],
       ];
       for (const [what, change] of changes) {
         it(`refuses ${what}`, () => {

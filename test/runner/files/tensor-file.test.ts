@@ -12,6 +12,8 @@ import { expectError, useFolder } from "./support.ts";
 
 const place = { name: "image", element: "f32", shape: [1, 2] } as const;
 
+const MAKE_PIPE = "mkfifo";
+
 describe("tensor files", () => {
   const folder = useFolder();
 
@@ -80,7 +82,7 @@ describe("tensor files", () => {
       });
 
       it("refuses a pipe without waiting for its writer", () => {
-        execFileSync("mkfifo", [folder.path("pipe.npy")]);
+        execFileSync(MAKE_PIPE, [folder.path("pipe.npy")]);
         expectError("FILE_UNREADABLE", /regular file/, () => readTensorFile(folder.path("pipe.npy"), place));
       });
     });
