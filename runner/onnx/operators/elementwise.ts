@@ -301,7 +301,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   binary("Mul", "fmul", onInts("imul")),
   binary("Div", "fdiv", (s, dtype, a, b) => s.op(dtype === "u64" ? "udiv" : "idiv", a, b)),
   variadic("Sum", 6, "fadd", onInts("iadd")),
-  variadic("Mean", 6, "fadd", onInts("iadd"), (s, sum, count) => s.op("fdiv", sum, s.f(count))),
+  variadic("Mean", 6, "fadd", onInts("iadd"), (s, sum, count) => s.op("fmul", sum, s.f(1 / count))),
   variadic("Min", 6, "fmin", minimum),
   variadic("Max", 6, "fmax", maximum),
   onnx("Pow", SINCE_NUMPY, power),

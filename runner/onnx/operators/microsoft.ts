@@ -103,13 +103,11 @@ const quantizedConcat = (node: NodeContext): Value => {
   const parts = range((node.inputCount - 2) / 3).map((i) => {
     const [x, scale, zero] = [node.in(2 + 3 * i), scalar(node, 3 + 3 * i), scalar(node, 4 + 3 * i)];
     return node.b.map(dtype, [x, scale, zero, yScale, yZero], (s, v, xs, xz, ys, yz) => {
-      const requantized = quantizedAfter(
-        s,
-        dtype,
-        dequantized(s, v as Ref, xs as Ref, xz as Ref),
-        ys as Ref,
-        yz as Ref,
-      );
+      // Through QuantizeLinear, which rounds before it adds the zero point.
+      const rounded = s.op("frint", s.op("fdiv", dequantized(s, v as Ref, xs as Ref, xz as Ref), ys as Ref));
+      const [low, high] = integerRange(dtype);
+      const moved = s.op("iadd", s.op("f2i", rounded), yz as Ref);
+      const requantized = s.op("imin", s.op("imax", moved, s.i(low)), s.i(high));
       const same = s.op("iand", s.op("feq", xs as Ref, ys as Ref), s.op("ieq", xz as Ref, yz as Ref));
       return s.select(same, v as Ref, requantized);
     });

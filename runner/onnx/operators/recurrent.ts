@@ -202,14 +202,11 @@ const rnn = (node: NodeContext): Value[] => {
     const [w, u] = [one(node.in(1), d), one(node.in(2), d)];
     const [wb, ub] = [gateBias(node, r, d, 1, 0), gateBias(node, r, d, 1, 1)];
     const [f] = r.activations(d);
+    const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a as Ref, c as Ref));
+    const start: Value = { ...bias, shape: [r.batch, r.hidden], strides: [0, bias.strides[0] ?? 0] };
     return unroll(node, r, d, [initialState(node, r, 5, d)], (x, [h]) => {
-      const parts = [product(node, x, w), product(node, h as Value, u), wb, ub];
-      return [
-        node.b.map("f32", parts, (s, a, c, p, q) => {
-          const sum = s.op("fadd", s.op("fadd", a as Ref, c as Ref), s.op("fadd", p as Ref, q as Ref));
-          return (f ?? fn.tanh)(s, r.clipped(s, sum));
-        }),
-      ];
+      const sums = product(node, h as Value, u, product(node, x, w, start));
+      return [node.b.map("f32", [sums], (s, v) => (f ?? fn.tanh)(s, r.clipped(s, v as Ref)))];
     });
   });
   return collected(node, r, runs);

@@ -22,26 +22,28 @@ const coordinate = (
   out: number,
   roi: readonly [number, number],
 ): number => {
+  // In f32 step by step, as ONNX Runtime: which neighbour is nearest may hang on the last bit.
+  const f = Math.fround;
+  const half = (): number => f(f(f(o + 0.5) / f(scale)) - 0.5);
   switch (mode) {
     case "half_pixel":
-      return (o + 0.5) / scale - 0.5;
+      return half();
     case "half_pixel_symmetric": {
       const adjustment = out / (scale * size);
       const centre = size / 2;
-      return centre * (1 - adjustment) + (o + 0.5) / scale - 0.5;
+      return centre * (1 - adjustment) + half();
     }
     case "pytorch_half_pixel":
-      return out > 1 ? (o + 0.5) / scale - 0.5 : 0;
+      return out > 1 ? half() : 0;
     case "align_corners":
-      return out === 1 ? 0 : (o * (size - 1)) / (out - 1);
+      return out === 1 ? 0 : f(f(o * (size - 1)) / (out - 1));
     case "asymmetric":
-      return o / scale;
+      return f(o / f(scale));
     case "tf_half_pixel_for_nn":
-      return (o + 0.5) / scale;
+      return f(f(o + 0.5) / f(scale));
     case "tf_crop_and_resize":
-      return out > 1
-        ? roi[0] * (size - 1) + (o * (roi[1] - roi[0]) * (size - 1)) / (out - 1)
-        : 0.5 * (roi[0] + roi[1]) * (size - 1);
+      if (out <= 1) return 0.5 * (roi[0] + roi[1]) * (size - 1);
+      return roi[0] * (size - 1) + (o * (roi[1] - roi[0]) * (size - 1)) / (out - 1);
     default:
       throw node.refuse(`coordinate_transformation_mode "${mode}"`, "coordinate_transformation_mode");
   }
