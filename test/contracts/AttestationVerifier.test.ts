@@ -81,7 +81,7 @@ describe("AttestationVerifier", () => {
       const selector = attestation.getFunction("addRoute").fragment.selector;
       await authority.connect(admin).setTargetFunctionRole(attestation, [selector], role);
       await authority.connect(admin).grantRole(role, protocol.bob, 50 * DAY);
-      const call = attestation.interface.encodeFunctionData("addRoute", ["0xcccccccc", protocol.mock.target as string]);
+      const call = attestation.interface.encodeFunctionData("addRoute", ["0xcccccccc", protocol.mock.target]);
       await expect(
         attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock),
       ).to.be.revertedWithCustomError(authority, "AccessManagerNotScheduled");

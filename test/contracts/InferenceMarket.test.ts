@@ -274,7 +274,7 @@ describe("InferenceMarket", () => {
       it("refuses one that opens another request from inside the transfer", async () => {
         const { token, other } = await hostile();
         await token.mint(token, FEE);
-        await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target as string, FEE]));
+        await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target, FEE]));
         await token.setHook(other.market, other.market.interface.encodeFunctionData("request", [termsOf(other)]));
         await expect(open(other))
           .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")

@@ -97,10 +97,7 @@ describe("OperatorStaking", () => {
       it("refuses one that deposits again from inside the transfer", async () => {
         const { token, staking: hostileStaking } = await hostile();
         await token.mint(token, 10_000);
-        await token.execute(
-          token,
-          token.interface.encodeFunctionData("approve", [hostileStaking.target as string, 10_000]),
-        );
+        await token.execute(token, token.interface.encodeFunctionData("approve", [hostileStaking.target, 10_000]));
         await token.setHook(hostileStaking, hostileStaking.interface.encodeFunctionData("deposit", [500]));
         await expect(hostileStaking.deposit(10_000))
           .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")

@@ -61,7 +61,7 @@ export const metadataOf = (overrides: object = {}) => ({
   licence: "MIT",
   parents: [] as { versionId: string; relation: number }[],
   royaltyBps: 0,
-  royaltyRecipient: ZeroAddress as string,
+  royaltyRecipient: ZeroAddress,
   ...overrides,
 });
 
@@ -160,7 +160,7 @@ export async function join(protocol: Protocol, operator: Signer, amount = STAKIN
 export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   versionId: protocol.versionId,
   inputs: filled(256, 1),
-  inputRoot: ZeroHash as string,
+  inputRoot: ZeroHash,
   inputUri: "",
   policy: policyOf(OPTIMISTIC),
   fee: parseEther("10"),
@@ -168,7 +168,7 @@ export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   assignSeconds: 600,
   claimSeconds: 600,
   windowSeconds: WINDOW,
-  callback: ZeroAddress as string,
+  callback: ZeroAddress,
   callbackGas: 0,
   minimumHolders: 0,
   ...overrides,
