@@ -8,7 +8,7 @@ import { executeElement } from "../../runner/machine/interpreter.ts";
 import type { Instruction, Kernel, Read, Stage } from "../../runner/machine/kernel.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
 import { randomKernel } from "../../runner/machine/random.ts";
-import { createTensor, setElementBits, type Tensor } from "../../runner/machine/tensor.ts";
+import { createTensor, setElementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { randomDot } from "./support/dots.ts";
 
@@ -145,8 +145,7 @@ describe("TensorMachine", () => {
           code: [op("index", 1), op("iadd", 0, 2), op("iadd", 3, 1)],
         }),
       };
-      const operand = createTensor("u8", 6);
-      operand.data.set([1, 2, 3, 4, 5, 255]);
+      const operand = tensorFrom("u8", [1, 2, 3, 4, 5, 255]);
 
       it("gives the bits in the width of the dtype, zero-extended", async () => {
         const witness = witnessOf(kernel, [operand], 5);
