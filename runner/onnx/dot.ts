@@ -128,20 +128,15 @@ export const PACKED_BLOCK = 256;
 
 /**
  * Sums in the order of the matrix-vector kernel of onnxruntime-web for the columns behind the last whole four: the
- * first product, then runs of four products (at the end two, then one), each run summed by itself and added. `ones`
- * leaves the products out: the left factor is 1.
- */
+ * first product, then runs of four products, each run summed by itself and added, then what is left one by one.  */
 export const dotInRuns = (b: Lowering, spec: Omit<DotSpec, "block" | "start" | "scale" | "class" | "dtype">): Value => {
   const { length, shape } = spec;
   // Position in its run of each product, and whether it ends the run: 0 the first product of all, else 1 to 4 | 8.
   const codes = Array.from({ length }, (_, k) => {
     if (k === 0) return 0;
     const whole = Math.floor((length - 1) / 4) * 4;
-    const rest = length - 1 - whole;
     const at = k - 1;
     if (at < whole) return (at % 4) + 1 + (at % 4 === 3 ? 8 : 0);
-    const place = at - whole;
-    if (rest >= 2 && place < 2) return place + 1 + (place === 1 ? 8 : 0);
     return 1 + 8;
   });
   const table = b.constantOf("u8", [length], codes);
