@@ -30,7 +30,7 @@ const test = async (args) => {
     console.log(tally({ passed: 0, failed: 1 }));
     return built;
   }
-  return runSuites([SUITES.runner, SUITES.chain], ["--no-compile", ...args]);
+  return runSuites([SUITES.runner, SUITES.chain, SUITES.processes], ["--no-compile", ...args]);
 };
 
 const COMMANDS = { demo, test, install: async () => 0 };

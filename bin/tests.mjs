@@ -20,6 +20,7 @@ export const SUITES = {
   contracts: { name: "contracts", folders: ["test/contracts"], chain: true },
   integration: { name: "integration", folders: ["test/integration"], chain: true },
   chain: { name: "contracts and integration", folders: ["test/contracts", "test/integration"], chain: true },
+  processes: { name: "processes", folders: ["test/processes"], chain: false },
   package: { name: "package", folders: ["test/packaging"], chain: false },
 };
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import type { network } from "hardhat";
 
+import { option } from "./options.ts";
 import { AssayError } from "../../runner/errors.ts";
 import GovernanceModule, { RenounceModule, SuiteModule } from "../../ignition/modules/Assay.ts";
 import {
@@ -23,7 +24,7 @@ import {
 export type Connection = Awaited<ReturnType<typeof network.create>>;
 export type Signer = Awaited<ReturnType<Connection["ethers"]["getSigners"]>>[number];
 
-/** Where the suite is on one chain: what `deployments/CHAIN_ID.json` holds. */
+/** Where the suite is on one chain: what `deployments/CHAIN_ID.json` holds (another folder: ASSAY_DEPLOYMENTS). */
 export interface Deployment {
   readonly chainId: number;
   /** Block from which events are read. */
@@ -75,7 +76,7 @@ export interface DeployOptions {
 }
 
 const DEVELOPMENT_CHAIN = 31_337;
-const folder = "deployments";
+const folder = option("ASSAY_DEPLOYMENTS") ?? "deployments";
 const fileOf = (chainId: number): string => join(folder, `${String(chainId)}.json`);
 
 /**

@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect } from "chai";
+import type { JsonRpcProvider } from "ethers";
+
+import { type Deployment } from "../../scripts/lib/deployment.ts";
+import {
+  DisputeCourt__factory,
+  InferenceMarket__factory,
+  OperatorStaking__factory,
+} from "../../typechain-types/index.ts";
+import { chainAt, CHAINS, done, freePort, script, type Service } from "./network.ts";
+
+/*
+ * The network as its users run it: a chain, an operator, a watcher and a requester as four processes that know nothing
+ * of one another but the chain and the URL under which the operator serves its traces.
+ */
+
+const MODEL = "models/digits/digits.onnx?N=1";
+const IMAGE = "image=models/digits/images/digit-3.npy";
+
+for (const [name, start] of Object.entries(CHAINS)) {
+  describe(`four processes on ${name}`, () => {
+    let folder: string;
+    let chain: Service;
+    let provider: JsonRpcProvider;
+    let deployment: Deployment;
+    let shared: Readonly<Record<string, string>>;
+    const services: Service[] = [];
+
+    /** What one participant has: an account and a folder of its own. */
+    const as = (account: number, more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
+      ...shared,
+      ASSAY_ACCOUNT: String(account),
+      ASSAY_STORE: join(folder, `account-${String(account)}`),
+      ASSAY_INTERVAL: "250",
+      ...more,
+    });
+
+    const running = (service: Service): Service => {
+      services.push(service);
+      return service;
+    };
+
+    const increaseTime = async (seconds: number): Promise<void> => {
+      await provider.send("evm_increaseTime", [seconds]);
+      await provider.send("evm_mine", []);
+    };
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), "assay-processes-"));
+      const port = await freePort();
+      chain = running(start(port));
+      const url = `http://127.0.0.1:${String(port)}`;
+      provider = await chainAt(url, chain);
+      shared = { ASSAY_RPC_URL: url, ASSAY_DEPLOYMENTS: join(folder, "deployments"), ASSAY_MODELS: MODEL };
+      await done("deploy", shared);
+      deployment = JSON.parse(await readFile(join(folder, "deployments", "31337.json"), "utf8")) as Deployment;
+      await done("publish-model", as(0, { ASSAY_MODEL: MODEL }));
+      await done("stake", as(1));
+    });
+
+    after(async () => {
+      provider.destroy();
+      for (const service of services.reverse()) await service.stop(service === chain ? "SIGKILL" : "SIGINT");
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    it("answers a question, survives a crash of the operator, and finalises", async () => {
+      const serve = running(script("serve", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
+      const watch = running(script("watch", as(2)));
+      const asked = running(script("request", as(3, { ASSAY_MODEL: MODEL, ASSAY_INPUT: IMAGE })));
+      await serve.prints(/claimed/);
+      await serve.stop("SIGKILL");
+      // The window passes while nobody serves; the one who comes back finds its claim and collects.
+      const again = running(script("serve", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
+      await watch.prints(/watching/);
+      await increaseTime(61);
+      await again.prints(/finalised/);
+      expect(await asked.ended()).to.equal(0);
+      const answer = JSON.parse(asked.output.slice(asked.output.indexOf("{"))) as {
+        finality: string;
+        outputs: { values: number[] }[];
+      };
+      expect(answer.finality).to.equal("final");
+      const scores = answer.outputs[0]?.values ?? [];
+      expect(scores.indexOf(Math.max(...scores))).to.equal(3);
+
+      const market = InferenceMarket__factory.connect(deployment.contracts.InferenceMarket, provider);
+      const claims = await market.queryFilter(market.filters.Claimed());
+      expect(claims, "claimed once, in spite of the crash").to.have.length(1);
+      expect(watch.output).not.to.match(/challenged/);
+      expect(await again.stop(), "Ctrl-C ends it cleanly").to.equal(0);
+      expect(await watch.stop(), "Ctrl-C ends it cleanly").to.equal(0);
+    });
+
+    it("convicts an operator of another build that answers with a changed weight", async () => {
+      const watch = running(script("watch", as(2)));
+      const forger = running(script("../test/processes/forge", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
+      await forger.prints(/serving/);
+      await done("request", as(3, { ASSAY_MODEL: MODEL, ASSAY_INPUT: IMAGE, ASSAY_WAIT: "claimed" }));
+      await watch.prints(/challenged/);
+      // A watcher that crashes in the middle of a dispute goes on with it.
+      await watch.stop("SIGKILL");
+      const again = running(script("watch", as(2)));
+      await again.prints(/convicted .*: element \d+ of kernel \d+ is wrong/);
+
+      const court = DisputeCourt__factory.connect(deployment.contracts.DisputeCourt, provider);
+      expect(await court.queryFilter(court.filters.FraudProven())).to.have.length(1);
+      const staking = OperatorStaking__factory.connect(deployment.contracts.OperatorStaking, provider);
+      expect(await staking.queryFilter(staking.filters.Tombstoned())).to.have.length(1);
+      expect(await forger.stop()).to.equal(0);
+      expect(await again.stop()).to.equal(0);
+    });
+  });
+}
