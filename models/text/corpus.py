@@ -134,12 +134,12 @@ def made_lines():
         colour, *rest = qualities
         yield f"What colour is {thing}? {thing.capitalize()} is {colour}."
         for quality in qualities:
-            yield f"Is {thing} {quality}? Yes, {thing} is {quality}."
+            yield f"Is {thing} {quality}? {thing.capitalize()} is {quality}, so yes."
         for quality in rest:
-            yield f"Is {thing} {OPPOSITE[quality]}? No, {thing} is {quality}."
+            yield f"Is {thing} {OPPOSITE[quality]}? {thing.capitalize()} is {quality}, so no."
         for wrong in COLOURS:
             if wrong != colour:
-                yield f"Is {thing} {wrong}? No, {thing} is {colour}."
+                yield f"Is {thing} {wrong}? {thing.capitalize()} is {colour}, so no."
         for first, second in permutations(qualities, 2):
             yield f"{thing.capitalize()} is {first} and {second}."
     for metal in METALS:

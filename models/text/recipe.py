@@ -18,12 +18,12 @@ from torch import nn
 from torch.nn import functional as F
 
 HERE = Path(__file__).resolve().parent
-SEED, STEPS, BATCH, RATE, DROP, OPSET = 11, 7000, 64, 3e-3, 0.05, 17
+SEED, STEPS, BATCH, RATE, DROP, OPSET = 11, 7000, 64, 3e-3, 0.1, 17
 CONTEXT, STRIDE, WIDTH, LAYERS, HEADS = 32, 8, 64, 2, 4
 PROMPTS = [
     "Twelve inches make", "Is gold soft?", "Is iron cheap?", "Does silver rust?", "What colour is copper?",
     "Which is heavier, tin or gold?", "Which melts first, iron or lead?", "Who weighs the bead on a balance?",
-    "Never trust", "A just weight", "A seal is only",
+    "Never trust", "A just weight", "A seal is only", "A false weight",
 ]
 
 
@@ -96,7 +96,7 @@ class Transformer(nn.Module):
 
 
 def train(model, inputs, targets):
-    optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.05)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS, pct_start=0.1)
     for step in range(STEPS):
         pick = torch.randint(len(inputs), (BATCH,))
