@@ -20,7 +20,7 @@ import {
   STAKING,
   WINDOW,
 } from "./support/protocol.ts";
-import { seeded } from "./support/random.ts";
+import { createRandom } from "../../runner/machine/prng.ts";
 
 const connection = await network.create();
 const { ethers, networkHelpers } = connection;
@@ -121,7 +121,7 @@ describe("Invariants of staking and market", () => {
   /** Plays random moves; after each, checks every invariant against the contracts and against the events. */
   async function randomWalk(protocol: Awaited<ReturnType<typeof fixture>>, seed: number) {
     const { market, staking, token } = protocol;
-    const random = seeded(seed);
+    const random = createRandom(seed);
     const operators = [protocol.alice, protocol.bob, protocol.carol];
     const requests: Tracked[] = [];
     const violations = new Map<string, string[]>();
@@ -344,7 +344,7 @@ describe("Invariants of staking and market", () => {
       for (let seed = 1; seed <= 4; seed++) {
         const protocol = await networkHelpers.loadFixture(fixture);
         const { staking, alice } = protocol;
-        const random = seeded(seed);
+        const random = createRandom(seed);
         // A second manager would wait for unbonding, so the market itself is the one that locks here.
         await networkHelpers.impersonateAccount(await protocol.market.getAddress());
         await networkHelpers.setBalance(await protocol.market.getAddress(), parseEther("10"));
