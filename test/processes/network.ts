@@ -14,7 +14,7 @@ export class Service {
   readonly name: string;
   readonly #child: ChildProcess;
   #output = "";
-  #exit: Promise<number | null>;
+  readonly #exit: Promise<number | null>;
 
   constructor(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.name = name;
