@@ -1,17 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAssayError } from "../runner/errors.ts";
+import { checkTrace } from "../runner/check/check.ts";
+import type { Program } from "../runner/machine/kernel.ts";
 import { executeProgram } from "../runner/machine/interpreter.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
-import { decodeTensor } from "../runner/onnx/decode.ts";
+import { decodeModel, decodeTensor } from "../runner/onnx/decode.ts";
 import { importModel, type ImportOptions, type Model } from "../runner/onnx/import.ts";
 import { toNumbers } from "../runner/onnx/numbers.ts";
 import { type Dense, readTensor } from "../runner/onnx/tensors.ts";
 
 /*
- * Runs a folder of ONNX backend node tests: `npm run conformance -- DIR [--filter RE] [--verbose]`. Each test either passes (all
- * outputs equal, floats within the tolerance of the ONNX test runner), is refused at import with a reason, or is
- * wrong. Exits 1 when any is wrong.
+ * Runs a folder of ONNX backend node tests: `npm run conformance -- DIR [--filter RE] [--provable K] [--verbose]`.
+ * Each test either passes (all outputs equal, floats within the tolerance of the ONNX test runner), is refused at
+ * import with a reason, or is wrong. With --provable, K elements of every kernel of every passing test are executed
+ * again by the TensorMachine contract. Exits 1 when any is wrong.
  */
 
 const RTOL = 1e-3;
@@ -39,14 +42,8 @@ const tensorsIn = (folder: string, kind: "input" | "output"): (Dense | undefined
   return list;
 };
 
+/** Names of the inputs that are not initializers. */
 const namesOf = (path: string): string[] => {
-  const model = decodeModelInputs(path);
-  return model;
-};
-
-import { decodeModel } from "../runner/onnx/decode.ts";
-
-const decodeModelInputs = (path: string): string[] => {
   const graph = decodeModel(readFileSync(path)).graph;
   const initialized = new Set(graph?.initializer.map(({ name }) => name ?? ""));
   return (graph?.input ?? []).map(({ name }) => name ?? "").filter((name) => !initialized.has(name));
@@ -111,7 +108,15 @@ const difference = (actual: Tensor, shape: readonly number[], element: string, e
   return undefined;
 };
 
-const runCase = (folder: string): Verdict => {
+/** What a passing test ran, to be executed again on chain. */
+interface Ran {
+  readonly program: Program;
+  readonly inputs: readonly Tensor[];
+  readonly constants: readonly Tensor[];
+  readonly trace: readonly Tensor[];
+}
+
+const runCase = (folder: string, onPass: (ran: Ran) => void): Verdict => {
   const path = join(folder, "model.onnx");
   const sets = readdirSync(folder).filter((name) => name.startsWith("test_data_set"));
   for (const set of sets) {
@@ -139,6 +144,7 @@ const runCase = (folder: string): Verdict => {
       const reason = difference(output, port.shape, port.element, expected);
       if (reason !== undefined) return { kind: "wrong", reason: `output ${port.name}: ${reason}` };
     }
+    onPass({ program: model.program, inputs, constants: model.constants, trace: outputs });
   }
   return { kind: "passed" };
 };
@@ -149,17 +155,38 @@ const generic = (reason: string): string => {
   return `${operator}: ${reason.replace(/ \(.*$/, "").replace(/^ONNX_\w+: /, "")}`;
 };
 
-const main = (argv: readonly string[]): void => {
-  const folder = argv.find((arg) => !arg.startsWith("--"));
+const main = async (argv: readonly string[]): Promise<void> => {
   const option = (name: string): string | undefined => (argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined);
-  if (folder === undefined) throw new Error("usage: npm run conformance -- DIR [--filter RE] [--verbose]");
+  const taken = ["--filter", "--provable"];
+  const folder = argv.find((arg, i) => !arg.startsWith("--") && !taken.includes(argv[i - 1] ?? ""));
+  const samples = Number(option("--provable") ?? 0);
+  if (folder === undefined)
+    throw new Error("usage: npm run conformance -- DIR [--filter RE] [--provable K] [--verbose]");
   const filter = new RegExp(option("--filter") ?? "");
   const verbose = argv.includes("--verbose");
   const counts = { passed: 0, refused: 0, wrong: 0 };
   const reasons = new Map<string, string[]>();
+  const contract = samples > 0 ? await (await import("../runner/check/evm.ts")).createMachineContract() : undefined;
+  let [proved, elements] = [0, 0];
   for (const name of readdirSync(folder).sort()) {
     if (!filter.test(name) || !existsSync(join(folder, name, "model.onnx"))) continue;
-    const verdict = runCase(join(folder, name));
+    const runs: Ran[] = [];
+    let verdict = runCase(join(folder, name), (ran) => runs.push(ran));
+    if (contract !== undefined && verdict.kind === "passed") {
+      for (const ran of runs) {
+        const kernels = await checkTrace(contract, ran.program, ran, { samples, seed: 1 });
+        for (const { kernel, elements: checked } of kernels) {
+          elements += checked.length;
+          const fault = checked.find((element) => element.fault !== undefined);
+          if (fault === undefined) continue;
+          verdict = {
+            kind: "wrong",
+            reason: `kernel ${String(kernel)}, element ${String(fault.element)}: ${fault.fault ?? ""}`,
+          };
+        }
+      }
+      if (verdict.kind === "passed") proved++;
+    }
     counts[verdict.kind]++;
     if (verdict.kind === "wrong") console.log(`wrong ${name}: ${verdict.reason}`);
     else if (verbose) console.log(`${verdict.kind} ${name}${verdict.kind === "refused" ? `: ${verdict.reason}` : ""}`);
@@ -169,8 +196,12 @@ const main = (argv: readonly string[]): void => {
   for (const [reason, names] of [...reasons].sort((a, b) => b[1].length - a[1].length)) {
     console.log(`refused ${String(names.length).padStart(4)}  ${reason}   e.g. ${names[0] ?? ""}`);
   }
+  if (contract !== undefined) {
+    await contract.close();
+    console.log(`${String(elements)} elements of ${String(proved)} tests executed again on chain`);
+  }
   console.log(`${String(counts.passed)} passed, ${String(counts.wrong)} failed, ${String(counts.refused)} skipped`);
   process.exitCode = counts.wrong > 0 ? 1 : 0;
 };
 
-main(process.argv.slice(2));
+await main(process.argv.slice(2));

@@ -97,7 +97,7 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
   if (packing !== undefined && list.length === byteLength) {
     return { element, shape, tensor: unpack(Uint8Array.from(list, Number), count, storage, packing) };
   }
-  if (list.length !== count) throw wrongLength(name, `${String(count)} elements`, `${String(list.length)}`);
+  if (list.length !== count) throw wrongLength(name, `${String(count)} elements`, String(list.length));
   return { element, shape, tensor: tensorFrom(storage, list) };
 };
 

@@ -5,7 +5,7 @@ import { broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
-import { float, permuted, range, sliced } from "./common.ts";
+import { float, permuted, sliced } from "./common.ts";
 import { blockFor } from "./linear.ts";
 import { concatenated, reshaped } from "./movement.ts";
 import { softmaxRows } from "./normalize.ts";
@@ -107,16 +107,14 @@ const attention = (node: NodeContext): Value[] => {
   const groups = keys.shape[1] ?? 1;
   if (heads % groups !== 0) throw node.invalid("the query heads do not divide by the key heads");
   const times = heads / groups;
-  const scaled = (x: Value): Value => node.b.map("f32", [x], (s, e) => s.op("fmul", e as Ref, s.f(scale)));
+  const scaled = (x: Value): Value => node.b.map("f32", [x], (s, e) => s.op("fmul", e, s.f(scale)));
   const q5 = reshaped(node.b, scaled(q), [batch, groups, times, queries, depth]);
   const products = rowProducts(node, q5, repeated(scaled(keys), times));
   const total = keys.shape[2] ?? 1;
   const scores = reshaped(node.b, products, [batch, heads, queries, total]);
   const capped =
     softcap > 0
-      ? node.b.map("f32", [scores], (s, e) =>
-          s.op("fmul", fn.tanh(s, s.op("fdiv", e as Ref, s.f(softcap))), s.f(softcap)),
-        )
+      ? node.b.map("f32", [scores], (s, e) => s.op("fmul", fn.tanh(s, s.op("fdiv", e, s.f(softcap))), s.f(softcap)))
       : scores;
   const biased = masked(node, capped, {
     mask,
@@ -193,4 +191,3 @@ export const ATTENTION: readonly Operator[] = [
   onnx("Attention", 23, attention),
   onnx("RotaryEmbedding", 23, rotaryEmbedding),
 ];
-void range;

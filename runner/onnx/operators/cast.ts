@@ -54,7 +54,7 @@ export const castTo = (
     dtype,
     [x],
     (s, element) => {
-      const v = element as Ref;
+      const v = element;
       if (isInteger(from) && isInteger(to)) return toInteger(s, to, v);
       if (to === "f32") return asFloat(s, from, v, false);
       if (to === "f64") return isInteger(from) ? integerToDouble(s, v) : widenToDouble(s, asFloat(s, from, v, false));
@@ -90,7 +90,7 @@ const bitCast = (node: NodeContext): Value => {
     dtype,
     [x],
     (s, element) => {
-      const v = element as Ref;
+      const v = element;
       if (v.class === "f32") return dtype === "f32" ? v : s.op("fbits", v);
       return dtype === "f32" ? s.op("bitsf", v) : s.op("ior", v, v);
     },

@@ -59,7 +59,7 @@ const variadic = (
     return node.b.map(dtype, values, (s, first, ...rest) =>
       finish(
         s,
-        rest.reduce((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first as Ref),
+        rest.reduce<Ref>((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first),
         values.length,
       ),
     );
@@ -77,7 +77,7 @@ const chain = (
   const total = values.reduce((sum, value) =>
     node.b.map(dtype, [sum, value], (s, a, b) => combine(s, dtype, onFloat, onInt, a, b)),
   );
-  return node.b.map(dtype, [total], (s, sum) => finish(s, sum as Ref, values.length));
+  return node.b.map(dtype, [total], (s, sum) => finish(s, sum, values.length));
 };
 
 const minimum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select(less(s, dtype, a, b), a, b);
@@ -134,14 +134,14 @@ const power = (node: NodeContext): Value => {
 const negate = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a as Ref) : s.op("isub", s.i(0), a as Ref)));
+  return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a) : s.op("isub", s.i(0), a)));
 };
 
 const absolute = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
   return node.b.map(dtype, [x], (s, a) => {
-    const v = a as Ref;
+    const v = a;
     if (dtype === "f32") return s.op("fabs", v);
     return isUnsigned(dtype) ? s.op("ior", v, v) : s.op("imax", v, s.op("isub", s.i(0), v));
   });
@@ -151,7 +151,7 @@ const sign = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
   return node.b.map(dtype, [x], (s, a) => {
-    const v = a as Ref;
+    const v = a;
     if (dtype === "f32") {
       const zeroOrNaN = s.select(s.op("feq", v, v), s.f(0), v);
       return s.select(s.op("flt", s.f(0), v), s.f(1), s.select(s.op("flt", v, s.f(0)), s.f(-1), zeroOrNaN));
@@ -169,7 +169,7 @@ const clip = (node: NodeContext): Value => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const low = node.float("min", -3.4028234663852886e38);
     const high = node.float("max", 3.4028234663852886e38);
-    return node.b.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a as Ref, s.f(low)), s.f(high)));
+    return node.b.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
   }
   const [low, high] = [node.opt(1), node.opt(2)];
   const bounds = [low, high].filter((bound) => bound !== undefined);
@@ -189,7 +189,7 @@ const clip = (node: NodeContext): Value => {
     }
     return v;
   };
-  return node.b.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a as Ref, ...rest));
+  return node.b.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
 };
 
 const rounding = (name: string, op: "ffloor" | "fceil" | "frint"): Operator => unaryFloat(name, (s, x) => s.op(op, x));
@@ -203,7 +203,7 @@ const modulo = (node: NodeContext): Value => {
     throw node.refuse("Mod of floats is not supported");
   }
   return node.b.map(dtype, values, (s, x, y) => {
-    const [a, b] = [x as Ref, y as Ref];
+    const [a, b] = [x, y];
     if (dtype === "u64") return s.op("urem", a, b);
     const rest = s.op("irem", a, b);
     if (fmod === 1 || isUnsigned(dtype)) return rest;
@@ -220,7 +220,7 @@ const shift = (node: NodeContext): Value => {
   if (!isUnsigned(dtype)) throw node.invalid("BitShift takes unsigned integers");
   const direction = node.string("direction", "");
   if (direction !== "LEFT" && direction !== "RIGHT") throw node.invalid("direction is LEFT or RIGHT", "direction");
-  return node.b.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a as Ref, b as Ref));
+  return node.b.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a, b));
 };
 
 const leaky = (s: StageBuilder, x: Ref, alpha: Ref): Ref => s.select(s.op("fle", s.f(0), x), x, s.op("fmul", alpha, x));
@@ -234,7 +234,7 @@ const withAlpha = (
   onnx(name, since, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const a = node.float("alpha", alpha);
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => body(s, x as Ref, a));
+    return node.b.map("f32", [float(node, node.in(0))], (s, x) => body(s, x, a));
   });
 
 const gelu = (node: NodeContext): Value => {
@@ -243,7 +243,7 @@ const gelu = (node: NodeContext): Value => {
     throw node.refuse(`approximate "${approximate}"`, "approximate");
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, add, mul } = arithmetic(s);
-    const x = v as Ref;
+    const x = v;
     const inner =
       approximate === "none"
         ? fn.erf(s, mul(x, f(Math.SQRT1_2)))
@@ -258,7 +258,7 @@ const selu = (node: NodeContext): Value => {
   const gamma = node.float("gamma", 1.05070102214813232421875);
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, sub, mul, lt, select } = arithmetic(s);
-    const x = v as Ref;
+    const x = v;
     const below = sub(mul(f(alpha), fn.exp(s, x)), f(alpha));
     return mul(f(gamma), select(lt(f(0), x), x, below));
   });
@@ -280,16 +280,14 @@ const prelu = (node: NodeContext): Value => {
         strides: [given.strides[0] ?? 0, ...x.shape.slice(2).map(() => 0)],
       }
     : given;
-  return node.b.map("f32", [x, slope], (s, a, b) =>
-    s.select(s.op("flt", a as Ref, s.f(0)), s.op("fmul", a as Ref, b as Ref), a as Ref),
-  );
+  return node.b.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));
 };
 
 const shrink = (node: NodeContext): Value => {
   const [bias, lambda] = [node.float("bias", 0), node.float("lambd", 0.5)];
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, add, sub, lt, select } = arithmetic(s);
-    const x = v as Ref;
+    const x = v;
     return select(lt(x, f(-lambda)), add(x, f(bias)), select(lt(f(lambda), x), sub(x, f(bias)), f(0)));
   });
 };
@@ -340,9 +338,7 @@ export const ELEMENTWISE: readonly Operator[] = [
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
     const dtype = computable(node, x);
-    return node.b.map(dtype, [x], (s, a) =>
-      dtype === "f32" ? s.op("fmax", a as Ref, s.f(0)) : s.op("imax", a as Ref, s.i(0)),
-    );
+    return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fmax", a, s.f(0)) : s.op("imax", a, s.i(0))));
   }),
   withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
   withAlpha("Elu", 1, 1, (s, x, alpha) =>
@@ -360,7 +356,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   onnx("HardSigmoid", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)];
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => hardSigmoid(s, x as Ref, alpha, beta));
+    return node.b.map("f32", [float(node, node.in(0))], (s, x) => hardSigmoid(s, x, alpha, beta));
   }),
   onnx("Selu", 1, selu),
   onnx("Gelu", 20, gelu),

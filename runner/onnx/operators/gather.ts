@@ -1,6 +1,6 @@
 import { asIndex, type Index } from "../affine.ts";
 import type { KernelStage } from "../kernels.ts";
-import { broadcastTo, type Lowering } from "../lowering.ts";
+import { type Lowering } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import { classOf, elementCount, rowMajor, storageOf, type Value } from "../value.ts";
@@ -11,9 +11,7 @@ import { picked, reshaped } from "./movement.ts";
 const normalized = (b: Lowering, indices: Value, size: number): Value => {
   const known = b.elements(indices);
   if (known?.every((index) => Number(index) >= 0)) return indices;
-  return b.map("i64", [indices], (s, i) =>
-    s.select(s.op("ilt", i as Ref, s.i(0)), s.op("iadd", i as Ref, s.i(size)), i as Ref),
-  );
+  return b.map("i64", [indices], (s, i) => s.select(s.op("ilt", i, s.i(0)), s.op("iadd", i, s.i(size)), i));
 };
 
 const checkKnown = (node: NodeContext, indices: Value, size: number): number[] | undefined => {
@@ -256,4 +254,3 @@ export const GATHER: readonly Operator[] = [
   onnx("ReverseSequence", 10, reverseSequence),
   onnx("Compress", 9, compress),
 ];
-void broadcastTo;

@@ -28,12 +28,12 @@ export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre:
     (s, sum) => s.op("fdiv", sum, s.f(n)),
   );
   if (!centre) {
-    const deviation = b.map("f32", [squares], (s, q) => s.op("fsqrt", s.op("fadd", q as Ref, s.f(epsilon))));
+    const deviation = b.map("f32", [squares], (s, q) => s.op("fsqrt", s.op("fadd", q, s.f(epsilon))));
     return { mean: undefined, deviation };
   }
   const mean = rowSum(b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(n)));
   const deviation = b.map("f32", [squares, mean], (s, q, m) => {
-    const variance = s.op("fsub", q as Ref, s.op("fmul", m as Ref, m as Ref));
+    const variance = s.op("fsub", q, s.op("fmul", m, m));
     return s.op("fsqrt", s.op("fadd", variance, s.f(epsilon)));
   });
   return { mean, deviation };
@@ -99,7 +99,7 @@ const layerNormalization = (node: NodeContext, centre: boolean): Value[] => {
   const y = reshaped(node.b, result, x.shape);
   if (!centre || node.outputCount === 1 || mean === undefined) return [y];
   const kept = x.shape.map((size, d) => (d < axis ? size : 1));
-  const inverse = node.b.map("f32", [deviation], (s, d) => s.op("fdiv", s.f(1), d as Ref));
+  const inverse = node.b.map("f32", [deviation], (s, d) => s.op("fdiv", s.f(1), d));
   return [y, reshaped(node.b, mean, kept), reshaped(node.b, inverse, kept)];
 };
 
@@ -163,17 +163,15 @@ const instanceNorm = (node: NodeContext): Value => {
   const size = product(sizes);
   const rows = reshaped(node.b, x, [n, c, size]);
   const mean = rowSum(node.b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
-  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v as Ref, m as Ref));
+  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
   const squares = rowSum(node.b, centred, (s, v) => s.op("fmul", v, v));
   const a = node.b.map("f32", [squares, scale], (s, q, g) => {
-    const deviation = s.op("fsqrt", s.op("fadd", s.op("fdiv", q as Ref, s.f(size)), s.f(epsilon)));
-    return s.op("fmul", s.op("fdiv", s.f(1), deviation), g as Ref);
+    const deviation = s.op("fsqrt", s.op("fadd", s.op("fdiv", q, s.f(size)), s.f(epsilon)));
+    return s.op("fmul", s.op("fdiv", s.f(1), deviation), g);
   });
-  const shift = node.b.map("f32", [bias, mean, a], (s, b, m, k) =>
-    s.op("fsub", b as Ref, s.op("fmul", m as Ref, k as Ref)),
-  );
+  const shift = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
   const result = node.b.map("f32", [rows, along(a, rows), along(shift, rows)], (s, v, k, t) =>
-    s.op("fadd", s.op("fmul", v as Ref, k as Ref), t as Ref),
+    s.op("fadd", s.op("fmul", v, k), t),
   );
   return reshaped(node.b, result, x.shape);
 };
@@ -189,7 +187,7 @@ const meanVariance = (node: NodeContext): Value => {
   const { mean, deviation } = rowStatistics(node.b, rows, 0, true);
   if (mean === undefined) throw new RangeError("a centred statistic has a mean");
   const result = node.b.map("f32", [rows, along(mean, rows), along(deviation, rows)], (s, v, m, d) =>
-    s.op("fdiv", s.op("fsub", v as Ref, m as Ref), s.op("fadd", d as Ref, s.f(1e-9))),
+    s.op("fdiv", s.op("fsub", v, m), s.op("fadd", d, s.f(1e-9))),
   );
   const back = reshaped(node.b, result, shape);
   return { ...back, shape: x.shape, strides: range(order.length).map((d) => back.strides[order.indexOf(d)] ?? 0) };
@@ -216,7 +214,7 @@ const lrn = (node: NodeContext): Value => {
     },
     finish: (s) => s.op("fadd", s.f(bias), s.op("fmul", s.f(Math.fround(alpha) / size), s.accumulator())),
   });
-  return node.b.map("f32", [x, sums], (s, v, q) => s.op("fdiv", v as Ref, fnPow(s, q as Ref, s.f(beta))));
+  return node.b.map("f32", [x, sums], (s, v, q) => s.op("fdiv", v, fnPow(s, q, s.f(beta))));
 };
 
 import { pow as fnPow } from "../functions.ts";

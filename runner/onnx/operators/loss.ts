@@ -50,10 +50,10 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   if (reduction === "sum") return sum;
   if (reduction !== "mean") throw node.refuse(`reduction "${reduction}"`, "reduction");
   if (weights === undefined && ignored === undefined) {
-    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v as Ref, s.f(product(target.shape))));
+    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(product(target.shape))));
   }
   const weight = total(weighted);
-  return node.b.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v as Ref, w as Ref));
+  return node.b.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
 };
 
 const crossEntropy = (node: NodeContext): Value[] => {

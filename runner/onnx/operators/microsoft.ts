@@ -44,13 +44,7 @@ const quantizedBinary = (name: string, op: "fadd" | "fmul"): Operator => ({
     return node.b.map(dtype, [a, b, ...parameters], (s, x, y, ...p) => {
       const [as, az, bs, bz, cs, cz] = p as readonly Ref[];
       if (!as || !az || !bs || !bz || !cs || !cz) throw new RangeError("six parameters");
-      return quantizedAfter(
-        s,
-        dtype,
-        s.op(op, dequantized(s, x as Ref, as, az), dequantized(s, y as Ref, bs, bz)),
-        cs,
-        cz,
-      );
+      return quantizedAfter(s, dtype, s.op(op, dequantized(s, x, as, az), dequantized(s, y, bs, bz)), cs, cz);
     });
   },
 });
@@ -72,16 +66,16 @@ const dynamicQuantize = (node: NodeContext): Value[] => {
     });
   const [low, high] = [extreme("fmin"), extreme("fmax")];
   const scale = node.b.map("f32", [low, high], (s, a, b) => {
-    const span = s.op("fsub", b as Ref, a as Ref);
+    const span = s.op("fsub", b, a);
     return s.select(s.op("feq", span, s.f(0)), s.f(1), s.op("fdiv", span, s.f(255)));
   });
   const zero = node.b.map("u8", [low, scale], (s, a, k) => {
-    const at = s.op("fsub", s.f(0), s.op("fdiv", a as Ref, k as Ref));
+    const at = s.op("fsub", s.f(0), s.op("fdiv", a, k));
     return s.op("f2i", s.op("frint", fn.clamp(s, at, 0, 255)));
   });
   const y = node.b.map("u8", [x, scale, zero], (s, v, k, z) => {
-    const rounded = s.op("frint", s.op("fdiv", v as Ref, k as Ref));
-    const moved = s.op("iadd", s.op("f2i", rounded), z as Ref);
+    const rounded = s.op("frint", s.op("fdiv", v, k));
+    const moved = s.op("iadd", s.op("f2i", rounded), z);
     return s.op("imin", s.op("imax", moved, s.i(0)), s.i(255));
   });
   return [y, scale, zero];
@@ -93,7 +87,7 @@ const quantizedSigmoid = (node: NodeContext): Value => {
   const zeroOr = (i: number): Value => (node.opt(i) === undefined ? node.b.scalar(dtype, 0) : scalar(node, i));
   const parameters = [scalar(node, 1), zeroOr(2), scalar(node, 3), zeroOr(4)];
   return node.b.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
-    quantizedAfter(s, dtype, fn.sigmoid(s, dequantized(s, v as Ref, xs as Ref, xz as Ref)), ys as Ref, yz as Ref),
+    quantizedAfter(s, dtype, fn.sigmoid(s, dequantized(s, v, xs, xz)), ys, yz),
   );
 };
 
@@ -104,12 +98,12 @@ const quantizedConcat = (node: NodeContext): Value => {
     const [x, scale, zero] = [node.in(2 + 3 * i), scalar(node, 3 + 3 * i), scalar(node, 4 + 3 * i)];
     return node.b.map(dtype, [x, scale, zero, yScale, yZero], (s, v, xs, xz, ys, yz) => {
       // Through QuantizeLinear, which rounds before it adds the zero point.
-      const rounded = s.op("frint", s.op("fdiv", dequantized(s, v as Ref, xs as Ref, xz as Ref), ys as Ref));
+      const rounded = s.op("frint", s.op("fdiv", dequantized(s, v, xs, xz), ys));
       const [low, high] = integerRange(dtype);
-      const moved = s.op("iadd", s.op("f2i", rounded), yz as Ref);
+      const moved = s.op("iadd", s.op("f2i", rounded), yz);
       const requantized = s.op("imin", s.op("imax", moved, s.i(low)), s.i(high));
-      const same = s.op("iand", s.op("feq", xs as Ref, ys as Ref), s.op("ieq", xz as Ref, yz as Ref));
-      return s.select(same, v as Ref, requantized);
+      const same = s.op("iand", s.op("feq", xs, ys), s.op("ieq", xz, yz));
+      return s.select(same, v, requantized);
     });
   });
   const axis = node.axis(node.int("axis", 0), parts[0]?.shape.length ?? 1);

@@ -89,17 +89,15 @@ export const softmaxRows = (b: Lowering, rows: Value, logarithm = false): Value 
   const max = rowMax(b, rows);
   const wide = (value: Value): Value =>
     broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const powers = b.map("f32", [rows, wide(max)], (s, x, m) =>
-    fn.expNegative(s, s.op("fadd", x as Ref, s.op("fneg", m as Ref))),
-  );
+  const powers = b.map("f32", [rows, wide(max)], (s, x, m) => fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))));
   if (logarithm) {
     const logSum = laneSum(b, powers, (s, sum) => fn.log(s, sum));
     return b.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
-      s.op("fsub", s.op("fadd", x as Ref, s.op("fneg", m as Ref)), l as Ref),
+      s.op("fsub", s.op("fadd", x, s.op("fneg", m)), l),
     );
   }
   const inverse = laneSum(b, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
-  return b.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i as Ref, p as Ref));
+  return b.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i, p));
 };
 
 /** Applies a function of rows along one axis (opset 13) or over all axes from one on (before). */
@@ -161,12 +159,10 @@ const batchNormalization = (node: NodeContext): Value => {
   if (!scale || !bias || !mean || !variance) throw node.invalid("five inputs are needed");
   // As ONNX Runtime: y = x a + c with a = scale / sqrt(var + eps) through a reciprocal, c = bias - mean a.
   const a = node.b.map("f32", [scale, variance], (s, g, v) => {
-    const inverse = s.op("fdiv", s.f(1), s.op("fsqrt", s.op("fadd", v as Ref, s.f(epsilon))));
-    return s.op("fmul", inverse, g as Ref);
+    const inverse = s.op("fdiv", s.f(1), s.op("fsqrt", s.op("fadd", v, s.f(epsilon))));
+    return s.op("fmul", inverse, g);
   });
-  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) =>
-    s.op("fsub", b as Ref, s.op("fmul", m as Ref, k as Ref)),
-  );
+  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
   return node.b.emit({
     dtype: "f32",
     shape: x.shape,

@@ -4,7 +4,7 @@ import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import { elementCount, type Value } from "../value.ts";
-import { computable, float, integerRange, product, range } from "./common.ts";
+import { computable, float, integerRange, range } from "./common.ts";
 import { convolution, convSpec } from "./conv.ts";
 import { kept, matmulKernels, matmulOperands } from "./linear.ts";
 import { leavingDimensions } from "./windows.ts";
@@ -53,7 +53,7 @@ const quantizeLinear = (node: NodeContext): Value => {
   if (dtype === undefined || !QUANTIZED.includes(dtype)) throw node.refuse(`output type ${dtype ?? String(wanted)}`);
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, zero, x, axis, block));
-  return node.b.map(dtype, views, (s, v, k, z) => quantizeTo(s, dtype, s.op("fdiv", v as Ref, k as Ref), z ?? s.i(0)));
+  return node.b.map(dtype, views, (s, v, k, z) => quantizeTo(s, dtype, s.op("fdiv", v, k), z ?? s.i(0)));
 };
 
 const parameterView = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value => {
@@ -88,8 +88,8 @@ const dequantizeLinear = (node: NodeContext): Value => {
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, zero, x, axis, block));
   return node.b.map("f32", views, (s, v, k, z) => {
-    const centred = z === undefined ? (v as Ref) : s.op("isub", v as Ref, z);
-    return s.op("fmul", s.op("i2f", centred), k as Ref);
+    const centred = z === undefined ? v : s.op("isub", v, z);
+    return s.op("fmul", s.op("i2f", centred), k);
   });
 };
 
@@ -102,7 +102,7 @@ const scalarOf = (node: NodeContext, value: Value, what: string): Value => {
 /** Integers minus a zero point. The value itself when the zero point is known to be 0. */
 const centred = (node: NodeContext, value: Value, zero: Value | undefined): Value => {
   if (zero === undefined || node.b.elements(zero)?.every((z) => Number(z) === 0)) return value;
-  return node.b.map("i16", [value, zero], (s, v, z) => s.op("isub", v as Ref, z as Ref));
+  return node.b.map("i16", [value, zero], (s, v, z) => s.op("isub", v, z));
 };
 
 /** Sums over all but the first dimension, times the negated factor: what folding a zero point adds to each output. */
@@ -125,9 +125,7 @@ const requantize = (s: KernelStage, dtype: DType, sum: Ref, scale: Ref, zero: Re
   quantizeTo(s, dtype, s.op("fmul", s.op("i2f", s.wrap(sum, "i32")), scale), zero);
 
 const combinedScale = (node: NodeContext, a: Value, b: Value, y: Value): Value =>
-  node.b.map("f32", [a, b, scalarOf(node, y, "the output scale")], (s, p, q, r) =>
-    s.op("fdiv", s.op("fmul", p as Ref, q as Ref), r as Ref),
-  );
+  node.b.map("f32", [a, b, scalarOf(node, y, "the output scale")], (s, p, q, r) => s.op("fdiv", s.op("fmul", p, q), r));
 
 const convolutionSum = (
   node: NodeContext,
@@ -278,4 +276,3 @@ export const QUANTIZE: readonly Operator[] = [
     matmulInteger(node, node.in(0), node.opt(2), node.in(1), node.opt(3), "i32", (_s, _out, sum) => sum),
   ),
 ];
-void product;

@@ -202,11 +202,11 @@ const rnn = (node: NodeContext): Value[] => {
     const [w, u] = [one(node.in(1), d), one(node.in(2), d)];
     const [wb, ub] = [gateBias(node, r, d, 1, 0), gateBias(node, r, d, 1, 1)];
     const [f] = r.activations(d);
-    const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a as Ref, c as Ref));
+    const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a, c));
     const start: Value = { ...bias, shape: [r.batch, r.hidden], strides: [0, bias.strides[0] ?? 0] };
     return unroll(node, r, d, [initialState(node, r, 5, d)], (x, [h]) => {
       const sums = product(node, h as Value, u, product(node, x, w, start));
-      return [node.b.map("f32", [sums], (s, v) => (f ?? fn.tanh)(s, r.clipped(s, v as Ref)))];
+      return [node.b.map("f32", [sums], (s, v) => (f ?? fn.tanh)(s, r.clipped(s, v)))];
     });
   });
   return collected(node, r, runs);
@@ -220,7 +220,7 @@ const lstm = (node: NodeContext): Value[] => {
     const [wb, ub] = [gateBias(node, r, d, 4, 0), gateBias(node, r, d, 4, 1)];
     const peep = node.opt(7) && one(node.in(7), d);
     const [f = fn.sigmoid, g = fn.tanh, h = fn.tanh] = r.activations(d);
-    const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a as Ref, c as Ref));
+    const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a, c));
     return unroll(node, r, d, [initialState(node, r, 5, d), initialState(node, r, 6, d)], (x, [hidden, cellState]) => {
       const previous = cellState as Value;
       // Gates in the order i, o, f, c.
@@ -229,21 +229,19 @@ const lstm = (node: NodeContext): Value[] => {
         const values = [gate(sums, i, r.hidden), gate(bias, i, r.hidden)];
         if (peep && p !== undefined) values.push(gate(peep, p, r.hidden), state);
         return node.b.map("f32", values, (s, a, c, weight, memory) => {
-          let sum = s.op("fadd", a as Ref, c as Ref);
+          let sum = s.op("fadd", a, c);
           if (weight && memory) sum = s.op("fadd", sum, s.op("fmul", weight, memory));
           return act(s, r.clipped(s, sum));
         });
       };
       const input = pre(0, 0, previous, f);
-      const forget = coupled
-        ? node.b.map("f32", [input], (s, a) => s.op("fsub", s.f(1), a as Ref))
-        : pre(2, 2, previous, f);
+      const forget = coupled ? node.b.map("f32", [input], (s, a) => s.op("fsub", s.f(1), a)) : pre(2, 2, previous, f);
       const candidate = pre(3, undefined, previous, g);
       const next = node.b.map("f32", [forget, previous, input, candidate], (s, a, c, i, n) =>
-        s.op("fadd", s.op("fmul", a as Ref, c as Ref), s.op("fmul", i as Ref, n as Ref)),
+        s.op("fadd", s.op("fmul", a, c), s.op("fmul", i, n)),
       );
       const output = pre(1, 1, next, f);
-      const y = node.b.map("f32", [output, next], (s, o, c) => s.op("fmul", o as Ref, h(s, c as Ref)));
+      const y = node.b.map("f32", [output, next], (s, o, c) => s.op("fmul", o, h(s, c)));
       return [y, next];
     });
   });
@@ -267,13 +265,13 @@ const gru = (node: NodeContext): Value[] => {
       ];
       const plain = (i: number): Value =>
         node.b.map("f32", [...sums(i), product(node, h, rowsOf(u, i))], (s, a, p, q, c) =>
-          f(s, r.clipped(s, s.op("fadd", s.op("fadd", a as Ref, c as Ref), s.op("fadd", p as Ref, q as Ref)))),
+          f(s, r.clipped(s, s.op("fadd", s.op("fadd", a, c), s.op("fadd", p, q)))),
         );
       const [update, reset] = [plain(0), plain(1)];
       const inner = before
         ? node.b.map("f32", [...sums(2), product(node, h, rowsOf(u, 2)), reset], (s, a, p, q, c, k) => {
-            const recurrent = s.op("fmul", k as Ref, s.op("fadd", c as Ref, q as Ref));
-            return g(s, r.clipped(s, s.op("fadd", s.op("fadd", a as Ref, p as Ref), recurrent)));
+            const recurrent = s.op("fmul", k, s.op("fadd", c, q));
+            return g(s, r.clipped(s, s.op("fadd", s.op("fadd", a, p), recurrent)));
           })
         : node.b.map(
             "f32",
@@ -281,16 +279,15 @@ const gru = (node: NodeContext): Value[] => {
               ...sums(2),
               product(
                 node,
-                node.b.map("f32", [reset, h], (s, k, v) => s.op("fmul", k as Ref, v as Ref)),
+                node.b.map("f32", [reset, h], (s, k, v) => s.op("fmul", k, v)),
                 rowsOf(u, 2),
               ),
             ],
-            (s, a, p, q, c) =>
-              g(s, r.clipped(s, s.op("fadd", s.op("fadd", a as Ref, c as Ref), s.op("fadd", p as Ref, q as Ref)))),
+            (s, a, p, q, c) => g(s, r.clipped(s, s.op("fadd", s.op("fadd", a, c), s.op("fadd", p, q)))),
           );
       return [
         node.b.map("f32", [update, inner, h], (s, z, n, v) =>
-          s.op("fadd", s.op("fmul", s.op("fsub", s.f(1), z as Ref), n as Ref), s.op("fmul", z as Ref, v as Ref)),
+          s.op("fadd", s.op("fmul", s.op("fsub", s.f(1), z), n), s.op("fmul", z, v)),
         ),
       ];
     });

@@ -57,7 +57,7 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
     return node.b.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
   }
   if (axes.length === 0) {
-    return node.b.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v as Ref)));
+    return node.b.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
   }
   return node.b.emit({
     dtype,
@@ -144,14 +144,12 @@ const logSumExp = (node: NodeContext): Value => {
   const axes = reducedAxes(node, x.shape.length, 18);
   const keep = node.int("keepdims", 1) === 1;
   const max = node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
-    s.select(s.op("flt", s.op("fabs", m as Ref), s.f(Infinity)), m as Ref, s.f(0)),
+    s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
   );
   const powers =
-    elementCount(x.shape) === 0
-      ? x
-      : node.b.map("f32", [x, max], (s, v, m) => fn.exp(s, s.op("fsub", v as Ref, m as Ref)));
+    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.exp(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
-  const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v as Ref), m as Ref));
+  const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
   return keep ? result : dropped(result, axes);
 };
 
@@ -260,9 +258,7 @@ const lpNormalization = (node: NodeContext): Value => {
     step: (s, _, acc, v) => add(s, acc, p === 1 ? magnitude(s, v) : multiply(s, v, v)),
     finish: (s, _, acc) => (p === 1 ? acc : s.op("fsqrt", acc)),
   });
-  return node.b.map("f32", [x, norm], (s, v, n) =>
-    s.select(s.op("feq", n as Ref, s.f(0)), s.f(0), s.op("fdiv", v as Ref, n as Ref)),
-  );
+  return node.b.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
 };
 
 /** Reductions. */

@@ -1,5 +1,4 @@
 import { type NodeContext, onnx, type Operator } from "../node.ts";
-import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
 import { float, range } from "./common.ts";
 import { picked } from "./movement.ts";
@@ -128,19 +127,17 @@ const resizeAxis = (node: NodeContext, x: Value, axis: number, taps: Taps, extra
   });
   const weights = range(count).map((i) => columnOf(taps.weights.map((row) => padded(row)[i] ?? 0)));
   const outside = taps.outside.includes(true) ? [columnOf(taps.outside.map((flag) => (flag ? 1 : 0)))] : [];
-  const summed = node.b.map("f32", [parts[0] as Value, weights[0] as Value], (s, v, w) =>
-    s.op("fmul", v as Ref, w as Ref),
-  );
+  const summed = node.b.map("f32", [parts[0] as Value, weights[0] as Value], (s, v, w) => s.op("fmul", v, w));
   const mixed = range(count - 1).reduce(
     (sum, i) =>
       node.b.map("f32", [sum, parts[i + 1] as Value, weights[i + 1] as Value], (s, a, v, w) =>
-        s.op("fadd", a as Ref, s.op("fmul", v as Ref, w as Ref)),
+        s.op("fadd", a, s.op("fmul", v, w)),
       ),
     summed,
   );
   if (outside.length === 0) return mixed;
   return node.b.map("f32", [mixed, ...outside], (s, v, flag) =>
-    s.select(s.op("feq", flag as Ref, s.f(0)), v as Ref, s.f(extrapolation)),
+    s.select(s.op("feq", flag, s.f(0)), v, s.f(extrapolation)),
   );
 };
 
