@@ -10,6 +10,16 @@ import {Binary32} from "./Binary32.sol";
 /// and both are fuzzed against each other. A run is a calldata position, or 0 and a word that stands for every word of
 /// the run: a constant repeated, as `f32Lanes` and `byteLanes` make it.
 library DotProduct {
+    /// @dev Two runs of f32 and how many elements of them are left. A position of 0 stands for a run that repeats its
+    /// word. The order of the fields is their place in memory, which `_f32Words` counts on.
+    struct Runs {
+        uint256 x;
+        uint256 xs;
+        uint256 y;
+        uint256 ys;
+        uint256 left;
+    }
+
     /// @notice `count` steps of `acc = acc + x * y`, each operation rounded: a loop of Binary32.mul and Binary32.add.
     /// @param acc Bits of the accumulator.
     /// @param x Calldata position of the first run, or 0.
@@ -26,16 +36,13 @@ library DotProduct {
         uint256 count
     ) internal pure returns (uint256) {
         unchecked {
-            while (true) {
+            while (count != 0) {
                 // The fast path cannot hold -0, NaN, infinities, nor magnitudes from 2^77 on.
                 if ((acc >> 23) & 0xff < 204 && acc != 0x80000000) {
-                    uint256 left;
-                    (acc, left) = _f32Words(acc, x, xs, y, ys, count);
-                    if (x != 0) x += 4 * (count - left);
-                    if (y != 0) y += 4 * (count - left);
-                    count = left;
+                    Runs memory runs = Runs({x: x, xs: xs, y: y, ys: ys, left: count});
+                    acc = _f32Words(acc, runs);
+                    (x, y, count) = (runs.x, runs.y, runs.left);
                 }
-                if (count == 0) return acc;
                 // One word by the general routines, then the fast path may go on.
                 uint256 lanes = count < 8 ? count : 8;
                 for (uint256 i; i < lanes; ++i) {
@@ -44,7 +51,6 @@ library DotProduct {
                     if (y != 0) y += 4;
                 }
                 count -= lanes;
-                if (count == 0) return acc;
             }
         }
         return acc;
@@ -59,16 +65,11 @@ library DotProduct {
     /// below 2^251 stay far inside 256 bits. All are multiples of 2^-149, so that what is subnormal is exact. A zero
     /// factor gives a zero product, which leaves an accumulator that is not -0 as it is. Everything else is left to
     /// the caller.
+    /// @param acc The accumulator's bits.
+    /// @param runs What is left to do; afterwards, what was not taken: nothing, or from a word that is not for this
+    /// routine. In memory, for the stack is full.
     /// @return bits The accumulator.
-    /// @return left Elements not taken; zero, or the run goes on at a word that is not for this routine.
-    function _f32Words(
-        uint256 acc,
-        uint256 x,
-        uint256 xs,
-        uint256 y,
-        uint256 ys,
-        uint256 count
-    ) private pure returns (uint256 bits, uint256 left) {
+    function _f32Words(uint256 acc, Runs memory runs) private pure returns (uint256 bits) {
         assembly ("memory-safe") {
             // Each 32-bit lane of a word byte-reversed.
             function swapped(v) -> r {
@@ -89,19 +90,18 @@ library DotProduct {
                 acc := xor(add(acc, s), s)
             }
 
-            left := count
-            for {} left {} {
-                let u := xs
-                if x {
-                    u := swapped(calldataload(x))
+            for {} mload(add(runs, 0x80)) {} {
+                let u := mload(add(runs, 0x20))
+                if mload(runs) {
+                    u := swapped(calldataload(mload(runs)))
                 }
-                let v := ys
-                if y {
-                    v := swapped(calldataload(y))
+                let v := mload(add(runs, 0x60))
+                if mload(add(runs, 0x40)) {
+                    v := swapped(calldataload(mload(add(runs, 0x40))))
                 }
-                if lt(left, 8) {
+                if lt(mload(add(runs, 0x80)), 8) {
                     // Lanes behind the end become zeros.
-                    let mask := not(shr(shl(5, left), not(0)))
+                    let mask := not(shr(shl(5, mload(add(runs, 0x80))), not(0)))
                     u := and(u, mask)
                     v := and(v, mask)
                 }
@@ -283,13 +283,16 @@ library DotProduct {
                     acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
                 }
 
-                if x {
-                    x := add(x, 32)
+                p := mload(runs)
+                if p {
+                    mstore(runs, add(p, 32))
                 }
-                if y {
-                    y := add(y, 32)
+                p := mload(add(runs, 0x40))
+                if p {
+                    mstore(add(runs, 0x40), add(p, 32))
                 }
-                left := mul(sub(left, 8), gt(left, 8))
+                p := mload(add(runs, 0x80))
+                mstore(add(runs, 0x80), mul(sub(p, 8), gt(p, 8)))
             }
 
             // Back to bits: exact, for there are at most 24.

@@ -36,11 +36,14 @@ library FastReduction {
         uint256 field;
     }
 
-    /// @dev Consecutive elements at a calldata position, or, if that is 0, a repeated register.
+    /// @dev Consecutive elements at a calldata position, or, if that is 0, a repeated register. `flip` and `shift` are for
+    /// runs of bytes, see `_bytes`.
     struct Run {
         uint256 position;
         uint256 register;
         uint256 count;
+        uint256 flip;
+        uint256 shift;
     }
 
     /// @notice Takes reduction steps `position` to `end - 1`, fast where the step allows.
@@ -241,22 +244,20 @@ library FastReduction {
         uint256 count
     ) private pure returns (uint256 r) {
         unchecked {
-            (uint256 flipX, uint256 shiftX) = _flip(plan.x, plan.zeroX, x);
-            (uint256 flipY, uint256 shiftY) = _flip(plan.y, plan.zeroY, y);
+            _flip(plan.x, plan.zeroX, x);
+            _flip(plan.y, plan.zeroY, y);
             if (x.position == 0) {
                 // A repeated factor comes out of the sum.
-                uint256 sum =
-                    y.position == 0
-                        ? count * (y.register - shiftY)
-                        : DotProduct.byteSum(y.position, flipY, count) - count * shiftY;
-                r = (x.register - shiftX) * sum;
+                r =
+                    (x.register - x.shift) *
+                    (y.position == 0 ? count * (y.register - y.shift) : _byteSum(y, count) - count * y.shift);
             } else if (y.position == 0) {
-                r = (y.register - shiftY) * (DotProduct.byteSum(x.position, flipX, count) - count * shiftX);
+                r = (y.register - y.shift) * (_byteSum(x, count) - count * x.shift);
             } else {
-                r = DotProduct.bytes_(x.position, flipX, y.position, flipY, count);
-                if (shiftX != 0) r -= shiftX * DotProduct.byteSum(y.position, flipY, count);
-                if (shiftY != 0) r -= shiftY * DotProduct.byteSum(x.position, flipX, count);
-                r += count * shiftX * shiftY;
+                r = DotProduct.bytes_(x.position, x.flip, y.position, y.flip, count);
+                if (x.shift != 0) r -= x.shift * _byteSum(y, count);
+                if (y.shift != 0) r -= y.shift * _byteSum(x, count);
+                r += count * x.shift * y.shift;
             }
             r += acc;
             assembly ("memory-safe") {
@@ -266,11 +267,15 @@ library FastReduction {
     }
 
     /// @dev What to flip in a run's bytes, and what to subtract from them then; of a repeated register, nothing to flip.
-    function _flip(ReadState memory r, uint256 zero, Run memory run) private pure returns (uint256, uint256) {
+    function _flip(ReadState memory r, uint256 zero, Run memory run) private pure {
         unchecked {
-            bool isSigned = _operand(r.operand).dtype < 5;
-            return isSigned && run.position != 0 ? (FLIP, zero + 128) : (0, zero);
+            bool flips = _operand(r.operand).dtype < 5 && run.position != 0;
+            (run.flip, run.shift) = flips ? (FLIP, zero + 128) : (0, zero);
         }
+    }
+
+    function _byteSum(Run memory run, uint256 count) private pure returns (uint256) {
+        return DotProduct.byteSum(run.position, run.flip, count);
     }
 
     function _word(uint256 position) private pure returns (uint256 v) {

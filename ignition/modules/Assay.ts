@@ -41,7 +41,8 @@ export const SuiteModule = buildModule("Assay", (m) => {
     keyDelaySeconds: DAY,
     payoutDelaySeconds: 3 * DAY,
     freezeSeconds: 7 * DAY,
-    slotReuseBlocks: 8_192,
+    // More blocks than a draw can last (a day) on the fastest chain that the suite is configured for.
+    slotReuseBlocks: 400_000,
   });
   const marketParameters = m.getParameter("market", {
     minimumFee: TOKEN,
