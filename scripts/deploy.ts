@@ -6,16 +6,19 @@
  * Environment: ASSAY_PARAMETERS (a JSON5 file like those in ignition/parameters/), ASSAY_GOVERNANCE (address that governs
  * after the delay; default the deployer). Interrupted, it goes on where it stopped.
  */
+import { readDeploymentParameters } from "@nomicfoundation/hardhat-ignition/helpers";
 import { network } from "hardhat";
 
 import { deploySuite } from "./lib/deployment.ts";
+import { option } from "./lib/options.ts";
 import { run } from "./lib/run.ts";
 
 await run(async () => {
   const connection = await network.create();
+  const file = option("ASSAY_PARAMETERS");
   const deployment = await deploySuite(connection, {
-    parameters: process.env.ASSAY_PARAMETERS,
-    governance: process.env.ASSAY_GOVERNANCE,
+    ...(file === undefined ? {} : { parameters: await readDeploymentParameters(file) }),
+    governance: option("ASSAY_GOVERNANCE"),
     displayUi: true,
   });
   console.table(deployment.contracts);

@@ -65,11 +65,14 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
 });
 
+/** Parameters of the Ignition modules, by module and name. */
+export type DeploymentParameters = Exclude<
+  NonNullable<NonNullable<Parameters<Connection["ignition"]["deploy"]>[1]>["parameters"]>,
+  string
+>;
+
 export interface DeployOptions {
-  /** Parameters of the Ignition modules: a JSON5 file, or the parameters themselves. */
-  readonly parameters?: Parameters<Connection["ignition"]["deploy"]>[1] extends { parameters?: infer P } | undefined
-    ? P | undefined
-    : never;
+  readonly parameters?: DeploymentParameters;
   /** Who governs after the delay; the deployer when it is not given. */
   readonly governance?: string | undefined;
   readonly displayUi?: boolean;
@@ -100,16 +103,16 @@ export async function deploySuite(
   if (persistent && development && known === undefined) {
     await rm(join("ignition", "deployments", deploymentId), { recursive: true, force: true });
   }
+  const governance = options.governance ?? deployer;
+  const { parameters = {} } = options;
   const settings = {
     deploymentId,
     displayUi: options.displayUi ?? false,
-    ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
+    parameters: { ...parameters, Governance: { ...parameters.Governance, governance } },
     ...(development ? { config: { requiredConfirmations: 1 } } : {}),
   };
   const result = await ignition.deploy(SuiteModule, settings);
-  const governance = options.governance ?? deployer;
-  const withGovernance = { ...settings, ...governanceParameters(options.parameters, governance) };
-  await ignition.deploy(governance === deployer ? GovernanceModule : RenounceModule, withGovernance);
+  await ignition.deploy(governance === deployer ? GovernanceModule : RenounceModule, settings);
 
   const addresses = await Promise.all(
     Object.entries(NAMES).map(async ([key, name]) => {
@@ -129,12 +132,6 @@ export async function deploySuite(
   await rename(`${file}.part`, file);
   return { ...deployment, file };
 }
-
-/** The governance module takes the address from here; parameters in a file must name it themselves. */
-const governanceParameters = (parameters: DeployOptions["parameters"], governance: string): object =>
-  typeof parameters === "string"
-    ? {}
-    : { parameters: { ...parameters, Governance: { governance, ...parameters?.Governance } } };
 
 /**
  * Reads where the suite is on the connection's chain.
