@@ -1,4 +1,7 @@
+import { expOfLibrary, log } from "./fixedPoint.ts";
 import type { Ref, StageBuilder } from "./stage.ts";
+
+export { expOfLibrary, log };
 
 /*
  * Elementary functions as fixed sequences of scalar instructions. exp, tanh, sigmoid and erf follow the formulas of
@@ -222,7 +225,8 @@ const logEdges = (s: StageBuilder, x: Ref, inside: Ref): Ref => {
   return select(eq(x, f(0)), f(-Infinity), select(lt(x, f(0)), f(NaN), finite));
 };
 
-export const log: Unary = (s, x) => {
+/** log in f32 steps, within an ulp, where the longer one would not fit beside other work. */
+const shortLog: Unary = (s, x) => {
   const { f, add, sub, mul } = arithmetic(s);
   const { k, m } = splitExponent(s, x);
   const f1 = sub(m, f(1));
@@ -232,21 +236,28 @@ export const log: Unary = (s, x) => {
   return logEdges(s, x, inside);
 };
 
-/** log(1 + x) without losing small x: the rounding error of 1 + x is put back. */
+/**
+ * log(1 + x) without losing small x, step by step as the C library: near 1 the argument itself is the fraction,
+ * elsewhere the rounding error of 1 + x is put back.
+ */
 export const log1p: Unary = (s, x) => {
-  const { f, add, sub, mul, div, lt, select, eq } = arithmetic(s);
+  const { f, add, sub, mul, div, lt, le, select } = arithmetic(s);
+  const near = s.op("iand", lt(x, s.bits(0x3ed413d0)), le(s.bits(0xbe95f619), x));
   const u = add(f(1), x);
-  const { k, m } = splitExponent(s, u);
-  // What rounding 1 + x lost, relative to u.
-  const lost = select(lt(f(1), x), sub(f(1), sub(u, x)), sub(x, sub(u, f(1))));
-  const correction = select(lt(u, f(2 ** 25)), div(lost, u), f(0));
-  const f1 = sub(m, f(1));
+  const shifted = s.op("iadd", s.op("fbits", u), s.i(0x3f800000 - 0x3f3504f3));
+  const exponent = s.op("isub", s.op("ushr", shifted, s.i(23)), s.i(127));
+  const k = select(near, s.i(0), exponent);
+  const m = s.op("bitsf", s.op("iadd", s.op("iand", shifted, s.i(0x7fffff)), s.i(0x3f3504f3)));
+  const lost = select(s.op("ilt", s.i(1), k), sub(f(1), sub(u, x)), sub(x, sub(u, f(1))));
+  const far = s.op("iand", s.not(near), s.op("ilt", k, s.i(25)));
+  const correction = select(far, div(lost, u), f(0));
+  const f1 = select(near, x, sub(m, f(1)));
   const { tail, half } = logTail(s, f1);
   const dk = s.op("i2f", k);
   const low = add(mul(dk, f(LOG_LOW)), correction);
   const inside = add(add(sub(add(tail, low), half), f1), mul(dk, f(LOG_HIGH)));
-  const edged = logEdges(s, u, inside);
-  return select(eq(u, f(1)), x, edged);
+  const tiny = lt(s.op("fabs", x), f(2 ** -24));
+  return select(tiny, x, logEdges(s, u, inside));
 };
 
 /** e^x - 1 without losing small x. */
@@ -281,13 +292,6 @@ export const expm1: Unary = (s, x) => {
   return select(lt(f(89.5), x), f(Infinity), tiny);
 };
 
-/** log(1 + e^x), written so that neither side overflows. */
-export const softplus: Unary = (s, x) => {
-  const { f, add, neg, abs, lt, select } = arithmetic(s);
-  const tail = log1p(s, exp(s, neg(abs(x))));
-  return select(lt(f(0), x), add(x, tail), tail);
-};
-
 export const sinh: Unary = (s, x) => {
   const { f, add, mul, div, lt, select, abs } = arithmetic(s);
   const a = abs(x);
@@ -313,7 +317,7 @@ export const asinh: Unary = (s, x) => {
   const a = abs(x);
   const a2 = mul(a, a);
   const moderate = log1p(s, add(a, div(a2, add(f(1), sqrt(add(a2, f(1)))))));
-  const huge = add(log(s, a), f(Math.LN2));
+  const huge = add(shortLog(s, a), f(Math.LN2));
   return copySign(s, select(lt(a, f(2 ** 14)), moderate, huge), x);
 };
 
@@ -321,7 +325,7 @@ export const acosh: Unary = (s, x) => {
   const { f, add, sub, mul, sqrt, lt, select } = arithmetic(s);
   const t = sub(x, f(1));
   const moderate = log1p(s, add(t, sqrt(add(mul(f(2), t), mul(t, t)))));
-  const huge = add(log(s, x), f(Math.LN2));
+  const huge = add(shortLog(s, x), f(Math.LN2));
   return select(lt(x, f(1)), f(NaN), select(lt(x, f(2 ** 14)), moderate, huge));
 };
 

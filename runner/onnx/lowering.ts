@@ -170,6 +170,16 @@ export class Lowering {
     if (kernel.shape.length > 8 || (kernel.reduce?.dims.length ?? 0) > 8) {
       throw importError("ONNX_UNSUPPORTED", "more than 8 dimensions that cannot be merged");
     }
+    const stages = [kernel.reduce?.init, kernel.reduce?.step, kernel.finish].filter((stage) => stage !== undefined);
+    const tooLong = stages.some(
+      ({ reads, constants, code }) =>
+        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > 255 ||
+        reads.length > 16 ||
+        constants.length > 64,
+    );
+    if (tooLong || kernel.operands.length > 16) {
+      throw importError("ONNX_UNSUPPORTED", "the operator needs a longer kernel than the machine takes");
+    }
     return kernel;
   }
 

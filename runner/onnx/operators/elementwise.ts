@@ -257,10 +257,19 @@ const selu = (node: NodeContext): Value => {
   const alpha = node.float("alpha", 1.67326319217681884765625);
   const gamma = node.float("gamma", 1.05070102214813232421875);
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
-    const { f, sub, mul, lt, select } = arithmetic(s);
-    const x = v;
-    const below = sub(mul(f(alpha), fn.exp(s, x)), f(alpha));
-    return mul(f(gamma), select(lt(f(0), x), x, below));
+    const { f, add, sub, mul } = arithmetic(s);
+    const x = v as Ref;
+    const below = sub(mul(f(alpha), fn.expOfLibrary(s, x)), f(alpha));
+    return mul(f(gamma), add(s.op("fmax", x, f(0)), s.op("fmin", below, f(0))));
+  });
+};
+
+/** log(1 + e^-|x|), plus x where it is positive: two kernels, as one would be too long for the machine. */
+const softplus = (node: NodeContext, x: Value): Value => {
+  const power = node.b.map("f32", [x], (s, v) => fn.expOfLibrary(s, s.op("fneg", s.op("fabs", v as Ref))));
+  return node.b.map("f32", [x, power], (s, v, p) => {
+    const tail = fn.log1p(s, p as Ref);
+    return s.select(s.op("flt", s.f(0), v as Ref), s.op("fadd", v as Ref, tail), tail);
   });
 };
 
@@ -330,10 +339,13 @@ export const ELEMENTWISE: readonly Operator[] = [
   unaryFloat("Tanh", fn.tanh),
   unaryFloat("Sigmoid", fn.sigmoid),
   unaryFloat("Erf", fn.erf),
-  unaryFloat("Softplus", fn.softplus),
+  onnx("Softplus", 1, (node) => softplus(node, float(node, node.in(0)))),
   unaryFloat("Softsign", (s, x) => s.op("fmul", s.op("fdiv", s.f(1), s.op("fadd", s.f(1), s.op("fabs", x))), x)),
   unaryFloat("HardSwish", (s, x) => s.op("fmul", x, hardSigmoid(s, x, 1 / 6, 0.5))),
-  unaryFloat("Mish", (s, x) => s.op("fmul", x, fn.tanh(s, fn.softplus(s, x)))),
+  onnx("Mish", 18, (node) => {
+    const x = float(node, node.in(0));
+    return node.b.map("f32", [x, softplus(node, x)], (s, v, p) => s.op("fmul", v as Ref, fn.tanh(s, p as Ref)));
+  }),
   onnx("Relu", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
@@ -342,13 +354,17 @@ export const ELEMENTWISE: readonly Operator[] = [
   }),
   withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
   withAlpha("Elu", 1, 1, (s, x, alpha) =>
-    s.select(s.op("flt", s.f(0), x), x, s.op("fmul", s.f(alpha), s.op("fsub", fn.exp(s, x), s.f(1)))),
+    s.select(s.op("flt", s.f(0), x), x, s.op("fmul", s.f(alpha), s.op("fsub", fn.expOfLibrary(s, x), s.f(1)))),
   ),
   withAlpha("Celu", 12, 1, (s, x, alpha) =>
     s.op(
       "fadd",
       s.op("fmax", s.f(0), x),
-      s.op("fmin", s.f(0), s.op("fmul", s.f(alpha), s.op("fsub", fn.exp(s, s.op("fdiv", x, s.f(alpha))), s.f(1)))),
+      s.op(
+        "fmin",
+        s.f(0),
+        s.op("fmul", s.f(alpha), s.op("fsub", fn.expOfLibrary(s, s.op("fdiv", x, s.f(alpha))), s.f(1))),
+      ),
     ),
   ),
   withAlpha("ThresholdedRelu", 10, 1, (s, x, alpha) => s.select(s.op("flt", s.f(alpha), x), x, s.f(0))),
