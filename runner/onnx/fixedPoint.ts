@@ -155,10 +155,46 @@ export const expOfLibrary = (s: StageBuilder, x: Ref): Ref => {
   const rest = down(s, multiplyHigh(s, cubic, square), 11);
   const y = add(s, s.i(1n << 62n), linear, rest);
   const table = lookUp(s, s.op("iand", k, s.i(31)), POWER_TABLE);
-  const value = s.op("fmul", s.op("i2f", multiplyHigh(s, y, table)), s.f(2 ** -60));
+  const product = multiplyHigh(s, y, table); // Q60
+  const value = s.op("fmul", s.op("i2f", product), s.f(2 ** -60));
   const exponent = down(s, k, 5);
   const half = down(s, exponent, 1);
   const scale = (n: Ref): Ref => s.op("bitsf", up(s, s.op("iadd", n, s.i(127)), 23));
-  const result = s.op("fmul", s.op("fmul", value, scale(half)), scale(s.op("isub", exponent, half)));
+  const normal = s.op("fmul", s.op("fmul", value, scale(half)), scale(s.op("isub", exponent, half)));
+  // Below 2^-126 the product is rounded once, to a multiple of 2^-149.
+  const drop = s.op("imin", s.op("imax", s.op("isub", s.i(-89), exponent), s.i(1)), s.i(62));
+  const even = s.op("iand", s.op("ishr", product, drop), s.i(1));
+  const nearly = s.op("isub", s.op("ishl", s.i(1), s.op("isub", drop, s.i(1))), s.i(1));
+  const units = s.op("ishr", add(s, product, nearly, even), drop);
+  const subnormal = s.op("bitsf", units);
+  const result = s.select(s.op("ilt", exponent, s.i(-126)), subnormal, normal);
   return s.select(s.op("feq", x, x), result, s.f(NaN));
+};
+
+/** pi/2 (Q62), and the coefficients of sine (Q64, Q69, Q74, Q81) and cosine (Q63, Q67, Q72, Q78) in z = r^2. */
+const HALF_PI = 7244019458077122842n;
+const SINE = [-3074457340999167488n, 4919129422829635584n, -3747544394896435200n, 6572473901679025152n] as const;
+const COSINE = [-4611685993072624128n, 6148908294949373952n, -6557838780474629120n, 7371560825452078080n] as const;
+
+/**
+ * Sine and cosine of what is left of an angle (Q64 of a quarter turn, at most half of it), as f32. One of them per
+ * element is wanted: `cosine` says which.
+ */
+export const sineOrCosine = (s: StageBuilder, left: Ref, cosine: Ref): Ref => {
+  const r = multiplyHigh(s, left, s.i(HALF_PI)); // Q62
+  const z = up(s, multiplyHigh(s, r, r), 2); // Q62
+  const [s1, s2, s3, s4] = SINE;
+  const [c0, c1, c2, c3] = COSINE;
+  const pick = (ofCosine: bigint, ofSine: bigint): Ref => s.select(cosine, s.i(ofCosine), s.i(ofSine));
+  // One Horner chain serves both: only the coefficients and the shifts between their scales differ.
+  const shift = (ofCosine: number, ofSine: number): Ref => s.select(cosine, s.i(ofCosine), s.i(ofSine));
+  const step = (p: Ref, by: Ref, coefficient: Ref): Ref =>
+    s.op("iadd", s.op("ishr", multiplyHigh(s, z, p), by), coefficient);
+  const third = step(pick(c3, s4), shift(4, 5), pick(c2, s3));
+  const second = step(third, s.i(3), pick(c1, s2));
+  const first = step(second, shift(2, 3), pick(c0, s1));
+  const series = multiplyHigh(s, z, first); // cosine: Q61, sine: Q62
+  const ofCosine = s.op("iadd", up(s, series, 1), s.i(1n << 62n));
+  const ofSine = s.op("iadd", r, up(s, multiplyHigh(s, r, series), 2));
+  return s.op("fmul", s.op("i2f", s.select(cosine, ofCosine, ofSine)), s.f(2 ** -62));
 };

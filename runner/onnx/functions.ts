@@ -1,4 +1,4 @@
-import { expOfLibrary, log } from "./fixedPoint.ts";
+import { expOfLibrary, log, sineOrCosine } from "./fixedPoint.ts";
 import type { Ref, StageBuilder } from "./stage.ts";
 
 export { expOfLibrary, log };
@@ -369,7 +369,10 @@ export const atan: Unary = (s, x) => {
     ),
   );
   const first = select(lt(a, f(0.4375)), sub(t, product), result);
-  return copySign(s, first, x);
+  // The C library's ends: small arguments as they are, large ones the leading part of pi / 2.
+  const large = select(lt(a, f(2 ** 26)), first, f(1.5707962513));
+  const value = select(lt(a, f(2 ** -12)), a, large);
+  return select(s.op("feq", x, x), copySign(s, value, x), f(NaN));
 };
 
 /** asin(x)/x - 1 over x^2, as a rational in z = x^2. */
@@ -419,7 +422,10 @@ const TWO_OVER_PI = [0xa2f9836e4e441529n, 0xfc2757d1f534ddc0n, 0xdb6295993c43904
  * |x| = q pi/2 + r + low, reduced in integers: with |x| = M 2^(E-150), the fixed-point number |x| 2/pi 2^62 modulo
  * 2^64 needs only the 128 bits of 2/pi that start E - 88 bits behind a leading word of zeros.
  */
-const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; readonly r: Ref; readonly low: Ref } => {
+const reduceQuadrant = (
+  s: StageBuilder,
+  x: Ref,
+): { readonly quadrant: Ref; readonly r: Ref; readonly low: Ref; readonly left: Ref } => {
   const { f, add, sub, mul } = arithmetic(s);
   const i = (value: number | bigint): Ref => s.i(BigInt.asIntN(64, BigInt(value)));
   const bits = s.op("iand", s.op("fbits", x), i(0x7fffffff));
@@ -455,7 +461,7 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
   const main = mul(a, f(1.5703125));
   const small = add(mul(b, f(1.5703125)), add(mul(add(a, b), f(4.8382679489661923e-4)), mul(c, f(Math.PI / 2))));
   const r = add(main, small);
-  return { quadrant, r, low: sub(small, sub(r, main)) };
+  return { quadrant, r, low: sub(small, sub(r, main)), left };
 };
 
 /** sine and cosine of |x|'s remainder, and the quadrant. */
@@ -491,19 +497,19 @@ const finiteOnly = (s: StageBuilder, x: Ref, result: Ref): Ref =>
   s.select(s.op("flt", s.op("fabs", x), s.f(Infinity)), result, s.f(NaN));
 
 export const sin: Unary = (s, x) => {
-  const { sine, cosine, quadrant } = sineAndCosine(s, x);
-  const odd = s.op("iand", quadrant, s.i(1));
-  const magnitude = negateIf(s, s.op("iand", quadrant, s.i(2)), s.select(odd, cosine, sine));
+  const { quadrant, left } = reduceQuadrant(s, x);
+  const value = sineOrCosine(s, left, s.op("iand", quadrant, s.i(1)));
+  const magnitude = negateIf(s, s.op("iand", quadrant, s.i(2)), value);
   const signed = negateIf(s, s.op("flt", x, s.f(0)), magnitude);
-  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -13)), x, finiteOnly(s, x, signed));
+  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -12)), x, finiteOnly(s, x, signed));
 };
 
 export const cos: Unary = (s, x) => {
-  const { sine, cosine, quadrant } = sineAndCosine(s, x);
-  const odd = s.op("iand", quadrant, s.i(1));
-  const flip = s.op("iand", s.op("iadd", quadrant, s.i(1)), s.i(2));
-  const value = negateIf(s, flip, s.select(odd, sine, cosine));
-  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -13)), s.f(1), finiteOnly(s, x, value));
+  const { quadrant, left } = reduceQuadrant(s, x);
+  const next = s.op("iadd", quadrant, s.i(1));
+  const value = sineOrCosine(s, left, s.op("iand", next, s.i(1)));
+  const signed = negateIf(s, s.op("iand", next, s.i(2)), value);
+  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -12)), s.f(1), finiteOnly(s, x, signed));
 };
 
 export const tan: Unary = (s, x) => {
@@ -573,7 +579,10 @@ export const pow = (s: StageBuilder, x: Ref, y: Ref): Ref => {
     r2,
     add(f(0.5), mul(r, add(f(1 / 6), mul(r, add(f(1 / 24), mul(r, add(f(1 / 120), mul(r, f(1 / 720))))))))),
   );
-  const e = add(f(1), add(r, add(rl, add(poly, mul(r, rl)))));
+  // 1 + r in two parts, the rest added to the smaller: one rounding in the end.
+  const whole = add(f(1), r);
+  const left = sub(r, sub(whole, f(1)));
+  const e = add(whole, add(left, add(rl, add(poly, mul(r, rl)))));
   const ni = s.op("f2i", n);
   const firstHalf = s.op("ishr", ni, s.i(1));
   const scale = (p: Ref): Ref => s.op("bitsf", s.op("ishl", s.op("iadd", p, s.i(127)), s.i(23)));

@@ -257,19 +257,19 @@ const selu = (node: NodeContext): Value => {
   const alpha = node.float("alpha", 1.67326319217681884765625);
   const gamma = node.float("gamma", 1.05070102214813232421875);
   return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
-    const { f, add, sub, mul } = arithmetic(s);
-    const x = v as Ref;
-    const below = sub(mul(f(alpha), fn.expOfLibrary(s, x)), f(alpha));
-    return mul(f(gamma), add(s.op("fmax", x, f(0)), s.op("fmin", below, f(0))));
+    const { f, sub, mul, lt, select } = arithmetic(s);
+    const x = v;
+    const below = mul(f(Math.fround(gamma) * Math.fround(alpha)), sub(fn.expOfLibrary(s, x), f(1)));
+    return select(lt(f(0), x), mul(f(gamma), x), below);
   });
 };
 
 /** log(1 + e^-|x|), plus x where it is positive: two kernels, as one would be too long for the machine. */
 const softplus = (node: NodeContext, x: Value): Value => {
-  const power = node.b.map("f32", [x], (s, v) => fn.expOfLibrary(s, s.op("fneg", s.op("fabs", v as Ref))));
+  const power = node.b.map("f32", [x], (s, v) => fn.expOfLibrary(s, s.op("fneg", s.op("fabs", v))));
   return node.b.map("f32", [x, power], (s, v, p) => {
-    const tail = fn.log1p(s, p as Ref);
-    return s.select(s.op("flt", s.f(0), v as Ref), s.op("fadd", v as Ref, tail), tail);
+    const tail = fn.log1p(s, p);
+    return s.select(s.op("flt", s.f(0), v), s.op("fadd", v, tail), tail);
   });
 };
 
@@ -344,7 +344,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   unaryFloat("HardSwish", (s, x) => s.op("fmul", x, hardSigmoid(s, x, 1 / 6, 0.5))),
   onnx("Mish", 18, (node) => {
     const x = float(node, node.in(0));
-    return node.b.map("f32", [x, softplus(node, x)], (s, v, p) => s.op("fmul", v as Ref, fn.tanh(s, p as Ref)));
+    return node.b.map("f32", [x, softplus(node, x)], (s, v, p) => s.op("fmul", v, fn.tanh(s, p)));
   }),
   onnx("Relu", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
