@@ -42,7 +42,7 @@ export interface ImportOptions {
   readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
   /** Inputs that are fixed at import: they become constants and are no longer inputs of the program. */
   readonly fixed?: Readonly<Record<string, Dense>>;
-  /** Executes kernels whose operands are constants; default the machine's interpreter. */
+  /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
   readonly backend?: Backend;
   readonly maxConstantBytes?: number;
   readonly signal?: AbortSignal;

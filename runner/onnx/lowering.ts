@@ -2,6 +2,7 @@ import { type Backend, interpreter } from "../backend.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { DType } from "../machine/dtype.ts";
 import { DTYPE_BYTES, registerClass } from "../machine/dtype.ts";
+import { compiled } from "../machine/compiled.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { CANONICAL_NAN } from "../machine/float.ts";
 import type { Kernel, TensorType } from "../machine/kernel.ts";
@@ -13,12 +14,15 @@ import type { Ref } from "./stage.ts";
 import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
 
 export interface LoweringOptions {
-  /** Executes kernels whose operands are constants; default the interpreter. */
+  /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
   readonly backend?: Backend;
   readonly signal?: AbortSignal;
   /** Most bytes that one constant computed at import may have. Default 2^31. */
   readonly maxConstantBytes?: number;
 }
+
+/** Steps below which compiling a kernel costs more than interpreting it. */
+const SMALL_FOLD = 4096;
 
 /** Most elements of a tensor. */
 const MAX_LENGTH = 2 ** 32 - 1;
@@ -34,12 +38,12 @@ export class Lowering {
   /** Values that the file itself holds: onnxruntime packs such matrices and then sums in other blocks. */
   readonly initializers = new WeakSet<Value>();
   readonly #memo = new Map<string, { readonly space: "constant" | "kernel"; readonly index: number }>();
-  readonly #backend: Backend;
+  readonly #backend: Backend | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #maxConstantBytes: number;
 
   constructor(options: LoweringOptions = {}) {
-    this.#backend = options.backend ?? interpreter;
+    this.#backend = options.backend;
     this.#signal = options.signal;
     this.#maxConstantBytes = options.maxConstantBytes ?? 2 ** 31;
   }
@@ -205,7 +209,9 @@ export class Lowering {
     const copied = copyDirectly(kernel, operands);
     if (copied !== undefined) return copied;
     const output = createTensor(kernel.dtype, elementCount(kernel.shape));
-    for (const _pause of this.#backend.prepare(kernel)(operands, output)) throwIfAborted(this.#signal, "import");
+    const steps = output.data.length * elementCount(kernel.reduce?.dims ?? []);
+    const backend = this.#backend ?? (steps < SMALL_FOLD ? interpreter : compiled);
+    for (const _pause of backend.prepare(kernel)(operands, output)) throwIfAborted(this.#signal, "import");
     return output;
   }
 
