@@ -30,7 +30,8 @@ Tensors without elements exist only at import.
 
 f32, i64, i32, i16, i8, u64, u32, u16, u8 and bool are computed with. f16 and bf16 are held as their bits: data movement
 and Cast are exact, other operators compute in f32 and round each result once (for + - * / and square root that is the
-correctly rounded narrow result). double, the 8-bit floats and the 4- and 2-bit types are only moved and cast.
+correctly rounded narrow result). double, the 8-bit floats
+and the 4- and 2-bit types are only moved, cast, quantised and dequantised.
 
 ## Order of sums, and onnxruntime-web
 

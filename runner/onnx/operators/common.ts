@@ -32,7 +32,7 @@ export const isFloatType = (dtype: ElementType): boolean => dtype === "f32";
 export const isUnsigned = (dtype: ElementType): boolean => dtype.startsWith("u") || dtype === "bool";
 
 /** Smallest and largest value of an integer dtype. */
-export const integerRange = (dtype: DType): readonly [bigint, bigint] => {
+export const integerRange = (dtype: ElementType): readonly [bigint, bigint] => {
   if (dtype === "bool") return [0n, 1n];
   const bits = BigInt(dtype.slice(1));
   return dtype.startsWith("u") ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];

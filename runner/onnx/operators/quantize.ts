@@ -3,7 +3,9 @@ import { asIndex, type Index } from "../affine.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
-import { elementCount, type Value } from "../value.ts";
+import { LAYOUTS } from "../smallFloats.ts";
+import { type ElementType, elementCount, storageOf, type Value } from "../value.ts";
+import { castTo } from "./cast.ts";
 import { computable, float, integerRange, range } from "./common.ts";
 import { convolution, convSpec } from "./conv.ts";
 import { kept, matmulKernels, matmulOperands } from "./linear.ts";
@@ -25,14 +27,14 @@ const parameter = (
 };
 
 /** Clamps between qmin - zp and qmax - zp, rounds to nearest even, adds the zero point. */
-const quantizeTo = (s: StageBuilder, dtype: DType, v: Ref, zeroPoint: Ref): Ref => {
+const quantizeTo = (s: StageBuilder, dtype: ElementType, v: Ref, zeroPoint: Ref): Ref => {
   const [low, high] = integerRange(dtype).map((limit) => s.op("i2f", s.op("isub", s.i(limit), zeroPoint)));
   if (low === undefined || high === undefined) throw new RangeError("a range has two ends");
   const rounded = s.op("frint", s.op("fmin", s.op("fmax", v, low), high));
   return s.op("iadd", s.op("f2i", rounded), zeroPoint);
 };
 
-const QUANTIZED: readonly DType[] = ["u8", "i8", "u16", "i16"];
+const QUANTIZED: readonly ElementType[] = ["u8", "i8", "u16", "i16", "u4", "i4", "u2", "i2"];
 
 /** The axis of per-axis parameters; per-tensor ones leave it without meaning. */
 const quantizedAxis = (node: NodeContext, x: Value, scale: Value): number => {
@@ -48,12 +50,25 @@ const quantizeLinear = (node: NodeContext): Value => {
   const wanted = node.int("output_dtype", 0);
   const precision = node.int("precision", 0);
   if (precision > 1) throw node.refuse("only float precision", "precision");
-  const named: Readonly<Record<number, DType>> = { 0: "u8", 2: "u8", 3: "i8", 4: "u16", 5: "i16" };
-  const dtype = zero === undefined ? named[wanted] : computable(node, zero);
+  const named: Readonly<Record<number, ElementType>> = {
+    0: "u8",
+    2: "u8",
+    3: "i8",
+    4: "u16",
+    5: "i16",
+    21: "u4",
+    22: "i4",
+  };
+  const dtype = zero === undefined ? named[wanted] : zero.element;
   if (dtype === undefined || !QUANTIZED.includes(dtype)) throw node.refuse(`output type ${dtype ?? String(wanted)}`);
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, zero, x, axis, block));
-  return node.b.map(dtype, views, (s, v, k, z) => quantizeTo(s, dtype, s.op("fdiv", v, k), z ?? s.i(0)));
+  return node.b.map(
+    storageOf(dtype),
+    views,
+    (s, v, k, z) => quantizeTo(s, dtype, s.op("fdiv", v, k), z ?? s.i(0)),
+    dtype,
+  );
 };
 
 const parameterView = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value => {
@@ -71,25 +86,32 @@ const blockedView = (node: NodeContext, value: Value, x: Value, axis: number, bl
     throw node.invalid("the scale does not have one element a block");
   }
   return node.b.emit({
-    dtype: computable(node, value),
+    dtype: storageOf(value.element),
     shape: x.shape,
     finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
   });
 };
 
 const dequantizeLinear = (node: NodeContext): Value => {
-  const [x, scale, zero] = [node.in(0), float(node, node.in(1)), node.opt(2)];
-  const dtype = computable(node, x);
-  if (dtype === "f32" || dtype === "i64" || dtype === "u64") throw node.refuse(`input type ${dtype}`);
-  const axis = quantizedAxis(node, x, scale);
+  const [given, scale, zero] = [node.in(0), float(node, node.in(1)), node.opt(2)];
+  const { element } = given;
+  if (["f32", "i64", "u64", "f64", "bool"].includes(element)) throw node.refuse(`input type ${element}`);
+  if (zero !== undefined && zero.element !== element) throw node.invalid(`a zero point of type ${zero.element}`);
+  const axis = quantizedAxis(node, given, scale);
   const block = node.int("block_size", 0);
   const wanted = node.int("output_dtype", 1);
   if (wanted !== 1 && wanted !== 0) throw node.refuse("only float output", "output_dtype");
+  // The 8- and 4-bit floats are widened first; integers of 4 and 2 bits are held as their values.
+  const isSmallFloat = element in LAYOUTS;
+  const wide = (value: Value): Value =>
+    isSmallFloat ? castTo(node.b, (reason) => node.refuse(reason), value, "f32") : value;
+  const x = wide(given);
   const views = [x, parameterView(node, scale, x, axis, block)];
-  if (zero) views.push(parameterView(node, zero, x, axis, block));
+  if (zero) views.push(parameterView(node, wide(zero), x, axis, block));
   return node.b.map("f32", views, (s, v, k, z) => {
-    const centred = z === undefined ? v : s.op("isub", v, z);
-    return s.op("fmul", s.op("i2f", centred), k);
+    const value = v;
+    const centred = z === undefined ? value : s.op(isSmallFloat ? "fsub" : "isub", value, z);
+    return s.op("fmul", isSmallFloat ? centred : s.op("i2f", centred), k);
   });
 };
 
