@@ -52,11 +52,13 @@ describe("assay check", () => {
       for (const [kernel, { gas }] of report.kernels.entries()) {
         const proof = estimate.kernels?.[kernel]?.proof;
         expect(gas.samples).to.be.greaterThan(0);
+        expect(gas.calldataBytes, `calldata of kernel ${kernel}`).to.be.at.most(proof?.bytes ?? 0);
+        // Instrumented code costs more.
+        if (process.env.ASSAY_COVERAGE === "1") continue;
         expect(gas.max, `gas of kernel ${kernel}`).to.be.within(
           (proof?.executionGas ?? 0) / 2,
           proof?.executionGas ?? 0,
         );
-        expect(gas.calldataBytes, `calldata of kernel ${kernel}`).to.be.at.most(proof?.bytes ?? 0);
       }
     });
   }

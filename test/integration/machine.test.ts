@@ -8,7 +8,8 @@ import { executeElement, executePiece, product, START, type Progress } from "../
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../runner/machine/prng.ts";
 import { randomKernel, type RandomKernel } from "../../runner/machine/random.ts";
-import type { Tensor } from "../../runner/machine/tensor.ts";
+import type { Opcode } from "../../runner/machine/scalar.ts";
+import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { randomDot } from "../contracts/support/dots.ts";
@@ -94,6 +95,149 @@ describe("The tensor machine in Solidity", () => {
   };
   inParts(KERNELS, "random kernels, whole and resumed", (random) => randomKernel(random));
   inParts(DOTS, "random dot products and sums", randomDot);
+
+  /*
+   * Steps that a dot product's fast path must take for what they are, or leave alone. Registers: 0 the accumulator, 1 and
+   * 2 the reads, 3 the constant (2 when there is one read), then the instructions.
+   */
+  type Step = readonly (readonly [Opcode, number, number])[];
+  const NEARLY: Readonly<Record<string, { readonly reads: 1 | 2; readonly step: Step }>> = {
+    "a product added the other way round": {
+      reads: 2,
+      step: [
+        ["imul", 1, 2],
+        ["iadd", 4, 0],
+      ],
+    },
+    "a square of a single read": {
+      reads: 1,
+      step: [
+        ["imul", 1, 1],
+        ["iadd", 0, 3],
+      ],
+    },
+    "a square beside a read that is not used": {
+      reads: 2,
+      step: [
+        ["imul", 1, 1],
+        ["iadd", 0, 4],
+      ],
+    },
+    "a product with the accumulator": {
+      reads: 2,
+      step: [
+        ["imul", 0, 1],
+        ["iadd", 0, 4],
+      ],
+    },
+    "a product with a constant": {
+      reads: 2,
+      step: [
+        ["imul", 1, 3],
+        ["iadd", 0, 4],
+      ],
+    },
+    "a product less a constant": {
+      reads: 2,
+      step: [
+        ["isub", 1, 3],
+        ["imul", 4, 2],
+        ["iadd", 0, 5],
+      ],
+    },
+    "both factors less a constant": {
+      reads: 2,
+      step: [
+        ["isub", 1, 3],
+        ["isub", 2, 3],
+        ["imul", 4, 5],
+        ["iadd", 0, 6],
+      ],
+    },
+    "a factor less a read": {
+      reads: 2,
+      step: [
+        ["isub", 1, 2],
+        ["imul", 4, 2],
+        ["iadd", 0, 5],
+      ],
+    },
+    "a factor less an instruction": {
+      reads: 2,
+      step: [
+        ["iadd", 1, 3],
+        ["isub", 1, 4],
+        ["imul", 5, 2],
+        ["iadd", 0, 6],
+      ],
+    },
+    "a factor plus a constant": {
+      reads: 2,
+      step: [
+        ["iadd", 1, 3],
+        ["imul", 4, 2],
+        ["iadd", 0, 5],
+      ],
+    },
+    "a constant less a factor": {
+      reads: 2,
+      step: [
+        ["isub", 3, 1],
+        ["imul", 4, 2],
+        ["iadd", 0, 5],
+      ],
+    },
+    "a product that is not the last but one": {
+      reads: 2,
+      step: [
+        ["imul", 1, 2],
+        ["iadd", 1, 3],
+        ["iadd", 0, 4],
+      ],
+    },
+    "a sum of a read": { reads: 1, step: [["iadd", 0, 1]] },
+    "twice the accumulator": { reads: 1, step: [["iadd", 0, 0]] },
+    "a difference": {
+      reads: 2,
+      step: [
+        ["imul", 1, 2],
+        ["isub", 0, 4],
+      ],
+    },
+  };
+  for (const [name, { reads, step }] of Object.entries(NEARLY)) {
+    it(`gives the interpreter's bits on ${name}`, async () => {
+      for (const dtype of ["i8", "u8", "f32"] as const) {
+        const floats = dtype === "f32";
+        const random = createRandom(step.length + reads);
+        const values = () => Array.from({ length: 40 }, () => random.between(-128, 127) / (floats ? 8 : 1));
+        const operands = [tensorFrom(dtype, values()), tensorFrom(dtype, values())].slice(0, reads);
+        const opcode = (op: Opcode): Opcode => (floats ? (op.replace("i", "f") as Opcode) : op);
+        const used = step.some(([, a, b]) => a === 1 + reads || b === 1 + reads);
+        const read = (operand: number) => ({ operand, base: 0, strides: [1], fill: 0n, guards: [] });
+        const kernel: Kernel = {
+          dtype: floats ? "f32" : "i32",
+          shape: [],
+          operands: operands.map(({ data }, index) => ({ space: "input", index, dtype, length: data.length })),
+          reduce: {
+            dims: [40],
+            accumulators: 1,
+            init: { reads: [], constants: [floats ? { f32: 0x3f800000 } : { int: 1n }], code: [] },
+            step: {
+              reads: operands.map((_, operand) => read(operand)),
+              // A constant that nothing uses is an int.
+              constants: [floats && used ? { f32: 0x40400000 } : { int: 3n }],
+              code: step.map(([op, a, b]) => ({ op: opcode(op), a, b, c: 0 })),
+            },
+          },
+          finish: { reads: [], constants: [], code: [] },
+        };
+        verifyKernel(kernel);
+        expect(await difference({ kernel, operands, element: 0, pieces: 0 }), dtype).to.equal(undefined);
+        expect(await difference({ kernel, operands, element: 0, pieces: 17 }), dtype).to.equal(undefined);
+      }
+    });
+  }
 
   it("gives the stored bits, zero-extended", () => {
     // The interpreter's contract, on which the comparison rests.
