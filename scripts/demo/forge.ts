@@ -54,29 +54,15 @@ export async function changeOneWeight(hosted: HostedModel, honest: Run): Promise
 
 /** Executes honestly but for one bit of one activation, and goes on from it. */
 export async function flipOneBit(hosted: HostedModel, honest: Run): Promise<Forgery> {
-  const { program, constants } = hosted.model;
+  const { program } = hosted.model;
   // Deep inside: the middle of the kernels before the last, and from there on towards the answer.
   const middle = Math.floor(program.kernels.length / 2);
   for (let kernel = middle; kernel < program.kernels.length - 1; kernel++) {
     const activation = honest.trace[kernel];
     if (activation === undefined) break;
     for (let element = 0; element < Math.min(activation.data.length, 512); element++) {
-      const forged = copyOf(activation);
       const bit = activation.dtype === "f32" ? 22n : 5n;
-      setElementBits(forged, element, elementBits(activation, element) ^ (1n << bit));
-      const trace = [...honest.trace.slice(0, kernel), forged];
-      for (const { operands } of program.kernels.slice(kernel + 1)) {
-        const next = program.kernels[trace.length];
-        if (next === undefined) break;
-        const spaces = { input: honest.inputs, constant: constants, kernel: trace };
-        trace.push(
-          executeKernel(
-            next,
-            operands.flatMap(({ space, index }) => spaces[space][index] ?? []),
-          ),
-        );
-      }
-      const run = await runOf(hosted, honest, trace);
+      const run = await forgeElement(hosted, honest, { kernel, element, mask: 1n << bit });
       if (run.outputRoot === honest.outputRoot) continue;
       return {
         run,
@@ -86,6 +72,26 @@ export async function flipOneBit(hosted: HostedModel, honest: Run): Promise<Forg
     }
   }
   throw new Error("no activation changes this answer");
+}
+
+/** Executes honestly but for the masked bits of one element of one kernel's output, and goes on from it. */
+export async function forgeElement(
+  hosted: HostedModel,
+  honest: Run,
+  { kernel, element, mask }: { readonly kernel: number; readonly element: number; readonly mask: bigint },
+): Promise<Run> {
+  const { program, constants } = hosted.model;
+  const activation = honest.trace[kernel];
+  if (activation === undefined) throw new Error(`there is no kernel ${String(kernel)}`);
+  const forged = copyOf(activation);
+  setElementBits(forged, element, elementBits(activation, element) ^ mask);
+  const trace = [...honest.trace.slice(0, kernel), forged];
+  for (const next of program.kernels.slice(kernel + 1)) {
+    const spaces = { input: honest.inputs, constant: constants, kernel: trace };
+    const operands = next.operands.flatMap(({ space, index }) => spaces[space][index] ?? []);
+    trace.push(executeKernel(next, operands));
+  }
+  return await runOf(hosted, honest, trace);
 }
 
 async function runOf(hosted: HostedModel, honest: Run, trace: readonly Tensor[]): Promise<Run> {
