@@ -63,15 +63,22 @@ contract DigitReader is InferenceConsumer {
 
     /// @notice Index of the largest of at most 256 little-endian f32 scores; the first of equal ones.
     function argmax(bytes calldata scores) public pure returns (uint8 best) {
-        uint32 highest;
-        for (uint256 i; i < scores.length / 4; ++i) {
-            uint32 bits;
-            for (uint256 j = 4; j > 0; --j) bits = (bits << 8) | uint8(scores[i * 4 + j - 1]);
+        uint256 highest;
+        uint256 end = scores.length & ~uint256(3);
+        for (uint256 at; at < end;) {
+            uint256 bits = uint256(bytes32(scores[at:])) >> 224;
+            // Little-endian: the bytes in pairs, then the pairs.
+            bits = ((bits & 0x00ff00ff) << 8) | ((bits >> 8) & 0x00ff00ff);
+            bits = ((bits & 0xffff) << 16) | (bits >> 16);
             // Floats order like integers once negative ones are flipped and the rest raised above them.
-            uint32 rank = bits >> 31 == 1 ? ~bits : bits | 0x80000000;
+            uint256 rank = bits ^ (bits >> 31 == 1 ? 0xffffffff : 0x80000000);
             if (rank > highest) {
                 highest = rank;
-                best = uint8(i);
+                best = uint8(at / 4);
+            }
+            // Never beyond the length of calldata.
+            unchecked {
+                at += 4;
             }
         }
     }
