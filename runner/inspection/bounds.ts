@@ -22,8 +22,8 @@ export interface ProofBound {
 /** Gas beside the reduction steps, from above; measured on the digit models (test/integration/check.test.ts). */
 const GAS = {
   transaction: 21_000,
-  /** What the court does beside calling the machine. */
-  court: 60_000,
+  /** What court, market and staking do beside calling the machine: docs/gas.md has up to 296,000. */
+  court: 300_000,
   machine: 13_000,
   kernelByte: 95,
   leaf: 600,
@@ -68,7 +68,8 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
     );
   const operandSiblings = WORD + sum(kernel.operands.map(({ space }) => (2 + depth(trees[space].length)) * WORD));
   const opening = (2 + 5) * WORD + LEAF_BYTES + (depth(leafCount(output)) + 1 + listDepth) * WORD;
-  const heads = 4 + (1 + 2 + 2 + 5) * WORD;
+  // Claim, request, accusation, offsets of execution and output, head of execution.
+  const heads = 4 + (1 + 15 + 2 + 2 + 5) * WORD;
   const bytes = heads + kernelOpening + progress + witness + operandSiblings + opening;
 
   const steps = kernel.reduce === undefined ? 0 : product(kernel.reduce.dims);

@@ -12,7 +12,7 @@ import { buildFraudProof, type FraudProof } from "../../../runner/proving/fraudP
 
 const SEGMENT = "tuple(uint32 firstLeaf, bytes data, bytes32[] siblings)";
 const court = new Interface([
-  "function proveFraud(bytes32 claimId, tuple(address accuser, bytes32 salt) accusation, " +
+  "function proveFraud(bytes32 claimId, uint256[15] request, tuple(address accuser, bytes32 salt) accusation, " +
     "tuple(tuple(uint32 index, bytes encoded, bytes32[] siblings) kernel, uint32 element, " +
     `tuple(uint64 position, uint64[] accumulators) progress, ${SEGMENT}[][] witness, bytes32[][] operandSiblings) execution, ` +
     `tuple(${SEGMENT} leaves, bytes32[] siblings) output)`,
@@ -22,7 +22,11 @@ const zero = `0x${"00".repeat(32)}`;
 /** Bytes of calldata of a fraud proof. */
 const calldata = ({ execution, output }: FraudProof): number => {
   const accusation = { accuser: `0x${"00".repeat(20)}`, salt: zero };
-  return (court.encodeFunctionData("proveFraud", [zero, accusation, execution, output]).length - 2) / 2;
+  return (
+    (court.encodeFunctionData("proveFraud", [zero, Array<bigint>(15).fill(0n), accusation, execution, output]).length -
+      2) /
+    2
+  );
 };
 
 describe("proofBound", () => {
