@@ -3,6 +3,7 @@ import { id } from "ethers";
 import {
   answerOf,
   commitmentOf,
+  connection,
   FORGED,
   HONEST,
   kernelOpening,
@@ -12,15 +13,20 @@ import {
   stageAt,
   TRACE_TREE,
 } from "../../test/contracts/support/court.ts";
+import { BEGINNING, steadyTime } from "../../test/integration/support/stage.ts";
 import type { Scenario } from "./gauge.ts";
 
 /** What a dispute costs without its arithmetic. */
 export const disputeScenario: Scenario = {
-  title: "Disputes",
+  title: "The court alone, on a toy machine and a toy market",
   text:
-    "On a machine and a market that cost next to nothing: what remains is the court's own part, with the calldata. " +
-    "Verdicts come without the market's settlement and the slash.",
+    "Demands for withheld data, their answers and every other move where machine and market cost next to nothing: what " +
+    "remains is the court's own part, with the calldata. Verdicts come without settlement and slash; the chapters above " +
+    "have them.",
   run: async (gauge) => {
+    // Ids of claims hold times and stand in calldata, where a zero byte is cheaper: at the same times, the same gas.
+    steadyTime(connection);
+    await networkHelpers.time.increaseTo(BEGINNING);
     const { court, challenger, operator, watcher, requestId, claimId, request } = await stageAt("open");
     const { root, outputRoots, outputSiblings } = HONEST;
     await gauge.measure(

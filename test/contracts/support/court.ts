@@ -322,7 +322,8 @@ export const WRONG = runToy((kernel, output) => {
   if (kernel === FORGED.kernel) setElementBits(output, FORGED.element, elementBits(output, FORGED.element) ^ 4n);
 });
 
-export const { ethers, networkHelpers } = await network.create();
+export const connection = await network.create();
+export const { ethers, networkHelpers } = connection;
 
 /** A court with a claim whose window is open, everybody rich. `trace` is what the operator's claim ends in. */
 async function openStage(trace: Trace) {

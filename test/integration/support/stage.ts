@@ -28,18 +28,18 @@ export interface Sent {
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
 /** Ahead of any clock, so that a chain's own time is what services go by. */
-const BEGINNING = "2040-01-01T00:00:00Z";
+export const BEGINNING = new Date("2040-01-01T00:00:00Z");
 const MINING = new Set(["eth_sendTransaction", "eth_sendRawTransaction", "evm_mine", "hardhat_mine"]);
 
 /** Makes each block one second later than the last, whatever the clock says: the same run gives the same bytes. */
-export function steadyTime({ provider }: Connection): void {
-  const request = provider.request.bind(provider);
+export function steadyTime({ provider }: Pick<Connection, "provider">): void {
+  const request = provider.request.bind(provider) as (call: { method: string; params?: unknown }) => Promise<unknown>;
   let chosen = false;
-  provider.request = async (call) => {
+  provider.request = async (call): Promise<unknown> => {
     if (call.method === "evm_setNextBlockTimestamp") chosen = true;
     if (MINING.has(call.method)) {
       if (!chosen) {
-        const latest = await request({ method: "eth_getBlockByNumber", params: ["latest", false] });
+        const latest: unknown = await request({ method: "eth_getBlockByNumber", params: ["latest", false] });
         const { timestamp } = latest as { readonly timestamp: string };
         await request({ method: "evm_setNextBlockTimestamp", params: [Number(timestamp) + 1] });
       }

@@ -1,0 +1,206 @@
+import { type ContractTransactionReceipt, type EventLog, getBytes, parseEther, type Result } from "ethers";
+
+import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
+import { calldataOf } from "../../runner/check/machine.ts";
+import { loadInputs } from "../../runner/cli/load.ts";
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { changeOneWeight, flipOneBit, type Forgery } from "../../scripts/demo/forge.ts";
+import { openedIn } from "../../scripts/lib/ask.ts";
+import { policyOf } from "../../scripts/lib/evidence.ts";
+import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../scripts/lib/models.ts";
+import { send } from "../../scripts/lib/service.ts";
+import { allow, fund } from "../../scripts/lib/stake.ts";
+import { createFolderStore } from "../../runner/store.ts";
+import { openStage, type Stage, WINDOW_SECONDS } from "../../test/integration/support/stage.ts";
+import { DigitReader__factory } from "../../typechain-types/index.ts";
+import type { Gauge, Scenario } from "./gauge.ts";
+
+/** Request, claim and finalisation together (the assignment is one more transaction, by anyone). */
+const ANSWER_AIM = 450_000n;
+
+interface Digits {
+  readonly stage: Stage;
+  readonly models: readonly HostedModel[];
+  readonly image: ReturnType<typeof loadInputs>;
+}
+
+const digits = async (folder: string): Promise<Digits> => {
+  const models = [
+    await loadModel("models/digits/digits.onnx?N=1"),
+    await loadModel("models/digits/digits.int8.onnx?N=1"),
+  ];
+  const [model] = models;
+  if (model === undefined) throw new Error("no model");
+  const image = loadInputs(model.model, ["image=models/digits/images/digit-7.npy"]);
+  return { stage: await openStage(models, createFolderStore(folder)), models, image };
+};
+
+const nameOf = ({ name }: HostedModel): string => (name.includes("int8") ? "int8" : "f32");
+
+/** Gas of the transactions that services sent since `from`, by the beginning of their description. */
+const sentSince = ({ sent }: Stage, from: number, what: string): bigint => {
+  const found = sent.slice(from).find((entry) => entry.what.startsWith(what));
+  if (found === undefined) throw new Error(`nobody ${what}`);
+  return found.receipt.gasUsed;
+};
+
+/** Publication and everything an operator does once. */
+export const publishingScenario = (folder: string): Scenario => ({
+  title: "Once: publish a model, become an operator",
+  text: "The digit models of `models/digits/`. A model of any size costs the same to publish: two roots.",
+  run: async (gauge) => {
+    const { stage, models } = await digits(folder);
+    for (const model of models) {
+      await gauge.measure(
+        `publish, ${nameOf(model)}`,
+        `${String(model.model.program.kernels.length)} kernels and ${String(model.model.constants.length)} tensors of weights, for ever`,
+        sentSince(stage, 0, `published ${model.name}`),
+      );
+    }
+    await gauge.measure("deposit", "stake that wrong answers cost", sentSince(stage, 0, "staked"));
+    await gauge.measure("rotateSigningKey", "a key for signed answers", sentSince(stage, 0, "set the signing key"));
+    await gauge.measure("setEndpoint", "where the operator is reached", sentSince(stage, 0, "set the endpoint"));
+    await gauge.measure("optIn", "part in the draws of a model", sentSince(stage, 0, "opted in"));
+    await stage.connection.close();
+  },
+});
+
+/** A digit asked and answered: without a callback, signed, and through the consumer contract. */
+export const answerScenario = (folder: string): Scenario => ({
+  title: "A digit: asked, claimed, final",
+  text:
+    "64 floats in, ten floats out, both in calldata; royalty, collateral and challenge window included. Anyone may send " +
+    "`assign`, and it is in no total. The first request of an account pays for storage that later ones find there.",
+  run: async (gauge) => {
+    const { stage, models, image } = await digits(folder);
+    const [model] = models;
+    if (model === undefined) throw new Error("no model");
+    const operator = stage.operator();
+    const story = async (label: string, id: Hash, asked: bigint, from: number): Promise<void> => {
+      await operator.look();
+      await operator.look();
+      await stage.advance(WINDOW_SECONDS + 1);
+      await operator.look();
+      const [assigned, claimed, final] = ["drew", "claimed", "finalised"].map((what) => sentSince(stage, from, what));
+      if (assigned === undefined || claimed === undefined || final === undefined) throw new Error(`${id} got stuck`);
+      await gauge.measure(`request, ${label}`, "fee in escrow, input on chain", asked);
+      await gauge.measure(`assign, ${label}`, "operator drawn, collateral locked", assigned);
+      await gauge.measure(`claim, ${label}`, "output checked against its root", claimed);
+      await gauge.measure(`finalise, ${label}`, "fee and royalty paid, collateral freed", final);
+      await gauge.measure(`**request + claim + finalise, ${label}**`, "", asked + claimed + final, {
+        atMost: ANSWER_AIM,
+      });
+    };
+    const cases = [
+      { label: "first of an account", policy: policyOf(OPTIMISTIC_MODE) },
+      { label: "later", policy: policyOf(OPTIMISTIC_MODE) },
+      { label: "signed answer", policy: policyOf(OPTIMISTIC_MODE, SIGNATURE_MODE) },
+    ];
+    for (const { label, policy } of cases) {
+      const from = stage.sent.length;
+      const id = await stage.open(model, image, { policy });
+      await story(label, id, sentSince(stage, from, "asked"), from);
+    }
+
+    const reader = await new DigitReader__factory(stage.accounts.requester).deploy(stage.suite.market);
+    await fund(stage.asking, parseEther("1000"));
+    await allow(stage.asking, reader);
+    const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
+    const label = "consumer with callback";
+    const from = stage.sent.length;
+    const terms = stage.termsOf(versionId, joinTensors(image), await reader.getAddress());
+    const receipt = await send("asked through a consumer", reader.ask(terms));
+    const id = openedIn(stage.asking, receipt.logs as EventLog[]);
+    await stage.networkHelpers.mine(3);
+    await story(label, id, receipt.gasUsed, from);
+    await stage.connection.close();
+  },
+});
+
+const FORGERIES = [
+  { name: "one weight", forge: changeOneWeight },
+  { name: "one bit", forge: flipOneBit },
+] as const;
+
+/** Forged digits and their end. */
+export const convictionScenario = (folder: string): Scenario => ({
+  title: "A forged digit, convicted",
+  text:
+    "The operator changes one weight, or one bit of one activation deep inside, and everything after follows from it. " +
+    "`proveFraud` re-executes the first wrong element on chain, slashes and settles.",
+  run: async (gauge) => {
+    for (const which of [0, 1]) {
+      for (const { name, forge } of FORGERIES) {
+        const { stage, models, image } = await digits(folder);
+        const model = models[which];
+        if (model === undefined) throw new Error("no model");
+        const honest = await execute(model, joinTensors(image));
+        await convict(gauge, stage, model, { label: `${nameOf(model)}, ${name}`, forgery: await forge(model, honest) });
+        await stage.connection.close();
+      }
+    }
+  },
+});
+
+const MOVES = [
+  ["challenged", "challenge", "freezes the payment, takes the bond"],
+  ["committed the trace", "commitTrace", "one root over every activation"],
+  ["accused", "accuse", "a proof that cannot be copied"],
+  ["convicted", "proveFraud", "one element re-executed: the operator is slashed"],
+] as const;
+
+/** Lets the services play a forged answer to its end and reads every move. @returns The request's id. */
+export async function convict(
+  gauge: Gauge,
+  stage: Stage,
+  model: HostedModel,
+  { label, forgery, limits = {} }: { label: string; forgery: Pick<Forgery, "run">; limits?: { atMost?: bigint } },
+): Promise<Hash> {
+  const tamper = (): Promise<Run> => Promise.resolve(forgery.run);
+  const [operator, watcher] = [stage.operator({ tamper }), stage.watcher()];
+  const from = stage.sent.length;
+  const id = await stage.open(model, forgery.run.inputs);
+  await operator.look();
+  await operator.look();
+  for (let round = 0; round < 8 && !(await stage.view(id)).settled; round++) {
+    await watcher.look();
+    await operator.look();
+    await stage.networkHelpers.mine();
+  }
+  let total = 0n;
+  for (const { what, receipt, calldata } of stage.sent.slice(from)) {
+    const replay = what.startsWith("replayed") ? (["replayed", "replay", "a part of a reduction"] as const) : undefined;
+    const move = replay ?? MOVES.find(([beginning]) => what.startsWith(beginning));
+    if (move === undefined) continue;
+    const [, name, buys] = move;
+    const proof = name === "proveFraud" || name === "replay";
+    const bytes = proof ? `; ${calldata.toLocaleString("en")} bytes` : "";
+    await gauge.measure(`${name}, ${label}`, buys + bytes, receipt.gasUsed, proof ? limits : {});
+    total += receipt.gasUsed;
+    if (name === "proveFraud") {
+      const own = await withoutArithmetic(stage, receipt);
+      await gauge.measure(
+        `of it not calldata, not arithmetic, ${label}`,
+        "proofs of operands and output, slash, settlement",
+        own,
+      );
+    }
+  }
+  await gauge.measure(`**all moves, ${label}**`, "", total);
+  return id;
+}
+
+/** What a fraud proof costs beside its calldata and the machine's execution. */
+async function withoutArithmetic({ connection, suite }: Stage, receipt: ContractTransactionReceipt): Promise<bigint> {
+  const { data } = (await connection.ethers.provider.getTransaction(receipt.hash)) ?? { data: "0x" };
+  const decoded: Result = suite.court.interface.decodeFunctionData("proveFraud", data);
+  // The fields of Execution in order: kernel, element, progress, witness; the encoded kernel is its opening's second.
+  const [kernel, element, progress, witness] = decoded.getValue("execution") as readonly Result[];
+  const call = [kernel?.[1], element, progress, 2n ** 64n - 1n, witness];
+  const meter = await connection.ethers.deployContract("GasMeter");
+  const arithmetic = await meter.measure(
+    suite.machine,
+    suite.machine.interface.encodeFunctionData("execute", call as never),
+  );
+  return receipt.gasUsed - 21_000n - BigInt(calldataOf(getBytes(data)).gas) - arithmetic;
+}
