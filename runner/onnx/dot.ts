@@ -1,5 +1,5 @@
 import type { DType, RegisterClass } from "../machine/dtype.ts";
-import type { Index, IndexLike } from "./affine.ts";
+import type { Index } from "./affine.ts";
 import { asIndex } from "./affine.ts";
 import type { KernelStage } from "./kernels.ts";
 import type { Lowering } from "./lowering.ts";
@@ -116,12 +116,6 @@ export const contiguousAlong = (b: Lowering, value: Value, dimension: number): V
   const others = memoryOrder(value).filter((d) => d !== dimension);
   return b.arranged(value, [...others, dimension]);
 };
-
-/** A factor of a dot product read at the given indices. */
-export const factor =
-  (value: Value, at: (out: readonly Index[], k: Index) => readonly IndexLike[]) =>
-  (stage: KernelStage, out: readonly Index[], k: Index): Ref =>
-    stage.load(value, at(out, k));
 
 /** Block length of onnxruntime-web's GEMM for a matrix that it has packed beforehand. */
 export const PACKED_BLOCK = 256;

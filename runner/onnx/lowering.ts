@@ -7,7 +7,6 @@ import { encodeKernel } from "../machine/encoding.ts";
 import { CANONICAL_NAN } from "../machine/float.ts";
 import type { Kernel, TensorType } from "../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../machine/tensor.ts";
-import type { Index } from "./affine.ts";
 import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
 import { importError } from "./refusal.ts";
 import type { Ref } from "./stage.ts";
@@ -317,6 +316,3 @@ export const broadcastTo = (value: Value, shape: readonly number[]): Value => {
   const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : (value.strides[d - skip] ?? 0)));
   return { ...value, shape, strides };
 };
-
-/** The indices of an output, for a stage that reads a value of the same rank. */
-export type Indices = readonly Index[];

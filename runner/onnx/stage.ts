@@ -1,6 +1,6 @@
 import { DTYPE_CODE, type DType, type RegisterClass } from "../machine/dtype.ts";
 import { f32ToBits } from "../machine/float.ts";
-import type { Constant, Instruction, Stage } from "../machine/kernel.ts";
+import type { Constant, Instruction } from "../machine/kernel.ts";
 import { type Opcode, OPCODES, type OpcodeRow } from "../machine/scalar.ts";
 import { asIndex, type Index, type IndexLike } from "./affine.ts";
 
@@ -212,7 +212,3 @@ const readKey = ({ operand, offset, fill, guards, gather }: LogicalRead): string
       ? `j${String(gather.operand)} ${indexKey(gather.offset)} ${String(gather.bound)} ${String(gather.stride)}`
       : "",
   ].join(" ");
-
-/** Whether two stages' worth of registers would fit the machine. */
-export const stageSize = (stage: Pick<Stage, "reads" | "constants" | "code"> | LogicalStage): number =>
-  stage.reads.length + stage.constants.length + stage.code.length;

@@ -1,5 +1,4 @@
 import type { DType } from "../../machine/dtype.ts";
-import type { KernelStage } from "../kernels.ts";
 import type { NodeContext } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import { type ElementType, STORED_AS, type Value } from "../value.ts";
@@ -41,9 +40,6 @@ export const integerRange = (dtype: ElementType): readonly [bigint, bigint] => {
 /** a < b in the order of a dtype. */
 export const less = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref =>
   s.op(dtype === "f32" ? "flt" : dtype === "u64" ? "ult" : "ilt", a, b);
-
-/** An identity copy of a value's element as f32 bits or int, for use in `map`. */
-export type Scalar = (stage: KernelStage, ...elements: readonly Ref[]) => Ref;
 
 /** Product of sizes. */
 export const product = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);

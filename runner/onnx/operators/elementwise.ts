@@ -5,7 +5,7 @@ import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import type { Opcode } from "../../machine/scalar.ts";
 import type { Value } from "../value.ts";
-import { computable, float, integerRange, isUnsigned, less, sameType } from "./common.ts";
+import { computable, float, isUnsigned, less, sameType } from "./common.ts";
 
 /** Names that opset 1 to 6 used for broadcasting; the numpy rule came with 7. */
 const SINCE_NUMPY = 7;
@@ -380,5 +380,3 @@ export const ELEMENTWISE: readonly Operator[] = [
   onnx("PRelu", SINCE_NUMPY, prelu),
   onnx("Shrink", 9, shrink),
 ];
-
-export { integerRange };

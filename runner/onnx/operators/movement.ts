@@ -2,7 +2,7 @@ import type { Lowering } from "../lowering.ts";
 import { broadcastShapes, broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
-import { type ElementType, elementCount, isFloat, reshapeView, storageOf, type Value } from "../value.ts";
+import { elementCount, isFloat, reshapeView, storageOf, type Value } from "../value.ts";
 import { inserted, permuted, product, range, sliced } from "./common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
@@ -353,10 +353,6 @@ const dropout = (node: NodeContext): Value[] => {
   const all: Value = { ...node.b.scalar("bool", 1), shape: x.shape, strides: x.shape.map(() => 0) };
   return [x, all];
 };
-
-/** Elements of a foreign or own type, 0 when there are none. */
-export const emptyLike = (b: Lowering, element: ElementType, shape: readonly number[]): Value =>
-  b.empty(element, shape);
 
 /** Operators that move elements without computing. */
 export const MOVEMENT: readonly Operator[] = [
