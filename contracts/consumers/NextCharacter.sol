@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {Scores} from "../libraries/Scores.sol";
+import {InferenceConsumer} from "./InferenceConsumer.sol";
+import {PaidConsumer} from "./PaidConsumer.sol";
+
+/// @title NextCharacter
+/// @notice Example: continues a text by one character through a language model whose output is a table of scores (f32):
+/// for each place of the text, one score for every character that may come next. Keeps the likeliest one.
+contract NextCharacter is PaidConsumer {
+    /// @notice Character of a request.
+    /// @param token Index in the model's vocabulary.
+    /// @param stage How far it may be relied on.
+    /// @param known Whether there is an answer.
+    struct Reading {
+        uint8 token;
+        Stage stage;
+        bool known;
+    }
+
+    /// @notice Characters that the model knows, 1 to 256.
+    uint256 public immutable VOCABULARY;
+
+    mapping(bytes32 requestId => Reading reading) public readingOf;
+
+    /// @notice Where the text of a request ends: the place whose row of scores is read.
+    mapping(bytes32 requestId => uint256 place) public placeOf;
+
+    event CharacterRead(bytes32 indexed requestId, uint8 token, Stage stage);
+
+    constructor(IInferenceMarket market, uint256 vocabulary) InferenceConsumer(market) {
+        VOCABULARY = vocabulary;
+    }
+
+    /// @notice Asks on the caller's money for the character after the one at `place`.
+    function ask(RequestTerms calldata terms, uint256 place) external returns (bytes32 requestId) {
+        requestId = _askPaid(terms);
+        placeOf[requestId] = place;
+    }
+
+    /// @dev A place beyond the table reverts here, which fails the callback and not the answer.
+    function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {
+        uint256 row = placeOf[requestId] * VOCABULARY * 4;
+        uint8 token = Scores.best(outputs[row:row + VOCABULARY * 4]);
+        readingOf[requestId] = Reading({token: token, stage: stage, known: true});
+        emit CharacterRead(requestId, token, stage);
+    }
+}

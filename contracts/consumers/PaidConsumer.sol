@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+
+import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {InferenceConsumer} from "./InferenceConsumer.sol";
+
+/// @title PaidConsumer
+/// @notice Base of consumers whose callers pay for what they ask, and take the fee back when it fails.
+abstract contract PaidConsumer is InferenceConsumer {
+    using SafeERC20 for IERC20;
+
+    /// @notice Who paid for a request, and how much that asker can still reclaim.
+    struct Payment {
+        address asker;
+        uint96 fee;
+    }
+
+    mapping(bytes32 requestId => Payment payment) public paymentOf;
+
+    error ReaderNothingToReclaim(bytes32 requestId);
+
+    /// @notice Returns the fee of a request that failed to whoever asked; anyone may call.
+    function reclaim(bytes32 requestId) external {
+        Payment memory payment = paymentOf[requestId];
+        (IInferenceMarket.Finality finality, ) = MARKET.resultOf(requestId);
+        require(payment.fee != 0 && finality == IInferenceMarket.Finality.Failed, ReaderNothingToReclaim(requestId));
+        delete paymentOf[requestId];
+        if (MARKET.creditOf(address(this)) != 0) MARKET.withdraw(address(this));
+        MARKET.TOKEN().safeTransfer(payment.asker, payment.fee);
+    }
+
+    /// @dev Asks on the caller's money: the fee is taken from the caller by allowance.
+    function _askPaid(RequestTerms calldata terms) internal returns (bytes32 requestId) {
+        MARKET.TOKEN().safeTransferFrom(msg.sender, address(this), terms.fee);
+        requestId = _ask(terms);
+        paymentOf[requestId] = Payment({asker: msg.sender, fee: terms.fee});
+    }
+}
