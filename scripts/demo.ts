@@ -3,31 +3,44 @@
  * convicted by one fraud proof.
  *
  *   npm start                          in the terminal
+ *   npm start -- --model text          with another model: digits, int8 or text
  *   npm start -- --report out.html     the same story as one self-contained page
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 
 import { run } from "./lib/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { renderReport } from "./demo/report.ts";
+import { SCENARIOS } from "./demo/scenario.ts";
 
 const program = new Command("demo")
   .description("An answer from question to payment, and two forgeries from claim to conviction")
+  .addOption(new Option("--model <name>", "model that is asked").choices(Object.keys(SCENARIOS)).default("digits"))
   .option("--report <file>", "write the story as a self-contained HTML page")
   .parse();
-const { report } = program.opts<{ report?: string }>();
+const { model, report } = program.opts<{ model: string; report?: string }>();
+const print = (line = ""): void => {
+  console.log(line);
+};
 
 await run(async (signal) => {
+  const scenario = SCENARIOS[model];
+  if (scenario === undefined) return;
   const folder = await mkdtemp(join(tmpdir(), "assay-demo-"));
   try {
-    const tale = await runDemo(folder, signal);
+    const tale = await runDemo(scenario, folder, print, signal);
     if (report === undefined) return;
     await writeFile(report, renderReport(tale));
-    console.log(`\nReport: ${report}`);
+    print(`\n  Report: ${report}`);
+  } catch (error) {
+    // Once it was asked to stop, whatever could not be finished is no error.
+    if (!signal.aborted) throw error;
+    print("\n  Stopped.");
+    process.exitCode = 130;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

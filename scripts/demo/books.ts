@@ -1,12 +1,56 @@
-import { formatEther } from "ethers";
-
-import { attach, type Connection, type Deployment } from "../lib/deployment.ts";
-import type { Story } from "./story.ts";
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { attach, type Connection, type Deployment, type Signer, type Suite } from "../lib/deployment.ts";
+import type { Phrase } from "./phrases.ts";
+import type { Consumer } from "./scenario.ts";
+import { type Story, tokens } from "./story.ts";
 
 /** Who holds what at the end. */
 export interface Books {
-  readonly rows: readonly { readonly holder: string; readonly balance: string }[];
-  readonly supply: string;
+  readonly rows: readonly { readonly holder: string; readonly balance: bigint }[];
+  readonly supply: bigint;
+}
+
+const BURN = "0x000000000000000000000000000000000000dEaD";
+/** Purposes of the shares of slashed stake, in the order of the staking contract. */
+const SHARES = ["the watcher's reward", "the harmed asker's damages", "nobody gains from this part"];
+
+/** Everyone takes what is owed; what was slashed is paid after its airgap. */
+export async function settle(
+  suite: Suite,
+  story: Story,
+  accounts: readonly Signer[],
+  consumer: Consumer,
+  failed: readonly Hash[],
+): Promise<void> {
+  const { market, court, staking } = suite;
+  const collects = (what: string, buys: string): Phrase => ({ kind: "collect", what, buys });
+  const all = { payments: true };
+  const back = async (): Promise<void> => {
+    for (const id of failed) {
+      await story.tell("Requester", collects("takes a fee back", "no answer, no payment"), consumer.reclaim(id));
+    }
+  };
+  await story.digest("Requester", "takes the fees back", "no right answer, no payment", back, all);
+  for (const address of [...accounts.map((account) => account.address), consumer.address, BURN]) {
+    const who = story.nameOf(address);
+    if ((await market.creditOf(address)) > 0n) {
+      await story.tell(who, collects("collects from the market", "royalty or fee"), market.withdraw(address));
+    }
+    if ((await court.creditOf(address)) > 0n) {
+      await story.tell(who, collects("takes its bond back", "what the court owes it"), court.withdraw(address));
+    }
+  }
+  const marked = await staking.queryFilter(staking.filters.PayoutMarked());
+  for (const [share, buys] of SHARES.entries()) {
+    const pay = async (): Promise<void> => {
+      for (const { args } of marked) {
+        if ((args.amounts[share] ?? 0n) === 0n) continue;
+        const phrase = collects("pays out slashed stake", buys);
+        await story.tell("Anyone", phrase, staking.payPayout(args.payoutId, share));
+      }
+    };
+    await story.digest("Anyone", "pays out slashed stake", buys, pay, all);
+  }
 }
 
 /**
@@ -22,7 +66,7 @@ export async function checkBooks({ ethers }: Connection, deployment: Deployment,
   );
   const supply = await token.totalSupply();
   const sum = balances.reduce((total, { balance }) => total + balance, 0n);
-  if (sum !== supply) throw new Error(`balances sum to ${formatEther(sum)}, the supply is ${formatEther(supply)}`);
+  if (sum !== supply) throw new Error(`balances sum to ${tokens(sum)}, the supply is ${tokens(supply)}`);
   // Everything was collected: the market and the court owe nothing, the staking contract exactly the stakes.
   const [inMarket, inCourt, inStaking, held] = await Promise.all([
     token.balanceOf(market),
@@ -30,10 +74,11 @@ export async function checkBooks({ ethers }: Connection, deployment: Deployment,
     token.balanceOf(staking),
     staking.totalHeld(),
   ]);
-  if (inMarket !== 0n || inCourt !== 0n) throw new Error("market or court keeps what it owes to nobody");
+  if (inMarket !== 0n || inCourt !== 0n) throw new Error("the market or the court keeps what it owes to nobody");
   if (inStaking !== held) throw new Error("the staking contract holds something else than what it owes");
   const rows = balances
     .filter(({ balance }) => balance > 0n)
-    .map(({ holder, balance }) => ({ holder: story.nameOf(holder), balance: formatEther(balance) }));
-  return { rows, supply: formatEther(supply) };
+    .map(({ holder, balance }) => ({ holder: story.nameOf(holder), balance }))
+    .sort((a, b) => (a.balance < b.balance ? 1 : -1));
+  return { rows, supply };
 }

@@ -1,33 +1,37 @@
 import { parseEther, ZeroHash } from "ethers";
 import { network } from "hardhat";
+import { styleText } from "node:util";
 
 import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { loadInputs } from "../../runner/cli/load.ts";
-import { createFolderStore } from "../../runner/store.ts";
-import { DigitReader__factory } from "../../typechain-types/index.ts";
+import { throwIfAborted } from "../../runner/errors.ts";
+import type { DType } from "../../runner/machine/dtype.ts";
 import { openedIn } from "../lib/ask.ts";
-import { attach, type Connection, deploySuite, type Deployment, type Signer } from "../lib/deployment.ts";
+import type { Connection, Signer } from "../lib/deployment.ts";
 import { policyOf } from "../lib/evidence.ts";
 import { setLog } from "../lib/log.ts";
 import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../lib/models.ts";
-import { Operator } from "../lib/operator.ts";
-import { publish } from "../lib/publish.ts";
-import { sceneOf, setSent } from "../lib/service.ts";
-import { allow, fund, join } from "../lib/stake.ts";
-import { Watcher } from "../lib/watcher.ts";
-import { type Forgery, changeOneWeight, flipOneBit } from "./forge.ts";
-import { drawPicture } from "./digit.ts";
-import { type Books, checkBooks } from "./books.ts";
-import { Story } from "./story.ts";
+import { allow, fund } from "../lib/stake.ts";
+import { type Books, checkBooks, settle } from "./books.ts";
+import { assemble, type Cast } from "./cast.ts";
+import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "./forge.ts";
+import { DISPUTE } from "./phrases.ts";
+import { drawPicture } from "./picture.ts";
+import { type Consumer, highest, type Question, type Reading, type Scenario } from "./scenario.ts";
+import type { Print, Step } from "./story.ts";
+import { printTotals } from "./totals.ts";
+import { bitsText, valueText } from "./values.ts";
 
-/** All that the report shows. */
+/** All that happened, for the report and for tests. */
 export interface Tale {
-  readonly story: Story;
+  readonly scenario: Scenario;
   readonly model: HostedModel;
+  readonly question: Question;
   readonly honest: Run;
-  readonly digit: number;
-  readonly pixels: readonly number[];
+  readonly steps: readonly Step[];
+  /** What the consumer was told when the answer was claimed, and when it was final. */
+  readonly provisional: Reading;
+  readonly final: Reading;
   readonly trials: readonly Trial[];
   readonly books: Books;
 }
@@ -35,201 +39,190 @@ export interface Tale {
 /** One forged answer and its end. */
 export interface Trial {
   readonly title: string;
+  readonly liar: string;
   readonly forgery: Forgery;
+  /** What the consumer was told by the forged claim. */
+  readonly told: Reading;
+  readonly verdict: Verdict;
+  /** Transactions of the dispute, in order. */
+  readonly dispute: readonly Step[];
+}
+
+/** The number that convicted. */
+export interface Verdict {
   readonly kernel: number;
   readonly element: number;
+  readonly dtype: DType;
   readonly claimed: bigint;
   readonly executed: bigint;
-  readonly transactions: number;
-  readonly calldata: number;
-  readonly proofGas: bigint;
 }
 
 const WINDOW_SECONDS = 3_600;
-const IMAGE = "models/digits/images/digit-7.npy";
 const FEE = parseEther("20");
-const STAKE = parseEther("5000");
+const ROUNDS = 12;
 
-/** Plays the demo, printing as it goes. Throws when anything is not as it must be. */
-export async function runDemo(folder: string, signal: AbortSignal): Promise<Tale> {
+/** Plays the demo, printing as it goes. Throws when anything is not as it must be, ABORTED when the signal says so. */
+export async function runDemo(scenario: Scenario, folder: string, print: Print, signal: AbortSignal): Promise<Tale> {
+  setLog(() => undefined);
   const connection = await network.create();
   try {
-    return await play(connection, folder, signal);
+    return await play(connection, scenario, folder, print, signal);
   } finally {
     await connection.close();
   }
 }
 
-async function play(connection: Connection, folder: string, signal: AbortSignal): Promise<Tale> {
-  const { ethers } = connection;
-  const [deployer, publisher, requester, watcherAccount, ...operators] = (await ethers.getSigners()).slice(0, 7) as [
-    Signer,
-    Signer,
-    Signer,
-    Signer,
-    ...Signer[],
-  ];
-  const deployment = await deploySuite(connection);
-  const suite = attach(deployment, deployer);
-  const story = new Story(suite, deployment);
-  Object.entries({ Deployer: deployer, Publisher: publisher, Requester: requester, Watcher: watcherAccount }).forEach(
-    ([name, { address }]) => {
-      story.name(address, name);
-    },
+async function play(
+  connection: Connection,
+  scenario: Scenario,
+  folder: string,
+  print: Print,
+  signal: AbortSignal,
+): Promise<Tale> {
+  const models: HostedModel[] = [];
+  for (const file of scenario.files) models.push(await loadModel(file, { signal }));
+  const model = models.at(-1);
+  if (model === undefined) throw new Error("the scenario has no model");
+  const question = await scenario.prepare(model);
+  const cast = await assemble(connection, models, folder, print);
+  const { story, suite, asking, requester } = cast;
+  const consumer = await question.consumer(suite, requester);
+  story.name(consumer.address, consumer.name);
+  await story.digest("Requester", `sets ${consumer.name} up`, "a contract that asks and is called back", async () => {
+    await fund(asking, parseEther("100"));
+    await allow(asking, { target: consumer.address });
+  });
+  const stage: Stage = { ...cast, connection, model, question, consumer, scenario, signal };
+
+  story.chapter(`An honest answer. ${scenario.title}`);
+  drawPicture(question.picture).forEach((line) => {
+    print(line);
+  });
+  print();
+  const honest = await execute(model, joinTensors(question.inputs), { signal });
+  const { id, drawn } = await ask(stage);
+  const provisional = await consumer.readingOf(id);
+  await cast.watcher.look(signal);
+  story.say(
+    `${consumer.name} is told ${reading(stage, honest, provisional)}. The watcher runs the model too, and agrees.`,
   );
-  const names = ["Ada", "Bruno", "Chen"];
-  operators.forEach(({ address }, i) => {
-    story.name(address, names[i] ?? address);
-  });
-  setLog(() => undefined);
-  setSent((signer, what, receipt, calldata) => {
-    story.record(story.nameOf(signer), ...explained(what), receipt, calldata);
-  });
-
-  story.chapter("Two models are published, three operators stake");
-  const [model, quantised] = [
-    await loadModel("models/digits/digits.onnx?N=1"),
-    await loadModel("models/digits/digits.int8.onnx?N=1"),
-  ];
-  const publishing = sceneOf(connection, deployment, publisher);
-  const versionId = await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
-  await publish(publishing, quantised, { parents: [{ versionId, relation: 1 }] });
-  const store = createFolderStore(folder);
-  const forged = new Map<string, Forgery>();
-  const services: { readonly signer: Signer; readonly operator: Operator }[] = [];
-  for (const signer of operators) {
-    const scene = sceneOf(connection, deployment, signer);
-    await join(scene, [model, quantised], { amount: STAKE, endpoint: "" });
-    const tamper = (run: Run): Promise<Run> => Promise.resolve(forged.get(signer.address)?.run ?? run);
-    services.push({
-      signer,
-      operator: new Operator({ ...scene, models: [model, quantised], store, locationPrefix: "store:", tamper }),
-    });
-  }
-  const watching = sceneOf(connection, deployment, watcherAccount);
-  await fund(watching, parseEther("1000"));
-  await allow(watching, suite.court);
-  const watcher = new Watcher({ ...watching, models: [model, quantised], store, secret: `0x${"5e".repeat(32)}` });
-
-  const asking = sceneOf(connection, deployment, requester);
-  const reader = await new DigitReader__factory(requester).deploy(suite.market);
-  const consumer = await reader.getAddress();
-  story.name(consumer, "Consumer");
-  await fund(asking, parseEther("100"));
-  await allow(asking, reader);
-
-  const image = loadInputs(model.model, [`image=${IMAGE}`]);
-  const honest = await execute(model, joinTensors(image));
-  const pixels = Array.from(image[0]?.data as Float32Array);
-
-  /** Asks, lets time pass until the answer is claimed, and tells who was drawn. */
-  const ask = async (lie?: (operator: string) => Promise<void>): Promise<{ id: Hash; operator: Signer }> => {
-    const receipt = await story.tell(
-      "Requester",
-      "asks through the consumer contract",
-      "escrow, input in calldata",
-      reader.connect(requester).ask({
-        versionId,
-        inputs: joinTensors(image),
-        inputRoot: ZeroHash,
-        inputUri: "",
-        policy: policyOf(OPTIMISTIC_MODE),
-        fee: FEE,
-        valueAtRisk: parseEther("1000"),
-        assignSeconds: 600,
-        claimSeconds: 600,
-        windowSeconds: WINDOW_SECONDS,
-        callback: consumer,
-        callbackGas: 150_000,
-        minimumHolders: 3,
-      }),
-    );
-    const id = openedIn(asking, receipt.logs as never);
-    await connection.networkHelpers.mine(3);
-    const view = await requestView(asking, id);
-    await story.tell(
-      "anyone",
-      "draws the operator",
-      "unpredictable choice, collateral locked",
-      suite.market.assign(view.request),
-    );
-    const { operator } = await suite.market.stateOf(id);
-    const drawn = services.find(({ signer }) => signer.address === operator);
-    if (drawn === undefined) throw new Error("nobody was drawn");
-    await lie?.(operator);
-    await drawn.operator.look(signal);
-    return { id, operator: drawn.signer };
-  };
-
-  story.chapter("An honest answer");
-  console.log(drawPicture(pixels, 8));
-  const first = await ask();
-  const digit = Number((await reader.readingOf(first.id)).digit);
-  console.log(`\n  The consumer contract was called back: the digit is ${String(digit)} (provisional).`);
-  await watcher.look(signal);
-  console.log("  The watcher re-executed it, found every bit right, and stays silent.\n");
   await connection.networkHelpers.time.increase(WINDOW_SECONDS + 1);
-  await services.find(({ signer }) => signer === first.operator)?.operator.look(signal);
-  const { digit: final, stage } = await reader.readingOf(first.id);
-  expect(Number(final) === 7 && Number(stage) === 1, `the consumer holds ${String(final)} at stage ${String(stage)}`);
-  console.log(`\n  Final: the digit is ${String(final)}.`);
+  await drawn.operator.look(signal);
+  throwIfAborted(signal, "demo");
+  const final = await consumer.readingOf(id);
+  expect(final.final && final.value === question.expected, "the honest answer is not final or not right");
+  print(`\n  ${styleText("green", "Final:")} ${reading(stage, honest, final)}.`);
+  const epilogue = await question.epilogue();
+  if (epilogue !== "") print(`  ${epilogue}`);
 
+  const answer = highest(question.scores(honest));
+  const wanted: Wanted = (run) => {
+    const scores = question.scores(run);
+    return !scores.some(Number.isNaN) && highest(scores) !== answer;
+  };
   const trials: Trial[] = [];
-  const lies = [
-    { title: "A forged answer: one weight changed", forge: () => changeOneWeight(model, honest) },
-    { title: "A forged answer: one bit of one activation flipped", forge: () => flipOneBit(model, honest) },
-  ];
-  for (const { title, forge } of lies) {
+  const failed: Hash[] = [];
+  for (const { title, forge } of [
+    { title: "First forgery: one weight is changed", forge: changeOneWeight },
+    { title: "Second forgery: one bit is flipped, deep inside", forge: flipOneBit },
+  ]) {
     story.chapter(title);
-    const forgery = await forge();
-    const from = story.steps.length;
-    const { id, operator } = await ask((address) => {
-      forged.set(address, forgery);
-      console.log(`\n  ${story.nameOf(address)} was drawn and lies: ${forgery.description}.\n`);
-      return Promise.resolve();
-    });
-    const service = services.find(({ signer }) => signer === operator);
-    // The watcher challenges, the operator commits its trace, the watcher accuses and proves.
-    for (let round = 0; round < 6; round++) {
-      await watcher.look(signal);
-      await service?.operator.look(signal);
-      await asking.ledger.sync();
-      const view = await requestView(asking, id);
-      if (view.settled) break;
-      await connection.networkHelpers.mine(1);
-    }
-    const verdict = await verdictOn(asking, id);
-    const dispute = story.steps.slice(from).filter(({ what }) => DISPUTE.some((move) => what.startsWith(move)));
-    const proof = dispute.find(({ what }) => what.startsWith("convicts"));
-    trials.push({
-      title,
-      forgery,
-      ...verdict,
-      transactions: dispute.length,
-      calldata: dispute.reduce((sum, step) => sum + step.calldata, 0),
-      proofGas: proof?.gas ?? 0n,
-    });
-    console.log(
-      `\n  Convicted: kernel ${String(verdict.kernel)}, element ${String(verdict.element)}: claimed ` +
-        `0x${verdict.claimed.toString(16)}, the machine gives 0x${verdict.executed.toString(16)}. The dispute took ` +
-        `${String(dispute.length)} transactions and ${dispute.reduce((sum, step) => sum + step.calldata, 0).toLocaleString("en")} bytes.`,
-    );
+    const { trial, id: requestId } = await convict(stage, title, await forge(model, honest, wanted));
+    trials.push(trial);
+    failed.push(requestId);
   }
 
   story.chapter("Everyone is paid");
   await connection.networkHelpers.time.increase(4 * 86_400);
-  await settle(connection, deployment, story, [publisher, requester, watcherAccount, ...operators], consumer);
-  const books = await checkBooks(connection, deployment, story);
-  console.log(
-    `\n  Every token is accounted for: ${String(books.rows.length)} holders sum to the ${books.supply} minted.`,
-  );
-  return { story, model, honest, digit, pixels, trials, books };
+  const accounts = [cast.publisher, requester, cast.watcherAccount, ...cast.operators.map(({ signer }) => signer)];
+  await settle(suite, story, accounts, consumer, failed);
+  const books = await checkBooks(connection, cast.deployment, story);
+  const tale = { scenario, model, question, honest, steps: story.steps, provisional, final, trials, books };
+  printTotals(story, tale);
+  return tale;
 }
 
-/** Moves of a dispute in the story's words. */
-const DISPUTE = ["challenges", "commits its trace", "accuses", "convicts"];
+interface Stage extends Cast {
+  readonly connection: Connection;
+  readonly model: HostedModel;
+  readonly question: Question;
+  readonly consumer: Consumer;
+  readonly scenario: Scenario;
+  readonly signal: AbortSignal;
+}
 
-const requestView = async ({ ledger }: ReturnType<typeof sceneOf>, id: Hash) => {
+/** An answer in words: `digit 7 (97.2 %)`. */
+function reading({ scenario, question }: Stage, run: Run, { value }: Reading): string {
+  const name = question.classes[value] ?? "?";
+  const share = ((question.scores(run)[value] ?? NaN) * 100).toFixed(1);
+  return `${scenario.noun} ${/^[0-9]$/.test(name) ? name : JSON.stringify(name)} (${share} %)`;
+}
+
+/** Asks, and lets the drawn operator claim: its honest run, or the lie. */
+async function ask(
+  { connection, suite, story, consumer, question, versionId, asking, operators, lies, signal }: Stage,
+  lie?: (operator: Signer) => Run,
+) {
+  throwIfAborted(signal, "demo");
+  const receipt = await story.tell(
+    "Requester",
+    { kind: "ask", what: `asks through ${consumer.name}`, buys: "fee held, input on chain" },
+    consumer.ask({
+      versionId,
+      inputs: joinTensors(question.inputs),
+      inputRoot: ZeroHash,
+      inputUri: "",
+      policy: policyOf(OPTIMISTIC_MODE),
+      fee: FEE,
+      valueAtRisk: parseEther("1000"),
+      assignSeconds: 600,
+      claimSeconds: 600,
+      windowSeconds: WINDOW_SECONDS,
+      callback: consumer.address,
+      callbackGas: 150_000,
+      minimumHolders: 3,
+    }),
+  );
+  const id = openedIn(asking, receipt.logs as never);
+  await connection.networkHelpers.mine(3);
+  const phrase = { kind: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
+  await story.tell("Anyone", phrase, suite.market.assign((await requestView(asking, id)).request));
+  const { operator: address } = await suite.market.stateOf(id);
+  const drawn = operators.find(({ signer }) => signer.address === address);
+  if (drawn === undefined) throw new Error("nobody was drawn");
+  if (lie !== undefined) lies.set(address, lie(drawn.signer));
+  await drawn.operator.look(signal);
+  throwIfAborted(signal, "demo");
+  return { id, drawn };
+}
+
+/** Plays one forgery to its conviction. */
+async function convict(stage: Stage, title: string, forgery: Forgery): Promise<{ trial: Trial; id: Hash }> {
+  const { story, watcher, asking, consumer, connection, signal } = stage;
+  const from = story.steps.length;
+  const { id, drawn } = await ask(stage, (signer) => {
+    story.say(`${story.nameOf(signer.address)} is drawn, and lies: ${forgery.description}.`);
+    return forgery.run;
+  });
+  const liar = story.nameOf(drawn.signer.address);
+  const told = await consumer.readingOf(id);
+  story.say(
+    `${consumer.name} is told ${reading(stage, forgery.run, told)}. The watcher runs the model too, and differs.`,
+  );
+  // The watcher challenges, the operator commits its trace, the watcher accuses and proves.
+  for (let round = 0; round < ROUNDS; round++) {
+    await watcher.look(signal);
+    await drawn.operator.look(signal);
+    throwIfAborted(signal, "demo");
+    if ((await requestView(asking, id)).settled) break;
+    await connection.networkHelpers.mine(1);
+  }
+  const verdict = await verdictOn(stage, id);
+  printVerdict(stage, liar, verdict);
+  return { trial: { title, liar, forgery, told, verdict, dispute: story.since(from, DISPUTE) }, id };
+}
+
+const requestView = async ({ ledger }: Cast["asking"], id: Hash) => {
   await ledger.sync();
   const view = ledger.requests.get(id);
   if (view === undefined) throw new Error(`request ${id} is not on the chain`);
@@ -237,76 +230,21 @@ const requestView = async ({ ledger }: ReturnType<typeof sceneOf>, id: Hash) => 
 };
 
 /** The fraud that was proven on a request. */
-async function verdictOn({ suite, ledger }: ReturnType<typeof sceneOf>, id: Hash) {
-  await ledger.sync();
-  const claimId = ledger.requests.get(id)?.claim?.id ?? ZeroHash;
+async function verdictOn({ asking, suite, model }: Stage, id: Hash): Promise<Verdict> {
+  const claimId = (await requestView(asking, id)).claim?.id ?? ZeroHash;
   const [event] = await suite.court.queryFilter(suite.court.filters.FraudProven(claimId));
   expect(event !== undefined, "the forgery was not convicted");
   const { kernelIndex, element, claimed, executed } = event.args;
-  return { kernel: Number(kernelIndex), element: Number(element), claimed, executed };
+  const kernel = Number(kernelIndex);
+  const dtype = model.model.program.kernels[kernel]?.dtype ?? "f32";
+  return { kernel, element: Number(element), dtype, claimed, executed };
 }
 
-/** Everyone takes what is owed; what was slashed is paid after its airgap. */
-async function settle(
-  connection: Connection,
-  deployment: Deployment,
-  story: Story,
-  accounts: readonly Signer[],
-  consumer: string,
-): Promise<void> {
-  const scene = sceneOf(connection, deployment, accounts[0] as Signer);
-  const { suite, ledger } = scene;
-  await ledger.sync();
-  for (const { address } of accounts) await payOut(story, suite, address);
-  await payOut(story, suite, consumer);
-  await payOut(story, suite, BURN);
-  for (const event of await suite.staking.queryFilter(suite.staking.filters.PayoutMarked())) {
-    for (const [share, amount] of event.args.amounts.entries()) {
-      if (amount === 0n) continue;
-      const purpose = ["the watcher's reward", "the harmed requester's share", "burned: nobody is to gain from it"];
-      await story.tell(
-        "anyone",
-        "pays a share of slashed stake",
-        purpose[share] ?? "",
-        suite.staking.payPayout(event.args.payoutId, share),
-      );
-    }
-  }
-}
-
-const BURN = "0x000000000000000000000000000000000000dEaD";
-
-async function payOut(story: Story, { market, court }: ReturnType<typeof attach>, address: string): Promise<void> {
-  if ((await market.creditOf(address)) > 0n) {
-    await story.tell(
-      story.nameOf(address),
-      "collects from the market",
-      "fee, royalty or refund",
-      market.withdraw(address),
-    );
-  }
-  if ((await court.creditOf(address)) > 0n) {
-    await story.tell(story.nameOf(address), "collects from the court", "bond", court.withdraw(address));
-  }
-}
-
-/** A service's log line in the story's words, with what its gas buys. */
-function explained(what: string): [string, string] {
-  const phrases: readonly (readonly [RegExp, string, string])[] = [
-    [/^published (.*)/, "publishes $1", "immutable commitment to program and weights"],
-    [/^staked (.*)/, "stakes $1", "something to lose"],
-    [/^opted in to (.*)/, "opts in to $1", "takes part in its draws"],
-    [/^claimed .*/, "claims the answer", "output checked against its root, window starts"],
-    [/^finalised .*/, "finalises", "fee and royalty paid, collateral freed, callback"],
-    [/^challenged .*/, "challenges the claim", "bond: freezes the payment"],
-    [/^committed the trace .*/, "commits its trace", "one root over every activation"],
-    [/^accused .*/, "accuses an element", "the reward cannot be front-run"],
-    [/^convicted .*/, "convicts with one fraud proof", "one element re-executed on chain, to the bit"],
-  ];
-  for (const [pattern, phrase, buys] of phrases) {
-    if (pattern.test(what)) return [what.replace(pattern, phrase), buys];
-  }
-  return [what, ""];
+function printVerdict({ story, model }: Stage, liar: string, { kernel, element, dtype, claimed, executed }: Verdict) {
+  const where = `number ${element.toLocaleString("en")} of kernel ${String(kernel)} (of ${String(model.model.program.kernels.length)}) is wrong`;
+  story.print(`\n  ${styleText("red", `${liar} is convicted:`)} ${where}`);
+  story.print(`    claimed      ${bitsText(dtype, claimed)}  ${valueText(dtype, claimed)}`);
+  story.print(`    the machine  ${bitsText(dtype, executed)}  ${valueText(dtype, executed)}`);
 }
 
 function expect(condition: boolean, message: string): asserts condition {

@@ -1,2 +1,2 @@
 import type { Tale } from "./play.ts";
-export const renderReport = (tale: Tale): string => tale.books.supply;
+export const renderReport = (tale: Tale): string => String(tale.books.supply);

@@ -1,16 +1,16 @@
 import type { ContractTransactionReceipt, ContractTransactionResponse, Log } from "ethers";
 import { formatEther } from "ethers";
+import { styleText } from "node:util";
 
 import type { Deployment, Suite } from "../lib/deployment.ts";
+import type { Kind, Phrase } from "./phrases.ts";
 
 /** One transaction of the story. */
-export interface Step {
+export interface Step extends Phrase {
   readonly chapter: string;
   readonly who: string;
-  readonly what: string;
-  /** What its gas buys. */
-  readonly buys: string;
   readonly gas: bigint;
+  /** Bytes. */
   readonly calldata: number;
   readonly payments: readonly Payment[];
 }
@@ -18,18 +18,25 @@ export interface Step {
 export interface Payment {
   readonly from: string;
   readonly to: string;
+  /** In units of 1e-18. */
   readonly amount: bigint;
 }
+
+/** Where lines go; without an argument an empty line. */
+export type Print = (line?: string) => void;
 
 /** Collects what happens and prints it as it happens. */
 export class Story {
   readonly steps: Step[] = [];
+  readonly print: Print;
   readonly #suite: Suite;
   readonly #names = new Map<string, string>();
   #chapter = "";
+  #quiet = false;
 
-  constructor(suite: Suite, { contracts }: Deployment) {
+  constructor(suite: Suite, { contracts }: Deployment, print: Print) {
     this.#suite = suite;
+    this.print = print;
     this.name(contracts.InferenceMarket, "Market");
     this.name(contracts.OperatorStaking, "Staking");
     this.name(contracts.DisputeCourt, "Court");
@@ -47,31 +54,71 @@ export class Story {
 
   chapter(title: string): void {
     this.#chapter = title;
-    console.log(`\n${title}\n${"─".repeat(title.length)}`);
+    this.print();
+    this.print(styleText("bold", title));
+    this.print(styleText("dim", "─".repeat(title.length)));
+  }
+
+  /** A paragraph of one line. */
+  say(line: string): void {
+    this.print();
+    this.print(`  ${line}`);
+    this.print();
   }
 
   /** Sends a transaction, waits for it and tells it. */
   async tell(
     who: string,
-    what: string,
-    buys: string,
+    phrase: Phrase,
     transaction: Promise<ContractTransactionResponse>,
   ): Promise<ContractTransactionReceipt> {
     const response = await transaction;
     const receipt = await response.wait();
-    if (receipt === null) throw new Error(`${what}: no receipt`);
-    this.record(who, what, buys, receipt, (response.data.length - 2) / 2);
+    if (receipt === null) throw new Error(`${phrase.what}: no receipt`);
+    this.record(who, phrase, receipt, (response.data.length - 2) / 2);
     return receipt;
   }
 
-  record(who: string, what: string, buys: string, receipt: ContractTransactionReceipt, calldata: number): void {
+  record(who: string, phrase: Phrase, receipt: ContractTransactionReceipt, calldata: number): void {
     const payments = receipt.logs.flatMap((entry) => this.#payment(entry));
-    this.steps.push({ chapter: this.#chapter, who, what, buys, gas: receipt.gasUsed, calldata, payments });
-    const gas = receipt.gasUsed.toLocaleString("en").padStart(11);
-    console.log(`  ${gas} gas  ${who.padEnd(10)} ${what.padEnd(46)} ${buys}`);
-    for (const { from, to, amount } of payments) {
-      console.log(`${" ".repeat(19)}${"".padEnd(10)} ${from} → ${to}: ${formatEther(amount)} ASSAY`);
+    this.steps.push({ ...phrase, chapter: this.#chapter, who, gas: receipt.gasUsed, calldata, payments });
+    if (this.#quiet) return;
+    this.#line(who, phrase.what, receipt.gasUsed, phrase.buys);
+    this.#paid(payments);
+  }
+
+  /** Tells several transactions in one line, and what was paid in all of them when it is not in the line already. */
+  async digest(
+    who: string,
+    what: string,
+    buys: string,
+    work: () => Promise<void>,
+    { payments } = { payments: false },
+  ): Promise<void> {
+    const from = this.steps.length;
+    this.#quiet = true;
+    try {
+      await work();
+    } finally {
+      this.#quiet = false;
     }
+    const steps = this.steps.slice(from);
+    this.#line(who, what, sumOfGas(steps), buys);
+    if (payments) this.#paid(summed(steps.flatMap((step) => step.payments)));
+  }
+
+  /** Steps of some kinds since a place in the story. */
+  since(from: number, kinds: readonly Kind[]): readonly Step[] {
+    return this.steps.slice(from).filter(({ kind }) => kinds.includes(kind));
+  }
+
+  #line(who: string, what: string, gas: bigint, buys: string): void {
+    const [left, right] = [`${who.padEnd(10)} ${what.padEnd(36)}`, gas.toLocaleString("en").padStart(9)];
+    this.print(`  ${left} ${right}  ${styleText("dim", buys)}`);
+  }
+
+  #paid(payments: readonly Payment[]): void {
+    for (const line of chains(payments)) this.print(styleText("cyan", `${" ".repeat(13)}${line}`));
   }
 
   #payment(entry: Log): readonly Payment[] {
@@ -81,4 +128,32 @@ export class Story {
     const { from, to, value } = parsed.args.toObject() as { from: string; to: string; value: bigint };
     return [{ from: this.nameOf(from), to: this.nameOf(to), amount: value }];
   }
+}
+
+export const sumOfGas = (steps: readonly Step[]): bigint => steps.reduce((sum, { gas }) => sum + gas, 0n);
+export const sumOfCalldata = (steps: readonly Step[]): number => steps.reduce((sum, { calldata }) => sum + calldata, 0);
+
+/** An amount of the token for people: "5,000". */
+export const tokens = (amount: bigint): string =>
+  Number(formatEther(amount)).toLocaleString("en", { maximumFractionDigits: 4 });
+
+/** Payments in words; what is passed on at once stands in one line. */
+export function chains(payments: readonly Payment[]): readonly string[] {
+  const lines: { path: string[]; amount: bigint }[] = [];
+  for (const { from, to, amount } of payments) {
+    const last = lines.at(-1);
+    if (last?.amount === amount && last.path.at(-1) === from) last.path.push(to);
+    else lines.push({ path: [from, to], amount });
+  }
+  return lines.map(({ path, amount }) => `${tokens(amount)} ASSAY: ${path.join(" → ")}`);
+}
+
+/** Payments from and to the same, added up, in the order of the first of each. */
+export function summed(payments: readonly Payment[]): readonly Payment[] {
+  const sums = new Map<string, Payment>();
+  for (const payment of payments) {
+    const key = `${payment.from} ${payment.to}`;
+    sums.set(key, { ...payment, amount: payment.amount + (sums.get(key)?.amount ?? 0n) });
+  }
+  return [...sums.values()];
 }

@@ -3,3 +3,5 @@
 /* eslint-disable */
 export type { DigitReader } from './DigitReader.js';
 export type { InferenceConsumer } from './InferenceConsumer.js';
+export type { NextCharacter } from './NextCharacter.js';
+export type { PaidConsumer } from './PaidConsumer.js';

@@ -1,0 +1,94 @@
+import { parseEther } from "ethers";
+
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { createFolderStore } from "../../runner/store.ts";
+import { attach, type Connection, deploySuite, type Deployment, type Signer, type Suite } from "../lib/deployment.ts";
+import { type HostedModel, type Run } from "../lib/models.ts";
+import { Operator } from "../lib/operator.ts";
+import { publish } from "../lib/publish.ts";
+import { type Scene, sceneOf, setSent } from "../lib/service.ts";
+import { allow, fund, join } from "../lib/stake.ts";
+import { Watcher } from "../lib/watcher.ts";
+import { phraseOf } from "./phrases.ts";
+import { type Print, Story, tokens } from "./story.ts";
+
+/** Everybody who takes part, ready to play. */
+export interface Cast {
+  readonly deployment: Deployment;
+  readonly suite: Suite;
+  readonly story: Story;
+  readonly publisher: Signer;
+  readonly requester: Signer;
+  readonly watcherAccount: Signer;
+  readonly asking: Scene;
+  readonly watcher: Watcher;
+  readonly operators: readonly { readonly signer: Signer; readonly operator: Operator }[];
+  /** Version of the model that is asked. */
+  readonly versionId: Hash;
+  /** What an operator claims instead of its honest run, by its address. */
+  readonly lies: Map<string, Run>;
+}
+
+const STAKE = parseEther("5000");
+const QUANTISED_FROM = 1;
+const NAMES = ["Ada", "Bruno", "Chen"];
+
+/** Deploys the suite, publishes the models, the last of which is asked, and brings operators and a watcher in. */
+export async function assemble(
+  connection: Connection,
+  models: readonly HostedModel[],
+  folder: string,
+  print: Print,
+): Promise<Cast> {
+  const { ethers } = connection;
+  const [deployer, publisher, requester, watcherAccount, ...signers] = (await ethers.getSigners()).slice(0, 7);
+  if (deployer === undefined || publisher === undefined || requester === undefined || watcherAccount === undefined) {
+    throw new Error("the chain has too few accounts");
+  }
+  const deployment = await deploySuite(connection);
+  const suite = attach(deployment, deployer);
+  const story = new Story(suite, deployment, print);
+  story.name(deployer.address, "Deployer");
+  story.name(publisher.address, "Publisher");
+  story.name(requester.address, "Requester");
+  story.name(watcherAccount.address, "Watcher");
+  signers.forEach(({ address }, i) => {
+    story.name(address, NAMES[i] ?? address);
+  });
+  setSent((signer, what, receipt, calldata) => {
+    story.record(story.nameOf(signer), phraseOf(what), receipt, calldata);
+  });
+
+  story.chapter("Models are published, operators stake");
+  print(`  ${"who".padEnd(10)} ${"does what".padEnd(36)} ${"gas".padStart(9)}  and what it buys`);
+  const publishing = sceneOf(connection, deployment, publisher);
+  const versions: Hash[] = [];
+  for (const model of models) {
+    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: QUANTISED_FROM }));
+    versions.push(await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address, parents }));
+  }
+  const versionId = versions.at(-1);
+  if (versionId === undefined) throw new Error("there is no model to publish");
+
+  const store = createFolderStore(folder);
+  const lies = new Map<string, Run>();
+  const operators: { readonly signer: Signer; readonly operator: Operator }[] = [];
+  for (const signer of signers) {
+    const scene = sceneOf(connection, deployment, signer);
+    const what = `joins and stakes ${tokens(STAKE)} ASSAY`;
+    await story.digest(story.nameOf(signer.address), what, "something to lose, a place in the draw", async () => {
+      await join(scene, models, { amount: STAKE, endpoint: "" });
+    });
+    const tamper = (run: Run): Promise<Run> => Promise.resolve(lies.get(signer.address) ?? run);
+    operators.push({ signer, operator: new Operator({ ...scene, models, store, locationPrefix: "store:", tamper }) });
+  }
+  const watching = sceneOf(connection, deployment, watcherAccount);
+  const asking = sceneOf(connection, deployment, requester);
+  await story.digest("Watcher", "gets ready to post bonds", "it lives on rewards for convictions", async () => {
+    await fund(watching, parseEther("1000"));
+    await allow(watching, suite.court);
+  });
+  const watcher = new Watcher({ ...watching, models, store, secret: `0x${"5e".repeat(32)}` });
+  const parts = { deployment, suite, story, publisher, requester, watcherAccount };
+  return { ...parts, asking, watcher, operators, versionId, lies };
+}

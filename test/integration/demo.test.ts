@@ -1,0 +1,86 @@
+import { expect } from "chai";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { elementBits } from "../../runner/machine/tensor.ts";
+import { runDemo, type Tale } from "../../scripts/demo/play.ts";
+import { SCENARIOS } from "../../scripts/demo/scenario.ts";
+import { chains } from "../../scripts/demo/story.ts";
+import { honestSteps } from "../../scripts/demo/totals.ts";
+import { bitsText } from "../../scripts/demo/values.ts";
+import type { Run } from "../../scripts/lib/models.ts";
+
+describe("the demo", () => {
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    describe(`with --model ${name}`, () => {
+      let tale: Tale;
+      const lines: string[] = [];
+
+      before(async function () {
+        this.timeout(120_000);
+        const folder = await mkdtemp(join(tmpdir(), "assay-demo-test-"));
+        try {
+          const print = (line = ""): unknown => lines.push(...line.split("\n"));
+          tale = await runDemo(scenario, folder, print, new AbortController().signal);
+        } finally {
+          await rm(folder, { recursive: true });
+        }
+      });
+
+      it("calls the consumer back with the right answer, provisional and then final", () => {
+        const value = tale.question.expected;
+        expect(tale.provisional).to.deep.equal({ known: true, value, final: false });
+        expect(tale.final).to.deep.equal({ known: true, value, final: true });
+      });
+
+      it("tells the consumer of forged answers only provisionally", () => {
+        expect(tale.trials.map(({ told }) => [told.known, told.final])).to.deep.equal([
+          [true, false],
+          [true, false],
+        ]);
+      });
+
+      it("pays the honest operator the fee less the royalty, and the publisher the royalty", () => {
+        const operator = honestSteps(tale).find(({ kind }) => kind === "claim")?.who ?? "";
+        const paid = chains(tale.steps.flatMap(({ payments }) => payments));
+        expect(paid).to.include(`19 ASSAY: Market → ${operator}`);
+        expect(paid).to.include("1 ASSAY: Market → Publisher");
+      });
+
+      it("convicts both forgeries, each by exactly one fraud proof", () => {
+        expect(tale.trials).to.have.lengthOf(2);
+        for (const { dispute } of tale.trials) {
+          expect(dispute.map(({ kind }) => kind)).to.deep.equal(["challenge", "trace", "accuse", "prove"]);
+        }
+        expect(tale.steps.filter(({ kind }) => kind === "prove")).to.have.lengthOf(2);
+      });
+
+      it("names the forged kernel, what it should have given and what was claimed", () => {
+        for (const { forgery, verdict } of tale.trials) {
+          expect(verdict.kernel).to.equal(forgery.kernel);
+          const bitsIn = ({ trace }: Run): string => {
+            const tensor = trace[verdict.kernel];
+            return tensor === undefined ? "" : bitsText(tensor.dtype, elementBits(tensor, verdict.element));
+          };
+          const [claimed, executed] = [verdict.claimed, verdict.executed].map((bits) => bitsText(verdict.dtype, bits));
+          expect(claimed).to.not.equal(executed);
+          expect([claimed, executed]).to.deep.equal([bitsIn(forgery.run), bitsIn(tale.honest)]);
+          expect(lines.some((line) => line.includes(bitsText(verdict.dtype, verdict.claimed)))).to.equal(true);
+        }
+      });
+
+      it("loses no unit of the token", () => {
+        const { rows, supply } = tale.books;
+        expect(rows.reduce((sum, { balance }) => sum + balance, 0n)).to.equal(supply);
+        // Two convictions took 1,000 each from two or from one of three stakes of 5,000.
+        expect(rows.find(({ holder }) => holder === "Staking")?.balance).to.equal(13_000n * 10n ** 18n);
+      });
+
+      it("prints lines of at most 100 columns", () => {
+        const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9]+m`, "g");
+        expect(lines.filter((line) => line.replaceAll(escapes, "").length > 100)).to.deep.equal([]);
+      });
+    });
+  }
+});
