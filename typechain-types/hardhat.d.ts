@@ -10,8 +10,9 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
+  getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
+getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
 getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
@@ -37,7 +38,6 @@ getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
-getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
@@ -54,8 +54,9 @@ getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 
-  getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
+  getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
+getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
 getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
@@ -81,7 +82,6 @@ getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, si
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
-getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
@@ -98,8 +98,9 @@ getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 
-  deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+  deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
+deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
@@ -125,7 +126,6 @@ deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
-deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
@@ -142,8 +142,9 @@ deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 
-  deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+  deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
+deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
@@ -169,7 +170,6 @@ deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
-deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
