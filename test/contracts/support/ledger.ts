@@ -6,7 +6,8 @@ interface Account {
   stake: bigint;
   locked: bigint;
   status: bigint;
-  readonly exits: { amount: bigint; releaseAt: bigint }[];
+  /** By slot; a slot that was never used is a hole. */
+  readonly exits: ({ amount: bigint; releaseAt: bigint } | undefined)[];
 }
 
 const zero = 0n;
