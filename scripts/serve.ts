@@ -36,8 +36,8 @@ await run(async (signal) => {
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${scene.signer.address}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
   else
-    await keepLooking("serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () =>
-      operator.look(signal),
+    await keepLooking("serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
+      operator.look(look),
     );
   log("stopped");
   await connection.close();

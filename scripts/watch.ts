@@ -35,7 +35,9 @@ await run(async (signal) => {
   log(`watching ${models.map(({ name }) => name).join(", ")} as ${scene.signer.address}`);
   if (option("ASSAY_ONCE") === "1") await watcher.look(signal);
   else
-    await keepLooking("watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, () => watcher.look(signal));
+    await keepLooking("watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
+      watcher.look(look),
+    );
   log("stopped");
   await connection.close();
 });

@@ -12,9 +12,12 @@ import type { Store } from "../../runner/store.ts";
  * location is `store:ID` (the store that both share, a folder) or `http(s)://HOST/blobs/ID`.
  */
 
-const FETCH_MILLISECONDS = 10_000;
-/** Largest blob that is accepted from a stranger. */
-const MAX_BLOB_BYTES = 256 << 20;
+/** What a stranger's server may cost. */
+interface FetchLimits {
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
+const LIMITS: FetchLimits = { milliseconds: 10_000, bytes: 256 << 20 };
 
 /** What a published trace's location leads to. */
 interface TraceIndex {
@@ -85,7 +88,7 @@ const siblingOf = (location: string, id: Hash): string => location.replace(/0x[0
  * A blob by its location, checked against the id in it.
  * @throws AssayError BLOB_UNAVAILABLE, STORE_MISSING, STORE_CORRUPT.
  */
-export async function fetchBlob(store: Store, location: string): Promise<Uint8Array> {
+export async function fetchBlob(store: Store, location: string, limits = LIMITS): Promise<Uint8Array> {
   const id = /(0x[0-9a-f]{64})$/.exec(location)?.[1] as Hash | undefined;
   if (id === undefined) throw unavailable(location, "the location names no blob");
   if (location === `store:${id}`) return await store.get(id);
@@ -94,18 +97,29 @@ export async function fetchBlob(store: Store, location: string): Promise<Uint8Ar
     throw unavailable(location, "only store:, http: and https: are fetched");
   }
   if (await store.has(id)) return await store.get(id);
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(FETCH_MILLISECONDS) });
-  if (!response.ok || response.body === null) throw unavailable(location, `the server said ${String(response.status)}`);
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body as AsyncIterable<Uint8Array>) {
-    size += part.length;
-    if (size > MAX_BLOB_BYTES) throw unavailable(location, `it is larger than ${String(MAX_BLOB_BYTES)} bytes`);
-    parts.push(part);
-  }
-  const bytes = Buffer.concat(parts);
+  const bytes = await download(url, limits).catch((error: unknown) => {
+    throw unavailable(location, error instanceof Error ? error.message : String(error));
+  });
   if (toHash(keccak256(bytes)) !== id) throw unavailable(location, "what it gives does not hash to its name");
   return bytes;
+}
+
+/** A stranger's server may redirect to where only this machine gets, never answer, or never end: none of it is followed. */
+async function download(url: URL, { milliseconds, bytes }: FetchLimits): Promise<Uint8Array> {
+  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(milliseconds) });
+  const { body } = response;
+  if (!response.ok || body === null) {
+    await body?.cancel();
+    throw new Error(`the server said ${String(response.status)}`);
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    size += part.length;
+    if (size > bytes) throw new Error(`it is larger than ${String(bytes)} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 const unavailable = (location: string, reason: string): AssayError<"BLOB_UNAVAILABLE"> =>
@@ -124,7 +138,7 @@ export async function serveBlobs(store: Store, host: string, port: number, signa
       () => response.writeHead(404).end(),
     );
   });
-  server.requestTimeout = FETCH_MILLISECONDS;
+  server.requestTimeout = LIMITS.milliseconds;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);

@@ -114,23 +114,26 @@ export class Ledger {
   }
 
   async #read(first: number, last: number): Promise<Page> {
-    const [block, logs] = await Promise.all([
-      this.#provider.getBlock(last),
-      this.#provider.getLogs({ address: [...this.#addresses], fromBlock: first, toBlock: last }),
-    ]);
-    return { lastBlock: last, lastHash: block?.hash ?? "", logs };
+    const before = await this.#provider.getBlock(last);
+    const logs = await this.#provider.getLogs({ address: [...this.#addresses], fromBlock: first, toBlock: last });
+    const after = await this.#provider.getBlock(last);
+    // Replaced while it was read, so nobody knows which chain the logs are of: the next look reads it again.
+    const lastHash = before?.hash === after?.hash ? (after?.hash ?? "") : "";
+    return { lastBlock: last, lastHash, logs };
   }
 
   /** Forgets pages whose last block is no longer on the chain, and rebuilds what the others say. */
   async #dropReplaced(): Promise<boolean> {
-    let dropped = false;
-    for (let page = this.#pages.at(-1); page !== undefined; page = this.#pages.at(-1)) {
+    // All questions before the first change: a server that fails between two must not leave half of it done.
+    let kept = this.#pages.length;
+    for (; kept > 0; kept--) {
+      const page = this.#pages[kept - 1];
+      if (page === undefined) break;
       const block = await this.#provider.getBlock(page.lastBlock);
       if (block?.hash === page.lastHash) break;
-      this.#pages.pop();
-      dropped = true;
     }
-    if (!dropped) return false;
+    if (kept === this.#pages.length) return false;
+    this.#pages = this.#pages.slice(0, kept);
     this.#requests = new Map();
     this.#disputes = new Map();
     this.#versions = new Map();

@@ -3,13 +3,14 @@ import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
 import type { Store } from "../../runner/store.ts";
 import { mutable } from "./calldata.ts";
-import { fetchBlob, publishTrace } from "./blobs.ts";
+import { publishTrace } from "./blobs.ts";
 import { collect } from "./collect.ts";
 import { evidenceFor } from "./evidence.ts";
+import { inputOf } from "./input.ts";
 import type { RequestView } from "./ledger.ts";
 import { log, short } from "./log.ts";
 import { execute, type HostedModel, joinTensors, type Run } from "./models.ts";
-import { chainTime, type Scene, send } from "./service.ts";
+import { chainTime, eachAlone, type Scene, send } from "./service.ts";
 
 /** Order of contracts/types/Request.sol. */
 const STATUS = ["none", "open", "assigned", "inputDemanded", "claimed", "challenged"] as const;
@@ -43,12 +44,11 @@ export class Operator {
     const { ledger, signer } = this.#options;
     this.#address = await signer.getAddress();
     if (await ledger.sync()) log("the chain was reorganised; reading it again");
-    for (const view of ledger.requests.values()) {
-      if (signal?.aborted === true) return;
+    await eachAlone([...ledger.requests.values()], signal, async (view) => {
       const hosted = view.settled ? undefined : this.#modelOf(view);
       if (hosted !== undefined) await this.#attend(view, hosted, signal);
-    }
-    await collect(this.#options);
+    });
+    if (signal?.aborted !== true) await collect(this.#options);
   }
 
   #modelOf({ request }: RequestView): HostedModel | undefined {
@@ -66,6 +66,8 @@ export class Operator {
       chainTime(provider),
       provider.getBlock("latest"),
     ]);
+    // The chain may have answered after this look was given up.
+    if (signal?.aborted === true) return;
     // The market's time stands still during a pause; it is behind the chain's by the same in the next block.
     const now = Number(clock) + time - (latest?.timestamp ?? time);
     const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
@@ -109,7 +111,7 @@ export class Operator {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { suite, signer, store, locationPrefix } = this.#options;
-    const input = await this.#inputOf(view);
+    const input = await inputOf(this.#options.store, view, hosted);
     if (input === undefined) {
       await send(`demanded the input of ${short(view.id)} on chain`, suite.market.demandInput(view.request));
       return;
@@ -125,20 +127,11 @@ export class Operator {
       operator: this.#address,
       deadline,
     });
+    if (signal?.aborted === true) return;
     await send(
       `claimed ${short(view.id)} with ${hosted.name}`,
       suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
     );
-  }
-
-  /** The input from calldata, from where the requester put it, or from answered demands; undefined when it is nowhere. */
-  async #inputOf({ inputs, inputUri, chunks }: RequestView): Promise<Uint8Array | undefined> {
-    if (inputs.length > 0) return inputs;
-    if (chunks.length > 0) return Buffer.concat(chunks);
-    return await fetchBlob(this.#options.store, inputUri).catch((error: unknown) => {
-      log(`the input cannot be fetched: ${String(error)}`);
-      return undefined;
-    });
   }
 
   async #run(hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined): Promise<Run> {
@@ -150,7 +143,7 @@ export class Operator {
   async #defend(view: RequestView, hosted: HostedModel, time: number, signal: AbortSignal | undefined): Promise<void> {
     const { suite, ledger, store, locationPrefix } = this.#options;
     const { claim, request } = view;
-    const input = await this.#inputOf(view);
+    const input = await inputOf(this.#options.store, view, hosted);
     if (claim === undefined || input === undefined) return;
     const run = await this.#run(hosted, input, signal);
     const defended: DefendedTrace = {

@@ -79,21 +79,42 @@ export async function withPatience<T>(
 }
 
 /**
+ * Does the same for each, one after the other; what fails for one is no reason to leave the others.
+ * @throws the first failure, at the end.
+ */
+export async function eachAlone<T>(
+  items: readonly T[],
+  signal: AbortSignal | undefined,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const item of items) {
+    if (signal?.aborted === true) break;
+    await work(item).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/**
  * Looks again and again until the signal fires. A look that fails is reported and tried again, later each time; between
- * looks nothing is held that the chain does not hold.
+ * looks nothing is held that the chain does not hold. A look that takes too long is told to stop by its own signal, so
+ * that it does not act beside the next one when the chain answers after all.
  */
 export async function keepLooking(
   what: string,
   intervalMilliseconds: number,
   signal: AbortSignal,
-  look: () => Promise<void>,
+  look: (signal: AbortSignal) => Promise<void>,
+  patienceMilliseconds = PATIENCE_MILLISECONDS,
 ): Promise<void> {
   let wait = intervalMilliseconds;
   while (!signal.aborted) {
+    const given = new AbortController();
     try {
-      await withPatience(what, look());
+      await withPatience(what, look(AbortSignal.any([signal, given.signal])), patienceMilliseconds);
       wait = intervalMilliseconds;
     } catch (error) {
+      given.abort(error);
       if (isAssayError(error, "ABORTED")) return;
       log(`${what}: ${error instanceof Error ? error.message : String(error)}; trying again`);
       wait = Math.min(wait * 2, LONGEST_PAUSE_MILLISECONDS);

@@ -5,13 +5,14 @@ import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.
 import { TRACE_TREE } from "../../runner/dispute/view.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/store.ts";
-import { fetchBlob, fetchOutput, fetchRoots } from "./blobs.ts";
+import { fetchOutput, fetchRoots } from "./blobs.ts";
 import { mutable } from "./calldata.ts";
 import { collect } from "./collect.ts";
+import { inputOf } from "./input.ts";
 import type { ClaimView, RequestView } from "./ledger.ts";
 import { log, short } from "./log.ts";
 import { execute, type HostedModel, type Run } from "./models.ts";
-import { chainTime, type Scene, send } from "./service.ts";
+import { chainTime, eachAlone, type Scene, send } from "./service.ts";
 
 export interface WatcherOptions extends Scene {
   readonly models: readonly HostedModel[];
@@ -46,12 +47,13 @@ export class Watcher {
   async look(signal?: AbortSignal): Promise<void> {
     const { ledger } = this.#options;
     if (await ledger.sync()) log("the chain was reorganised; reading it again");
-    for (const view of ledger.requests.values()) {
-      if (signal?.aborted === true) return;
+    await eachAlone([...ledger.requests.values()], signal, async (view) => {
       const { claim } = view;
-      if (claim === undefined || view.settled) continue;
-      while (await this.#move(view, claim, signal)) await ledger.sync();
-    }
+      if (claim === undefined) return;
+      if (view.settled) this.#work.delete(claim.id);
+      else while (await this.#move(view, claim, signal)) await ledger.sync();
+    });
+    if (signal?.aborted === true) return;
     await this.#reclaim();
     await collect(this.#options);
   }
@@ -93,6 +95,7 @@ export class Watcher {
       published,
       { time, block, claimedRoot: claim.outputRoot, answerWindow: Number(terms.answerWindow) },
     );
+    if (signal?.aborted === true) return false;
     onMove?.(move, view);
     return await this.#carryOut(move, view, claim, work);
   }
@@ -158,16 +161,9 @@ export class Watcher {
     const version = view.request.versionId as Hash;
     const hosted = models.find(({ commitment }) => ledger.versionsOf(commitment.commitment).includes(version));
     if (hosted === undefined) return undefined;
-    const bytes =
-      view.inputs.length > 0
-        ? view.inputs
-        : view.chunks.length > 0
-          ? Buffer.concat(view.chunks)
-          : await fetchBlob(store, view.inputUri).catch(() => undefined);
-    if (bytes === undefined) {
-      log(`the input of ${short(view.id)} cannot be fetched: its claim is not watched`);
-      return undefined;
-    }
+    const bytes = await inputOf(store, view, hosted);
+    // Without its input nobody can judge a claim.
+    if (bytes === undefined) return undefined;
     const work: Work = { hosted, run: await execute(hosted, bytes, { signal }), outputs: new Map() };
     this.#work.set(claim.id, work);
     return work;

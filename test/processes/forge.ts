@@ -26,6 +26,6 @@ await run(async (signal) => {
     tamper: async (honest, model) => (await changeOneWeight(model, honest)).run,
   });
   log("serving forged answers");
-  await keepLooking("forge", 250, signal, () => operator.look(signal));
+  await keepLooking("forge", 250, signal, (look) => operator.look(look));
   await connection.close();
 });

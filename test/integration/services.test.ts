@@ -1,0 +1,380 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
+import { loadInputs } from "../../runner/cli/load.ts";
+import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
+import { commitTensor, openSegment } from "../../runner/commitment/tensor.ts";
+import { AssayError, isAssayError } from "../../runner/errors.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
+import { createFolderStore, type Store } from "../../runner/store.ts";
+import { flipOneBit } from "../../scripts/demo/forge.ts";
+import { fetchBlob } from "../../scripts/lib/blobs.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
+import { policyOf } from "../../scripts/lib/evidence.ts";
+import { setLog } from "../../scripts/lib/log.ts";
+import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../scripts/lib/models.ts";
+import type { Operator } from "../../scripts/lib/operator.ts";
+import { keepLooking, withPatience } from "../../scripts/lib/service.ts";
+import type { Watcher } from "../../scripts/lib/watcher.ts";
+import { f32 } from "../runner/onnx/build.ts";
+import { openStage, type Stage, WINDOW_SECONDS } from "./support/stage.ts";
+import { activations, hosted } from "./support/wide.ts";
+
+/* Services against a chain, servers and participants that mean them no good. */
+
+/** Order of RequestStatus in contracts/types/Request.sol. */
+const [ASSIGNED, INPUT_DEMANDED, FINAL, CANCELLED, CONVICTED] = [2n, 3n, 6n, 9n, 10n];
+const NEVER = new Promise<never>(() => undefined);
+
+describe("Services", () => {
+  let folder: string;
+  let model: HostedModel;
+  let image: readonly Tensor[];
+  let honest: Run;
+  let forged: Run;
+  let lines: string[] = [];
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "assay-services-"));
+    model = await loadModel("models/digits/digits.int8.onnx?N=1");
+    image = loadInputs(model.model, ["image=models/digits/images/digit-3.npy"]);
+    honest = await execute(model, joinTensors(image));
+    forged = (await flipOneBit(model, honest)).run;
+    setLog((line) => lines.push(line));
+  });
+  beforeEach(() => {
+    lines = [];
+  });
+  after(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const storeAt = (name: string): Store => createFolderStore(join(folder, name));
+  const tamper = (): Promise<Run> => Promise.resolve(forged);
+
+  /** Lets watcher and operator act in turns until the request is settled. */
+  const play = async (stage: Stage, id: Hash, watcher: Watcher, operator?: Operator): Promise<void> => {
+    for (let round = 0; round < 16 && !(await stage.view(id)).settled; round++) {
+      await watcher.look();
+      await operator?.look();
+      await stage.networkHelpers.mine();
+    }
+  };
+
+  describe("given a chain that reorganises a claim away", () => {
+    it("the operator claims again, once, and a dispute of the lost claim lands on no other", async () => {
+      const stage = await openStage([model], storeAt("reorganised"));
+      const { suite, connection, networkHelpers } = stage;
+      const [operator, watcher] = [stage.operator({ tamper }), stage.watcher()];
+      const id = await stage.open(model, image);
+      const before: unknown = await connection.provider.request({ method: "evm_snapshot" });
+      await operator.look();
+      await operator.look();
+      await watcher.look();
+      const lost = (await stage.view(id)).claim?.id ?? "0x";
+      expect(stage.asking.ledger.dispute(lost).status).to.equal("challenged");
+
+      await connection.provider.request({ method: "evm_revert", params: [before] });
+      await networkHelpers.mine(7);
+      expect(await stage.asking.ledger.sync(), "the ledger notices").to.equal(true);
+      expect((await stage.view(id)).claim, "and forgets the claim").to.equal(undefined);
+      expect(stage.asking.ledger.dispute(lost).status).to.equal("none");
+      await operator.look();
+      await operator.look();
+      const claims = await suite.market.queryFilter(suite.market.filters.Claimed(id));
+      expect(claims).to.have.length(1);
+      const found = (await stage.view(id)).claim?.id ?? "0x";
+      expect(found).not.to.equal(lost);
+      expect(lines.some((line) => line.includes("reorganised"))).to.equal(true);
+
+      const court = suite.court.connect(stage.accounts.watching);
+      await expect(court.challenge(id, lost))
+        .to.be.revertedWithCustomError(suite.market, "MarketClaimMismatch")
+        .withArgs(lost, found);
+      await play(stage, id, watcher, operator);
+      expect(await stage.status(id)).to.equal(CONVICTED);
+      expect(await court.queryFilter(court.filters.Challenged(lost))).to.have.length(0);
+      expect(await court.queryFilter(court.filters.FraudProven(found))).to.have.length(1);
+    });
+  });
+
+  describe("given an RPC server", () => {
+    it("that hangs, withPatience gives RPC_UNUSABLE", async () => {
+      const error: unknown = await withPatience("look", NEVER, 20).catch((reason: unknown) => reason);
+      expect(isAssayError(error, "RPC_UNUSABLE")).to.equal(true);
+    });
+
+    it("that hangs and then errs, keepLooking goes on, and the look that was given up does nothing later", async () => {
+      const stage = await openStage([model], storeAt("hanging"));
+      const { provider } = stage.connection;
+      const id = await stage.open(model, image);
+      const operator = stage.operator();
+      await operator.look();
+      const request = provider.request.bind(provider) as (call: { method: string }) => Promise<unknown>;
+      let looks = 0;
+      let answerAfterAll = (): void => undefined;
+      const late = new Promise<void>((resolve) => {
+        answerAfterAll = resolve;
+      });
+      provider.request = async (call): Promise<unknown> => {
+        if (looks === 1 && call.method === "eth_call") await late;
+        if (looks === 2) throw new AssayError("RPC_UNUSABLE", "bad gateway", { reason: "bad gateway" });
+        return await request(call);
+      };
+      const controller = new AbortController();
+      await keepLooking(
+        "serve",
+        1,
+        controller.signal,
+        async (signal) => {
+          looks++;
+          const now = looks;
+          await operator.look(signal);
+          if (now >= 3) controller.abort();
+        },
+        1_500,
+      );
+      const claimed = async (): Promise<number> =>
+        (await stage.suite.market.queryFilter(stage.suite.market.filters.Claimed(id))).length;
+      expect([looks, await claimed()]).to.deep.equal([3, 1]);
+      const sent = stage.sent.length;
+      answerAfterAll();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect([stage.sent.length, await claimed()]).to.deep.equal([sent, 1]);
+      expect(lines.filter((line) => /no answer in 1500 ms|bad gateway/.test(line))).to.have.length(2);
+    });
+  });
+
+  describe("given a server of blobs", () => {
+    const blob = Buffer.from("what was promised");
+    const id = toHash(keccak256(blob));
+    const servers: Server[] = [];
+    const serve = async (listener: RequestListener): Promise<string> => {
+      const server = createServer(listener);
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      return `http://127.0.0.1:${String(port)}/blobs/`;
+    };
+    after(() => {
+      for (const server of servers) server.close().closeAllConnections();
+    });
+
+    const hostile: Readonly<Record<string, readonly [RequestListener, RegExp]>> = {
+      hangs: [() => undefined, /abort|timeout/i],
+      "gives wrong bytes": [(_, response) => response.end("something else"), /does not hash to its name/],
+      "never ends": [
+        (_, response) => {
+          const more = (): void => {
+            while (!response.destroyed && response.write(Buffer.alloc(4_096)));
+          };
+          response.on("drain", more);
+          more();
+        },
+        /larger than 100000 bytes/,
+      ],
+      redirects: [(_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), /fetch failed/],
+      "has nothing": [(_, response) => response.writeHead(404).end(), /the server said 404/],
+      "breaks off": [
+        (_, response) => {
+          response.writeHead(200, { "content-length": "1000" });
+          response.write("half", () => response.destroy());
+        },
+        /terminated|closed|socket/,
+      ],
+    };
+    for (const [name, [listener, message]] of Object.entries(hostile)) {
+      it(`that ${name}, fetchBlob gives BLOB_UNAVAILABLE`, async () => {
+        const location = `${await serve(listener)}${id}`;
+        const limits = { milliseconds: 300, bytes: 100_000 };
+        const error: unknown = await fetchBlob(storeAt("empty"), location, limits).catch((reason: unknown) => reason);
+        expect(isAssayError(error, "BLOB_UNAVAILABLE"), String(error)).to.equal(true);
+        expect(String(error)).to.match(message);
+      });
+    }
+
+    it("that gives what its name says, fetchBlob gives it", async () => {
+      const location = `${await serve((_, response) => response.end(blob))}${id}`;
+      expect(Buffer.from(await fetchBlob(storeAt("empty"), location)).equals(blob)).to.equal(true);
+    });
+
+    it("where a forged trace is not, the watcher demands it on chain and convicts by arithmetic", async () => {
+      const stage = await openStage([model], storeAt("withheld"));
+      const locationPrefix = await serve((_, response) => response.end("something else"));
+      const [operator, watcher] = [
+        stage.operator({ tamper, locationPrefix }),
+        stage.watcher({ store: storeAt("watcher") }),
+      ];
+      const request = await stage.open(model, image);
+      await operator.look();
+      await operator.look();
+      await play(stage, request, watcher, operator);
+      expect(await stage.status(request)).to.equal(CONVICTED);
+      const { court } = stage.suite;
+      expect((await court.queryFilter(court.filters.Answered())).length).to.be.greaterThan(0);
+      expect(await court.queryFilter(court.filters.FraudProven())).to.have.length(1);
+    });
+
+    it("where a forged trace is not, an operator that answers nothing is convicted for its silence", async () => {
+      const stage = await openStage([model], storeAt("silent"));
+      const [operator, watcher] = [stage.operator({ tamper }), stage.watcher({ store: storeAt("watcher") })];
+      const request = await stage.open(model, image);
+      await operator.look();
+      await operator.look();
+      await watcher.look();
+      await operator.look();
+      await watcher.look();
+      await stage.advance(7 * 3_600);
+      await watcher.look();
+      expect(await stage.status(request)).to.equal(CONVICTED);
+      const { court } = stage.suite;
+      expect(await court.queryFilter(court.filters.FraudProven())).to.have.length(0);
+      expect(await court.queryFilter(court.filters.Demanded())).not.to.have.length(0);
+    });
+  });
+
+  describe("given an operator that publishes data that are not what it committed", () => {
+    interface Index {
+      roots: string[];
+      outputs: { dtype: string; blob: string }[];
+    }
+    const lies: Readonly<Record<string, (index: Index) => void>> = {
+      "other roots": ({ roots }) => roots.reverse(),
+      "other tensors": ({ outputs }) => {
+        const [first] = outputs;
+        outputs.forEach((output) => Object.assign(output, first));
+      },
+      "half an index": (index) => {
+        index.outputs.length = 1;
+        index.roots.length = 1;
+      },
+    };
+    for (const [name, lie] of Object.entries(lies)) {
+      it(`${name}: the watcher demands the true ones on chain and convicts`, async () => {
+        const store = storeAt(`lie-${name.replaceAll(" ", "-")}`);
+        const stage = await openStage([model], store);
+        const lying: Store = {
+          ...store,
+          put: async (bytes) => {
+            if (bytes[0] !== "{".charCodeAt(0)) return await store.put(bytes);
+            const index = JSON.parse(new TextDecoder().decode(bytes)) as Index;
+            lie(index);
+            return await store.put(Buffer.from(JSON.stringify(index)));
+          },
+        };
+        const [operator, watcher] = [stage.operator({ tamper, store: lying }), stage.watcher()];
+        const request = await stage.open(model, image);
+        await operator.look();
+        await operator.look();
+        await play(stage, request, watcher, operator);
+        expect(await stage.status(request)).to.equal(CONVICTED);
+        const { court } = stage.suite;
+        expect(await court.queryFilter(court.filters.Answered())).not.to.have.length(0);
+        expect(await court.queryFilter(court.filters.FraudProven())).to.have.length(1);
+      });
+    }
+  });
+
+  describe("given a policy that wants a signed answer", () => {
+    it("the operator signs, and the answer becomes final", async () => {
+      const stage = await openStage([model], storeAt("signed"));
+      const operator = stage.operator();
+      const id = await stage.open(model, image, { policy: policyOf(OPTIMISTIC_MODE, SIGNATURE_MODE) });
+      await operator.look();
+      await operator.look();
+      await stage.watcher().look();
+      await stage.advance(WINDOW_SECONDS + 1);
+      await operator.look();
+      expect(await stage.status(id)).to.equal(FINAL);
+      expect((await stage.view(id)).claim?.outputRoot).to.equal(honest.outputRoot);
+    });
+  });
+
+  describe("given an input too large for calldata", () => {
+    const SIDE = 100;
+    let large: HostedModel;
+    const input = activations(SIDE * SIDE, 1);
+    before(async () => {
+      large = await hosted(folder, "average", {
+        inputs: { x: f32([1, 1, SIDE, SIDE]) },
+        nodes: [{ op: "GlobalAveragePool", in: ["x"], out: ["y"] }],
+        outputs: ["y"],
+      });
+    });
+
+    const stakeOf = async ({ suite, accounts }: Stage): Promise<bigint> =>
+      (await suite.staking.operatorOf(accounts.operating)).stake;
+
+    it("that the requester withholds, the operator demands it, cancels and loses nothing", async () => {
+      const stage = await openStage([large], storeAt("operator"));
+      const [operator, stake] = [stage.operator(), await stakeOf(stage)];
+      const id = await stage.open(large, [input], { from: storeAt("requester") });
+      await operator.look();
+      await operator.look();
+      expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
+      await operator.look();
+      expect(await stage.status(id), "not before its time").to.equal(INPUT_DEMANDED);
+      const { deadline } = await stage.suite.market.stateOf(id);
+      await stage.networkHelpers.time.increaseTo(deadline + 1n);
+      await operator.look();
+      expect(await stage.status(id)).to.equal(CANCELLED);
+      expect(await stakeOf(stage)).to.equal(stake);
+      expect(await stage.suite.staking.queryFilter(stage.suite.staking.filters.PayoutMarked())).to.have.length(0);
+    });
+
+    it("that the requester shows when it is demanded, the operator demands all of it and answers", async () => {
+      const stage = await openStage([large], storeAt("operator"));
+      const operator = stage.operator();
+      const id = await stage.open(large, [input], { from: storeAt("requester") });
+      await operator.look();
+      const committed = commitTensor(input);
+      for (const [first, count] of [
+        [0, 32],
+        [32, 8],
+      ] as const) {
+        await operator.look();
+        expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
+        const { request } = await stage.view(id);
+        const segment = mutable(openSegment(input, committed, first, count));
+        await stage.suite.market.answerInput(request, [committed.root], segment);
+        expect(await stage.status(id)).to.equal(ASSIGNED);
+      }
+      await operator.look();
+      const expected = await execute(large, joinTensors([input]));
+      expect((await stage.view(id)).claim?.outputRoot).to.equal(expected.outputRoot);
+      await stage.watcher().look();
+      await stage.advance(WINDOW_SECONDS + 1);
+      await operator.look();
+      expect(await stage.status(id)).to.equal(FINAL);
+    });
+
+    it("whose location leads to other data than was committed, the operator claims nothing for those", async () => {
+      const store = storeAt("operator");
+      const other = await store.put(joinTensors([activations(SIDE * SIDE, 2)]));
+      const stage = await openStage([large], store);
+      const operator = stage.operator();
+      const id = await stage.open(large, [input], { from: { ...store, put: () => Promise.resolve(other) } });
+      await operator.look();
+      await operator.look();
+      expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
+      expect((await stage.view(id)).claim).to.equal(undefined);
+    });
+
+    it("that is where the requester says, the operator answers and the watcher stays silent", async () => {
+      const stage = await openStage([large], storeAt("shared"));
+      const operator = stage.operator();
+      const id = await stage.open(large, [input]);
+      await operator.look();
+      await operator.look();
+      await stage.watcher().look();
+      await stage.advance(WINDOW_SECONDS + 1);
+      await operator.look();
+      expect(await stage.status(id)).to.equal(FINAL);
+    });
+  });
+});
