@@ -15,24 +15,22 @@ import { Command, Option } from "commander";
 import { run } from "./lib/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { renderReport } from "./demo/report.ts";
-import { SCENARIOS } from "./demo/scenario.ts";
+import { SCENARIOS, type ScenarioName } from "./demo/scenario.ts";
 
 const program = new Command("demo")
   .description("An answer from question to payment, and two forgeries from claim to conviction")
   .addOption(new Option("--model <name>", "model that is asked").choices(Object.keys(SCENARIOS)).default("digits"))
   .option("--report <file>", "write the story as a self-contained HTML page")
   .parse();
-const { model, report } = program.opts<{ model: string; report?: string }>();
+const { model, report } = program.opts<{ model: ScenarioName; report?: string }>();
 const print = (line = ""): void => {
   console.log(line);
 };
 
 await run(async (signal) => {
-  const scenario = SCENARIOS[model];
-  if (scenario === undefined) return;
   const folder = await mkdtemp(join(tmpdir(), "assay-demo-"));
   try {
-    const tale = await runDemo(scenario, folder, print, signal);
+    const tale = await runDemo(SCENARIOS[model], folder, print, signal);
     if (report === undefined) return;
     await writeFile(report, renderReport(tale));
     print(`\n  Report: ${report}`);

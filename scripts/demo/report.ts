@@ -1,2 +1,89 @@
-import type { Tale } from "./play.ts";
-export const renderReport = (tale: Tale): string => String(tale.books.supply);
+import type { Tale, Trial } from "./play.ts";
+import { barsOf, label, pictureOf } from "./report/answer.ts";
+import { gasOf, totalsOf } from "./report/gas.ts";
+import { grouped, html, type Markup } from "./report/html.ts";
+import { moneyOf } from "./report/money.ts";
+import { STYLE } from "./report/style.ts";
+import { traceOf } from "./report/trace.ts";
+import { sumOfCalldata, sumOfGas } from "./story.ts";
+import { bitsText, valueText } from "./values.ts";
+
+/** The story as one page that needs nothing else: no scripts, no files, no network. */
+export function renderReport(tale: Tale): string {
+  const { scenario, question, model, honest, final } = tale;
+  const answer = label(question.classes[final.value] ?? "");
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <title>Assay: an answer and two forgeries</title>
+      <style>
+        ${{ markup: STYLE }}
+      </style>
+    </head>
+    <body>
+      <h1>An answer, and two forgeries convicted</h1>
+      <p class="lead">
+        A contract asked <b>${model.name}</b> through the market, three operators staked on being right, and a watcher
+        ran the model too. Everything below happened on an in-process chain.
+      </p>
+      <h2>${scenario.title}</h2>
+      <div class="pair">
+        <div>${pictureOf(question.picture)}</div>
+        <div>${barsOf(question.classes, question.scores(honest))}</div>
+      </div>
+      <div class="verdict good">
+        <strong>Final: ${scenario.noun} ${answer}.</strong> The consumer contract was told so twice: provisionally when
+        the operator claimed, and finally when nobody had objected in time.
+      </div>
+      ${tale.trials.map((trial) => trialOf(tale, trial))}
+      <h2>What it took</h2>
+      ${totalsOf(tale)}
+      <h2>Who paid whom</h2>
+      ${moneyOf(tale)}
+      <h2>Gas, and what it buys</h2>
+      ${gasOf(tale)}
+    </body>
+  </html>`;
+  return `<!doctype html>\n${page.markup}\n`;
+}
+
+function trialOf(tale: Tale, trial: Trial): Markup {
+  const { question, scenario, honest } = tale;
+  const { title, liar, forgery, told, verdict, dispute } = trial;
+  const answer = label(question.classes[told.value] ?? "");
+  return html`<h2>${title}</h2>
+    <p>
+      ${liar} was drawn and lied: ${forgery.description}. Everything after it follows from the lie, so it looks like
+      honest work.
+    </p>
+    <div class="pair">
+      <div class="verdict">
+        <strong>${liar} is convicted</strong> by one transaction: number ${grouped(verdict.element)} of kernel
+        ${verdict.kernel} is wrong. The chain computed only that number again.
+        <dl>
+          <dt>claimed</dt>
+          <dd>
+            <code>${bitsText(verdict.dtype, verdict.claimed)}</code> = ${valueText(verdict.dtype, verdict.claimed)}
+          </dd>
+          <dt>the machine</dt>
+          <dd>
+            <code>${bitsText(verdict.dtype, verdict.executed)}</code> = ${valueText(verdict.dtype, verdict.executed)}
+          </dd>
+          <dt>the dispute</dt>
+          <dd>${dispute.length} rounds, ${grouped(sumOfCalldata(dispute))} bytes</dd>
+          <dt>its gas</dt>
+          <dd>${grouped(sumOfGas(dispute))}</dd>
+        </dl>
+      </div>
+      <div class="lie">
+        <p>
+          Claimed: ${scenario.noun} <b>${answer}</b>
+          <small>(red the claim, green the honest run)</small>
+        </p>
+        ${barsOf(question.classes, question.scores(forgery.run), question.scores(honest))}
+      </div>
+    </div>
+    <h3>The trace, kernel by kernel <small>(red: numbers that differ from the honest run)</small></h3>
+    ${traceOf(tale, trial)}`;
+}

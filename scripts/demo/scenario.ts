@@ -158,8 +158,11 @@ const softmax = (scores: readonly number[]): readonly number[] => {
 const F32 = "models/digits/digits.onnx?N=1";
 
 /** The demo's models by the name that `--model` takes. */
-export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+export const SCENARIOS = {
   digits: { ...digits, files: [F32] },
   int8: { ...digits, files: [F32, "models/digits/digits.int8.onnx?N=1"] },
   text,
-};
+} as const satisfies Readonly<Record<string, Scenario>>;
+
+/** A name that `--model` takes. */
+export type ScenarioName = keyof typeof SCENARIOS;

@@ -1105,6 +1105,24 @@ describe("InferenceMarket", () => {
       expect(await contract.argmax(scores(-3, -2, -0.5, -4, -5, -6, -7, -8, -9, -10))).to.equal(2n);
       expect(await contract.argmax("0x")).to.equal(0n);
     });
+    it("read the scores of one place of a text, and fail alone when there is no such place", async () => {
+      const contract = await ethers.deployContract("NextCharacter", [market, 5]);
+      await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
+      const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
+      const output = scores(9, 8, 7, 6, 5, -3, -2, -1, 4.5, -4);
+      for (const [place, token, success] of [
+        [0, 0n, true],
+        [1, 3n, true],
+        [2, 0n, false],
+      ] as const) {
+        const made = await requestIn(protocol, await contract.connect(protocol.requester).ask(terms, place));
+        await assign(connection, protocol, made);
+        const { transaction } = await claim(connection, protocol, made, output);
+        await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, success);
+        if (success) await expect(transaction).to.emit(contract, "CharacterRead").withArgs(made.id, token, 0);
+        expect([...(await contract.readingOf(made.id))]).to.deep.equal([token, 0n, success]);
+      }
+    });
     it("listen to nobody but their market, about nothing but their requests", async () => {
       const { contract } = await reader();
       await expect(contract.connect(protocol.alice).onInference(id("x"), 1, ZeroHash, OUTPUT))

@@ -3,13 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { isAssayError } from "../../runner/errors.ts";
 import { elementBits } from "../../runner/machine/tensor.ts";
 import { runDemo, type Tale } from "../../scripts/demo/play.ts";
+import { renderReport } from "../../scripts/demo/report.ts";
+import { html } from "../../scripts/demo/report/html.ts";
 import { SCENARIOS } from "../../scripts/demo/scenario.ts";
 import { chains } from "../../scripts/demo/story.ts";
 import { honestSteps } from "../../scripts/demo/totals.ts";
 import { bitsText } from "../../scripts/demo/values.ts";
 import type { Run } from "../../scripts/lib/models.ts";
+
+const { digits } = SCENARIOS;
 
 describe("the demo", () => {
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
@@ -77,10 +82,48 @@ describe("the demo", () => {
         expect(rows.find(({ holder }) => holder === "Staking")?.balance).to.equal(13_000n * 10n ** 18n);
       });
 
+      it("reports it all as one well-formed page that needs nothing else", () => {
+        const page = renderReport(tale);
+        expect(unclosed(page)).to.deep.equal([]);
+        expect(page).to.not.match(/https?:|\/\/|src=|href=|url\(|@import|<script/);
+        for (const { verdict, liar } of tale.trials) {
+          const { kernel, dtype, claimed, executed } = verdict;
+          expect(page)
+            .to.include(`${liar} is convicted`)
+            .and.match(new RegExp(`kernel ${String(kernel)}\\s+is\\s+wrong`));
+          expect(page).to.include(bitsText(dtype, claimed)).and.to.include(bitsText(dtype, executed));
+        }
+        for (const { buys } of tale.steps) expect(page).to.include(html`${buys}`.markup);
+      });
+
       it("prints lines of at most 100 columns", () => {
         const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9]+m`, "g");
         expect(lines.filter((line) => line.replaceAll(escapes, "").length > 100)).to.deep.equal([]);
       });
     });
   }
+
+  it("escapes what it puts into its page", () => {
+    expect(html`<b title="${`"'`}">${"<i>&"}</b>`.markup).to.equal('<b title="&quot;&#39;">&lt;i&gt;&amp;</b>');
+  });
+
+  it("stops when it is asked to", async () => {
+    const aborted = runDemo(digits, tmpdir(), () => undefined, AbortSignal.abort());
+    await aborted.then(
+      () => expect.fail("it went on"),
+      (error: unknown) => expect(isAssayError(error, "ABORTED")).to.equal(true),
+    );
+  });
 });
+
+/** Tags that are not closed, or closed without having been opened. */
+function unclosed(page: string): readonly string[] {
+  const open: string[] = [];
+  for (const [, closing, name = "", selfClosing] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)\b[^>]*?(\/?)>/g)) {
+    if (selfClosing === "/") continue;
+    if (closing === "") open.push(name);
+    else if (open.at(-1) === name) open.pop();
+    else return [...open, `/${name}`];
+  }
+  return open;
+}

@@ -1,0 +1,56 @@
+import type { Tale } from "../play.ts";
+import { type Step, sumOfCalldata, sumOfGas } from "../story.ts";
+import { honestSteps } from "../totals.ts";
+import { grouped, html, type Markup } from "./html.ts";
+
+/** A bar for every transaction, with what its gas buys. */
+export function gasOf({ steps }: Tale): Markup {
+  const most = Math.max(...steps.map(({ gas }) => Number(gas)));
+  const chapters = [...new Set(steps.map(({ chapter }) => chapter))].map((chapter) => {
+    const rows = steps
+      .filter((step) => step.chapter === chapter)
+      .map(
+        ({ who, what, buys, gas, kind }) =>
+          html`<div class="${kind === "prove" ? "gas prove" : "gas"}">
+            <span><b>${who}</b> ${what}</span><span class="figure">${grouped(gas)}</span
+            ><span class="rail"><i style="width:${((100 * Number(gas)) / most).toFixed(1)}%"></i></span
+            ><small>${buys}</small>
+          </div>`,
+      );
+    return html`<h3>${chapter}</h3>
+      ${rows}`;
+  });
+  return html`${chapters}`;
+}
+
+/** What an honest answer and each conviction came to. */
+export function totalsOf(tale: Tale): Markup {
+  const row = (name: string, steps: readonly Step[]): Markup =>
+    html`<tr>
+      <td>${name}</td>
+      <td class="figure">${steps.length}</td>
+      <td class="figure">${grouped(sumOfCalldata(steps))}</td>
+      <td class="figure">${grouped(sumOfGas(steps))}</td>
+    </tr>`;
+  const proofs = tale.trials.map(({ dispute }) => dispute.filter(({ kind }) => kind === "prove"));
+  const rows = [
+    row("The honest answer: ask, draw, claim, finalise", honestSteps(tale)),
+    ...tale.trials.flatMap(({ dispute, liar }, i) => [
+      row(`Dispute ${String(i + 1)}, against ${liar}, one transaction a round`, dispute),
+      row("of which the fraud proof", proofs[i] ?? []),
+    ]),
+  ];
+  return html`<table class="wide">
+    <thead>
+      <tr>
+        <th></th>
+        <th class="figure">rounds</th>
+        <th class="figure">bytes</th>
+        <th class="figure">gas</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${rows}
+    </tbody>
+  </table>`;
+}
