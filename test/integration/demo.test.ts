@@ -84,13 +84,14 @@ describe("the demo", () => {
 
       it("reports it all as one well-formed page that needs nothing else", () => {
         const page = renderReport(tale);
+        const words = page.replaceAll(/\s+/g, " ");
         expect(unclosed(page)).to.deep.equal([]);
         expect(page).to.not.match(/https?:|\/\/|src=|href=|url\(|@import|<script/);
         for (const { verdict, liar } of tale.trials) {
           const { kernel, dtype, claimed, executed } = verdict;
-          expect(page)
+          expect(words)
             .to.include(`${liar} is convicted`)
-            .and.match(new RegExp(`kernel ${String(kernel)}\\s+is\\s+wrong`));
+            .and.to.include(`of kernel ${String(kernel)} is wrong`);
           expect(page).to.include(bitsText(dtype, claimed)).and.to.include(bitsText(dtype, executed));
         }
         for (const { buys } of tale.steps) expect(page).to.include(html`${buys}`.markup);
