@@ -672,7 +672,14 @@ describe("InferenceMarket", () => {
       expect(await market.creditOf(operator)).to.equal(0n);
       const { stake, locked, status } = await protocol.staking.operatorOf(operator);
       expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake - STAKING.livenessPenalty, 0n, 2n]);
-      expect((await protocol.staking.payoutOf(1)).harmed).to.equal(protocol.requester.address);
+    });
+    it("gives nobody a share: whoever asks for an answer in too little time gains nothing by it", async () => {
+      const made = await assigned();
+      await time.increase(600);
+      await market.timeOut(made.request);
+      const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
+      expect([...amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
+      expect([accuser, harmed]).to.deep.equal([ZeroAddress, ZeroAddress]);
     });
     it("spares an operator whose policy died", async () => {
       const made = await assigned();
