@@ -135,8 +135,9 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         _requireOutputs(dispute.requestId, manifest, traceRoot, outputRoots, outputSiblings);
 
         CourtTerms storage terms = _terms[dispute.termsId];
-        // An early challenge must not end the dispute before watchers expect to have looked.
-        uint256 demandUntil = Math.max(block.timestamp + terms.demandWindow, dispute.challengeableUntil);
+        // Whoever comes in the last second of the claim's own window still has all rounds of demands before it, as if the
+        // challenge were its own: a friend's early one takes nothing from it. The latest end stays what it was.
+        uint256 demandUntil = Math.max(block.timestamp, dispute.challengeableUntil) + terms.demandWindow;
         uint256 end = demandUntil + terms.answerWindow + terms.proofMargin;
         dispute.status = DisputeStatus.TraceCommitted;
         dispute.demandUntil = uint40(demandUntil);

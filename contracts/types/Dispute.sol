@@ -41,7 +41,7 @@ struct CourtTerms {
 /// @param end Last second to prove fraud; zero before the trace is committed. Fixed then, never moved.
 /// @param demands Demands made.
 /// @param openDemands Demands not yet answered.
-/// @param challengeableUntil End of the claim's own window: demands stay open at least so long, or an early challenge
+/// @param challengeableUntil End of the claim's own window: the demand window starts no earlier, or an early challenge
 /// by a friend of the operator would shorten the time that watchers rely on.
 /// @param requestId The market's request.
 struct Dispute {

@@ -180,11 +180,10 @@ describe("DisputeCourt", () => {
     describe("given a challenge", () => {
       it("records what the trace is judged against and fixes the end", async () => {
         const stage = await stageAt("challenged");
-        const { court, claimId, request } = stage;
+        const { court, claimId, request, windowEnd } = stage;
         const move = commit(stage);
         await move;
-        const now = await timeOf();
-        const demandUntil = now + BigInt(TERMS.demandWindow);
+        const demandUntil = BigInt(windowEnd + TERMS.demandWindow);
         const end = demandUntil + BigInt(TERMS.answerWindow + TERMS.proofMargin);
         await expect(move)
           .to.emit(court, "TraceCommitted")
@@ -206,7 +205,7 @@ describe("DisputeCourt", () => {
         ]);
       });
 
-      it("keeps demands open until the claim's own window ends, however early the challenge", async () => {
+      it("leaves a whole demand window after the claim's own window, however early the challenge", async () => {
         const { court, market, challenger, operator, claimId: _claimId, trace } = await stageAt("open");
         const request = requestOf(3);
         const windowEnd = (await time.latest()) + 48 * HOUR;
@@ -217,7 +216,19 @@ describe("DisputeCourt", () => {
         await court
           .connect(operator)
           .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
-        expect((await court.disputeOf(claimId)).demandUntil).to.equal(BigInt(windowEnd));
+        const { demandUntil, end } = await court.disputeOf(claimId);
+        expect(demandUntil).to.equal(BigInt(windowEnd + TERMS.demandWindow));
+        expect(end).to.equal(demandUntil + BigInt(TERMS.answerWindow + TERMS.proofMargin));
+      });
+
+      it("counts the demand window from the trace when the claim's own window is over by then", async () => {
+        const stage = await stageAt("open");
+        const { court, challenger, requestId, claimId, windowEnd } = stage;
+        await time.setNextBlockTimestamp(windowEnd - 2);
+        await court.connect(challenger).challenge(requestId, claimId);
+        await time.setNextBlockTimestamp(windowEnd + 100);
+        await commit(stage);
+        expect((await court.disputeOf(claimId)).demandUntil).to.equal(BigInt(windowEnd + 100 + TERMS.demandWindow));
       });
 
       it("is in time at the last second and late one after", async () => {
