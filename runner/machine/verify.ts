@@ -1,4 +1,5 @@
 import { AssayError, isAssayError } from "../errors.ts";
+import { proofBytes, reductionWork } from "./burden.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
 import { encodeKernel, MAX_KERNEL_BYTES, SPACES } from "./encoding.ts";
@@ -20,6 +21,10 @@ export const LIMITS = {
   reach: 2 ** 47,
   /** Elements of a tensor, steps of a reduction. */
   count: 2 ** 32 - 1,
+  /** `reductionWork`: what can be replayed on chain while a dispute lasts, some 1,500 transactions. */
+  work: 2 ** 24,
+  /** `proofBytes`: under the 128 KB that public mempools take, with room for the request and the output. */
+  proofBytes: 122_880,
 } as const;
 
 /**
@@ -71,7 +76,7 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
 
 /**
  * Checks everything about a kernel that does not need its program. What passes has defined bits for all data, encodes
- * to at most 24,576 bytes and decodes to itself.
+ * to at most 24,576 bytes, decodes to itself, and can be re-executed on chain element by element while a dispute lasts.
  * @param index Which kernel of its program, for messages.
  * @returns The inferred class of every register.
  * @throws AssayError KERNEL_INVALID naming kernel and field.
@@ -176,6 +181,8 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
     if (!isCount(reduce.accumulators) || reduce.accumulators > LIMITS.accumulators) {
       throw refuse("reduce.accumulators", "must be 1 to 4");
     }
+    const work = reductionWork(kernel);
+    if (work > LIMITS.work) throw refuse("reduce", `is ${String(work)} units of work an element, at most 2^24 may be`);
     checkStage("init", reduce.init, kernel.shape, 0);
     checkStage("step", reduce.step, [...kernel.shape, ...reduce.dims], reduce.accumulators);
   }
@@ -185,6 +192,9 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
   checkTags(kernel, classes, refuse);
   const bytes = encodeKernel(kernel).length;
   if (bytes > MAX_KERNEL_BYTES) throw refuse("encoding", `is ${String(bytes)} bytes, at most 24,576 are allowed`);
+  const proof = proofBytes(kernel, bytes);
+  if (proof > LIMITS.proofBytes)
+    throw refuse("reads", `can take ${String(proof)} bytes to prove, at most 122,880 may be`);
   return classes;
 }
 

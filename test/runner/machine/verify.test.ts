@@ -36,6 +36,23 @@ const read = (change: Partial<Read>): Kernel => finish({ reads: [{ ...READ, ...c
 const reduce = (change: Partial<Reduce>): Kernel => ({ ...SUM, reduce: { ...REDUCE, ...change } });
 const code = (...instructions: readonly Partial<Instruction>[]): Kernel =>
   finish({ code: instructions.map((i) => ({ op: "fadd", a: 0, b: 0, c: 0, ...i })) });
+/** Elements of an i64 tensor of 2^25 leaves. */
+const WIDE = 2 ** 32 - 1;
+/** `count` gathers in each stage, all operands of `length` i64. */
+const looks = (count: number, length: number): Kernel => {
+  const gather = { operand: 0, base: 0, strides: [1], bound: 4, stride: 1 };
+  const reads = many(count, { ...INT_READ, operand: 1, gather });
+  const stage: Stage = { reads, constants: [], code: [] };
+  const inner = reads.map((one) => ({ ...one, strides: [1, 1], gather: { ...gather, strides: [1, 1] } }));
+  const operand = { space: "input", dtype: "i64", length } as const;
+  return {
+    dtype: "i64",
+    shape: [4],
+    operands: [0, 1].map((index) => ({ ...operand, index })),
+    reduce: { dims: [2], accumulators: 1, init: stage, step: { ...stage, reads: inner } },
+    finish: stage,
+  };
+};
 const many = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
 
 describe("verifyKernel", () => {
@@ -68,6 +85,10 @@ describe("verifyKernel", () => {
       "255 registers": code(...many(254, { a: 0 })),
       "a base of 2^47": read({ base: -FAR }),
       "a stride that covers 2^47": read({ strides: [Math.floor(FAR / 3)] }),
+      // A step of SUM is 4 for itself, 4 for its read, 1 for its instruction.
+      "2^24 units of work": reduce({ dims: [Math.floor(2 ** 24 / 9)] }),
+      "many looks at few leaves": looks(16, 25),
+      "a proof of 122,880 bytes at most": looks(8, WIDE),
       "bounds of 0": read({ guards: [{ base: 0, strides: [1], bound: 0 }], gather: { ...GATHER, bound: 0 } }),
       "no operands at all": {
         dtype: "i8",
@@ -96,6 +117,13 @@ describe("verifyKernel", () => {
       ["no reduction dimension", reduce({ dims: [] }), "reduce.dims"],
       ["9 reduction dimensions", reduce({ dims: many(9, 1) }), "reduce.dims"],
       ["2^32 steps", reduce({ dims: [2 ** 16, 2 ** 16] }), "reduce.dims"],
+      ["a reduction too long to replay", reduce({ dims: [Math.floor(2 ** 24 / 9) + 1] }), "reduce"],
+      [
+        "a step too heavy to replay that often",
+        reduce({ dims: [2 ** 23], step: { ...REDUCE.step, reads: [{ ...READ, strides: [0, 0] }] } }),
+        "reduce",
+      ],
+      ["a witness that no mempool takes", looks(16, WIDE), "reads"],
       ["no accumulator", reduce({ accumulators: 0 }), "reduce.accumulators"],
       ["5 accumulators", reduce({ accumulators: 5 }), "reduce.accumulators"],
       ["fewer init results than accumulators", reduce({ accumulators: 2 }), "init"],
