@@ -40,8 +40,14 @@ export function disputeEventOf({ name, args, block }: DecodedLog): DisputeEvent 
     case "Accused":
       return { name, commitment: String(args[1]), block };
     case "Replayed": {
-      const [, kernel, element, position] = args;
-      return { name, kernel: Number(kernel), element: Number(element), position: Number(position) };
+      const [, kernel, element, position, accumulators] = args;
+      return {
+        name,
+        kernel: Number(kernel),
+        element: Number(element),
+        position: Number(position),
+        accumulators: row(accumulators).map((bits) => BigInt(String(bits))),
+      };
     }
     case "Convicted":
     case "Upheld":

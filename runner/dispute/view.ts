@@ -68,8 +68,8 @@ export interface DisputeView {
   readonly demands: ReadonlyMap<string, Demand>;
   /** Block of each accusation, by commitment. */
   readonly accusations: ReadonlyMap<string, number>;
-  /** `stateKey` of every stored state of a replay. */
-  readonly replays: ReadonlySet<string>;
+  /** Accumulators of every stored state of a replay, by `stateKey`, as the court has them. */
+  readonly replays: ReadonlyMap<string, readonly bigint[]>;
 }
 
 /** An event of the court about one claim, decoded. Events of other kinds change nothing here. */
@@ -91,7 +91,13 @@ export type DisputeEvent =
   | { readonly name: "Demanded"; readonly opening: Opening; readonly demander: string; readonly answerUntil: number }
   | { readonly name: "Answered"; readonly answer: Answer }
   | { readonly name: "Accused"; readonly commitment: string; readonly block: number }
-  | { readonly name: "Replayed"; readonly kernel: number; readonly element: number; readonly position: number }
+  | {
+      readonly name: "Replayed";
+      readonly kernel: number;
+      readonly element: number;
+      readonly position: number;
+      readonly accumulators: readonly bigint[];
+    }
   | { readonly name: "Convicted" }
   | { readonly name: "Upheld" };
 
@@ -109,7 +115,7 @@ export const noDispute = (claimId: Hash): DisputeView => ({
   location: "",
   demands: new Map(),
   accusations: new Map(),
-  replays: new Set(),
+  replays: new Map(),
 });
 
 /** The view after the claim's next event. */
@@ -135,8 +141,10 @@ export function afterEvent(view: DisputeView, event: DisputeEvent): DisputeView 
     }
     case "Accused":
       return { ...view, accusations: withEntry(view.accusations, event.commitment, event.block) };
-    case "Replayed":
-      return { ...view, replays: new Set([...view.replays, stateKey(event.kernel, event.element, event.position)]) };
+    case "Replayed": {
+      const { kernel, element, position, accumulators } = event;
+      return { ...view, replays: withEntry(view.replays, stateKey(kernel, element, position), accumulators) };
+    }
     case "Convicted":
       return { ...view, status: "convicted" };
     case "Upheld":

@@ -136,11 +136,19 @@ function convict(
 
   const { replays, execution, output } = proofOf(own, located, budget);
   const starts = [...replays.map((part) => part.execution), execution];
-  for (const [i, part] of replays.entries()) {
+  // The court goes on only from its own words, and a register that holds a NaN has more than one: a constant's payload
+  // stays in the contract's accumulator until something computes with it, but not in ours.
+  const resumed = (one: Execution): Execution => {
+    const { position } = one.progress;
+    const accumulators = view.replays.get(stateKey(kernel, element, position));
+    return accumulators === undefined ? one : { ...one, progress: { position, accumulators } };
+  };
+  for (const [i, { execution: part, maxSteps }] of replays.entries()) {
     const reached = starts[i + 1]?.progress.position ?? 0;
-    if (!view.replays.has(stateKey(kernel, element, reached))) return { kind: "replay", accusation, ...part };
+    if (view.replays.has(stateKey(kernel, element, reached))) continue;
+    return { kind: "replay", accusation, execution: resumed(part), maxSteps };
   }
-  return { kind: "proveFraud", accusation, execution, output };
+  return { kind: "proveFraud", accusation, execution: resumed(execution), output };
 }
 
 /**

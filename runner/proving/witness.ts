@@ -20,6 +20,15 @@ export interface Budget {
 /** Under the 128 KB of public mempools and the 16,777,216 gas of EIP-7825, with room for everything else. */
 export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 10_000_000 };
 
+/**
+ * Half of it, for a proof that did not fit a transaction: `stepGas` knows ordinary data, and data chosen for it (subnormal
+ * weights, for one) can cost more than twice as much. Not below a sixteenth of the default, which anything fits.
+ */
+export const halved = ({ bytes, gas }: Budget): Budget => ({
+  bytes: Math.max(bytes / 2, DEFAULT_BUDGET.bytes / 16),
+  gas: Math.max(gas / 2, DEFAULT_BUDGET.gas / 16),
+});
+
 /** A part of an element's reduction that fits a budget. */
 export interface Part {
   /** Where it starts. */

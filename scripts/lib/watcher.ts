@@ -5,6 +5,7 @@ import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.
 import { TRACE_TREE } from "../../runner/dispute/view.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/store.ts";
+import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
 import { fetchOutput, fetchRoots } from "./blobs.ts";
 import { mutable } from "./calldata.ts";
 import { collect } from "./collect.ts";
@@ -27,6 +28,8 @@ interface Work {
   readonly hosted: HostedModel;
   readonly run: Run;
   own?: OwnExecution;
+  /** What a transaction of a proof may carry; less after one that failed. */
+  budget: Budget;
   roots?: readonly Hash[] | null;
   readonly outputs: Map<number, Tensor | null>;
 }
@@ -94,10 +97,17 @@ export class Watcher {
       dispute,
       published,
       { time, block, claimedRoot: claim.outputRoot, answerWindow: Number(terms.answerWindow) },
+      work.budget,
     );
     if (signal?.aborted === true) return false;
     onMove?.(move, view);
-    return await this.#carryOut(move, view, claim, work);
+    try {
+      return await this.#carryOut(move, view, claim, work);
+    } catch (error) {
+      // Data made to be expensive must not make a fraud unprovable: the next look tries smaller parts.
+      if (move.kind === "replay" || move.kind === "proveFraud") work.budget = halved(work.budget);
+      throw error;
+    }
   }
 
   async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
@@ -164,7 +174,12 @@ export class Watcher {
     const bytes = await inputOf(store, view, hosted);
     // Without its input nobody can judge a claim.
     if (bytes === undefined) return undefined;
-    const work: Work = { hosted, run: await execute(hosted, bytes, { signal }), outputs: new Map() };
+    const work: Work = {
+      hosted,
+      run: await execute(hosted, bytes, { signal }),
+      outputs: new Map(),
+      budget: DEFAULT_BUDGET,
+    };
     this.#work.set(claim.id, work);
     return work;
   }
