@@ -72,6 +72,17 @@ describe("DisputeCourt", () => {
         });
       }
 
+      it("takes windows that leave exactly a day of the market's longest dispute, and none longer", async () => {
+        const { court } = await stageAt("open");
+        const rest = TERMS.traceWindow + TERMS.answerWindow + TERMS.proofMargin;
+        const demandWindow = 9 * 24 * HOUR - rest;
+        await expect(court.addTerms({ ...TERMS, demandWindow: demandWindow + 1 })).to.be.revertedWithCustomError(
+          court,
+          "CourtTermsOutside",
+        );
+        await court.addTerms({ ...TERMS, demandWindow });
+      });
+
       it("adds them for later disputes and leaves open ones as they are", async () => {
         const { court, claimId, challenger, token, market, operator, trace } = await stageAt("challenged");
         const dearer = { ...TERMS, challengeBond: 5_000n };
@@ -788,6 +799,33 @@ describe("DisputeCourt", () => {
         await expect(court.replay(claimId, accusation, executionOf(WRONG, kernel, element, elsewhere), 1n))
           .to.be.revertedWithCustomError(court, "CourtReplayUnknown")
           .withArgs(stateHash(elsewhere), ZeroHash);
+      });
+
+      it("reverts for a state of another element, another kernel or another claim", async () => {
+        const stage = await stageAt("accused");
+        const { court, market, challenger, operator, trace } = stage;
+        await court.replay(stage.claimId, stage.accusation, stage.execution, 4n);
+
+        const request = requestOf(7);
+        await market.claim(request, operator, rootsTree(trace.outputRoots).root, (await time.latest()) + WINDOW);
+        const requestId = await market.idOf(request);
+        const { claimId } = await market.claimOf(requestId);
+        await court.connect(challenger).challenge(requestId, claimId);
+        await court
+          .connect(operator)
+          .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
+        for (const [claim, otherKernel, otherElement] of [
+          [stage.claimId, kernel, element - 1],
+          [stage.claimId, 0, element],
+          [claimId, kernel, element],
+        ] as const) {
+          const accusation = { accuser: stage.watcher.address, salt: id("elsewhere") };
+          await court.accuse(claim, commitmentOf(claim, otherKernel, otherElement, accusation));
+          const execution = executionOf(WRONG, otherKernel, otherElement, at(4));
+          await expect(court.replay(claim, accusation, execution, 1n))
+            .to.be.revertedWithCustomError(court, "CourtReplayUnknown")
+            .withArgs(stateHash(at(4)), ZeroHash);
+        }
       });
 
       it("reverts for operands that are not the claim's, so that no state is false", async () => {

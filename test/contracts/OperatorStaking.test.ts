@@ -329,6 +329,14 @@ describe("OperatorStaking", () => {
         .withArgs(alice.address, protocol.versionId);
       expect(await staking.isOptedIn(alice, protocol.versionId)).to.equal(false);
     });
+    it("evict a tombstoned operator however much stake it has left", async () => {
+      await byAlice.deposit(STAKING.minimumStake);
+      await lock(LOCK, parseEther("500"));
+      await byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
+      expect(await staking.freeStakeOf(alice)).to.be.at.least(STAKING.minimumStake);
+      await staking.connect(protocol.stranger).evict(alice, protocol.versionId);
+      expect(await staking.holders(protocol.versionId)).to.equal(0n);
+    });
   });
 
   describe("addManager", () => {
@@ -497,6 +505,22 @@ describe("OperatorStaking", () => {
           parseEther("900"),
         );
       });
+      it("reaches an exit in the second before it matures, not in the second in which it does", async () => {
+        await byAlice.deposit(parseEther("500"));
+        await lock(LOCK, parseEther("100"));
+        await byAlice.unbond(parseEther("1400"));
+        const releaseAt = Number((await staking.unbondingOf(alice))[0]?.releaseAt);
+        const snapshot = await networkHelpers.takeSnapshot();
+        for (const [at, left] of [
+          [releaseAt - 1, parseEther("1000")],
+          [releaseAt, parseEther("1400")],
+        ] as const) {
+          await networkHelpers.time.setNextBlockTimestamp(at);
+          await slash(FRAUD);
+          expect((await staking.unbondingOf(alice))[0]?.amount).to.equal(left);
+          await snapshot.restore();
+        }
+      });
       it("never reaches the locks of other requests, and takes the same in either order", async () => {
         const taken: bigint[][] = [];
         for (const order of [
@@ -622,6 +646,12 @@ describe("OperatorStaking", () => {
           .to.be.revertedWithCustomError(staking, "StakingPayoutPending")
           .withArgs(payableAt);
       }
+      const snapshot = await networkHelpers.takeSnapshot();
+      await networkHelpers.time.setNextBlockTimestamp(payableAt - 1n);
+      await expect(staking.payPayout(1, SINK)).to.be.revertedWithCustomError(staking, "StakingPayoutPending");
+      await networkHelpers.time.setNextBlockTimestamp(payableAt);
+      await staking.payPayout(1, SINK);
+      await snapshot.restore();
       await networkHelpers.time.increaseTo(payableAt);
       const recipients = [protocol.accuser, protocol.requester, protocol.sink];
       const amounts = [parseEther("150"), parseEther("150"), parseEther("300")];
