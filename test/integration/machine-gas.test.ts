@@ -29,6 +29,7 @@ const read = (operand: number, strides: readonly number[], fill = 0n): Read => (
   guards: [],
 });
 const stage = (parts: Partial<Stage>): Stage => ({ reads: [], constants: [], code: [], ...parts });
+const many = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
 const op = (name: Instruction["op"], a: number, b = 0, c = 0): Instruction => ({ op: name, a, b, c });
 
 /** Values as activations and weights have them: normal, around one, a tenth of them zero. */
@@ -157,6 +158,52 @@ describe("Gas of the tensor machine", () => {
     const { bytes: calldata, gas: budget } = halved(DEFAULT_BUDGET);
     const kernel = dot([subnormals(4096, 1), activations(4096, 2)], 4096);
     expect((budget / stepGas(kernel)) * gas + calldata * 40).to.be.below(2 ** 24);
+  });
+
+  it("of the heaviest step that verify lets pass fits a transaction", async () => {
+    const indices = createTensor("u32", 2 ** 15);
+    for (let i = 0; i < indices.data.length; i++) setElementBits(indices, i, BigInt((i * 37) % 1024));
+    const operands = [activations(2 ** 18, 5), indices];
+    /** As many gathers, guards and divisions as there is room for, each look at a leaf of its own. */
+    const heavy = (reads: number, rank: number, first: number): Stage => ({
+      reads: Array.from({ length: reads }, (_, i) => ({
+        operand: 0,
+        base: (3 * i) % 256,
+        strides: many(rank, 1),
+        fill: 0n,
+        guards: many(4, { base: 0, strides: many(rank, 1), bound: 2 ** 40 }),
+        gather: { operand: 1, base: 256 * (i + first), strides: many(rank, 1), bound: 1024, stride: 256 },
+      })),
+      constants: many(64, { f32: 0x3f800001 }),
+      code: Array.from({ length: 190 - reads }, (_, i) =>
+        i % 2 === 0 ? op("fdiv", 1 + (i % 8), 3) : op("fsqrt", 1 + (i % 8)),
+      ),
+    });
+    const build = (reads: number): Kernel => ({
+      dtype: "f32",
+      shape: many(8, 2),
+      operands: operands.map(({ dtype, data }, index) => ({ space: "constant", index, dtype, length: data.length })),
+      reduce: {
+        dims: [1],
+        accumulators: 1,
+        init: heavy(reads, 8, 0),
+        step: heavy(reads, 9, 32),
+      },
+      finish: heavy(reads, 8, 64),
+    });
+    let most = 16;
+    const passes = (reads: number): boolean => {
+      try {
+        verifyKernel(build(reads));
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    while (most > 0 && !passes(most)) most--;
+    expect(most).to.be.within(8, 15);
+    const { transaction } = await gasOf(build(most), operands);
+    record("transaction of the heaviest step that verify lets pass", transaction, 12_000_000);
   });
 
   it("of an int8 multiply-accumulate is at most 40", async () => {
