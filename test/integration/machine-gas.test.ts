@@ -174,7 +174,7 @@ describe("Gas of the tensor machine", () => {
         guards: many(4, { base: 0, strides: many(rank, 1), bound: 2 ** 40 }),
         gather: { operand: 1, base: 256 * (i + first), strides: many(rank, 1), bound: 1024, stride: 256 },
       })),
-      constants: many(64, { f32: 0x3f800001 }),
+      constants: many(64, { int: 1n }),
       code: Array.from({ length: 190 - reads }, (_, i) =>
         i % 2 === 0 ? op("fdiv", 1 + (i % 8), 3) : op("fsqrt", 1 + (i % 8)),
       ),
@@ -191,19 +191,18 @@ describe("Gas of the tensor machine", () => {
       },
       finish: heavy(reads, 8, 64),
     });
-    let most = 16;
     const passes = (reads: number): boolean => {
       try {
-        verifyKernel(build(reads));
-        return true;
-      } catch {
-        return false;
+        return verifyKernel(build(reads)).finish.length > 0;
+      } catch (error) {
+        if (String(error).includes("bytes")) return false;
+        throw error;
       }
     };
-    while (most > 0 && !passes(most)) most--;
+    const most = [16, 15, 14, 13, 12, 11, 10, 9, 8].find(passes) ?? 0;
     expect(most).to.be.within(8, 15);
     const { transaction } = await gasOf(build(most), operands);
-    record("transaction of the heaviest step that verify lets pass", transaction, 12_000_000);
+    record("transaction of the heaviest step that verify lets pass", transaction, 6_000_000);
   });
 
   it("of an int8 multiply-accumulate is at most 40", async () => {
