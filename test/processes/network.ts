@@ -114,3 +114,12 @@ export async function chainAt(url: string, chain: Service): Promise<JsonRpcProvi
   }
   throw new Error(`${chain.name} does not answer:\n${chain.output}`);
 }
+
+/** Waits until something holds. */
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> {
+  for (let i = 0; i < seconds * 4; i++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error(`${what} did not come in ${String(seconds)} seconds`);
+}
