@@ -11,14 +11,19 @@ import * as Contracts from "./index.js";
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
   getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
-getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
+getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
 getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
 getContractFactory(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModelRegistry__factory>
 getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorStaking__factory>
 getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
+getContractFactory(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ExpiringPause__factory>
+getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
+getContractFactory(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceConsumer__factory>
+getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
+getContractFactory(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PaidConsumer__factory>
 getContractFactory(name: 'CourtRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtRecord__factory>
 getContractFactory(name: 'FraudGame', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FraudGame__factory>
 getContractFactory(name: 'OpeningGame', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OpeningGame__factory>
@@ -38,6 +43,7 @@ getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
+getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
@@ -45,24 +51,23 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
-getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
-getContractFactory(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ExpiringPause__factory>
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
-getContractFactory(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceConsumer__factory>
-getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
-getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
-getContractFactory(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PaidConsumer__factory>
 
   getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
-getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
+getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
 getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
 getContractAt(name: 'ModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModelRegistry>
 getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorStaking>
 getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
+getContractAt(name: 'ExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ExpiringPause>
+getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
+getContractAt(name: 'InferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceConsumer>
+getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
+getContractAt(name: 'PaidConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PaidConsumer>
 getContractAt(name: 'CourtRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtRecord>
 getContractAt(name: 'FraudGame', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FraudGame>
 getContractAt(name: 'OpeningGame', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OpeningGame>
@@ -82,6 +87,7 @@ getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
+getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
@@ -89,24 +95,23 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
-getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
-getContractAt(name: 'ExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ExpiringPause>
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
-getContractAt(name: 'InferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceConsumer>
-getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
-getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
-getContractAt(name: 'PaidConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PaidConsumer>
 
   deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
-deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
 deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
 deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
+deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
+deployContract(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
+deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
+deployContract(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
 deployContract(name: 'CourtRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtRecord>
 deployContract(name: 'FraudGame', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FraudGame>
 deployContract(name: 'OpeningGame', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
@@ -126,6 +131,7 @@ deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
+deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
@@ -133,24 +139,23 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
-deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
-deployContract(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
-deployContract(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
-deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
-deployContract(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
 
   deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
-deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'ModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
 deployContract(name: 'OperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
 deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'ExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
+deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
+deployContract(name: 'InferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
+deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
+deployContract(name: 'PaidConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
 deployContract(name: 'CourtRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtRecord>
 deployContract(name: 'FraudGame', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FraudGame>
 deployContract(name: 'OpeningGame', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
@@ -170,6 +175,7 @@ deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
+deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
@@ -177,14 +183,8 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
-deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
-deployContract(name: 'ExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
 deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
-deployContract(name: 'InferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
-deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
-deployContract(name: 'PaidConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
 
     // default types
     getContractFactory(
