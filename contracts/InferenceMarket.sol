@@ -262,9 +262,8 @@ contract InferenceMarket is IInferenceMarket, ExpiringPause {
         bool blameless = !ATTESTATION.isLive(request_.policy);
         _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
         _credit(requestId, request_.requester, request_.fee);
-        if (blameless)
-            STAKING.release(requestId);
-            // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
+        // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
+        if (blameless) STAKING.release(requestId);
         else STAKING.slash(requestId, IOperatorStaking.Fault.Liveness, address(0), address(0));
     }
 

@@ -34,8 +34,6 @@ export { InferenceMarket__factory } from './factories/InferenceMarket__factory.j
 export { ModelRegistry__factory } from './factories/ModelRegistry__factory.js';
 export { OperatorStaking__factory } from './factories/OperatorStaking__factory.js';
 export { TensorMachine__factory } from './factories/TensorMachine__factory.js';
-export type { ExpiringPause } from './base/ExpiringPause.js';
-export { ExpiringPause__factory } from './factories/base/ExpiringPause__factory.js';
 export type { DigitReader } from './consumers/DigitReader.js';
 export { DigitReader__factory } from './factories/consumers/DigitReader__factory.js';
 export type { InferenceConsumer } from './consumers/InferenceConsumer.js';
@@ -102,3 +100,5 @@ export type { OptimisticVerifier } from './verifiers/OptimisticVerifier.js';
 export { OptimisticVerifier__factory } from './factories/verifiers/OptimisticVerifier__factory.js';
 export type { SignatureVerifier } from './verifiers/SignatureVerifier.js';
 export { SignatureVerifier__factory } from './factories/verifiers/SignatureVerifier__factory.js';
+export type { ExpiringPause } from './base/ExpiringPause.js';
+export { ExpiringPause__factory } from './factories/base/ExpiringPause__factory.js';
