@@ -1,0 +1,124 @@
+import { prepareProgram } from "../../runner/backend.ts";
+import { compiled } from "../../runner/machine/compiled.ts";
+import type { Program } from "../../runner/machine/kernel.ts";
+import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
+import { importModel } from "../../runner/onnx/index.ts";
+import { Lowering } from "../../runner/onnx/lowering.ts";
+import { finishProgram } from "../../runner/onnx/program.ts";
+import { f32, onnxFile } from "../../test/runner/onnx/build.ts";
+import { onnxruntime } from "../../test/runner/onnx/ort.ts";
+import type { Subject } from "./list.ts";
+import { DENSE, densely, EVEN, evenly, golden, ulps } from "./sample.ts";
+
+/** The largest errors of a sample. Arguments are lists: two of them for a function of two. */
+export interface Worst {
+  readonly ulps: number;
+  readonly at: readonly number[];
+  /** The largest |result - exact|. */
+  readonly absolute: number;
+  /** Where the result is NaN and should not be, or the reverse: kept out of the other figures. */
+  readonly invalid: readonly (readonly number[])[];
+}
+
+export interface Measurement {
+  readonly overall: Worst;
+  readonly usual: Worst;
+  /** Against onnxruntime-web on the same sample; absent for what is no operator. */
+  readonly oracle?: Agreement;
+}
+
+export interface Agreement {
+  /** How many results differ in a bit; NaNs are alike. */
+  readonly differ: number;
+  /** The largest relative difference of two normal results. */
+  readonly relative: number;
+}
+
+/** Arguments by operand. The first EVEN are the evenly spaced bit patterns. */
+const argumentsOf = ({ name, domain, usual }: Subject): readonly (readonly number[])[] => {
+  const x = [...evenly(domain), ...densely(usual)];
+  if (name !== "Pow") return [x];
+  // Exponents that take the result through all of f32 and a little beyond; by values, -8 to 8.
+  const logs = golden([-152, 130], EVEN);
+  const y = logs.map((log, i) => Math.fround(log / (Math.log2(x[i] ?? 1) || 1)));
+  return [x, [...y, ...golden([-8, 8], DENSE).map(Math.fround)]];
+};
+
+/** Runs a function through the machine and measures it. */
+export const measure = async (subject: Subject): Promise<Measurement> => {
+  const operands = argumentsOf(subject);
+  const tensors = operands.map((values) => tensorFrom("f32", values));
+  const length = EVEN + DENSE;
+  const { body } = subject;
+  if ("inside" in body) {
+    const lowering = new Lowering();
+    const x = lowering.input("f32", [length]);
+    const { program, constants } = finishProgram(lowering, [lowering.map("f32", [x], body.inside)]);
+    return errors(subject, operands, await execute(program, tensors, constants));
+  }
+  const names = operands.map((_, i) => `x${String(i)}`);
+  const file = onnxFile({
+    opset: 20,
+    inputs: Object.fromEntries(names.map((name) => [name, f32([length])])),
+    nodes: [{ op: body.op, in: names, out: ["y"], attributes: body.attributes ?? {} }],
+    outputs: ["y"],
+  });
+  const { program, constants, inputs } = importModel(file);
+  const results = await execute(program, tensors, constants);
+  const wanted = await onnxruntime(
+    file,
+    inputs.map((port, i) => ({ port, tensor: tensors[i] ?? tensorFrom("f32", []) })),
+  );
+  return {
+    ...errors(subject, operands, results),
+    oracle: agreement(results, [...(wanted["y"]?.data as Float32Array)]),
+  };
+};
+
+const execute = async (
+  program: Program,
+  inputs: readonly Tensor[],
+  constants: readonly Tensor[],
+): Promise<readonly number[]> => {
+  const trace = await prepareProgram(program, compiled).run(inputs, constants);
+  return Array.from(trace[program.outputs[0] ?? 0]?.data ?? [], Number);
+};
+
+const errors = (
+  { exact }: Subject,
+  operands: readonly (readonly number[])[],
+  results: readonly number[],
+): Measurement => {
+  const argument = (i: number): number[] => operands.map((values) => values[i] ?? NaN);
+  const worst = (from: number, to: number): Worst => {
+    let [most, at, absolute] = [-1, from, 0];
+    const invalid: number[][] = [];
+    for (let i = from; i < to; i++) {
+      const [result, [x = NaN, y = NaN]] = [results[i] ?? NaN, argument(i)];
+      const wanted = exact(x, y);
+      const error = ulps(result, wanted);
+      if (error === Infinity) {
+        invalid.push(argument(i));
+        continue;
+      }
+      if (error > most) [most, at] = [error, i];
+      if (Number.isFinite(result)) absolute = Math.max(absolute, Math.abs(result - wanted));
+    }
+    return { ulps: most, at: argument(at), absolute, invalid };
+  };
+  return { overall: worst(0, EVEN), usual: worst(EVEN, EVEN + DENSE) };
+};
+
+const agreement = (ours: readonly number[], theirs: readonly number[]): Agreement => {
+  let [differ, relative] = [0, 0];
+  ours.forEach((value, i) => {
+    const other = theirs[i] ?? NaN;
+    if (Object.is(value, other)) return;
+    differ++;
+    const [a, b] = [Math.abs(value), Math.abs(other)];
+    if (Math.min(a, b) >= 2 ** -126 && Math.max(a, b) < Infinity) {
+      relative = Math.max(relative, Math.abs(value - other) / b);
+    }
+  });
+  return { differ, relative };
+};
