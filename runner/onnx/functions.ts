@@ -6,7 +6,7 @@ export { expOfLibrary, log };
 /*
  * Elementary functions as fixed sequences of scalar instructions. exp, tanh, sigmoid and erf follow the formulas of
  * onnxruntime-web's WASM kernels bit for bit (test/runner/onnx/oracle.test.ts); the others are binary32 algorithms of
- * our own arrangement, within the errors stated in docs/operators.md.
+ * our own arrangement. docs/functions.md has the measured errors.
  */
 
 /** A stage's builder with short names for what formulas use. */

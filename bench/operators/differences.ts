@@ -1,0 +1,109 @@
+import { prepareProgram } from "../../runner/backend.ts";
+import { compiled } from "../../runner/machine/compiled.ts";
+import { tensorFrom } from "../../runner/machine/tensor.ts";
+import { importModel } from "../../runner/onnx/index.ts";
+import { f32, i64, onnxFile, type TestModel, type TestNode, type TestTensor } from "../../test/runner/onnx/build.ts";
+import { onnxruntime } from "../../test/runner/onnx/ort.ts";
+
+/*
+ * How far the operators whose sums run in another order are from onnxruntime-web, on models of random numbers that are
+ * the same on every run.
+ */
+
+/** Random models of each operator. */
+export const MODELS = 20;
+
+export interface Difference {
+  /** The largest relative difference of two results. */
+  readonly relative: number;
+  /** The largest difference over the largest result of its tensor. */
+  readonly ofLargest: number;
+}
+
+let state = 1;
+
+/** Numbers in [0, 1). */
+const random = (): number => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state / 2 ** 32;
+};
+
+/** Bell-shaped floats within 3 times the spread. */
+const floats = (shape: readonly number[], spread = 1): TestTensor =>
+  f32(
+    shape,
+    Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () =>
+      Math.fround((random() + random() + random() - 1.5) * 2 * spread),
+    ),
+  );
+
+const model = (inputs: TestModel["inputs"], constants: TestModel["inputs"], node: TestNode): TestModel => ({
+  opset: 18,
+  inputs,
+  constants,
+  nodes: [node],
+  outputs: ["y"],
+});
+
+const recurrent = (op: string, gates: number) => (): TestModel =>
+  model(
+    { x: floats([7, 3, 10]) },
+    { w: floats([1, gates * 24, 10], 0.5), r: floats([1, gates * 24, 24], 0.5), b: floats([1, gates * 48], 0.3) },
+    { op, in: ["x", "w", "r", "b"], out: ["y"], attributes: { hidden_size: 24 } },
+  );
+
+const resize = (mode: string) => (): TestModel =>
+  model(
+    { x: floats([1, 2, 9, 9]) },
+    { s: f32([4], [1, 1, 2.25, 1.75]) },
+    { op: "Resize", in: ["x", "", "s"], out: ["y"], attributes: { mode } },
+  );
+
+const CASES = {
+  reduceLogSumExp: () =>
+    model({ x: floats([50, 37], 3) }, { a: i64([1], [1]) }, { op: "ReduceLogSumExp", in: ["x", "a"], out: ["y"] }),
+  lrn: () => model({ x: floats([2, 9, 6, 6]) }, {}, { op: "LRN", in: ["x"], out: ["y"], attributes: { size: 3 } }),
+  rnn: recurrent("RNN", 1),
+  gru: recurrent("GRU", 3),
+  convTranspose: () =>
+    model(
+      { x: floats([2, 8, 9, 9]) },
+      { w: floats([8, 6, 3, 3]), b: floats([6]) },
+      { op: "ConvTranspose", in: ["x", "w", "b"], out: ["y"] },
+    ),
+  linear: resize("linear"),
+  cubic: resize("cubic"),
+  gemm: () =>
+    model(
+      { a: floats([1, 300]), b: floats([300, 50]), c: floats([50]) },
+      {},
+      { op: "Gemm", in: ["a", "b", "c"], out: ["y"] },
+    ),
+} as const satisfies Readonly<Record<string, () => TestModel>>;
+
+/** Runs the models of an operator on both sides. */
+export const differenceOf = async (name: keyof typeof CASES): Promise<Difference> => {
+  state = 1;
+  let [relative, ofLargest] = [0, 0];
+  for (let k = 0; k < MODELS; k++) {
+    const built = CASES[name]();
+    const file = onnxFile(built);
+    const { program, constants, inputs: ports } = importModel(file, { backend: compiled });
+    const inputs = ports.map((port) => ({
+      port,
+      tensor: tensorFrom(port.dtype, built.inputs[port.name]?.data ?? []),
+    }));
+    const theirs = [...((await onnxruntime(file, inputs))["y"]?.data as Float32Array)];
+    const tensors = inputs.map(({ tensor }) => tensor);
+    const trace = await prepareProgram(program, compiled).run(tensors, constants);
+    const ours = Array.from(trace[program.outputs[0] ?? 0]?.data ?? [], Number);
+    const largest = Math.max(...theirs.map(Math.abs));
+    theirs.forEach((other, i) => {
+      const difference = Math.abs((ours[i] ?? NaN) - other);
+      if (difference === 0) return;
+      relative = Math.max(relative, difference / Math.abs(other));
+      ofLargest = Math.max(ofLargest, difference / largest);
+    });
+  }
+  return { relative, ofLargest };
+};
