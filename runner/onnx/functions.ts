@@ -389,7 +389,8 @@ export const asin: Unary = (s, x) => {
   const z = mul(sub(f(1), a), f(0.5));
   const root = sqrt(z);
   const high = s.op("bitsf", s.op("iand", s.op("fbits", root), s.i(0xfffff000)));
-  const c = div(sub(z, mul(high, high)), add(root, high));
+  // At 1 and -1 there is no rest, and nothing to divide it by.
+  const c = select(lt(f(0), z), div(sub(z, mul(high, high)), add(root, high)), f(0));
   const r = asinRational(s, z);
   const [pioLow, quarter] = [f(-4.37113900018624283e-8), f(0.785398185253143311)];
   const p = sub(mul(mul(f(2), root), r), sub(pioLow, mul(f(2), c)));
