@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { network } from "hardhat";
+import hre, { network } from "hardhat";
 
 import { expect } from "chai";
 
@@ -54,7 +54,7 @@ describe("assay check", () => {
         expect(gas.samples).to.be.greaterThan(0);
         expect(gas.calldataBytes, `calldata of kernel ${kernel}`).to.be.at.most(proof?.bytes ?? 0);
         // Instrumented code costs more.
-        if (process.env.ASSAY_COVERAGE === "1") continue;
+        if (hre.globalOptions.coverage) continue;
         expect(gas.max, `gas of kernel ${kernel}`).to.be.within(
           (proof?.executionGas ?? 0) / 2,
           proof?.executionGas ?? 0,

@@ -15,7 +15,7 @@ import { createRandom } from "../../runner/machine/prng.ts";
 import { randomProgram } from "../../runner/machine/random.ts";
 import { elementBits, setElementBits, type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import { TERMS } from "../contracts/support/court.ts";
-import { mutable } from "../contracts/support/game.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
 import {
   assign,
   deployProtocol,

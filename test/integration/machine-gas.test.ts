@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 import { dataLength, getBytes, hexlify } from "ethers";
-import { network } from "hardhat";
+import hre, { network } from "hardhat";
 
 import { commitTensor } from "../../runner/commitment/tensor.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
@@ -85,7 +85,7 @@ describe("Gas of the tensor machine", () => {
   let chain: Awaited<ReturnType<typeof deploy>>;
   before(async function () {
     // Instrumented code costs more.
-    if (process.env.ASSAY_COVERAGE === "1") this.skip();
+    if (hre.globalOptions.coverage) this.skip();
     chain = await deploy();
   });
   after(() => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 import { AbiCoder, id, keccak256 } from "ethers";
+import hre from "hardhat";
 
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { accusationOf } from "../../runner/dispute/view.ts";
@@ -30,7 +31,7 @@ describe("A softmax over 50,257 classes", () => {
 
   it("with a wrong denominator is convicted over resumed transactions that no wrong state or order gets into", async function () {
     // Instrumented code costs more than a transaction may.
-    if (process.env.ASSAY_COVERAGE === "1") this.skip();
+    if (hre.globalOptions.coverage) this.skip();
     const { model, inputs, honest, kernel } = await softmaxModel(folder);
     const store = createFolderStore(folder);
     const stage = await openStage([model], store);

@@ -22,6 +22,7 @@ import {
   tensorBytes,
   tensorFromBytes,
 } from "../../../runner/machine/tensor.ts";
+import { mutable } from "../../../scripts/lib/calldata.ts";
 import { requestOf, RICH, TERMS, WINDOW } from "./court.ts";
 
 /*
@@ -147,16 +148,6 @@ export async function openGame() {
   return { networkHelpers, token, market, court, operator, watcher, stranger };
 }
 export type Game = Awaited<ReturnType<typeof openGame>>;
-
-type Mutable<T> = T extends Uint8Array
-  ? T
-  : T extends readonly (infer U)[]
-    ? Mutable<U>[]
-    : T extends object
-      ? { -readonly [K in keyof T]: Mutable<T[K]> }
-      : T;
-/** Generated bindings ask for arrays that could be changed, and never change them. */
-export const mutable = <T>(value: T): Mutable<T> => value as Mutable<T>;
 
 /** Plays one game to its end and settles all money. */
 export async function play(game: Game, random: Random, nonce: number, setting: Setting): Promise<Outcome> {
