@@ -1,4 +1,4 @@
-import * as fn from "../../runner/onnx/functions.ts";
+import * as fn from "../../runner/onnx/functions/index.ts";
 import type { TestNode } from "../../test/runner/onnx/build.ts";
 import * as reference from "./reference.ts";
 import type { Range } from "./sample.ts";

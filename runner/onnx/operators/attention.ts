@@ -1,6 +1,6 @@
 import { asIndex, type Index } from "../affine.ts";
 import { dot, contiguousAlong } from "../dot.ts";
-import * as fn from "../functions.ts";
+import * as fn from "../functions/index.ts";
 import { broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";

@@ -1,6 +1,6 @@
 import type { DType } from "../../machine/dtype.ts";
-import * as fn from "../functions.ts";
-import { arithmetic } from "../functions.ts";
+import * as fn from "../functions/index.ts";
+import { arithmetic } from "../functions/index.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import type { Opcode } from "../../machine/scalar.ts";

@@ -217,7 +217,7 @@ const lrn = (node: NodeContext): Value => {
   return node.b.map("f32", [x, sums], (s, v, q) => s.op("fdiv", v, fnPow(s, q, s.f(beta))));
 };
 
-import { pow as fnPow } from "../functions.ts";
+import { pow as fnPow } from "../functions/index.ts";
 
 /** Normalisations by rows and groups. */
 export const LAYER_NORM: readonly Operator[] = [

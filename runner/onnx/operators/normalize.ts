@@ -1,5 +1,5 @@
 import { asIndex } from "../affine.ts";
-import * as fn from "../functions.ts";
+import * as fn from "../functions/index.ts";
 import type { KernelStage } from "../kernels.ts";
 import type { Lowering } from "../lowering.ts";
 import { broadcastTo } from "../lowering.ts";

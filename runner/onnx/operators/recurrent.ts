@@ -1,6 +1,6 @@
 import { asIndex } from "../affine.ts";
 import { dot, contiguousAlong } from "../dot.ts";
-import * as fn from "../functions.ts";
+import * as fn from "../functions/index.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import type { Value } from "../value.ts";

@@ -2,7 +2,7 @@ import type { DType } from "../../machine/dtype.ts";
 import type { Index } from "../affine.ts";
 import { asIndex } from "../affine.ts";
 import { dotInRuns } from "../dot.ts";
-import * as fn from "../functions.ts";
+import * as fn from "../functions/index.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
