@@ -2,15 +2,14 @@ import { expect } from "chai";
 import { AbiCoder, id, keccak256, ZeroAddress } from "ethers";
 import { network } from "hardhat";
 
-import { DAY, deployProtocol, join, OPTIMISTIC, policyOf, SIGNED } from "./support/protocol.ts";
+import { CONTEXT, contextOf } from "./support/answer.ts";
+import { DAY, deployProtocol, OPTIMISTIC, policyOf, SIGNED } from "./support/protocol.ts";
 
 const connection = await network.create();
 const { ethers, networkHelpers } = connection;
 
 const MOCK = "0xaaaaaaaa";
 const OTHER = "0xbbbbbbbb";
-const CONTEXT =
-  "tuple(address market,bytes32 requestId,bytes32 versionId,uint32 numericsVersion,bytes32 inputRoot,bytes32 outputRoot,address operator,bytes4 mode,uint40 deadline,uint32 windowSeconds)";
 
 describe("AttestationVerifier", () => {
   const fixture = async () => {
@@ -27,19 +26,6 @@ describe("AttestationVerifier", () => {
     attestation = protocol.attestation;
   });
 
-  const contextOf = (overrides: object = {}) => ({
-    market: protocol.market.target as string,
-    requestId: id("request"),
-    versionId: id("version"),
-    numericsVersion: 1,
-    inputRoot: id("input"),
-    outputRoot: id("output"),
-    operator: protocol.alice.address,
-    mode: "0x00000000",
-    deadline: 99_999,
-    windowSeconds: 60,
-    ...overrides,
-  });
   const evidenceFor = (context: object) => keccak256(AbiCoder.defaultAbiCoder().encode([CONTEXT], [context]));
 
   describe("addRoute", () => {
@@ -154,11 +140,14 @@ describe("AttestationVerifier", () => {
 
   describe("verify", () => {
     it("asks every mode with the whole context and its own selector", async () => {
-      const evidence = [evidenceFor(contextOf({ mode: MOCK })), evidenceFor(contextOf({ mode: OTHER }))];
-      await attestation.verify(policyOf(MOCK, OTHER), contextOf(), evidence);
+      const evidence = [
+        evidenceFor(contextOf(protocol, { mode: MOCK })),
+        evidenceFor(contextOf(protocol, { mode: OTHER })),
+      ];
+      await attestation.verify(policyOf(MOCK, OTHER), contextOf(protocol), evidence);
     });
     it("fails when any field of the context differs", async () => {
-      const evidence = [evidenceFor(contextOf({ mode: MOCK }))];
+      const evidence = [evidenceFor(contextOf(protocol, { mode: MOCK }))];
       for (const field of [
         { market: ZeroAddress },
         { requestId: id("?") },
@@ -170,126 +159,33 @@ describe("AttestationVerifier", () => {
         { deadline: 1 },
         { windowSeconds: 61 },
       ]) {
-        await expect(attestation.verify(policyOf(MOCK), contextOf(field), evidence))
+        await expect(attestation.verify(policyOf(MOCK), contextOf(protocol, field), evidence))
           .to.be.revertedWithCustomError(protocol.mock, "EvidenceRejected")
-          .withArgs(MOCK, contextOf(field).requestId);
+          .withArgs(MOCK, contextOf(protocol, field).requestId);
       }
-      await attestation.verify(policyOf(MOCK), contextOf(), evidence);
+      await attestation.verify(policyOf(MOCK), contextOf(protocol), evidence);
     });
     it("fails when one of several modes does not hold", async () => {
-      const evidence = [evidenceFor(contextOf({ mode: MOCK })), evidenceFor(contextOf({ mode: MOCK }))];
-      await expect(attestation.verify(policyOf(MOCK, OTHER), contextOf(), evidence))
+      const evidence = [
+        evidenceFor(contextOf(protocol, { mode: MOCK })),
+        evidenceFor(contextOf(protocol, { mode: MOCK })),
+      ];
+      await expect(attestation.verify(policyOf(MOCK, OTHER), contextOf(protocol), evidence))
         .to.be.revertedWithCustomError(protocol.mock, "EvidenceRejected")
         .withArgs(OTHER, id("request"));
     });
     it("fails with too little or too much evidence", async () => {
       for (const evidence of [[], ["0x", "0x"]]) {
-        await expect(attestation.verify(policyOf(MOCK), contextOf(), evidence))
+        await expect(attestation.verify(policyOf(MOCK), contextOf(protocol), evidence))
           .to.be.revertedWithCustomError(attestation, "AttestationEvidenceCount")
           .withArgs(evidence.length, 1);
       }
     });
     it("fails when a route is dead", async () => {
       await attestation.tombstoneRoute(MOCK);
-      await expect(attestation.verify(policyOf(MOCK), contextOf(), ["0x"]))
+      await expect(attestation.verify(policyOf(MOCK), contextOf(protocol), ["0x"]))
         .to.be.revertedWithCustomError(attestation, "AttestationRouteUnusable")
         .withArgs(MOCK, 2);
-    });
-  });
-
-  describe("OptimisticVerifier", () => {
-    it("holds with no evidence and a window that is long enough", async () => {
-      await protocol.optimistic.verify(contextOf(), "0x");
-    });
-    it("rejects a short window, and evidence that means nothing", async () => {
-      for (const [context, evidence] of [
-        [contextOf({ windowSeconds: 59 }), "0x"],
-        [contextOf(), "0x00"],
-      ] as const) {
-        await expect(protocol.optimistic.verify(context, evidence))
-          .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceRejected")
-          .withArgs("0x00000000", id("request"));
-      }
-    });
-  });
-
-  describe("SignatureVerifier", () => {
-    const sign = async (signer: (typeof protocol)["alice"], context: object, domain: object = {}) => {
-      const { chainId } = await ethers.provider.getNetwork();
-      const fields = CONTEXT.slice(6, -1).split(",");
-      return await signer.signTypedData(
-        {
-          name: "Assay SignatureVerifier",
-          version: "1",
-          chainId,
-          verifyingContract: protocol.signature.target as string,
-          ...domain,
-        },
-        {
-          Answer: fields.map((field) => {
-            const [type = "", name = ""] = field.split(" ");
-            return { name, type };
-          }),
-        },
-        context,
-      );
-    };
-    const rejects = async (context: ReturnType<typeof contextOf>, evidence: string) =>
-      expect(protocol.signature.verify(context, evidence))
-        .to.be.revertedWithCustomError(protocol.signature, "EvidenceRejected")
-        .withArgs(context.mode, context.requestId);
-
-    it("asks for nothing in advance", async () => {
-      await protocol.signature.requireTerms(id("version"), 0);
-    });
-    it("holds for the operator's registered key over the whole context", async () => {
-      await join(protocol, protocol.alice);
-      await protocol.signature.verify(contextOf(), await sign(protocol.alice, contextOf()));
-    });
-    it("holds for a key that is a contract (ERC-1271)", async () => {
-      const wallet = await ethers.deployContract("WalletMock", [protocol.bob]);
-      await protocol.staking.connect(protocol.alice).rotateSigningKey(wallet);
-      await protocol.signature.verify(contextOf(), await sign(protocol.bob, contextOf()));
-    });
-    it("rejects when there is no key at all", async () => {
-      await rejects(contextOf(), await sign(protocol.alice, contextOf()));
-    });
-    it("rejects another key's signature, and one tampered with", async () => {
-      await join(protocol, protocol.alice);
-      await rejects(contextOf(), await sign(protocol.bob, contextOf()));
-      const good = await sign(protocol.alice, contextOf());
-      await rejects(contextOf(), good.slice(0, -2));
-      await rejects(contextOf(), "0x");
-      await protocol.signature.verify(contextOf(), good);
-    });
-    it("rejects a signature for any other field, chain or contract", async () => {
-      await join(protocol, protocol.alice);
-      for (const field of [
-        { market: ZeroAddress },
-        { requestId: id("?") },
-        { versionId: id("?") },
-        { numericsVersion: 2 },
-        { inputRoot: id("?") },
-        { outputRoot: id("?") },
-        { operator: protocol.bob.address },
-        { mode: MOCK },
-        { deadline: 1 },
-        { windowSeconds: 61 },
-      ]) {
-        await rejects(contextOf(), await sign(protocol.alice, contextOf(field)));
-      }
-      await rejects(contextOf(), await sign(protocol.alice, contextOf(), { chainId: 1 }));
-      await rejects(contextOf(), await sign(protocol.alice, contextOf(), { verifyingContract: ZeroAddress }));
-    });
-    it("counts a rotated key only after the delay, and the old one until then", async () => {
-      await join(protocol, protocol.alice);
-      await protocol.staking.connect(protocol.alice).rotateSigningKey(protocol.bob);
-      const [old, next] = [await sign(protocol.alice, contextOf()), await sign(protocol.bob, contextOf())];
-      await protocol.signature.verify(contextOf(), old);
-      await rejects(contextOf(), next);
-      await networkHelpers.time.increase(DAY);
-      await protocol.signature.verify(contextOf(), next);
-      await rejects(contextOf(), old);
     });
   });
 });

@@ -1,7 +1,25 @@
 import { expect } from "chai";
-import { id, MaxUint256, parseEther, Signature, ZeroAddress, ZeroHash } from "ethers";
-import hre, { network } from "hardhat";
+import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
+import hre from "hardhat";
 
+import { signAnswer } from "./support/answer.ts";
+import { remember } from "./support/history.ts";
+import {
+  COLLATERAL,
+  connection,
+  ENDED,
+  ethers,
+  FEE,
+  FINALITY,
+  joinedProtocol,
+  networkHelpers,
+  openAssigned,
+  openChallenged,
+  openClaimed,
+  operatorOf,
+  STATUS,
+} from "./support/market.ts";
+import { permitOf } from "./support/permit.ts";
 import {
   assign,
   claim,
@@ -10,7 +28,6 @@ import {
   eventsOf,
   EVIDENCE,
   filled,
-  join,
   manifestOf,
   MARKET,
   metadataOf,
@@ -19,7 +36,7 @@ import {
   OPTIMISTIC,
   OUTPUT,
   policyOf,
-  requestIn,
+  type Protocol,
   rootOfF32,
   SIGNED,
   STAKING,
@@ -28,61 +45,20 @@ import {
 } from "./support/protocol.ts";
 import * as tree from "./support/tree.ts";
 
-const connection = await network.create();
-const { ethers, networkHelpers } = connection;
 const { time, mine } = networkHelpers;
 
-const STATUS = { open: 1, assigned: 2, demanded: 3, claimed: 4, challenged: 5, final: 6 } as const;
-const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, convicted: 10 } as const;
-const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
-const HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935";
-
-/** Runtime code of the history contract, as EIP-2935 gives it. */
-const HISTORY_CODE =
-  "0x3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257" +
-  "611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500";
-
-/** Writes a block's hash where EIP-2935 keeps it, which Hardhat does not do by itself. */
-const remember = async (block: number): Promise<void> => {
-  const hash = (await ethers.provider.getBlock(block))?.hash;
-  if (typeof hash !== "string") throw new RangeError(`no block ${block}`);
-  await networkHelpers.setCode(HISTORY, HISTORY_CODE);
-  await networkHelpers.setStorageAt(HISTORY, block % 8191, hash);
-};
-
-const FEE = parseEther("10");
-const COLLATERAL = parseEther("200");
-
 describe("InferenceMarket", () => {
-  const fixture = async () => {
-    const protocol = await deployProtocol(connection);
-    for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
-    return protocol;
-  };
-  let protocol: Awaited<ReturnType<typeof fixture>>;
-  let market: (typeof protocol)["market"];
+  let protocol: Protocol;
+  let market: Protocol["market"];
   beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(fixture);
+    protocol = await networkHelpers.loadFixture(joinedProtocol);
     ({ market } = protocol);
   });
 
   const opened = (overrides: object = {}) => open(protocol, overrides);
-  const assigned = async (overrides: object = {}) => {
-    const made = await opened(overrides);
-    await assign(connection, protocol, made);
-    return made;
-  };
-  const claimed = async (overrides: object = {}) => {
-    const made = await assigned(overrides);
-    return { ...made, ...(await claim(connection, protocol, made)) };
-  };
-  const challenged = async () => {
-    const made = await claimed();
-    await market.connect(protocol.court).markChallenged(made.id, made.claimId);
-    return made;
-  };
-  const operatorOf = async ({ id: requestId }: Pick<Opened, "id">) =>
-    ethers.getSigner((await market.stateOf(requestId)).operator);
+  const assigned = (overrides: object = {}) => openAssigned(protocol, overrides);
+  const claimed = (overrides: object = {}) => openClaimed(protocol, overrides);
+  const challenged = () => openChallenged(protocol);
   const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
   const byCourt = () => market.connect(protocol.court);
 
@@ -284,27 +260,8 @@ describe("InferenceMarket", () => {
   });
 
   describe("requestWithPermit", () => {
-    const permit = async () => {
-      const { token, requester } = protocol;
-      await token.connect(requester).approve(market, 0);
-      const { chainId } = await ethers.provider.getNetwork();
-      const signed = await requester.signTypedData(
-        { name: "Assay Testnet Token", version: "1", chainId, verifyingContract: await token.getAddress() },
-        {
-          Permit: [
-            { name: "owner", type: "address" },
-            { name: "spender", type: "address" },
-            { name: "value", type: "uint256" },
-            { name: "nonce", type: "uint256" },
-            { name: "deadline", type: "uint256" },
-          ],
-        },
-        { owner: requester.address, spender: market.target, value: FEE, nonce: 0, deadline: MaxUint256 },
-      );
-      return Signature.from(signed);
-    };
     it("needs no allowance before, and survives a front-run permit", async () => {
-      const { v, r, s } = await permit();
+      const { v, r, s } = await permitOf(connection, protocol, protocol.requester, market, FEE);
       const snapshot = await networkHelpers.takeSnapshot();
       const asRequester = market.connect(protocol.requester);
       await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
@@ -338,7 +295,7 @@ describe("InferenceMarket", () => {
       await mine(3);
       expect(await time.latestBlock()).to.equal(ticket + 1);
       const early = await market.assign.staticCall(made.request);
-      await remember(ticket);
+      await remember(connection, ticket);
       await mine(300, { interval: 1 });
       expect(await market.assign.staticCall(made.request)).to.equal(early);
     });
@@ -370,7 +327,7 @@ describe("InferenceMarket", () => {
       await market.assign(made.request);
       await mine(3);
       await market.assign(made.request);
-      expect((await operatorOf(made)).address).to.equal(protocol.bob.address);
+      expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
     });
     it("never draws who topped up or opted in after the request", async () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
@@ -428,7 +385,7 @@ describe("InferenceMarket", () => {
     });
     it("refuses anyone but the assigned operator", async () => {
       const made = await assigned();
-      const operator = await operatorOf(made);
+      const operator = await operatorOf(protocol, made);
       const other = operator.address === protocol.alice.address ? protocol.bob : protocol.alice;
       for (const caller of [other, protocol.requester]) {
         await expect(market.connect(caller).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
@@ -438,7 +395,7 @@ describe("InferenceMarket", () => {
     });
     it("refuses bytes that do not fit their type or their root, no bytes, and a place beside bytes", async () => {
       const made = await assigned();
-      const byOperator = market.connect(await operatorOf(made));
+      const byOperator = market.connect(await operatorOf(protocol, made));
       await expect(byOperator.claim(made.request, filled(39, 7), rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(39, 40);
@@ -457,7 +414,7 @@ describe("InferenceMarket", () => {
     });
     it("refuses evidence that does not hold", async () => {
       const made = await assigned();
-      const byOperator = market.connect(await operatorOf(made));
+      const byOperator = market.connect(await operatorOf(protocol, made));
       await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", ["0x01"]))
         .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceRejected")
         .withArgs(OPTIMISTIC, made.id);
@@ -473,7 +430,9 @@ describe("InferenceMarket", () => {
       const late = await assigned();
       const { deadline } = await market.stateOf(late.id);
       await time.setNextBlockTimestamp(deadline);
-      await expect(market.connect(await operatorOf(late)).claim(late.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+      await expect(
+        market.connect(await operatorOf(protocol, late)).claim(late.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
+      )
         .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
         .withArgs(deadline, deadline);
     });
@@ -481,42 +440,21 @@ describe("InferenceMarket", () => {
     describe("given a policy of a signature", () => {
       it("takes the operator's signature over the whole context, and is final at once without a window", async () => {
         const made = await assigned({ policy: policyOf(SIGNED), windowSeconds: 0 });
-        const operator = await operatorOf(made);
+        const operator = await operatorOf(protocol, made);
         const { deadline } = await market.stateOf(made.id);
-        const { chainId } = await ethers.provider.getNetwork();
-        const names = {
-          market: "address",
-          requestId: "bytes32",
-          versionId: "bytes32",
-          numericsVersion: "uint32",
-          inputRoot: "bytes32",
-          outputRoot: "bytes32",
-          operator: "address",
-          mode: "bytes4",
-          deadline: "uint40",
-          windowSeconds: "uint32",
+        const context = {
+          market: market.target,
+          requestId: made.id,
+          versionId: protocol.versionId,
+          numericsVersion: 1,
+          inputRoot: rootOfF32(filled(256, 1)),
+          outputRoot: rootOfF32(OUTPUT),
+          operator: operator.address,
+          mode: SIGNED,
+          deadline,
+          windowSeconds: 0,
         };
-        const evidence = await operator.signTypedData(
-          {
-            name: "Assay SignatureVerifier",
-            version: "1",
-            chainId,
-            verifyingContract: await protocol.signature.getAddress(),
-          },
-          { Answer: Object.entries(names).map(([name, type]) => ({ name, type })) },
-          {
-            market: market.target,
-            requestId: made.id,
-            versionId: protocol.versionId,
-            numericsVersion: 1,
-            inputRoot: rootOfF32(filled(256, 1)),
-            outputRoot: rootOfF32(OUTPUT),
-            operator: operator.address,
-            mode: SIGNED,
-            deadline,
-            windowSeconds: 0,
-          },
-        );
+        const evidence = await signAnswer(connection, protocol, operator, context);
         const byOperator = market.connect(operator);
         await expect(byOperator.claim(made.request, filled(40, 8), rootOfF32(filled(40, 8)), "", [evidence]))
           .to.be.revertedWithCustomError(protocol.signature, "EvidenceRejected")
@@ -664,7 +602,7 @@ describe("InferenceMarket", () => {
   describe("timeOut", () => {
     it("refunds, takes the small penalty and jails; the operator is not paid", async () => {
       const made = await assigned();
-      const operator = await operatorOf(made);
+      const operator = await operatorOf(protocol, made);
       await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
       await time.increase(600);
       await expect(market.timeOut(made.request)).to.emit(market, "RequestSettled").withArgs(made.id, ENDED.timedOut);
@@ -683,7 +621,7 @@ describe("InferenceMarket", () => {
     });
     it("spares an operator whose policy died", async () => {
       const made = await assigned();
-      const operator = await operatorOf(made);
+      const operator = await operatorOf(protocol, made);
       await protocol.attestation.tombstoneRoute(OPTIMISTIC);
       await expect(market.connect(operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(protocol.attestation, "AttestationRouteUnusable")
@@ -763,7 +701,7 @@ describe("InferenceMarket", () => {
         .to.be.revertedWithCustomError(market, "MarketNotOperator")
         .withArgs(protocol.bob.address, protocol.alice.address);
       const small = await assigned();
-      await expect(market.connect(await operatorOf(small)).demandInput(small.request))
+      await expect(market.connect(await operatorOf(protocol, small)).demandInput(small.request))
         .to.be.revertedWithCustomError(market, "MarketInputPublic")
         .withArgs(small.id);
     });
@@ -986,7 +924,7 @@ describe("InferenceMarket", () => {
     });
   });
 
-  describe("pause", () => {
+  describe("given a pause", () => {
     const pause = async () => {
       await market.pause();
       return (await time.latest()) + 3 * DAY;
@@ -995,7 +933,7 @@ describe("InferenceMarket", () => {
       const [toAssign, toClaim] = [await opened(), await assigned()];
       await mine(3);
       const until = await pause();
-      const operator = market.connect(await operatorOf(toClaim));
+      const operator = market.connect(await operatorOf(protocol, toClaim));
       for (const call of [
         opened(),
         market.assign(toAssign.request),
@@ -1018,50 +956,6 @@ describe("InferenceMarket", () => {
       await market.withdraw(due.operator);
       await protocol.staking.connect(due.operator).unbond(1n);
     });
-    it("moves deadlines by its own length", async () => {
-      const made = await assigned();
-      const { deadline } = await market.stateOf(made.id);
-      await pause();
-      const [start, at] = [await time.latest(), await market.clock()];
-      await time.increase(DAY);
-      expect(await market.clock()).to.equal(at);
-      await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
-      await time.setNextBlockTimestamp(start + DAY + 100);
-      await expect(market.unpause())
-        .to.emit(market, "Unpaused")
-        .withArgs(DAY + 100);
-      await claim(connection, protocol, made);
-      expect((await market.stateOf(made.id)).deadline).to.be.below(deadline + BigInt(WINDOW));
-    });
-    it("expires by itself and moves deadlines by no more than its length", async () => {
-      const before = await market.clock();
-      const start = await time.latest();
-      await pause();
-      await time.increase(5 * DAY);
-      expect(await market.paused()).to.equal(false);
-      expect((await market.clock()) - before).to.equal(BigInt((await time.latest()) - start - 3 * DAY));
-      await opened();
-    });
-    it("cannot be used again before governance re-arms it, and its length stays counted", async () => {
-      await expect(market.rearmPause()).to.be.revertedWithCustomError(market, "PauseNotSpent");
-      const until = await pause();
-      await expect(market.rearmPause()).to.be.revertedWithCustomError(market, "PauseActive").withArgs(until);
-      await time.increase(4 * DAY);
-      await expect(market.pause()).to.be.revertedWithCustomError(market, "PauseSpent");
-      await expect(market.unpause()).to.be.revertedWithCustomError(market, "PauseNotActive");
-      const clock = await market.clock();
-      await expect(market.rearmPause()).to.emit(market, "PauseRearmed");
-      expect((await market.clock()) - clock).to.be.below(5n);
-      await pause();
-    });
-    it("is governance's alone", async () => {
-      const byAlice = market.connect(protocol.alice);
-      for (const call of [byAlice.pause(), byAlice.unpause(), byAlice.rearmPause()]) {
-        await expect(call)
-          .to.be.revertedWithCustomError(market, "AccessManagedUnauthorized")
-          .withArgs(protocol.alice.address);
-      }
-    });
   });
 
   describe("gas", () => {
@@ -1080,113 +974,5 @@ describe("InferenceMarket", () => {
       const gas = await Promise.all(spent.map(async (transaction) => (await transaction.wait())?.gasUsed ?? 0n));
       expect(gas.reduce((sum, used) => sum + used, 0n)).to.be.at.most(450_000n);
     });
-  });
-
-  describe("consumers", () => {
-    const scores = (...values: number[]) => {
-      const bytes = Buffer.alloc(40);
-      values.forEach((value, i) => bytes.writeFloatLE(value, 4 * i));
-      return `0x${bytes.toString("hex")}`;
-    };
-    const reader = async () => {
-      const contract = await ethers.deployContract("DigitReader", [market]);
-      await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
-      const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
-      const ask = async () => requestIn(protocol, await contract.connect(protocol.requester).ask(terms));
-      return { contract, ask };
-    };
-
-    it("hear the answer as it becomes firmer", async () => {
-      const { contract, ask } = await reader();
-      const made = await ask();
-      await assign(connection, protocol, made);
-      const output = scores(-3, -2, -1, 0, 9.5, 1, 2, 3, 9.25, -100);
-      const { transaction } = await claim(connection, protocol, made, output);
-      await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, 0);
-      await time.increase(WINDOW);
-      await expect(market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
-      expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
-    });
-    it("order floats by value, also negative ones", async () => {
-      const { contract } = await reader();
-      expect(await contract.argmax(scores(-3, -2, -0.5, -4, -5, -6, -7, -8, -9, -10))).to.equal(2n);
-      expect(await contract.argmax("0x")).to.equal(0n);
-    });
-    it("read the scores of one place of a text, and fail alone when there is no such place", async () => {
-      const contract = await ethers.deployContract("NextCharacter", [market, 5]);
-      await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
-      const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
-      const output = scores(9, 8, 7, 6, 5, -3, -2, -1, 4.5, -4);
-      for (const [place, token, success] of [
-        [0, 0n, true],
-        [1, 3n, true],
-        [2, 0n, false],
-      ] as const) {
-        const made = await requestIn(protocol, await contract.connect(protocol.requester).ask(terms, place));
-        await assign(connection, protocol, made);
-        const { transaction } = await claim(connection, protocol, made, output);
-        await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, success);
-        if (success) await expect(transaction).to.emit(contract, "CharacterRead").withArgs(made.id, token, 0);
-        expect([...(await contract.readingOf(made.id))]).to.deep.equal([token, 0n, success]);
-      }
-    });
-    it("listen to nobody but their market, about nothing but their requests", async () => {
-      const { contract } = await reader();
-      await expect(contract.connect(protocol.alice).onInference(id("x"), 1, ZeroHash, OUTPUT))
-        .to.be.revertedWithCustomError(contract, "ConsumerNotMarket")
-        .withArgs(protocol.alice.address, market.target);
-      const foreign = await claimed({ callback: await contract.getAddress(), callbackGas: 150_000 });
-      await expect(foreign.transaction).to.emit(market, "CallbackDone").withArgs(foreign.id, 0, false);
-      expect([...(await contract.readingOf(foreign.id))]).to.deep.equal([0n, 0n, false]);
-    });
-    it("return the fee of a request that failed to whoever asked, once", async () => {
-      const { contract, ask } = await reader();
-      const made = await ask();
-      await expect(contract.reclaim(made.id))
-        .to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim")
-        .withArgs(made.id);
-      await time.increase(600);
-      await market.refund(made.request);
-      await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
-      await expect(contract.reclaim(made.id)).to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim");
-    });
-    it("return it also when somebody else withdrew the credit for them", async () => {
-      const { contract, ask } = await reader();
-      const made = await ask();
-      await time.increase(600);
-      await market.refund(made.request);
-      await market.withdraw(contract);
-      await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
-    });
-  });
-});
-
-describe("AssayToken", () => {
-  it("is minted by anyone, up to a limit a call", async () => {
-    const token = await ethers.deployContract("AssayToken");
-    const [account] = await ethers.getSigners();
-    if (account === undefined) throw new Error("no account");
-    await token.mint(account, parseEther("1000000"));
-    expect(await token.balanceOf(account)).to.equal(parseEther("1000000"));
-    await expect(token.mint(account, parseEther("1000000") + 1n))
-      .to.be.revertedWithCustomError(token, "TokenMintTooLarge")
-      .withArgs(parseEther("1000000") + 1n, parseEther("1000000"));
-  });
-});
-
-describe("FutureBlockRandomness", () => {
-  it("is pending, then the hash of the committed block, then from history, then expired", async () => {
-    const randomness = await ethers.deployContract("FutureBlockRandomness");
-    const ticket = await randomness.commit();
-    const block = Number(ticket);
-    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([0n, ZeroHash]);
-    await mine(block - (await time.latestBlock()) + 1);
-    const hash = (await ethers.provider.getBlock(block))?.hash;
-    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([1n, hash]);
-    await remember(block);
-    await mine(1_000);
-    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([1n, hash]);
-    await mine(8_000);
-    expect([...(await randomness.seedOf(ticket))]).to.deep.equal([2n, ZeroHash]);
   });
 });

@@ -1,7 +1,8 @@
 import { expect } from "chai";
-import { id, MaxUint256, parseEther, Signature, ZeroAddress, ZeroHash } from "ethers";
+import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { permitOf } from "./support/permit.ts";
 import {
   DAY,
   deployProtocol,
@@ -107,32 +108,13 @@ describe("OperatorStaking", () => {
   });
 
   describe("depositWithPermit", () => {
-    const permit = async () => {
-      const { token, bob } = protocol;
-      await token.connect(bob).approve(staking, 0);
-      const { chainId } = await ethers.provider.getNetwork();
-      const signature = await bob.signTypedData(
-        { name: "Assay Testnet Token", version: "1", chainId, verifyingContract: await token.getAddress() },
-        {
-          Permit: [
-            { name: "owner", type: "address" },
-            { name: "spender", type: "address" },
-            { name: "value", type: "uint256" },
-            { name: "nonce", type: "uint256" },
-            { name: "deadline", type: "uint256" },
-          ],
-        },
-        { owner: bob.address, spender: staking.target, value: ONE, nonce: 0, deadline: MaxUint256 },
-      );
-      return Signature.from(signature);
-    };
     it("needs no allowance before", async () => {
-      const { v, r, s } = await permit();
+      const { v, r, s } = await permitOf(connection, protocol, protocol.bob, staking, ONE);
       await staking.connect(protocol.bob).depositWithPermit(ONE, MaxUint256, v, r, s);
       expect((await staking.operatorOf(protocol.bob)).stake).to.equal(ONE);
     });
     it("works when the permit was front-run", async () => {
-      const { v, r, s } = await permit();
+      const { v, r, s } = await permitOf(connection, protocol, protocol.bob, staking, ONE);
       await protocol.token.connect(protocol.stranger).permit(protocol.bob, staking, ONE, MaxUint256, v, r, s);
       await staking.connect(protocol.bob).depositWithPermit(ONE, MaxUint256, v, r, s);
       expect((await staking.operatorOf(protocol.bob)).stake).to.equal(ONE);

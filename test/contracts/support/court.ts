@@ -21,6 +21,12 @@ export const SINK = "0x000000000000000000000000000000000000dEaD";
 
 export { LEVEL_BYTES, TRACE_TREE };
 
+/** Codes of a dispute's status. */
+export const STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
+
+/** Any other hash. */
+export const other = (hash: string): string => keccak256(hash);
+
 export const RICH = 1_000_000n;
 
 export const TERMS = {

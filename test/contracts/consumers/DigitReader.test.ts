@@ -1,0 +1,33 @@
+import { expect } from "chai";
+
+import { connection, joinedProtocol, networkHelpers } from "../support/market.ts";
+import { assign, claim, type Protocol, WINDOW } from "../support/protocol.ts";
+import { digitReader, scoresOf } from "../support/reader.ts";
+
+const { time } = networkHelpers;
+
+describe("DigitReader", () => {
+  let protocol: Protocol;
+  let market: Protocol["market"];
+  beforeEach(async () => {
+    protocol = await networkHelpers.loadFixture(joinedProtocol);
+    ({ market } = protocol);
+  });
+
+  it("hears the answer as it becomes firmer", async () => {
+    const { contract, ask } = await digitReader(protocol);
+    const made = await ask();
+    await assign(connection, protocol, made);
+    const output = scoresOf(-3, -2, -1, 0, 9.5, 1, 2, 3, 9.25, -100);
+    const { transaction } = await claim(connection, protocol, made, output);
+    await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, 0);
+    await time.increase(WINDOW);
+    await expect(market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
+    expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
+  });
+  it("orders floats by value, also negative ones", async () => {
+    const { contract } = await digitReader(protocol);
+    expect(await contract.argmax(scoresOf(-3, -2, -0.5, -4, -5, -6, -7, -8, -9, -10))).to.equal(2n);
+    expect(await contract.argmax("0x")).to.equal(0n);
+  });
+});

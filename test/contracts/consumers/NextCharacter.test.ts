@@ -1,0 +1,34 @@
+import { expect } from "chai";
+import { parseEther } from "ethers";
+
+import { connection, ethers, joinedProtocol, networkHelpers } from "../support/market.ts";
+import { assign, claim, type Protocol, requestIn, termsOf } from "../support/protocol.ts";
+import { scoresOf } from "../support/reader.ts";
+
+describe("NextCharacter", () => {
+  let protocol: Protocol;
+  let market: Protocol["market"];
+  beforeEach(async () => {
+    protocol = await networkHelpers.loadFixture(joinedProtocol);
+    ({ market } = protocol);
+  });
+
+  it("reads the scores of one place of a text, and fails alone when there is no such place", async () => {
+    const contract = await ethers.deployContract("NextCharacter", [market, 5]);
+    await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
+    const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
+    const output = scoresOf(9, 8, 7, 6, 5, -3, -2, -1, 4.5, -4);
+    for (const [place, token, success] of [
+      [0, 0n, true],
+      [1, 3n, true],
+      [2, 0n, false],
+    ] as const) {
+      const made = await requestIn(protocol, await contract.connect(protocol.requester).ask(terms, place));
+      await assign(connection, protocol, made);
+      const { transaction } = await claim(connection, protocol, made, output);
+      await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, success);
+      if (success) await expect(transaction).to.emit(contract, "CharacterRead").withArgs(made.id, token, 0);
+      expect([...(await contract.readingOf(made.id))]).to.deep.equal([token, 0n, success]);
+    }
+  });
+});

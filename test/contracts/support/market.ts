@@ -1,0 +1,54 @@
+import { parseEther } from "ethers";
+import { network } from "hardhat";
+
+import { assign, claim, deployProtocol, join, open, type Opened, type Protocol } from "./protocol.ts";
+
+/*
+ * A market with three operators who may be drawn, and requests at every stage of their life. The court is a signer.
+ */
+
+export const connection = await network.create();
+export const { ethers, networkHelpers } = connection;
+
+/** Codes of a request's status while it lives, and `final`. */
+export const STATUS = { open: 1, assigned: 2, demanded: 3, claimed: 4, challenged: 5, final: 6 } as const;
+/** Codes of the ways in which a request fails. */
+export const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, convicted: 10 } as const;
+/** How far a result may be relied on. */
+export const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
+
+/** Fee of the usual request. */
+export const FEE = parseEther("10");
+/** Collateral that the usual request locks. */
+export const COLLATERAL = parseEther("200");
+
+/** The protocol with alice, bob and carol staked and opted in. */
+export const joinedProtocol = async (): Promise<Protocol> => {
+  const protocol = await deployProtocol(connection);
+  for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
+  return protocol;
+};
+
+/** A request with an operator. */
+export const openAssigned = async (protocol: Protocol, overrides: object = {}) => {
+  const made = await open(protocol, overrides);
+  await assign(connection, protocol, made);
+  return made;
+};
+
+/** A request with the usual answer. */
+export const openClaimed = async (protocol: Protocol, overrides: object = {}) => {
+  const made = await openAssigned(protocol, overrides);
+  return { ...made, ...(await claim(connection, protocol, made)) };
+};
+
+/** A request whose answer the court marked as challenged. */
+export const openChallenged = async (protocol: Protocol) => {
+  const made = await openClaimed(protocol);
+  await protocol.market.connect(protocol.court).markChallenged(made.id, made.claimId);
+  return made;
+};
+
+/** The operator that a request was assigned to. */
+export const operatorOf = async ({ market }: Protocol, { id }: Pick<Opened, "id">) =>
+  ethers.getSigner((await market.stateOf(id)).operator);
