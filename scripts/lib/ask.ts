@@ -1,17 +1,19 @@
 import { type EventLog, ZeroAddress, ZeroHash } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { tensorsRoot } from "../../runner/commitment/model.ts";
+import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
-import { AssayError } from "../../runner/errors.ts";
+import { AssayError, isAssayError } from "../../runner/errors.ts";
 import { loadInputs } from "../../runner/cli/load.ts";
-import { DTYPE_BYTES, type DType } from "../../runner/machine/dtype.ts";
-import { type Tensor, tensorFromBytes } from "../../runner/machine/tensor.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/store.ts";
-import { type HostedModel, joinTensors } from "./models.ts";
+import { fetchBlob } from "./blobs.ts";
+import { answerInput } from "./input.ts";
+import { requestStatus, type RequestView } from "./ledger.ts";
+import { log, short } from "./log.ts";
+import { type HostedModel, joinTensors, splitTensors } from "./models.ts";
 import { invalid } from "./options.ts";
-import { pause } from "./run.ts";
-import { chainTime, type Scene, send } from "./service.ts";
+import { keepLooking, nowOf, type Scene, send } from "./service.ts";
 import { allow, fund } from "./stake.ts";
 
 export interface Question {
@@ -30,6 +32,8 @@ export interface Answer {
   readonly requestId: Hash;
   readonly finality: "provisional" | "final" | "failed";
   readonly operator: string;
+  readonly outputRoot: string;
+  /** Empty when there is no answer, or its data are not where the operator said. */
   readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
 }
 
@@ -83,74 +87,81 @@ export function openedIn({ suite: { market } }: Scene, logs: readonly EventLog[]
   throw new AssayError("RPC_UNUSABLE", "the receipt has no RequestOpened event", { reason: "no event" });
 }
 
+/** How to wait for an answer. */
+export interface Waiting {
+  /** Whether a provisional answer is not enough. */
+  readonly final: boolean;
+  readonly intervalMilliseconds: number;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Waits until the request has an answer (or, when `final`, until it is settled), drawing the operator, finalising and
- * taking refunds itself when nobody else does.
+ * Waits until the request has an answer (or, when `final`, until it is settled). Meanwhile it puts a large input on chain
+ * when the operator demands it, and finalises or takes refunds when nobody else does.
  * @throws AssayError ABORTED.
  */
 export async function awaitAnswer(
   scene: Scene,
   hosted: HostedModel,
   requestId: Hash,
-  final: boolean,
-  intervalMilliseconds: number,
-  signal: AbortSignal,
+  { inputs, store }: Pick<Question, "inputs" | "store">,
+  { final, intervalMilliseconds, signal }: Waiting,
 ): Promise<Answer> {
   const { suite, ledger } = scene;
-  while (!signal.aborted) {
+  const answered = new AbortController();
+  let answer: Answer | undefined;
+  await keepLooking("request", intervalMilliseconds, AbortSignal.any([signal, answered.signal]), async () => {
     await ledger.sync();
     const view = ledger.requests.get(requestId);
+    // Not read yet, or gone with a reorganisation.
+    if (view === undefined) return;
     const finality = FINALITY[Number((await suite.market.resultOf(requestId)).finality)];
-    if (view !== undefined) {
-      const done = finality === "final" || finality === "failed" || (finality === "provisional" && !final);
-      if (done) {
-        const bytes = view.claim?.outputs ?? new Uint8Array();
-        return { requestId, finality, operator: view.claim?.operator ?? ZeroAddress, outputs: decode(hosted, bytes) };
-      }
-      await exit(scene, requestId);
-    }
-    await pause(intervalMilliseconds, signal);
-  }
-  throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
+    if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
+      const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
+      const outputs = finality === "failed" ? [] : await outputsOf(store, hosted, view);
+      answer = { requestId, finality, operator, outputRoot, outputs };
+      answered.abort();
+    } else await attend(scene, view, inputs);
+  });
+  if (answer === undefined) throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
+  return answer;
 }
 
-/** Takes the exit that time has opened, so that a requester never waits for anybody's goodwill. */
-async function exit({ suite, ledger, provider }: Scene, requestId: Hash): Promise<void> {
-  const view = ledger.requests.get(requestId);
-  if (view === undefined) return;
-  const [state, clock, { time }, latest] = await Promise.all([
-    suite.market.stateOf(requestId),
-    suite.market.clock(),
-    chainTime(provider),
-    provider.getBlock("latest"),
-  ]);
-  const late = Number(clock) + time - (latest?.timestamp ?? time) - Number(state.deadline);
+/** Does what only the requester will, and takes the exit that time has opened: nobody's goodwill is needed. */
+async function attend(scene: Scene, view: RequestView, inputs: readonly Tensor[]): Promise<void> {
+  const { market } = scene.suite;
+  const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(scene)]);
+  const [status, late] = [requestStatus(state.status), marketTime - Number(state.deadline)];
+  if (status === "inputDemanded" && late < 0) await answerInput(scene, view, inputs);
   // A little later than the operators, who do the same: two transactions for one exit would waste one.
   if (late < 30) return;
-  if (state.status === 1n) await send("took the refund: nobody could be drawn", suite.market.refund(view.request));
-  if (state.status === 2n) await send("timed the operator out", suite.market.timeOut(view.request));
-  if (state.status === 4n) {
-    await send("finalised", suite.market.finalise(view.request, view.claim?.outputs ?? new Uint8Array()));
+  if (status === "open") await send("took the refund: nobody could be drawn", market.refund(view.request));
+  if (status === "assigned") await send("timed the operator out", market.timeOut(view.request));
+  if (status === "claimed") {
+    await send("finalised", market.finalise(view.request, view.claim?.outputs ?? new Uint8Array()));
   }
 }
 
-/** Outputs by name; 64-bit integers as text. */
-function decode({ model }: HostedModel, bytes: Uint8Array): Answer["outputs"] {
-  if (bytes.length === 0) return [];
-  let offset = 0;
-  return model.outputs.map(({ name, dtype, shape }) => {
-    const length = shape.reduce((size, dim) => size * dim, 1);
-    const tensor = tensorAt(dtype, bytes, offset, length);
-    offset += tensor.bytes;
-    return { name, values: tensor.values };
-  });
-}
-
-function tensorAt(dtype: DType, bytes: Uint8Array, offset: number, length: number) {
-  const size = length * DTYPE_BYTES[dtype];
-  const { data } = tensorFromBytes(dtype, bytes.slice(offset, offset + size));
-  const values = Array.from(data as ArrayLike<number | bigint>, (value) =>
-    typeof value === "bigint" ? String(value) : value,
-  );
-  return { bytes: size, values };
+/** Outputs by name, 64-bit integers as text; none when their data cannot be had or are not what was claimed. */
+async function outputsOf(store: Store, { model }: HostedModel, { id, claim }: RequestView): Promise<Answer["outputs"]> {
+  if (claim === undefined) return [];
+  try {
+    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(store, claim.outputUri);
+    const tensors = splitTensors("output", outputTypes(model.program), bytes);
+    const root = tensorsRoot(await commitTensors("commit outputs", tensors));
+    if (root !== claim.outputRoot) {
+      const details = { name: "output", expected: claim.outputRoot, actual: root };
+      throw new AssayError("TENSOR_MISMATCH", `the root of the data is ${root}, not ${claim.outputRoot}`, details);
+    }
+    return tensors.map(({ data }, i) => ({
+      name: model.outputs[i]?.name ?? String(i),
+      values: Array.from(data as ArrayLike<number | bigint>, (value) =>
+        typeof value === "bigint" ? String(value) : value,
+      ),
+    }));
+  } catch (error) {
+    if (!isAssayError(error)) throw error;
+    log(`the answer of ${short(id)} is ${claim.outputRoot}, but its data are missing: ${error.message}`);
+    return [];
+  }
 }

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
 import type { TraceCommitment } from "../../runner/commitment/trace.ts";
 import { AssayError } from "../../runner/errors.ts";
+import { isHash } from "../../runner/files/fields.ts";
 import { DTYPES, type DType } from "../../runner/machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/store.ts";
@@ -71,8 +72,6 @@ function isIndex(value: unknown): value is TraceIndex {
   if (!Array.isArray(roots) || !Array.isArray(outputs)) return false;
   return roots.every(isHash) && outputs.every(isEntry);
 }
-
-const isHash = (value: unknown): value is Hash => typeof value === "string" && /^0x[0-9a-f]{64}$/.test(value);
 
 const isEntry = (value: unknown): boolean =>
   typeof value === "object" &&

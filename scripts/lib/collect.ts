@@ -1,15 +1,16 @@
 import { formatEther } from "ethers";
 
 import { log } from "./log.ts";
-import { chainTime, type Scene, send } from "./service.ts";
+import { nowOf, type Scene, send } from "./service.ts";
 
 /** Takes what the contracts owe to the account: fees and refunds, bonds and rewards, matured shares of slashed stake. */
-export async function collect({ suite, signer, provider, ledger }: Scene): Promise<void> {
+export async function collect(scene: Scene): Promise<void> {
+  const { suite, signer, ledger } = scene;
   const own = await signer.getAddress();
   const [market, court, { time }] = await Promise.all([
     suite.market.creditOf(own),
     suite.court.creditOf(own),
-    chainTime(provider),
+    nowOf(scene),
   ]);
   if (market > 0n) await send(`collected ${formatEther(market)} from the market`, suite.market.withdraw(own));
   if (court > 0n) await send(`collected ${formatEther(court)} from the court`, suite.court.withdraw(own));

@@ -6,6 +6,26 @@ import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/vi
 import type { RequestStruct } from "../../typechain-types/InferenceMarket.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 
+/** RequestStatus of contracts/types/Request.sol, in its order. */
+const REQUEST_STATUS = [
+  "none",
+  "open",
+  "assigned",
+  "inputDemanded",
+  "claimed",
+  "challenged",
+  "final",
+  "refunded",
+  "timedOut",
+  "cancelled",
+  "convicted",
+] as const;
+
+export type RequestStatus = (typeof REQUEST_STATUS)[number];
+
+/** The status that a contract's number means. */
+export const requestStatus = (status: bigint): RequestStatus => REQUEST_STATUS[Number(status)] ?? "none";
+
 /** A request as the market's events tell it. */
 export interface RequestView {
   readonly id: Hash;
@@ -89,6 +109,11 @@ export class Ledger {
   /** Shares of slashed stake that are not paid yet. */
   get payouts(): Iterable<PayoutView> {
     return this.#payouts.values();
+  }
+
+  /** Commitment of the model that a version is of. */
+  commitmentOf(versionId: string): Hash | undefined {
+    return this.#versions.get(versionId);
   }
 
   /** Published versions of a model, by model commitment. */

@@ -6,10 +6,12 @@ import { commitModel, type ModelCommitment, tensorsRoot } from "../../runner/com
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { AssayError } from "../../runner/errors.ts";
+import type { TensorType } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import { DTYPE_BYTES } from "../../runner/machine/dtype.ts";
 import { importModel, type Model } from "../../runner/onnx/import.ts";
 import type { TaskOptions } from "../../runner/task.ts";
+import type { Ledger, RequestView } from "./ledger.ts";
 import { invalid, sizesOption } from "./options.ts";
 
 /** A model file compiled, committed and ready to run. */
@@ -20,6 +22,16 @@ export interface HostedModel {
   readonly commitment: ModelCommitment;
   readonly executable: Executable;
 }
+
+/** The model that a request asks, if it is one of these. */
+export const modelFor = (
+  models: readonly HostedModel[],
+  ledger: Ledger,
+  { request }: RequestView,
+): HostedModel | undefined => {
+  const wanted = ledger.commitmentOf(String(request.versionId));
+  return models.find(({ commitment }) => commitment.commitment === wanted);
+};
 
 /** One execution: outputs of all kernels, and what a claim names. */
 export interface Run {
@@ -47,7 +59,7 @@ export async function loadModels(list: string, options?: TaskOptions): Promise<r
 
 /** Executes a model on the bytes of its inputs, in order and without gaps. */
 export async function execute(hosted: HostedModel, inputs: Uint8Array, options?: TaskOptions): Promise<Run> {
-  const tensors = splitInputs(hosted, inputs);
+  const tensors = splitTensors(`input of ${hosted.name}`, hosted.model.program.inputs, inputs);
   const trace = await hosted.executable.run(tensors, hosted.model.constants, options);
   const outputs = hosted.model.program.outputs.flatMap((index) => trace[index] ?? []);
   const outputRoot = tensorsRoot(await commitTensors("commit outputs", outputs, options));
@@ -57,12 +69,11 @@ export async function execute(hosted: HostedModel, inputs: Uint8Array, options?:
 /** Bytes of tensors in order, without gaps: how requests and claims carry them. */
 export const joinTensors = (tensors: readonly Tensor[]): Uint8Array => Buffer.concat(tensors.map(tensorBytes));
 
-/** @throws AssayError TENSOR_MISMATCH when the bytes are not as many as the model's inputs. */
-export function splitInputs({ model, name }: HostedModel, bytes: Uint8Array): readonly Tensor[] {
-  const types = model.program.inputs;
+/** The tensors in such bytes. @throws AssayError TENSOR_MISMATCH when the bytes are not as many as the types say. */
+export function splitTensors(name: string, types: readonly TensorType[], bytes: Uint8Array): readonly Tensor[] {
   const expected = types.reduce((sum, { dtype, length }) => sum + length * DTYPE_BYTES[dtype], 0);
   if (bytes.length !== expected) {
-    const details = { name: `input of ${name}`, expected: `${String(expected)} bytes`, actual: String(bytes.length) };
+    const details = { name, expected: `${String(expected)} bytes`, actual: String(bytes.length) };
     throw new AssayError("TENSOR_MISMATCH", `${details.name} must be ${details.expected}`, details);
   }
   let offset = 0;

@@ -1,4 +1,4 @@
-import { type Hash } from "../../runner/commitment/keccak.ts";
+import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
 import type { Store } from "../../runner/store.ts";
@@ -7,13 +7,11 @@ import { publishTrace } from "./blobs.ts";
 import { collect } from "./collect.ts";
 import { evidenceFor } from "./evidence.ts";
 import { inputOf } from "./input.ts";
-import type { RequestView } from "./ledger.ts";
+import { requestStatus, type RequestView } from "./ledger.ts";
 import { log, short } from "./log.ts";
-import { execute, type HostedModel, joinTensors, type Run } from "./models.ts";
-import { chainTime, eachAlone, type Scene, send } from "./service.ts";
+import { execute, type HostedModel, joinTensors, modelFor, type Run } from "./models.ts";
+import { eachAlone, type Now, nowOf, type Scene, send } from "./service.ts";
 
-/** Order of contracts/types/Request.sol. */
-const STATUS = ["none", "open", "assigned", "inputDemanded", "claimed", "challenged"] as const;
 /** Order of IRandomness.TicketState. */
 const READY = 1n;
 const EXPIRED = 2n;
@@ -29,10 +27,12 @@ export interface OperatorOptions extends Scene {
 
 /**
  * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. It remembers nothing that is
- * not on chain, so it can be stopped and started at any time.
+ * not on chain but what it can compute again, so it can be stopped and started at any time.
  */
 export class Operator {
   readonly #options: OperatorOptions;
+  /** Traces of challenged claims, by claim. */
+  readonly #defended = new Map<Hash, DefendedTrace>();
   #address = "";
 
   constructor(options: OperatorOptions) {
@@ -41,50 +41,46 @@ export class Operator {
 
   /** Everything there is to do now, one transaction after the other. */
   async look(signal?: AbortSignal): Promise<void> {
-    const { ledger, signer } = this.#options;
+    const { ledger, signer, models } = this.#options;
     this.#address = await signer.getAddress();
     if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    const now = await nowOf(this.#options);
     await eachAlone([...ledger.requests.values()], signal, async (view) => {
-      const hosted = view.settled ? undefined : this.#modelOf(view);
-      if (hosted !== undefined) await this.#attend(view, hosted, signal);
+      if (view.settled) {
+        if (view.claim !== undefined) this.#defended.delete(view.claim.id);
+        return;
+      }
+      const hosted = modelFor(models, ledger, view);
+      if (hosted !== undefined) await this.#attend(view, hosted, now, signal);
     });
     if (signal?.aborted !== true) await collect(this.#options);
   }
 
-  #modelOf({ request }: RequestView): HostedModel | undefined {
-    const { models, ledger } = this.#options;
-    return models.find(({ commitment }) =>
-      ledger.versionsOf(commitment.commitment).includes(request.versionId as Hash),
-    );
-  }
-
-  async #attend(view: RequestView, hosted: HostedModel, signal: AbortSignal | undefined): Promise<void> {
-    const { suite, provider } = this.#options;
-    const [state, clock, { time }, latest] = await Promise.all([
-      suite.market.stateOf(view.id),
-      suite.market.clock(),
-      chainTime(provider),
-      provider.getBlock("latest"),
-    ]);
+  async #attend(
+    view: RequestView,
+    hosted: HostedModel,
+    { marketTime, time }: Now,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite } = this.#options;
+    const state = await suite.market.stateOf(view.id);
     // The chain may have answered after this look was given up.
     if (signal?.aborted === true) return;
-    // The market's time stands still during a pause; it is behind the chain's by the same in the next block.
-    const now = Number(clock) + time - (latest?.timestamp ?? time);
     const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
-    switch (STATUS[Number(state.status)]) {
+    switch (requestStatus(state.status)) {
       case "open":
-        if (now < deadline) await this.#draw(view);
+        if (marketTime < deadline) await this.#draw(view);
         return;
       case "assigned":
-        if (mine && now < deadline) await this.#claim(view, hosted, deadline, signal);
+        if (mine && marketTime < deadline) await this.#claim(view, hosted, deadline, signal);
         return;
       case "inputDemanded":
-        if (mine && now >= deadline) {
+        if (mine && marketTime >= deadline) {
           await send(`cancelled ${short(view.id)}: its input was withheld`, suite.market.cancelWithheld(view.request));
         }
         return;
       case "claimed":
-        if (mine && now >= deadline) {
+        if (mine && marketTime >= deadline) {
           const outputs = view.claim?.outputs ?? new Uint8Array();
           await send(`finalised ${short(view.id)}`, suite.market.finalise(view.request, outputs));
         }
@@ -143,18 +139,12 @@ export class Operator {
   async #defend(view: RequestView, hosted: HostedModel, time: number, signal: AbortSignal | undefined): Promise<void> {
     const { suite, ledger, store, locationPrefix } = this.#options;
     const { claim, request } = view;
-    const input = await inputOf(this.#options.store, view, hosted);
-    if (claim === undefined || input === undefined) return;
-    const run = await this.#run(hosted, input, signal);
-    const defended: DefendedTrace = {
-      outputKernels: hosted.model.program.outputs,
-      trace: run.trace,
-      commitment: await commitTrace(run.trace, { signal }),
-    };
+    const defended = await this.#defendedTrace(view, hosted, signal);
+    if (claim === undefined || defended === undefined) return;
     const move = nextOperatorMove(defended, ledger.dispute(claim.id), time);
     switch (move.kind) {
       case "commitTrace": {
-        const location = `${locationPrefix}${await publishTrace(store, run.trace, defended.commitment)}`;
+        const location = `${locationPrefix}${await publishTrace(store, defended.trace, defended.commitment)}`;
         const manifest = mutable(hosted.commitment.manifest);
         const { traceRoot, outputRoots, outputSiblings } = mutable(move);
         await send(
@@ -176,5 +166,23 @@ export class Operator {
       case "done":
         return;
     }
+  }
+
+  /** What a challenged claim stands on, executed once; undefined while its input cannot be had. */
+  async #defendedTrace(
+    view: RequestView,
+    hosted: HostedModel,
+    signal: AbortSignal | undefined,
+  ): Promise<DefendedTrace | undefined> {
+    const { claim } = view;
+    const known = claim === undefined ? undefined : this.#defended.get(claim.id);
+    if (claim === undefined || known !== undefined) return known;
+    const input = await inputOf(this.#options.store, view, hosted);
+    if (input === undefined) return undefined;
+    const { trace } = await this.#run(hosted, input, signal);
+    const commitment = await commitTrace(trace, { signal });
+    const defended = { outputKernels: hosted.model.program.outputs, trace, commitment };
+    this.#defended.set(claim.id, defended);
+    return defended;
   }
 }

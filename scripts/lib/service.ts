@@ -24,15 +24,23 @@ export const sceneOf = ({ ethers }: Connection, deployment: Deployment, signer: 
   return { suite, signer, provider: ethers.provider, ledger: new Ledger(suite, ethers.provider, deployment) };
 };
 
-/** Time that the next transaction will at least have. */
-export async function chainTime(
-  provider: Provider,
-  offset = 0,
-): Promise<{ readonly time: number; readonly block: number }> {
+/** What the next transaction will at least find. */
+export interface Now {
+  readonly block: number;
+  /** Seconds of the chain: disputes and payouts go by them. */
+  readonly time: number;
+  /** Seconds of the market, which stand still while it is paused: requests and claims go by them. */
+  readonly marketTime: number;
+}
+
+export async function nowOf({ suite: { market }, provider }: Scene): Promise<Now> {
   const latest = await provider.getBlock("latest");
   if (latest === null) throw new AssayError("RPC_UNUSABLE", "the chain has no latest block", { reason: "no block" });
+  const at = { blockTag: latest.number };
+  const [clock, paused] = await Promise.all([market.clock(at), market.paused(at)]);
   // A chain without transactions may stand still, but the next block will have today's time.
-  return { time: Math.max(latest.timestamp, Math.floor(Date.now() / 1000) + offset), block: latest.number + 1 };
+  const time = Math.max(latest.timestamp, Math.floor(Date.now() / 1000));
+  return { block: latest.number + 1, time, marketTime: Number(clock) + (paused ? 0 : time - latest.timestamp) };
 }
 
 type Listener = (from: string, what: string, receipt: ContractTransactionReceipt, calldata: number) => void;

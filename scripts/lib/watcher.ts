@@ -12,16 +12,14 @@ import { collect } from "./collect.ts";
 import { inputOf } from "./input.ts";
 import type { ClaimView, RequestView } from "./ledger.ts";
 import { log, short } from "./log.ts";
-import { execute, type HostedModel, type Run } from "./models.ts";
-import { chainTime, eachAlone, type Scene, send } from "./service.ts";
+import { execute, type HostedModel, modelFor, type Run } from "./models.ts";
+import { eachAlone, type Now, nowOf, type Scene, send } from "./service.ts";
 
 export interface WatcherOptions extends Scene {
   readonly models: readonly HostedModel[];
   readonly store: Store;
   /** 32 secret bytes, hex: makes the salts of accusations. The same one after a restart finds them again. */
   readonly secret: string;
-  /** Called before each transaction; for demonstrations. */
-  readonly onMove?: (move: WatcherMove, view: RequestView) => void;
 }
 
 interface Work {
@@ -50,11 +48,16 @@ export class Watcher {
   async look(signal?: AbortSignal): Promise<void> {
     const { ledger } = this.#options;
     if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    let now = await nowOf(this.#options);
     await eachAlone([...ledger.requests.values()], signal, async (view) => {
       const { claim } = view;
       if (claim === undefined) return;
       if (view.settled) this.#work.delete(claim.id);
-      else while (await this.#move(view, claim, signal)) await ledger.sync();
+      else
+        while (await this.#move(view, claim, now, signal)) {
+          await ledger.sync();
+          now = await nowOf(this.#options);
+        }
     });
     if (signal?.aborted === true) return;
     await this.#reclaim();
@@ -78,11 +81,15 @@ export class Watcher {
   }
 
   /** One move of one claim. @returns Whether there may be another one now. */
-  async #move(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<boolean> {
-    const { suite, signer, provider, ledger, secret, onMove } = this.#options;
+  async #move(
+    view: RequestView,
+    claim: ClaimView,
+    { time, block, marketTime }: Now,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { suite, signer, ledger, secret } = this.#options;
     const dispute = ledger.dispute(claim.id);
-    const { time, block } = await chainTime(provider);
-    if (dispute.status === "none" && time >= claim.windowEnd) return false;
+    if (dispute.status === "none" && marketTime >= claim.windowEnd) return false;
     const work = await this.#workOn(view, claim, signal);
     if (work === undefined) return false;
     // Most claims are right: the whole trace is committed only once something is wrong.
@@ -100,7 +107,6 @@ export class Watcher {
       work.budget,
     );
     if (signal?.aborted === true) return false;
-    onMove?.(move, view);
     try {
       return await this.#carryOut(move, view, claim, work);
     } catch (error) {
@@ -168,8 +174,7 @@ export class Watcher {
     const { models, ledger, store } = this.#options;
     const known = this.#work.get(claim.id);
     if (known !== undefined) return known;
-    const version = view.request.versionId as Hash;
-    const hosted = models.find(({ commitment }) => ledger.versionsOf(commitment.commitment).includes(version));
+    const hosted = modelFor(models, ledger, view);
     if (hosted === undefined) return undefined;
     const bytes = await inputOf(store, view, hosted);
     // Without its input nobody can judge a claim.

@@ -13,16 +13,17 @@ import { AssayError, isAssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import { createFolderStore, type Store } from "../../runner/store.ts";
 import { flipOneBit } from "../../scripts/demo/forge.ts";
+import { awaitAnswer } from "../../scripts/lib/ask.ts";
 import { fetchBlob } from "../../scripts/lib/blobs.ts";
 import { mutable } from "../../scripts/lib/calldata.ts";
 import { policyOf } from "../../scripts/lib/evidence.ts";
 import { setLog } from "../../scripts/lib/log.ts";
 import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../scripts/lib/models.ts";
 import type { Operator } from "../../scripts/lib/operator.ts";
-import { keepLooking, withPatience } from "../../scripts/lib/service.ts";
+import { keepLooking, nowOf, withPatience } from "../../scripts/lib/service.ts";
 import type { Watcher } from "../../scripts/lib/watcher.ts";
 import { f32 } from "../runner/onnx/build.ts";
-import { openStage, type Stage, WINDOW_SECONDS } from "./support/stage.ts";
+import { FEE, openStage, type Stage, WINDOW_SECONDS } from "./support/stage.ts";
 import { activations, hosted } from "./support/wide.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
@@ -299,6 +300,118 @@ describe("Services", () => {
     });
   });
 
+  describe("given a market that was paused", () => {
+    it("claims then end later than the chain's clock says, and the watcher convicts until they do", async () => {
+      const stage = await openStage([model], storeAt("paused"));
+      const { suite, connection } = stage;
+      const guardian = suite.market.connect(await connection.ethers.provider.getSigner(0));
+      const id = await stage.open(model, image);
+      const operator = stage.operator({ tamper });
+      await operator.look();
+      await operator.look();
+      await guardian.pause();
+      await stage.advance(2 * WINDOW_SECONDS);
+      await guardian.unpause();
+      const [claim, { time, marketTime }] = [(await stage.view(id)).claim, await nowOf(stage.asking)];
+      expect([time > (claim?.windowEnd ?? 0), marketTime < (claim?.windowEnd ?? 0)]).to.deep.equal([true, true]);
+      await play(stage, id, stage.watcher(), operator);
+      expect(await stage.status(id)).to.equal(CONVICTED);
+    });
+
+    it("nowOf gives a time of the market that stands still while the pause lasts", async () => {
+      const stage = await openStage([model], storeAt("pausing"));
+      const guardian = stage.suite.market.connect(await stage.connection.ethers.provider.getSigner(0));
+      await guardian.pause();
+      const before = await nowOf(stage.asking);
+      await stage.advance(WINDOW_SECONDS);
+      const after = await nowOf(stage.asking);
+      expect([after.time - before.time, after.marketTime - before.marketTime]).to.deep.equal([WINDOW_SECONDS, 0]);
+      expect(after.marketTime).to.equal(Number(await stage.suite.market.clock()));
+    });
+  });
+
+  describe("given an operator that is challenged", () => {
+    it("it executes once for all its moves, and again only after a restart", async () => {
+      const stage = await openStage([model], storeAt("defending"));
+      let runs = 0;
+      const counting = (): Promise<Run> => {
+        runs++;
+        return tamper();
+      };
+      const id = await stage.open(model, image);
+      const [first, second] = [stage.operator({ tamper: counting }), stage.operator({ tamper: counting })];
+      await first.look();
+      await first.look();
+      expect(runs, "to claim").to.equal(1);
+      await stage.watcher().look();
+      for (let i = 0; i < 3; i++) await first.look();
+      expect(runs, "to defend").to.equal(2);
+      for (let i = 0; i < 3; i++) await second.look();
+      expect(runs, "after a restart").to.equal(3);
+      expect(stage.asking.ledger.dispute((await stage.view(id)).claim?.id ?? "0x").status).to.equal("traceCommitted");
+    });
+  });
+
+  describe("given a requester that waits", () => {
+    const waiting = (final: boolean) => ({ final, intervalMilliseconds: 1, signal: new AbortController().signal });
+
+    it("for a model whose output is too large for calldata, it gets the data from the operator's store", async () => {
+      const wide = await hosted(folder, "double", {
+        inputs: { x: f32([3_000]) },
+        nodes: [{ op: "Add", in: ["x", "x"], out: ["y"] }],
+        outputs: ["y"],
+      });
+      const [store, input] = [storeAt("large-output"), activations(3_000, 3)];
+      const stage = await openStage([wide], store);
+      const operator = stage.operator();
+      const id = await stage.open(wide, [input]);
+      await operator.look();
+      await operator.look();
+      const answer = await awaitAnswer(stage.asking, wide, id, { inputs: [input], store }, waiting(false));
+      const expected = await execute(wide, joinTensors([input]));
+      expect(answer).to.deep.equal({
+        requestId: id,
+        finality: "provisional",
+        operator: stage.accounts.operating.address,
+        outputRoot: expected.outputRoot,
+        outputs: [{ name: "y", values: [...(expected.outputs[0]?.data ?? [])] }],
+      });
+
+      const empty = { inputs: [input], store: storeAt("nothing-here") };
+      const blind = await awaitAnswer(stage.asking, wide, id, empty, waiting(false));
+      expect([blind.outputRoot, blind.outputs]).to.deep.equal([expected.outputRoot, []]);
+      expect(lines.at(-1)).to.match(/its data are missing/);
+    });
+
+    it("for an operator that never claims, it takes its fee back", async () => {
+      const stage = await openStage([model], storeAt("lazy"));
+      const id = await stage.open(model, image);
+      await stage.operator().look();
+      await stage.advance(2 * WINDOW_SECONDS);
+      const question = { inputs: image, store: storeAt("lazy") };
+      const answer = await awaitAnswer(stage.asking, model, id, question, waiting(true));
+      expect([answer.finality, answer.outputs]).to.deep.equal(["failed", []]);
+      expect(await stage.suite.market.creditOf(stage.accounts.requester)).to.equal(FEE);
+    });
+
+    it("through a bad answer of its RPC server, it goes on", async () => {
+      const stage = await openStage([model], storeAt("bad-gateway"));
+      const [operator, id] = [stage.operator(), await stage.open(model, image)];
+      await operator.look();
+      await operator.look();
+      const { provider } = stage.connection;
+      const request = provider.request.bind(provider) as (call: { method: string }) => Promise<unknown>;
+      let failures = 2;
+      provider.request = async (call): Promise<unknown> => {
+        if (failures-- > 0) throw new AssayError("RPC_UNUSABLE", "bad gateway", { reason: "bad gateway" });
+        return await request(call);
+      };
+      const question = { inputs: image, store: storeAt("bad-gateway") };
+      const answer = await awaitAnswer(stage.asking, model, id, question, waiting(false));
+      expect(answer.outputRoot).to.equal(honest.outputRoot);
+    });
+  });
+
   describe("given an input too large for calldata", () => {
     const SIDE = 100;
     let large: HostedModel;
@@ -355,6 +468,31 @@ describe("Services", () => {
       await stage.advance(WINDOW_SECONDS + 1);
       await operator.look();
       expect(await stage.status(id)).to.equal(FINAL);
+    });
+
+    it("that only the requester has, it puts chunk after chunk on chain while it waits for the answer", async () => {
+      const two = await hosted(folder, "averages", {
+        inputs: { a: f32([2]), b: f32([1, 1, SIDE, SIDE]) },
+        nodes: [
+          { op: "GlobalAveragePool", in: ["b"], out: ["c"] },
+          { op: "Add", in: ["a", "c"], out: ["y"] },
+        ],
+        outputs: ["y"],
+      });
+      const stage = await openStage([two], storeAt("operator"));
+      const [operator, store] = [stage.operator(), storeAt("requester")];
+      const inputs = [activations(2, 4), input];
+      const id = await stage.open(two, inputs, { from: store });
+      const stop = new AbortController();
+      const waiting = { final: false, intervalMilliseconds: 1, signal: stop.signal };
+      const answer = awaitAnswer(stage.asking, two, id, { inputs, store }, waiting);
+      for (let i = 0; i < 50 && (await stage.view(id)).claim === undefined; i++) {
+        await operator.look();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect((await stage.view(id)).chunks).to.have.length(3);
+      const expected = await execute(two, joinTensors(inputs));
+      expect((await answer).outputRoot).to.equal(expected.outputRoot);
     });
 
     it("whose location leads to other data than was committed, the operator claims nothing for those", async () => {
