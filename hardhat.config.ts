@@ -2,7 +2,9 @@ import { createRequire } from "node:module";
 
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
+import { definePlugin } from "hardhat/plugins";
 import type { HttpNetworkUserConfig } from "hardhat/types/config";
+import type { HookContext, SolidityHooks } from "hardhat/types/hooks";
 
 const require = createRequire(import.meta.url);
 
@@ -27,8 +29,28 @@ const compiler = (runs: number) => ({
   },
 });
 
+/**
+ * Bindings list contracts in the order in which Hardhat's parallel walk over the artifacts happens to meet them. The
+ * handlers of a build share one list and run in the order of the plugins: sorted here, every machine writes the same.
+ */
+const orderedBindings = definePlugin({
+  id: "ordered-bindings",
+  hookHandlers: {
+    solidity: () =>
+      Promise.resolve({
+        default: (): Promise<Partial<SolidityHooks>> =>
+          Promise.resolve({
+            processArtifactsAfterSuccessfulBuild: (_context: HookContext, artifactPaths: readonly string[]) => {
+              (artifactPaths as string[]).sort();
+              return Promise.resolve();
+            },
+          }),
+      }),
+  },
+});
+
 export default defineConfig({
-  plugins: [hardhatToolboxMochaEthers],
+  plugins: [orderedBindings, hardhatToolboxMochaEthers],
   solidity: {
     compilers: [compiler(10_000)],
     // Large and rarely called: size counts there, not the last unit of gas.
