@@ -5,7 +5,7 @@ import { network } from "hardhat";
 import { createRandom, type Random } from "../../runner/machine/prng.ts";
 
 /** Runs a case: 150 by default, more with ASSAY_FUZZ. */
-const RUNS = Math.max(150, Math.floor(Number(process.env.ASSAY_FUZZ ?? 0) / 10));
+const RUNS = Math.max(150, Number(process.env.ASSAY_FUZZ ?? 0));
 const random = createRandom(Number(process.env.ASSAY_SEED ?? 1) * 31);
 
 /** What the numbers of a run look like. */

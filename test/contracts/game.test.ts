@@ -3,7 +3,8 @@ import { expect } from "chai";
 import { createRandom } from "../../runner/machine/prng.ts";
 import { CHARACTERS, type Game, openGame, type Outcome, play, PUBLICATIONS, type Setting } from "./support/game.ts";
 
-const GAMES = Number(process.env.ASSAY_GAMES ?? 210);
+/** Games: 210 by default, more with ASSAY_FUZZ. */
+const GAMES = Math.max(210, Number(process.env.ASSAY_FUZZ ?? 0));
 const SEED = Number(process.env.ASSAY_SEED ?? 1);
 
 describe("Games of an honest watcher against operators of every character", () => {

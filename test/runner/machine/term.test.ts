@@ -8,7 +8,7 @@ import { createRandom } from "../../../runner/machine/prng.ts";
 import { randomF32Bits, randomInt } from "../../../runner/machine/random.ts";
 import { OPCODES, type Opcode, type OpcodeRow } from "../../../runner/machine/scalar.ts";
 
-const CASES = Number(process.env.ASSAY_FUZZ_TERMS ?? 3000);
+const CASES = Math.max(3000, Number(process.env.ASSAY_FUZZ ?? 0));
 const random = createRandom(31);
 
 type Value = number | bigint;
