@@ -8,16 +8,16 @@ import type { Ref, StageBuilder } from "../stage.ts";
  * stands for itself over 2^n.
  */
 
-/** The high 64 bits of the product of two signed ints: Qa times Qb gives Q(a + b - 64). */
+/**
+ * The high 64 bits of the product of two signed ints, or up to three less, as the product of the low halves and two
+ * fractions are left out: Qa times Qb gives Q(a + b - 64).
+ */
 export const multiplyHigh = (s: StageBuilder, a: Ref, b: Ref): Ref => {
-  const mask = s.i(0xffffffff);
-  const shift = s.i(32);
+  const [mask, shift] = [s.i(0xffffffff), s.i(32)];
   const [al, ah] = [s.op("iand", a, mask), s.op("ishr", a, shift)];
   const [bl, bh] = [s.op("iand", b, mask), s.op("ishr", b, shift)];
-  const middle = s.op("iadd", s.op("imul", ah, bl), s.op("ushr", s.op("imul", al, bl), shift));
-  const other = s.op("iadd", s.op("imul", al, bh), s.op("iand", middle, mask));
-  const carries = s.op("iadd", s.op("ishr", middle, shift), s.op("ishr", other, shift));
-  return s.op("iadd", s.op("imul", ah, bh), carries);
+  const middle = s.op("iadd", s.op("ishr", s.op("imul", ah, bl), shift), s.op("ishr", s.op("imul", al, bh), shift));
+  return s.op("iadd", s.op("imul", ah, bh), middle);
 };
 
 /** The entry of a table at an int index, by a tree of selections over the index's bits. */

@@ -11,5 +11,5 @@ export { acosh, asinh, atanh, cosh, sinh, tanh } from "./hyperbolic.ts";
 export { acos, asin, atan } from "./inverseTrigonometric.ts";
 export { log, log1p } from "./logarithm.ts";
 export { sigmoid } from "./logistic.ts";
-export { pow } from "./power.ts";
+export { binaryLogarithm, powerOf } from "./power.ts";
 export { cos, sin, tan } from "./trigonometric.ts";

@@ -3,7 +3,7 @@ import { arithmetic, type Unary } from "./arithmetic.ts";
 import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
 
 /** x = 2^k m with m in [sqrt(1/2), sqrt(2)): for finite x > 0. */
-export const splitExponent = (s: StageBuilder, x: Ref): { readonly k: Ref; readonly m: Ref } => {
+const splitExponent = (s: StageBuilder, x: Ref): { readonly k: Ref; readonly m: Ref } => {
   const { f, mul, lt, select } = arithmetic(s);
   const tiny = lt(x, f(2 ** -126));
   const normal = select(tiny, mul(x, f(2 ** 25)), x);
@@ -73,7 +73,7 @@ export const log1p: Unary = (s, x) => {
 };
 
 /** 1/c (Q53) and ln c (Q60) of sixteen intervals from 0.699 to 1.398: constants published with ARM's math routines. */
-const LOG_TABLE: readonly (readonly [bigint, bigint])[] = [
+export const LOG_TABLE: readonly (readonly [bigint, bigint])[] = [
   [0x2cc3d8f3f1e77cn, -387025757104945024n],
   [0x2ae3da955f107an, -337695385384089280n],
   [0x292a73e1e02160n, -290389403938757056n],

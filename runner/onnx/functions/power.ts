@@ -1,95 +1,163 @@
 import type { Ref, StageBuilder } from "../stage.ts";
-import { arithmetic, clamp, negateIf } from "./arithmetic.ts";
-import { splitExponent } from "./logarithm.ts";
+import { negateIf, type Unary } from "./arithmetic.ts";
+import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
+import { LOG_TABLE } from "./logarithm.ts";
 
-/** The two parts of a product of f32: a b = high + low exactly, barring over- and underflow (Dekker's splitting). */
-const exactProduct = (s: StageBuilder, a: Ref, b: Ref): readonly [Ref, Ref] => {
-  const { add, sub, mul } = arithmetic(s);
-  const split = (v: Ref): readonly [Ref, Ref] => {
-    const high = s.op("bitsf", s.op("iand", s.op("fbits", v), s.i(0xfffff000)));
-    return [high, sub(v, high)];
-  };
-  const high = mul(a, b);
-  const [ah, al] = split(a);
-  const [bh, bl] = split(b);
-  const low = add(add(add(sub(mul(ah, bh), high), mul(ah, bl)), mul(al, bh)), mul(al, bl));
-  return [high, low];
+/*
+ * x^y = 2^(y log2 |x|) as the C library behind onnxruntime-web computes it in binary64. It is too long for one stage:
+ * `binaryLogarithm` gives log2 |x| as an int of 64 bits, and `powerOf` goes on from there. Every element of an operator
+ * Pow is so two elements of two kernels, and where bases or exponents are broadcast the logarithms are computed once.
+ */
+
+/** log2 c (Q62) of the intervals of `LOG_TABLE`: constants published with ARM's math routines, as all those below. */
+const LOG2_C: readonly bigint[] = [
+  -2233440561886402816n,
+  -1948765831298851840n,
+  -1675773411956587264n,
+  -1413542157784939264n,
+  -1161255750982840576n,
+  -918187375429777408n,
+  -683687092661669760n,
+  -457171367983535872n,
+  -238114321701009856n,
+  0n,
+  346269917571272512n,
+  737276053600918784n,
+  1099447466911230208n,
+  1442917631041805312n,
+  1769523416859146240n,
+  2080843685737253888n,
+];
+
+/** Coefficients of log2(1 + r): r^5 (Q32), r^4 (Q62), r^3 (Q64), r^2 (Q62), r (Q62). */
+const LOG2_POLYNOMIAL = [
+  1238915877n,
+  -1664477675181734400n,
+  8871011213160182784n,
+  -3326628030300655616n,
+  6653256548868992000n,
+] as const;
+
+/** 2^(i/8) and 2^(i/32), Q62. */
+const EIGHTHS: readonly bigint[] = [
+  0x4000000000000000n,
+  0x45cae0f1f545eb73n,
+  0x4c1bf828c6dc54b8n,
+  0x52ff6b54d8a89c75n,
+  0x5a827999fcef3242n,
+  0x62b39508aa836d6fn,
+  0x6ba27e656b4eb57an,
+  0x75606373ee921c97n,
+];
+const THIRTY_SECONDS: readonly bigint[] = [
+  0x4000000000000000n,
+  0x4166c34c5615d0ecn,
+  0x42d561b3e6243d8an,
+  0x444c0740496d4294n,
+];
+
+/** Coefficients of 2^r: r^3 (Q35), r^2 (Q64), r (Q63). */
+const EXP2_POLYNOMIAL = [1907089710n, 4431432777778980352n, 6393154323815815168n] as const;
+
+/** floor(log2) of |value|, from 127 on; 0 for 0. Next to a power of two it may be one more. */
+const biasedExponent = (s: StageBuilder, value: Ref): Ref =>
+  s.op("ushr", s.op("fbits", s.op("fabs", s.op("i2f", value))), s.i(23));
+
+/**
+ * log2 |x| as an int: m 2^(e - 90) with e in the low 9 bits and m the rest, whose magnitude is between 2^61 and 2^62, so
+ * that it has the 53 bits that binary64 would have. 0 is 0 with any e. Of 0 and infinity e is 255: y times that leaves
+ * the range of f32 for every y but 0.
+ */
+export const binaryLogarithm: Unary = (s, x) => {
+  const a = s.op("fabs", x);
+  const scaled = s.op("fmul", a, s.f(2 ** 23));
+  const tiny = s.op("flt", a, s.f(2 ** -126));
+  const moved = s.op("isub", s.op("fbits", s.select(tiny, scaled, a)), s.i(0x3f330000));
+  const index = down(s, moved, 19);
+  const k = s.op("isub", down(s, moved, 23), s.select(tiny, s.i(23), s.i(0)));
+  // z = x / 2^k between 0.699 and 1.398, as an int (Q24).
+  const z = s.op("f2i", s.op("bitsf", s.op("iadd", s.op("iand", moved, s.i(0x7fffff)), s.i(0x4b330000))));
+  const inverse = lookUp(
+    s,
+    index,
+    LOG_TABLE.map(([c]) => c),
+  );
+  const logC = lookUp(s, index, LOG2_C);
+  // r = z / c - 1 (Q62), from z / c rounded as binary64 rounds it: for x near 1 and large y that rounding shows.
+  const high = up(s, s.op("imul", z, down(s, inverse, 32)), 17);
+  const low = down(s, s.op("imul", z, s.op("iand", inverse, s.i(0xffffffff))), 15);
+  const exact = s.op("isub", s.op("iadd", high, low), s.i(1n << 62n));
+  const half = s.select(s.op("ilt", exact, s.i(0)), s.i(256), s.i(512));
+  const r = s.op("iand", s.op("iadd", exact, half), s.op("isub", s.i(0), s.op("iadd", half, half)));
+  const wide = up(s, r, 4);
+  const [a0, a1, a2, a3, a4] = LOG2_POLYNOMIAL;
+  const p1 = s.op("iadd", down(s, s.op("imul", down(s, wide, 32), s.i(a0)), 4), s.i(a1)); // Q62
+  const p2 = s.op("iadd", multiplyHigh(s, p1, wide), s.i(a2)); // Q64
+  const p3 = s.op("iadd", down(s, multiplyHigh(s, p2, wide), 4), s.i(a3)); // Q62
+  const p4 = s.op("iadd", down(s, multiplyHigh(s, p3, wide), 2), s.i(a4)); // Q62
+  // In the middle interval, around 1, the logarithm is r p4 alone, and r is brought to as many bits as p4 has.
+  const middle = s.op("ieq", index, s.i(9));
+  const size = biasedExponent(s, r);
+  const shifted = s.op("ishl", r, s.op("isub", s.i(188), size));
+  const product = multiplyHigh(s, p4, s.select(middle, shifted, wide)); // Q(248 - size), Q64
+  const near = s.op("iadd", logC, down(s, product, 2)); // Q62
+  const far = s.op("iadd", up(s, k, 54), down(s, near, 8)); // Q54
+  const value = s.select(middle, product, s.select(k, far, near));
+  // The exponents of r p4, of a sum with k and of one without: 98 and what the Q of each is.
+  const scale = s.select(middle, s.op("isub", s.i(346), size), s.op("iadd", s.select(k, s.i(0), s.i(8)), s.i(152)));
+  const exponent = biasedExponent(s, value);
+  const significand = s.op("ishl", value, s.op("isub", s.i(188), exponent));
+  const rounded = s.op("iand", s.op("iadd", significand, s.i(256)), s.op("isub", s.i(0), s.i(512)));
+  const finite = s.op("ior", rounded, s.op("imax", s.op("isub", exponent, scale), s.i(0)));
+  // Only 0 and infinity stay as they are when they are scaled.
+  const infinite = s.op("isub", s.i((1n << 61n) + 255n), s.op("imul", tiny, s.i(1n << 62n)));
+  return s.select(s.op("feq", scaled, a), infinite, finite);
 };
 
-/** x^y: 2^(y log2 x) with log2 x in two parts, and the special cases of IEEE 754 pow. */
-export const pow = (s: StageBuilder, x: Ref, y: Ref): Ref => {
-  const { f, add, sub, mul, div, lt, le, eq, select, abs } = arithmetic(s);
-  const a = abs(x);
-  const { k, m } = splitExponent(s, a);
-  // log2 m = 2/ln 2 atanh(t), t = (m - 1) / (m + 1) in two parts.
-  const [num, den] = [sub(m, f(1)), add(m, f(1))];
-  const denLow = sub(m, sub(den, f(1)));
-  const t = div(num, den);
-  const [ph, pl] = exactProduct(s, t, den);
-  const tl = div(sub(sub(sub(num, ph), pl), mul(t, denLow)), den);
-  const z = mul(t, t);
-  const series = mul(
-    mul(t, z),
-    add(f(1 / 3), mul(z, add(f(1 / 5), mul(z, add(f(1 / 7), mul(z, add(f(1 / 9), mul(z, f(1 / 11))))))))),
+/** |x|^y of y and log2 |x|: 0, infinity and what lies between. */
+const magnitudeOf = (s: StageBuilder, logarithm: Ref, y: Ref): Ref => {
+  const bits = s.op("fbits", s.op("fabs", y));
+  const significand = s.op("ior", s.op("iand", bits, s.i(0x7fffff)), s.i(0x800000));
+  const exponent = s.op("iadd", down(s, bits, 23), s.op("iand", logarithm, s.i(255)));
+  const product = s.op(
+    "iadd",
+    s.op("imul", significand, down(s, logarithm, 23)),
+    down(s, s.op("imul", significand, s.op("iand", logarithm, s.i(0x7ffe00))), 23),
   );
-  // ln m / 2 = t + (tl + series); times 2 / ln 2 in two parts.
-  const c = 2 / Math.LN2;
-  const ch = Math.fround(c);
-  const [lh, ll] = exactProduct(s, t, f(ch));
-  const low0 = add(ll, add(mul(t, f(c - ch)), mul(add(tl, series), f(ch))));
-  const dk = s.op("i2f", k);
-  const sum = add(dk, lh);
-  const lost = select(le(abs(lh), abs(dk)), sub(lh, sub(sum, dk)), sub(dk, sub(sum, lh)));
-  const low1 = add(lost, low0);
-  const high = add(sum, low1);
-  const low = sub(low1, sub(high, sum));
-  // y log2 x = e + g in two parts.
-  const [eh, el0] = exactProduct(s, y, high);
-  const el = add(el0, mul(y, low));
-  const bounded = clamp(s, eh, -200, 200);
-  const n = s.op("frint", bounded);
-  const g = sub(bounded, n);
-  const gl = select(lt(abs(eh), f(200)), el, f(0));
-  // 2^(g + gl), |g| <= 1/2.
-  const [vh, vl] = exactProduct(s, g, f(0.693147182464599609));
-  const v = add(vl, add(mul(g, f(-1.904654323148236e-9)), mul(gl, f(Math.LN2))));
-  const r = add(vh, v);
-  const rl = sub(v, sub(r, vh));
-  const r2 = mul(r, r);
-  const poly = mul(
-    r2,
-    add(f(0.5), mul(r, add(f(1 / 6), mul(r, add(f(1 / 24), mul(r, add(f(1 / 120), mul(r, f(1 / 720))))))))),
-  );
-  // 1 + r in two parts, the rest added to the smaller: one rounding in the end.
-  const whole = add(f(1), r);
-  const left = sub(r, sub(whole, f(1)));
-  const e = add(whole, add(left, add(rl, add(poly, mul(r, rl)))));
-  const ni = s.op("f2i", n);
-  const firstHalf = s.op("ishr", ni, s.i(1));
-  const scale = (p: Ref): Ref => s.op("bitsf", s.op("ishl", s.op("iadd", p, s.i(127)), s.i(23)));
-  const magnitude = mul(mul(e, scale(firstHalf)), scale(s.op("isub", ni, firstHalf)));
+  // y log2 |x| (Q53), from 256 on at least that, then as far as results go: 128.5 and -152 are beyond both ends.
+  const size = s.op("ishr", product, s.op("imax", s.op("isub", s.i(164), exponent), s.i(0)));
+  const signed = s.select(s.op("flt", y, s.f(0)), s.op("isub", s.i(0), size), size);
+  const power = s.op("imax", s.op("imin", signed, s.i(257n << 52n)), s.i(-(152n << 53n)));
+  // The nearest 32nd, of two the even one, and the rest.
+  const even = s.op("iand", down(s, power, 48), s.i(1));
+  const k = down(s, add(s, power, s.i((1n << 47n) - 1n), even), 48);
+  const wide = up(s, s.op("isub", power, up(s, k, 48)), 15); // Q68
+  const [c0, c1, c2] = EXP2_POLYNOMIAL;
+  const p1 = s.op("iadd", down(s, s.op("imul", down(s, wide, 32), s.i(c0)), 7), s.i(c1)); // Q64
+  const p2 = s.op("iadd", down(s, multiplyHigh(s, p1, wide), 5), s.i(c2)); // Q63
+  const p3 = s.op("iadd", down(s, multiplyHigh(s, p2, wide), 5), s.i(1n << 62n)); // Q62
+  const table = multiplyHigh(s, lookUp(s, down(s, k, 2), EIGHTHS), lookUp(s, k, THIRTY_SECONDS)); // Q60
+  const result = multiplyHigh(s, p3, table); // Q58
+  // Results below 2^-126 are rounded to multiples of 2^-149: by the addition of a number with such a last place.
+  const e = down(s, k, 5);
+  const drop = s.op("imax", s.op("isub", s.i(-125), e), s.i(0));
+  const dropped = s.op("ishr", result, drop);
+  const anchor = s.op("ishl", s.op("ilt", dropped, s.i(1n << 57n)), s.i(57));
+  const rounded = s.op("fsub", s.op("i2f", s.op("iadd", dropped, anchor)), s.op("i2f", anchor));
+  const scale = s.op("bitsf", up(s, add(s, e, drop, s.i(126)), 23));
+  return s.op("fmul", s.op("fmul", rounded, s.f(2 ** -57)), scale);
+};
 
-  const integral = eq(s.op("ffloor", y), y);
-  const halfY = mul(y, f(0.5));
-  const odd = s.op("iand", integral, s.op("ieq", eq(s.op("ffloor", halfY), halfY), s.i(0)));
-  const negative = s.op("ushr", s.op("fbits", x), s.i(31));
-  const flip = s.op("iand", negative, odd);
-  // Magnitudes at the edges: 0 and inf to powers, |x| < 1 and > 1 to infinite powers.
-  const infinity = f(Infinity);
-  const up = lt(f(0), y);
-  const ofZero = select(up, f(0), infinity);
-  const ofInfinity = select(up, infinity, f(0));
-  const toInfinity = select(eq(a, f(1)), f(1), select(s.op("ieq", lt(f(1), a), up), infinity, f(0)));
-  const edge = select(
-    eq(a, f(0)),
-    ofZero,
-    select(eq(a, infinity), ofInfinity, select(eq(abs(y), infinity), toInfinity, magnitude)),
-  );
-  const signed = negateIf(s, flip, edge);
-  const finiteBase = lt(a, infinity);
-  const imaginary = s.op("iand", s.op("iand", lt(x, f(0)), s.op("ieq", integral, s.i(0))), finiteBase);
-  const real = select(imaginary, f(NaN), signed);
-  const nan = s.op("ieq", s.op("iand", eq(x, x), eq(y, y)), s.i(0));
-  const withNaN = select(nan, f(NaN), real);
-  return select(s.op("ior", eq(y, f(0)), eq(x, f(1))), f(1), withNaN);
+/** x^y of x, y and log2 |x| as `binaryLogarithm` gives it, with the special cases of IEEE 754 pow. */
+export const powerOf = (s: StageBuilder, x: Ref, logarithm: Ref, y: Ref): Ref => {
+  const magnitude = magnitudeOf(s, logarithm, y);
+  const integral = s.op("feq", s.op("ftrunc", y), y);
+  // From 2^24 on all are even, and f2i gives -2^63 from 2^63 on.
+  const odd = s.op("iand", integral, s.op("f2i", s.op("fneg", s.op("fabs", y))));
+  const flipped = negateIf(s, s.op("iand", odd, s.op("ushr", s.op("fbits", x), s.i(31))), magnitude);
+  const number = s.op("iand", s.op("feq", x, x), s.op("feq", y, y));
+  const finiteBelow0 = s.op("iand", s.op("flt", x, s.f(0)), s.op("flt", s.f(-Infinity), x));
+  const real = s.op("ior", s.not(finiteBelow0), integral);
+  const value = s.select(s.op("iand", number, real), flipped, s.f(NaN));
+  return s.select(s.op("ior", s.op("feq", y, s.f(0)), s.op("feq", x, s.f(1))), s.f(1), value);
 };

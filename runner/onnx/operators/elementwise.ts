@@ -6,6 +6,7 @@ import type { Ref, StageBuilder } from "../stage.ts";
 import type { Opcode } from "../../machine/scalar.ts";
 import type { Value } from "../value.ts";
 import { computable, float, isUnsigned, less, sameType } from "./common.ts";
+import { power } from "./power.ts";
 
 /** Names that opset 1 to 6 used for broadcasting; the numpy rule came with 7. */
 const SINCE_NUMPY = 7;
@@ -82,54 +83,6 @@ const chain = (
 
 const minimum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select(less(s, dtype, a, b), a, b);
 const maximum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select(less(s, dtype, a, b), b, a);
-
-/** x^n for ints, n >= 0, by squaring: a fold over the bits of n. Negative exponents give 0, or ±1 for bases ±1. */
-const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
-  const dtype = computable(node, x);
-  const shape = node.b.map("bool", [x, y], (s) => s.i(0)).shape;
-  const exponents = node.b.elements(y);
-  const largest = exponents?.reduce<bigint>((n, e) => (BigInt(e) > n ? BigInt(e) : n), 1n) ?? 2n ** 63n - 1n;
-  if (exponents?.some((e) => Number(e) < 0)) throw node.refuse("negative integer exponents are not supported");
-  const bits = Math.max(1, largest.toString(2).length);
-  const [bx, by] = [x, y].map((v) => broadcastView(v, shape));
-  if (bx === undefined || by === undefined) throw node.invalid("two operands expected");
-  return node.b.emit({
-    dtype,
-    shape,
-    fold: {
-      dims: [bits],
-      classes: ["int", "int"],
-      init: (s, out) => [s.i(1), s.load(bx, out)],
-      step: (s, out, [k]) => {
-        const [result, base] = [s.accumulator(0), s.accumulator(1)];
-        const bit = s.op("iand", s.op("ushr", s.load(by, out), s.affine(k ?? 0)), s.i(1));
-        return [s.select(bit, s.op("imul", result, base), result), s.op("imul", base, base)];
-      },
-    },
-    finish: (s) => s.accumulator(0),
-  });
-};
-
-import { broadcastTo as broadcastView } from "../lowering.ts";
-
-const power = (node: NodeContext): Value => {
-  const [x, y] = [node.in(0), node.in(1)];
-  const dtype = computable(node, x);
-  const exponentType = computable(node, y);
-  if (dtype !== "f32" && exponentType !== "f32") return integerPower(node, x, y);
-  if (dtype !== "f32") {
-    // Integer base, float exponent: as ONNX Runtime does, through a float that holds the base exactly.
-    throw node.refuse("Pow of an integer by a float is not supported");
-  }
-  const exponent = node.b.elements(y);
-  const only = exponent !== undefined && exponent.length === 1 ? Number(exponent[0]) : undefined;
-  return node.b.map("f32", [x, y], (s, a, b) => {
-    if (a === undefined || b === undefined) throw new RangeError("two operands expected");
-    if (only === 2) return s.op("fmul", a, a);
-    if (only === 3) return s.op("fmul", s.op("fmul", a, a), a);
-    return fn.pow(s, a, exponentType === "f32" ? b : s.op(exponentType === "u64" ? "u2f" : "i2f", b));
-  });
-};
 
 const negate = (node: NodeContext): Value => {
   const x = node.in(0);

@@ -214,10 +214,11 @@ const lrn = (node: NodeContext): Value => {
     },
     finish: (s) => s.op("fadd", s.f(bias), s.op("fmul", s.f(Math.fround(alpha) / size), s.accumulator())),
   });
-  return node.b.map("f32", [x, sums], (s, v, q) => s.op("fdiv", v, fnPow(s, q, s.f(beta))));
+  const powers = raise(node.b, sums, node.b.scalar("f32", beta));
+  return node.b.map("f32", [x, powers], (s, v, p) => s.op("fdiv", v, p));
 };
 
-import { pow as fnPow } from "../functions/index.ts";
+import { raise } from "./power.ts";
 
 /** Normalisations by rows and groups. */
 export const LAYER_NORM: readonly Operator[] = [

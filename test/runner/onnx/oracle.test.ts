@@ -116,6 +116,59 @@ describe("onnxruntime-web as an oracle", () => {
     });
   });
 
+  describe("given a power", () => {
+    const pow = (x: TestTensor, y: TestTensor): TestModel => ({
+      inputs: { x, y },
+      nodes: [{ op: "Pow", in: ["x", "y"], out: ["z"] }],
+      outputs: ["z"],
+    });
+    const list = (values: readonly number[]): TestTensor => f32([values.length], values.map(Math.fround));
+    const between = (low: number, high: number): number => low + random() * (high - low);
+
+    it("x^y agrees on every bit for bases and exponents of every size", async () =>
+      agrees(pow(anyFloats(VALUES), anyFloats(VALUES))));
+    it("x^y agrees on every bit where results go through all of f32, subnormal, 0 and infinite", async () => {
+      const anywhere = (anyFloats(VALUES).data ?? []).map((v) => Math.abs(Number(v)));
+      const near1 = Array.from({ length: VALUES }, () => between(0.5, 2));
+      for (const x of [anywhere, near1].map((values) => values.map(Math.fround))) {
+        const y = x.map((base) => between(-155, 135) / (Math.log2(base) || 1));
+        await agrees(pow(list(x), list(y)));
+      }
+    });
+    it("x^y agrees on every bit for bases of either sign and halves as exponents", async () => {
+      const y = Array.from({ length: VALUES }, () => Math.round(between(-16, 16)) / 2);
+      await agrees(pow(floats([VALUES], 8), list(y)));
+    });
+    it("x^y agrees on every bit for powers of 2", async () => {
+      const x = Array.from({ length: VALUES }, () => 2 ** Math.round(between(-149, 127)));
+      const y = Array.from({ length: VALUES }, () => Math.round(between(-320, 320)) / 64);
+      await agrees(pow(list(x), list(y)));
+    });
+    it("x^y agrees on every bit at zeros, units, infinities and NaN", async () => {
+      const all = [0, 1, 2, 3, 0.5, 1.5, 2 ** -149, 2 ** -126, 2 ** 24 - 1, 2 ** 24, 2 ** 31 + 256, 2 ** 127, Infinity];
+      const edges = [...all, ...all.map((v) => -v), NaN, 1 + 2 ** -23, 1 - 2 ** -24];
+      await agrees(pow(f32([edges.length, 1], edges.map(Math.fround)), f32([1, edges.length], edges.map(Math.fround))));
+    });
+    for (const exponent of [2, 3, 0.5, -1, -2, 1 / 3, 0, 1, 4]) {
+      const name = String(Number(exponent.toFixed(3)));
+      it(`x^${name} agrees on every bit with a scalar, a row and a column of exponents`, async () => {
+        const n = VALUES / 40;
+        const x = [floats([n], 8), anyFloats(n)].flatMap(({ data }) => (data ?? []).map(Number));
+        const bases = f32([4, n / 2], x);
+        const row = f32(
+          [n / 2],
+          Array.from({ length: n / 2 }, () => Math.fround(exponent)),
+        );
+        const column = f32([4, 1], [exponent, 3, exponent, 2].map(Math.fround));
+        for (const y of [f32([], [Math.fround(exponent)]), row, column]) {
+          await agrees(pow(bases, y));
+          await agrees({ ...pow(bases, y), inputs: { x: bases }, constants: { y } });
+        }
+        await agrees(pow(f32([1], [2.8149414]), f32([1], [Math.fround(exponent)])));
+      });
+    }
+  });
+
   describe("given a product of matrices", () => {
     for (const [m, k, n] of [
       [1, 300, 50],
