@@ -119,6 +119,7 @@ async function layer(folder: string, inputs: number): Promise<{ readonly model: 
       inputs: [{ name: "x", element: "f32", dtype: "f32", shape: [1, inputs] }],
       outputs: [{ name: "y", element: "f32", dtype: "f32", shape: [8] }],
       opsets: {},
+      nodes: [],
       producer: "",
     },
     commitment: await commitModel(program, [weights]),

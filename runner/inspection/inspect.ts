@@ -29,6 +29,8 @@ export interface Inspection {
 export interface KernelReport {
   readonly index: number;
   readonly kind: string;
+  /** Nodes of the ONNX file whose work it does, in order. */
+  readonly nodes: Model["nodes"][number];
   readonly dtype: string;
   readonly shape: readonly number[];
   /** Sizes of the reduction; empty when the kernel does not reduce. */
@@ -41,6 +43,12 @@ export interface KernelReport {
   readonly proof: ProofBound;
 }
 
+/** Nodes in a line, for people: the first ones. */
+export function nodeNames(nodes: Model["nodes"][number], most = 3): string {
+  const names = nodes.slice(0, most).map(({ operator, name }) => `${operator} ${name}`);
+  return [...names, ...(nodes.length > most ? [`${String(nodes.length - most)} more`] : [])].join(", ");
+}
+
 /** Commits a model and measures its kernels. @throws AssayError ABORTED. */
 export async function inspectModel(model: Model, options?: TaskOptions): Promise<Inspection> {
   const { program, constants } = model;
@@ -50,6 +58,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
     return {
       index,
       kind: kernelKind(kernel),
+      nodes: model.nodes[index] ?? [],
       dtype: kernel.dtype,
       shape: kernel.shape,
       reduction: kernel.reduce?.dims ?? [],

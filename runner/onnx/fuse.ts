@@ -9,9 +9,14 @@ const LIMITS = { operands: 16, reads: 16, constants: 64, registers: 255, dimensi
  * Joins chains of kernels that work element by element: a kernel without a reduction that reads another kernel's
  * output only at its own place takes over that kernel's work, if nobody else reads it. The arithmetic is the same
  * instruction by instruction, so no bit changes; the trace gets shorter. Fused-away kernels stay in the list, unused.
+ * @returns The kernels, and for each of them the kernels whose work it does, in order.
  */
-export const fuseKernels = (kernels: readonly Kernel[], outputs: readonly number[]): readonly Kernel[] => {
+export const fuseKernels = (
+  kernels: readonly Kernel[],
+  outputs: readonly number[],
+): { readonly kernels: readonly Kernel[]; readonly parts: readonly (readonly number[])[] } => {
   const result = [...kernels];
+  const parts = kernels.map((_, k): readonly number[] => [k]);
   const readers = kernels.map(() => new Set<number>());
   kernels.forEach((kernel, k) => {
     for (const { space, index } of kernel.operands) if (space === "kernel") readers[index]?.add(k);
@@ -34,11 +39,12 @@ export const fuseKernels = (kernels: readonly Kernel[], outputs: readonly number
         readers[index]?.add(k);
       }
       current = fused;
+      parts[k] = [...(parts[operand.index] ?? []), ...(parts[k] ?? [])];
       n = -1;
     }
     result[k] = current;
   }
-  return result;
+  return { kernels: result, parts };
 };
 
 const liveKernels = (kernels: readonly Kernel[], outputs: readonly number[]): Set<number> => {

@@ -1,6 +1,6 @@
 import { throwIfAborted } from "../errors.ts";
 import type { RawAttribute, RawFunction, RawGraph, RawNode, RawOpset, RawSparseTensor, RawTensor } from "./decode.ts";
-import type { Lowering } from "./lowering.ts";
+import type { Lowering, NodeName } from "./lowering.ts";
 import { NodeContext, nodePlace, type Operator } from "./node.ts";
 import { castTo } from "./operators/cast.ts";
 import { OPERATORS } from "./operators/index.ts";
@@ -52,6 +52,8 @@ export class GraphRunner {
   readonly #external: ExternalReader | undefined;
   readonly #options: RunnerOptions;
   #nodes = 0;
+  /** Names of the nodes around the present one. */
+  readonly #around: string[] = [];
 
   constructor(
     lowering: Lowering,
@@ -145,11 +147,13 @@ export class GraphRunner {
         remedy: "docs/operators.md lists what is",
       });
     }
+    this.#lowering.node = this.#nameOf(node);
     const context = new NodeContext(node, inputs, attributes, {
       lowering: this.#lowering,
       opset,
       tensor: (raw) => readTensor(raw, this.#external),
-      subgraph: (graph, values) => this.#graph(graph, opsets, values, scope, references, depth + 1),
+      subgraph: (graph, values) =>
+        this.#within(node, () => this.#graph(graph, opsets, values, scope, references, depth + 1)),
     });
     try {
       const half = operator.anyType ? undefined : context.half;
@@ -188,8 +192,25 @@ export class GraphRunner {
     fn.input.forEach((name, i) => scope.define(name, inputs[i], `function "${fn.name ?? ""}"`));
     const references = new Map(fn.attribute_proto.map((attribute) => [attribute.name ?? "", attribute]));
     for (const attribute of attributes) references.set(attribute.name ?? "", attribute);
-    this.#body(fn.node, scope, opsetsOf(fn.opset_import), references, depth + 1);
+    this.#within(node, () => {
+      this.#body(fn.node, scope, opsetsOf(fn.opset_import), references, depth + 1);
+    });
     return fn.output.map((name) => scope.get(name));
+  }
+
+  /** A node's name behind those of the nodes around it. */
+  #nameOf(node: RawNode): NodeName {
+    const { node: name, opType } = nodePlace(node);
+    return { operator: opType, name: [...this.#around, name].join("/") };
+  }
+
+  /** Lowers what is inside of a node. */
+  #within<T>(node: RawNode, lower: () => T): T {
+    this.#around.push(nodePlace(node).node);
+    const result = lower();
+    this.#around.pop();
+    this.#lowering.node = this.#nameOf(node);
+    return result;
   }
 
   #constant(raw: RawTensor): Bound {

@@ -9,7 +9,7 @@ import { valueOfDense } from "./dense.ts";
 import { decodeModel, type RawModel, type RawValueInfo } from "./decode.ts";
 import { externalReader } from "./external.ts";
 import { GraphRunner, opsetsOf } from "./graph.ts";
-import { Lowering } from "./lowering.ts";
+import { Lowering, type NodeName } from "./lowering.ts";
 import { finishProgram } from "./program.ts";
 import { importError } from "./refusal.ts";
 import { type Dense, elementType } from "./tensors.ts";
@@ -29,6 +29,8 @@ export interface Model {
   readonly program: Program;
   /** The constants that the program names, in its order. */
   readonly constants: readonly Tensor[];
+  /** For each kernel the nodes of the file whose work it does, in order; none for a copy that only the program needs. */
+  readonly nodes: readonly (readonly NodeName[])[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly opsets: Readonly<Record<string, number>>;
@@ -89,11 +91,13 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
     bound,
   );
   const values = results.map((result, i) => outputValue(result, graph.output[i]));
-  const { program, constants } = finishProgram(lowering, values);
+  lowering.node = undefined;
+  const { program, constants, nodes } = finishProgram(lowering, values);
   verifyProgram(program);
   return {
     program,
     constants,
+    nodes,
     inputs,
     outputs: values.map((value, i) => portOf(graph.output[i]?.name ?? "", value)),
     opsets: Object.fromEntries(opsets),

@@ -20,6 +20,12 @@ export interface LoweringOptions {
   readonly maxConstantBytes?: number;
 }
 
+/** A node of an ONNX file: its operator, and its name or else its first output's; inside functions and loops, a path. */
+export interface NodeName {
+  readonly operator: string;
+  readonly name: string;
+}
+
 /** Steps below which compiling a kernel costs more than interpreting it. */
 const SMALL_FOLD = 4096;
 
@@ -34,6 +40,10 @@ export class Lowering {
   readonly inputs: TensorType[] = [];
   readonly constants: Tensor[] = [];
   readonly kernels: Kernel[] = [];
+  /** The node that each kernel was first emitted for. */
+  readonly origins: (NodeName | undefined)[] = [];
+  /** The node that is being lowered. */
+  node: NodeName | undefined;
   /** Values that the file itself holds: onnxruntime packs such matrices and then sums in other blocks. */
   readonly initializers = new WeakSet<Value>();
   readonly #memo = new Map<string, { readonly space: "constant" | "kernel"; readonly index: number }>();
@@ -104,7 +114,7 @@ export class Lowering {
 
   /** Emits a kernel even if it could be folded: a program's outputs are kernels. Returns the kernel's index. */
   emitKernel(spec: KernelSpec): number {
-    return this.kernels.push(this.#build(spec)) - 1;
+    return this.#push(this.#build(spec));
   }
 
   /** One scalar expression at every element of broadcast values. The layout follows the largest of them. */
@@ -192,9 +202,14 @@ export class Lowering {
     if (known !== undefined) return known;
     const placed = kernel.operands.every(({ space }) => space === "constant")
       ? { space: "constant" as const, index: this.constants.push(this.#fold(kernel)) - 1 }
-      : { space: "kernel" as const, index: this.kernels.push(kernel) - 1 };
+      : { space: "kernel" as const, index: this.#push(kernel) };
     this.#memo.set(key, placed);
     return placed;
+  }
+
+  #push(kernel: Kernel): number {
+    this.origins.push(this.node);
+    return this.kernels.push(kernel) - 1;
   }
 
   #fold(kernel: Kernel): Tensor {

@@ -1,18 +1,22 @@
 import type { Kernel, Operand, Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import { fuseKernels } from "./fuse.ts";
-import type { Lowering } from "./lowering.ts";
+import type { Lowering, NodeName } from "./lowering.ts";
 import { importError } from "./refusal.ts";
 import { elementCount, isDense, storageOf, type Value } from "./value.ts";
+
+/** A program, the constants it names, and the nodes whose work each of its kernels does. */
+interface Finished {
+  readonly program: Program;
+  readonly constants: readonly Tensor[];
+  readonly nodes: readonly (readonly NodeName[])[];
+}
 
 /**
  * Makes the program of what has been lowered: every output becomes a kernel of its own, dense and row-major; kernels
  * and constants that no output depends on disappear.
  */
-export const finishProgram = (
-  lowering: Lowering,
-  outputs: readonly Value[],
-): { readonly program: Program; readonly constants: readonly Tensor[] } => {
+export const finishProgram = (lowering: Lowering, outputs: readonly Value[]): Finished => {
   if (outputs.length === 0) throw importError("ONNX_INVALID", "the graph has no outputs");
   const kernels: number[] = [];
   for (const value of outputs) {
@@ -32,24 +36,24 @@ export const finishProgram = (
     );
   }
   const fused = fuseKernels(lowering.kernels, kernels);
-  return prune({
-    ...lowering,
-    kernels: fused,
-    outputs: kernels,
-    inputs: lowering.inputs,
-    constants: lowering.constants,
+  const nodes = fused.parts.map((part) => {
+    const names = part.flatMap((k) => lowering.origins[k] ?? []);
+    return [...new Map(names.map((node) => [`${node.operator} ${node.name}`, node])).values()];
   });
+  const { inputs, constants } = lowering;
+  return prune({ inputs, constants, kernels: fused.kernels, nodes, outputs: kernels });
 };
 
 interface Unpruned {
   readonly inputs: Program["inputs"];
   readonly constants: readonly Tensor[];
   readonly kernels: readonly Kernel[];
+  readonly nodes: Finished["nodes"];
   readonly outputs: readonly number[];
 }
 
 /** Keeps what the outputs depend on and renumbers it. */
-const prune = (program: Unpruned): { readonly program: Program; readonly constants: readonly Tensor[] } => {
+const prune = (program: Unpruned): Finished => {
   const live = new Set<number>();
   const stack = [...program.outputs];
   for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
@@ -83,5 +87,6 @@ const prune = (program: Unpruned): { readonly program: Program; readonly constan
       outputs: program.outputs.map((k) => kernelNumber.get(k) ?? 0),
     },
     constants,
+    nodes: [...kernelNumber.keys()].map((k) => program.nodes[k] ?? []),
   };
 };

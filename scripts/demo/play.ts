@@ -5,6 +5,7 @@ import { styleText } from "node:util";
 import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { throwIfAborted } from "../../runner/errors.ts";
+import { nodeNames } from "../../runner/inspection/inspect.ts";
 import type { DType } from "../../runner/machine/dtype.ts";
 import { openedIn } from "../lib/ask.ts";
 import type { Connection, Signer } from "../lib/deployment.ts";
@@ -241,8 +242,10 @@ async function verdictOn({ asking, suite, model }: Stage, id: Hash): Promise<Ver
 }
 
 function printVerdict({ story, model }: Stage, liar: string, { kernel, element, dtype, claimed, executed }: Verdict) {
-  const where = `number ${element.toLocaleString("en")} of kernel ${String(kernel)} (of ${String(model.model.program.kernels.length)}) is wrong`;
+  const { nodes, program } = model.model;
+  const where = `number ${element.toLocaleString("en")} of kernel ${String(kernel)} (of ${String(program.kernels.length)}) is wrong`;
   story.print(`\n  ${styleText("red", `${liar} is convicted:`)} ${where}`);
+  story.print(`    it does      ${nodeNames(nodes[kernel] ?? [], 1)}`);
   story.print(`    claimed      ${bitsText(dtype, claimed)}  ${valueText(dtype, claimed)}`);
   story.print(`    the machine  ${bitsText(dtype, executed)}  ${valueText(dtype, executed)}`);
 }

@@ -3,6 +3,7 @@ import { commitTrace } from "../../runner/commitment/trace.ts";
 import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
 import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
 import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import { nodeNames } from "../../runner/inspection/inspect.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/store.ts";
 import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
@@ -159,8 +160,9 @@ export class Watcher {
         return true;
       case "proveFraud": {
         const { kernel, element } = move.execution;
+        const nodes = nodeNames(work.hosted.model.nodes[kernel.index] ?? []);
         await send(
-          `convicted ${short(id)}: element ${String(element)} of kernel ${String(kernel.index)} is wrong`,
+          `convicted ${short(id)}: element ${String(element)} of kernel ${String(kernel.index)} (${nodes}) is wrong`,
           court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
         );
         this.#work.delete(claim.id);

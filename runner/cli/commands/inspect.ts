@@ -1,4 +1,4 @@
-import { type Inspection, inspectModel } from "../../inspection/inspect.ts";
+import { type Inspection, inspectModel, nodeNames } from "../../inspection/inspect.ts";
 import type { ModelManifest } from "../../commitment/model.ts";
 import type { Port } from "../../onnx/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
@@ -43,6 +43,7 @@ function render(path: string, { model, kernels, totals, worst, ...rest }: Inspec
     bytes(kernel.outputBytes),
     bytes(kernel.proof.bytes),
     count(kernel.proof.gas),
+    nodeNames(kernel.nodes),
   ]);
   const columns = [
     { title: "kernel", right: true },
@@ -54,6 +55,7 @@ function render(path: string, { model, kernels, totals, worst, ...rest }: Inspec
     { title: "bytes", right: true },
     { title: "proof up to", right: true },
     { title: "gas up to", right: true },
+    { title: "nodes" },
   ];
   const last =
     `The dearest element to prove is one of kernel ${worst.kernel}: ` +

@@ -86,6 +86,47 @@ describe("importModel", () => {
     });
   });
 
+  describe("given the nodes of a file", () => {
+    const names = (model: TestModel): string[] =>
+      run(model).model.nodes.map((nodes) => nodes.map(({ operator, name }) => `${operator} ${name}`).join(", "));
+
+    it("tells of each kernel whose work it does, in the order in which it is done", () => {
+      const model: TestModel = {
+        inputs: { x: f32([2], [1, 2]) },
+        constants: { c: f32([2], [3, 4]) },
+        nodes: [
+          { op: "Mul", in: ["x", "c"], out: ["a"] },
+          { op: "Add", in: ["a", "c"], out: ["b"] },
+          { op: "Relu", in: ["b"], out: ["y"] },
+          { op: "ReduceSum", in: ["b"], out: ["s"] },
+        ],
+        outputs: ["y", "s"],
+      };
+      expect(names(model)).to.deep.equal(["Mul Mul_a, Add Add_b", "Relu Relu_y", "ReduceSum ReduceSum_s"]);
+    });
+
+    it("tells nothing of a copy that only the program needs", () => {
+      expect(names({ inputs: { x: f32([2], [1, 2]) }, nodes: [], outputs: ["x"] })).to.deep.equal([""]);
+    });
+
+    it("gives the path of a node inside another, and its own name to what follows", () => {
+      const graph = {
+        node: [rawNode({ op: "Neg", in: ["x"], out: ["inside"] })],
+        output: [valueInfo("inside", f32([2]))],
+      };
+      const model: TestModel = {
+        inputs: { x: f32([2], [1, 2]) },
+        constants: { yes: { dtype: "bool", shape: [], data: [1] } },
+        nodes: [
+          { op: "If", in: ["yes"], out: ["a"], attributes: { then_branch: { graph }, else_branch: { graph } } },
+          { op: "ReduceSum", in: ["a"], out: ["y"] },
+        ],
+        outputs: ["a", "y"],
+      };
+      expect(names(model)).to.deep.equal(["Neg If_a/Neg_inside", "ReduceSum ReduceSum_y"]);
+    });
+  });
+
   describe("given a file that is not a model", () => {
     const whole = onnxFile(add);
     it("refuses every truncation that cuts the graph or its opset", () => {
