@@ -45,13 +45,6 @@ const model = (inputs: TestModel["inputs"], constants: TestModel["inputs"], node
   outputs: ["y"],
 });
 
-const recurrent = (op: string, gates: number) => (): TestModel =>
-  model(
-    { x: floats([7, 3, 10]) },
-    { w: floats([1, gates * 24, 10], 0.5), r: floats([1, gates * 24, 24], 0.5), b: floats([1, gates * 48], 0.3) },
-    { op, in: ["x", "w", "r", "b"], out: ["y"], attributes: { hidden_size: 24 } },
-  );
-
 const resize = (mode: string) => (): TestModel =>
   model(
     { x: floats([1, 2, 9, 9]) },
@@ -63,8 +56,6 @@ const CASES = {
   reduceLogSumExp: () =>
     model({ x: floats([50, 37], 3) }, { a: i64([1], [1]) }, { op: "ReduceLogSumExp", in: ["x", "a"], out: ["y"] }),
   lrn: () => model({ x: floats([2, 9, 6, 6]) }, {}, { op: "LRN", in: ["x"], out: ["y"], attributes: { size: 3 } }),
-  rnn: recurrent("RNN", 1),
-  gru: recurrent("GRU", 3),
   convTranspose: () =>
     model(
       { x: floats([2, 8, 9, 9]) },
@@ -73,12 +64,6 @@ const CASES = {
     ),
   linear: resize("linear"),
   cubic: resize("cubic"),
-  gemm: () =>
-    model(
-      { a: floats([1, 300]), b: floats([300, 50]), c: floats([50]) },
-      {},
-      { op: "Gemm", in: ["a", "b", "c"], out: ["y"] },
-    ),
 } as const satisfies Readonly<Record<string, () => TestModel>>;
 
 /** Runs the models of an operator on both sides. */

@@ -121,88 +121,16 @@ export const contiguousAlong = (b: Lowering, value: Value, dimension: number): V
 export const PACKED_BLOCK = 256;
 
 /**
- * Sums in the order of the matrix-vector kernel of onnxruntime-web for the columns behind the last whole four: the
- * first product, then runs of four products, each run summed by itself and added, then what is left one by one.  */
-export const dotInRuns = (b: Lowering, spec: Omit<DotSpec, "block" | "start" | "scale" | "class" | "dtype">): Value => {
-  const { length, shape } = spec;
-  // Position in its run of each product, and whether it ends the run: 0 the first product of all, else 1 to 4 | 8.
-  const codes = Array.from({ length }, (_, k) => {
-    if (k === 0) return 0;
-    const whole = Math.floor((length - 1) / 4) * 4;
-    const at = k - 1;
-    if (at < whole) return (at % 4) + 1 + (at % 4 === 3 ? 8 : 0);
-    return 1 + 8;
-  });
-  const table = b.constantOf("u8", [length], codes);
-  return b.emit({
-    dtype: "f32",
-    shape,
-    ...(spec.order && { order: spec.order }),
-    fold: {
-      dims: [length],
-      classes: ["f32", "f32"],
-      init: (s) => [s.f(0), s.f(0)],
-      step: (s, out, [k]) => {
-        const at = k ?? asIndex(0);
-        const product = s.op("fmul", spec.left(s, out, at), spec.right(s, out, at));
-        const code = s.load(table, [at]);
-        const [run, total] = [s.accumulator(0), s.accumulator(1)];
-        const starts = s.op("ieq", s.op("iand", code, s.i(7)), s.i(1));
-        const now = s.select(starts, product, s.op("fadd", run, product));
-        const first = s.op("ieq", code, s.i(0));
-        const ends = s.op("ilt", s.i(8), code);
-        return [now, s.select(first, product, s.select(ends, s.op("fadd", total, now), total))];
-      },
-    },
-    finish: (s, out) => spec.finish(s, out, s.accumulator(1)),
-  });
-};
-
-/**
- * A product of one row with a matrix of `columns` columns (dimension `column` of the output) as onnxruntime-web's
- * matrix-vector kernel sums it: straight through, but in runs for the columns behind the last whole four.
- */
-export const vectorDot = (b: Lowering, spec: Omit<DotSpec, "block">, column: number): Value => {
-  const columns = spec.shape[column] ?? 1;
-  const whole = columns - (columns % 4);
-  const part = (from: number, count: number): Omit<DotSpec, "block"> => {
-    const moved = (out: readonly Index[]): Index[] => out.map((index, d) => (d === column ? index.plus(from) : index));
-    return {
-      ...spec,
-      shape: spec.shape.map((size, d) => (d === column ? count : size)),
-      left: (s, out, k) => spec.left(s, moved(out), k),
-      right: (s, out, k) => spec.right(s, moved(out), k),
-      finish: (s, out, sum) => spec.finish(s, moved(out), sum),
-    };
-  };
-  if (whole === columns || spec.length < 3) return dot(b, { ...spec, block: spec.length });
-  const rest = dotInRuns(b, part(whole, columns - whole));
-  if (whole === 0) return rest;
-  const main = dot(b, { ...part(0, whole), block: spec.length });
-  return b.emit({
-    dtype: spec.dtype,
-    shape: spec.shape,
-    ...(spec.order && { order: spec.order }),
-    finish: (s, out) => {
-      const behind = out.map((index, d) => (d === column ? index.minus(whole) : index));
-      const bits = [s.load(main, out, { guarded: [column] }), s.load(rest, behind, { guarded: [column] })];
-      const [x, y] = bits.map((part) => s.op("fbits", part));
-      return s.op("bitsf", s.op("ior", x as Ref, y as Ref));
-    },
-  });
-};
-
-/**
  * Block length of onnxruntime-web's single-precision GEMM for N columns and K products: 128, doubled while half of the
- * columns' panel would hold all N.
+ * columns' panel would hold all N, but not where it transposes the left matrix.
  */
-export const gemmBlock = (n: number, k: number): number => {
+export const gemmBlock = (n: number, k: number, leftTransposed = false): number => {
   let [strideN, strideK] = [128, 128];
   if (n >= k) {
     while (strideK / 2 >= k) strideK /= 2;
     return strideK;
   }
-  while (strideN > 16 && strideN / 2 >= n) {
+  while (!leftTransposed && strideN > 16 && strideN / 2 >= n) {
     strideN /= 2;
     strideK *= 2;
   }

@@ -2,9 +2,9 @@ import { arithmetic, clamp, copySign, type Unary } from "./arithmetic.ts";
 import { exp, expm1 } from "./exponential.ts";
 import { log1p, shortLog } from "./logarithm.ts";
 
-export const tanh: Unary = (s, x) => {
+/** tanh within [-10, 10] by onnxruntime-web's rational. */
+export const tanhWithin: Unary = (s, v) => {
   const { mul, div, horner } = arithmetic(s);
-  const v = clamp(s, x, -9, 9);
   const v2 = mul(v, v);
   const p = mul(
     horner(
@@ -22,6 +22,8 @@ export const tanh: Unary = (s, x) => {
   const q = horner(v2, 1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3);
   return div(p, q);
 };
+
+export const tanh: Unary = (s, x) => tanhWithin(s, clamp(s, x, -9, 9));
 
 export const sinh: Unary = (s, x) => {
   const { f, add, mul, div, lt, select, abs } = arithmetic(s);

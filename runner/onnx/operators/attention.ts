@@ -1,12 +1,12 @@
 import { asIndex, type Index } from "../affine.ts";
-import { dot, contiguousAlong } from "../dot.ts";
+import { contiguousAlong } from "../dot.ts";
 import * as fn from "../functions/index.ts";
 import { broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
 import { float, permuted, sliced } from "./common.ts";
-import { blockFor } from "./linear.ts";
+import { blockFor, orderedDot } from "./linear.ts";
 import { concatenated, reshaped } from "./movement.ts";
 import { softmaxRows } from "./normalize.ts";
 
@@ -71,22 +71,28 @@ const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths 
   });
 };
 
-/** Products of the rows of two values of [B, G, R, M, K] and [B, G, R, N, K]. */
-const rowProducts = (node: NodeContext, a: Value, b: Value): Value => {
+/**
+ * Products of the rows of two values of [B, G, R, M, K] and [B, G, R, N, K]; `transposed` if the GEMM transposes the
+ * second. The sum of each block is multiplied by `scale`.
+ */
+const rowProducts = (node: NodeContext, a: Value, b: Value, transposed: boolean, scale = 1): Value => {
   const [left, right] = [contiguousAlong(node.b, a, 4), contiguousAlong(node.b, b, 4)];
   const [batch = 1, groups = 1, times = 1, m = 1, k = 1] = a.shape;
   const n = b.shape[3] ?? 1;
-  const block = blockFor(m, n, k, false);
-  return dot(node.b, {
-    dtype: "f32",
-    shape: [batch, groups, times, m, n],
-    class: "f32",
-    length: k,
-    block: block === "vector" ? k : block,
-    left: (s, out, at) => s.load(left, [...out.slice(0, 4), at]),
-    right: (s, [i = 0, g = 0, r = 0, , j = 0], at) => s.load(right, [i, g, r, j, at]),
-    finish: (_s, _out, sum) => sum,
-  });
+  return orderedDot(
+    node.b,
+    {
+      dtype: "f32",
+      shape: [batch, groups, times, m, n],
+      class: "f32",
+      length: k,
+      scale,
+      left: (s, out, at) => s.load(left, [...out.slice(0, 4), at]),
+      right: (s, [i = 0, g = 0, r = 0, , j = 0], at) => s.load(right, [i, g, r, j, at]),
+      finish: (_s, _out, sum) => sum,
+    },
+    blockFor({ m, n, k, packed: false, rightTransposed: transposed }),
+  );
 };
 
 const attention = (node: NodeContext): Value[] => {
@@ -96,7 +102,7 @@ const attention = (node: NodeContext): Value[] => {
   const k = byHeads(node, float(node, node.in(1)), kvHeads);
   const v = byHeads(node, float(node, node.in(2)), kvHeads);
   const [mask, pastKey, pastValue, lengths] = [node.opt(3), node.opt(4), node.opt(5), node.opt(6)];
-  const scale = Math.sqrt(node.float("scale", 1 / Math.sqrt(q.shape[3] ?? 1)));
+  const scale = node.float("scale", 1 / Math.sqrt(q.shape[3] ?? 1));
   const softcap = node.float("softcap", 0);
   const mode = node.int("qk_matmul_output_mode", 0);
   const precision = node.int("softmax_precision", 1);
@@ -107,9 +113,8 @@ const attention = (node: NodeContext): Value[] => {
   const groups = keys.shape[1] ?? 1;
   if (heads % groups !== 0) throw node.invalid("the query heads do not divide by the key heads");
   const times = heads / groups;
-  const scaled = (x: Value): Value => node.b.map("f32", [x], (s, e) => s.op("fmul", e, s.f(scale)));
-  const q5 = reshaped(node.b, scaled(q), [batch, groups, times, queries, depth]);
-  const products = rowProducts(node, q5, repeated(scaled(keys), times));
+  const q5 = reshaped(node.b, q, [batch, groups, times, queries, depth]);
+  const products = rowProducts(node, q5, repeated(keys, times), true, scale);
   const total = keys.shape[2] ?? 1;
   const scores = reshaped(node.b, products, [batch, heads, queries, total]);
   const capped =
@@ -125,7 +130,7 @@ const attention = (node: NodeContext): Value[] => {
   const weights = softmaxRows(node.b, biased);
   const spread = repeated(values, times);
   const weights5 = reshaped(node.b, weights, [batch, groups, times, queries, total]);
-  const mixed = rowProducts(node, weights5, permuted(spread, [0, 1, 2, 4, 3]));
+  const mixed = rowProducts(node, weights5, permuted(spread, [0, 1, 2, 4, 3]), false);
   const result = reshaped(node.b, mixed, [batch, heads, queries, values.shape[3] ?? 1]);
   const y = flat
     ? reshaped(node.b, permuted(result, [0, 2, 1, 3]), [batch, queries, heads * (values.shape[3] ?? 1)])

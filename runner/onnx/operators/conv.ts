@@ -1,11 +1,13 @@
 import type { DType } from "../../machine/dtype.ts";
 import { asIndex, type Index } from "../affine.ts";
-import { contiguousAlong, dot, dotInRuns, type DotSpec, gemmBlock } from "../dot.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../dot.ts";
+import { dotInOrder, dotInRuns, type RowSpec } from "../dotOfRow.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import { rowMajor, storageOf, type Value } from "../value.ts";
 import { float, isFloatType, product, range } from "./common.ts";
+import { rowOf } from "./linear.ts";
 import { reshaped } from "./movement.ts";
 import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
@@ -82,17 +84,17 @@ const zero = asIndex(0);
 
 /** One filter a group: the GEMM is a row by a matrix, whose last columns (of all positions in a row) sum in runs. */
 const filterDot = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
-  if (places % 4 === 0) return dot(node.b, { ...spec, block: spec.length });
-  return lastPlaces(node, spec, places);
+  const row = rowOf(spec);
+  return places % 4 === 0 ? dotInOrder(node.b, row) : lastPlaces(node, row, places);
 };
 
-const lastPlaces = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
-  const straight = dot(node.b, { ...spec, block: spec.length });
+const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => {
+  const straight = dotInOrder(node.b, spec);
   const runs = dotInRuns(node.b, spec);
   const strides = rowMajor(spec.shape.slice(3));
   const whole = places - (places % 4);
   return node.b.emit({
-    dtype: spec.dtype,
+    dtype: "f32",
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
     finish: (s, out) => {

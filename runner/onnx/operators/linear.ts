@@ -1,7 +1,8 @@
 import type { Index } from "../affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK, vectorDot } from "../dot.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../dot.ts";
+import { rowDot, type RowSpec } from "../dotOfRow.ts";
 import type { KernelStage } from "../kernels.ts";
-import { broadcastShapes, broadcastTo } from "../lowering.ts";
+import { type Lowering, broadcastShapes, broadcastTo } from "../lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
@@ -66,16 +67,40 @@ export const matmulKernels = (
     right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
     finish,
   } satisfies Omit<DotSpec, "block">;
-  return block === "vector" ? vectorDot(node.b, spec, rank - 1) : dot(node.b, { ...spec, block });
+  return orderedDot(node.b, spec, block);
 };
 
 /** How onnxruntime-web orders a product of matrices: in blocks, or as a row by a matrix. */
 export type Block = number | "vector";
 
-/** The order for M rows; `packed` when the right matrix is in the file and of two dimensions. */
-export const blockFor = (m: number, n: number, k: number, packed: boolean, transposed = false): Block => {
+/** A dot of matrices in an order; the columns are its last dimension. */
+export const orderedDot = (b: Lowering, spec: Omit<DotSpec, "block">, block: Block): Value =>
+  block === "vector" ? rowDot(b, rowOf(spec), spec.shape.length - 1) : dot(b, { ...spec, block });
+
+/** The products of a dot one by one. */
+export const rowOf = (spec: Omit<DotSpec, "block">): RowSpec => ({
+  ...spec,
+  term: (s, out, k) => s.op("fmul", spec.left(s, out, k), spec.right(s, out, k)),
+});
+
+/** A product of [M, K] and [K, N] as onnxruntime-web calls its GEMM. */
+export interface Gemm {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** The right matrix is in the file, has two dimensions, and the operator packs it. */
+  readonly packed: boolean;
+  readonly leftTransposed?: boolean;
+  readonly rightTransposed?: boolean;
+  /** The product or what it is added to is multiplied by another number than 1. */
+  readonly scaled?: boolean;
+}
+
+/** The order of a product's sums. */
+export const blockFor = ({ m, n, k, packed, leftTransposed, rightTransposed, scaled }: Gemm): Block => {
   if (packed) return PACKED_BLOCK;
-  return m === 1 && !transposed ? "vector" : gemmBlock(n, k);
+  const plain = leftTransposed !== true && rightTransposed !== true && scaled !== true;
+  return m === 1 && plain ? "vector" : gemmBlock(n, k, leftTransposed);
 };
 
 const matmul = (node: NodeContext): Value => {
@@ -90,10 +115,10 @@ const matmul = (node: NodeContext): Value => {
   if (b.shape.length === 2 && a.shape.length > 2) {
     const rows = product(a.shape.slice(0, -1));
     const flat = matmulOperands(node, reshaped(node.b, a, [rows, k]), b);
-    const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor(rows, n, k, packed) : k);
+    const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
     return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);
   }
-  return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? blockFor(m, n, k, packed) : k), operands);
+  return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? blockFor({ m, n, k, packed }) : k), operands);
 };
 
 const gemm = (node: NodeContext): Value => {
@@ -109,9 +134,15 @@ const gemm = (node: NodeContext): Value => {
   if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
   const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
-  const transposed = node.int("transA", 0) === 1 || node.int("transB", 0) === 1 || alpha !== 1;
-  const order = blockFor(m, n, k, node.b.initializers.has(b), transposed);
-  // One row with a bias is accumulated onto the bias itself; with runs of columns that is not expressed here.
+  const order = blockFor({
+    m,
+    n,
+    k,
+    packed: node.b.initializers.has(b),
+    leftTransposed: node.int("transA", 0) === 1,
+    rightTransposed: node.int("transB", 0) === 1,
+    scaled: alpha !== 1 || (bias !== undefined && beta !== 1),
+  });
   const spec = {
     dtype: "f32",
     shape: [m, n],
@@ -128,8 +159,7 @@ const gemm = (node: NodeContext): Value => {
     }),
     finish: (_s: KernelStage, _out: readonly Index[], sum: Ref) => sum,
   } satisfies Omit<DotSpec, "block">;
-  if (order === "vector" && bias === undefined) return vectorDot(node.b, spec, 1);
-  return dot(node.b, { ...spec, block: order === "vector" ? k : order });
+  return orderedDot(node.b, spec, order);
 };
 
 /** Matrix products of floats. */

@@ -1,14 +1,14 @@
 import type { DType } from "../../machine/dtype.ts";
 import type { Index } from "../affine.ts";
 import { asIndex } from "../affine.ts";
-import { dotInRuns } from "../dot.ts";
+import { rowDot } from "../dotOfRow.ts";
 import * as fn from "../functions/index.ts";
 import type { KernelStage } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref } from "../stage.ts";
 import { elementCount, type Value } from "../value.ts";
-import { computable, float, integerRange, isFloatType, less, permuted, product, range, sliced } from "./common.ts";
-import { concatenated, reshaped } from "./movement.ts";
+import { computable, float, integerRange, isFloatType, less, permuted, product, range } from "./common.ts";
+import { reshaped } from "./movement.ts";
 
 /** What a reduction does with each element and with the sum. */
 interface Reduction {
@@ -88,8 +88,8 @@ const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean;
     }, []);
 
 /**
- * Sums of floats in the orders of onnxruntime-web: over the middle of three runs its matrix-vector kernel, whose last
- * columns sum in runs; over the outer two the sums of rows, added.
+ * Sums of floats in the orders of onnxruntime-web: over the inner run from the first element, over the middle of three
+ * runs its matrix-vector kernel, whose last columns sum in runs; over the outer two the sums of rows, added.
  */
 const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
   const runs = runsOf(x, axes);
@@ -104,21 +104,21 @@ const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reductio
     const sums = reduceOver(node, rows, [0], { ...SUM, finish: (s, _, acc) => done(s, acc) });
     return reshaped(node.b, sums, shape);
   }
-  const columns = sizes[2] ?? 1;
-  if (pattern !== "KRK" || columns % 4 === 0) return reduceOver(node, x, axes, reduction);
+  if (pattern === "KR" || pattern === "R") return reduceOver(node, x, axes, { ...reduction, start: (s) => s.f(-0) });
+  if (pattern !== "KRK") return reduceOver(node, x, axes, reduction);
   const view = reshaped(node.b, x, sizes);
-  const whole = columns - (columns % 4);
-  const rest = sliced(view, 2, whole, columns - whole);
-  const [outer = 1, length = 1] = sizes;
-  const runSums = dotInRuns(node.b, {
-    shape: [outer, 1, columns - whole],
-    length,
-    left: (s) => s.f(1),
-    right: (s, [i = 0, , j = 0], k) => s.load(rest, [i, k, j]),
-    finish: (s, _, sum) => done(s, sum),
-  });
-  const parts = whole === 0 ? [runSums] : [reduceOver(node, sliced(view, 2, 0, whole), [1], reduction), runSums];
-  return reshaped(node.b, concatenated(node.b, parts, 2), shape);
+  const [outer = 1, length = 1, columns = 1] = sizes;
+  const sums = rowDot(
+    node.b,
+    {
+      shape: [outer, 1, columns],
+      length,
+      term: (s, [i = 0, , j = 0], k) => s.load(view, [i, k, j]),
+      finish: (s, _, sum) => done(s, sum),
+    },
+    2,
+  );
+  return reshaped(node.b, sums, shape);
 };
 
 /** The value without the given dimensions of size 1. */

@@ -18,7 +18,8 @@ const NUMBER: Readonly<Record<DType, number>> = {
   u64: 13,
 };
 
-export type Attribute = number | string | readonly number[] | { readonly int: number } | { readonly graph: object };
+export type Attribute =
+  number | string | readonly number[] | readonly string[] | { readonly int: number } | { readonly graph: object };
 
 export interface TestNode {
   readonly op: string;
@@ -42,12 +43,21 @@ export interface TestModel {
   readonly outputs: readonly string[];
 }
 
-/** Whole numbers are ints, others floats; `{ int }` and `1.0`-like floats are told apart by the caller's choice. */
+const isList = (value: Attribute): value is readonly number[] | readonly string[] => Array.isArray(value);
+
+/** Whole numbers are ints, others floats, lists likewise; `{ int }` and `1.0`-like floats are told apart by the caller's choice. */
 const attribute = (name: string, value: Attribute): object => {
   if (typeof value === "number")
     return Number.isInteger(value) ? { name, type: 2, i: value } : { name, type: 1, f: value };
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) };
-  if (Array.isArray(value)) return { name, type: 7, ints: value };
+  if (isList(value)) {
+    if (value.some((item) => typeof item === "string")) {
+      return { name, type: 8, strings: value.map((item) => new TextEncoder().encode(String(item))) };
+    }
+    return value.every((item) => Number.isInteger(item))
+      ? { name, type: 7, ints: value }
+      : { name, type: 6, floats: value };
+  }
   if ("graph" in value) return { name, type: 5, g: value.graph };
   return { name, type: 2, i: "int" in value ? value.int : 0 };
 };

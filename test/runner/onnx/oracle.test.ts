@@ -1,11 +1,5 @@
-import { expect } from "chai";
-import { prepareProgram } from "../../../runner/backend.ts";
-import { compiled } from "../../../runner/machine/compiled.ts";
-import type { DType } from "../../../runner/machine/dtype.ts";
-import { type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
-import { importModel } from "../../../runner/onnx/index.ts";
-import { f32, i64, onnxFile, type TestModel, type TestNode, type TestTensor } from "./build.ts";
-import { onnxruntime } from "./ort.ts";
+import { agrees, anyFloats, floats, integers, one, positive } from "./agreement.ts";
+import { f32, i64, type TestModel, type TestNode, type TestTensor } from "./build.ts";
 
 /*
  * onnxruntime-web (WASM, one thread, graph optimisations off) is an oracle that nobody here wrote: whole models must
@@ -14,86 +8,12 @@ import { onnxruntime } from "./ort.ts";
 
 const VALUES = Number(process.env["ASSAY_ORACLE_VALUES"] ?? 200_000);
 
-/** Numbers in [0, 1), the same on every run. */
-const random = (() => {
-  let state = 0x2545f491;
-  return (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-})();
-
-const count = (shape: readonly (number | string)[]): number => shape.reduce<number>((n, d) => n * Number(d), 1);
-
-/** Bell-shaped floats of the given spread. */
-const floats = (shape: readonly number[], spread = 1): TestTensor =>
-  f32(
-    shape,
-    Array.from({ length: count(shape) }, () => Math.fround((random() + random() + random() - 1.5) * 2 * spread)),
-  );
-
-const positive = (shape: readonly number[]): TestTensor =>
-  f32(
-    shape,
-    (floats(shape).data ?? []).map((v) => Math.abs(Number(v)) + 0.01),
-  );
-
-const integers = (dtype: DType, shape: readonly number[], low: number, high: number): TestTensor => ({
-  dtype,
-  shape,
-  data: Array.from({ length: count(shape) }, () => low + Math.floor(random() * (high - low))),
-});
-
-const one = (dtype: DType, value: number): TestTensor => ({ dtype, shape: [], data: [value] });
-
-/** How many elements of how many differ, over all outputs of the model. */
-const differences = async (model: TestModel): Promise<{ readonly differ: number; readonly of: number }> => {
-  const file = onnxFile(model);
-  const imported = importModel(file, { backend: compiled });
-  const inputs = imported.inputs.map((port) => ({
-    port,
-    tensor: tensorFrom(port.dtype, model.inputs[port.name]?.data ?? []),
-  }));
-  const wanted = await onnxruntime(file, inputs);
-  const trace = await prepareProgram(imported.program, compiled).run(
-    inputs.map(({ tensor }) => tensor),
-    imported.constants,
-  );
-  let [differ, of] = [0, 0];
-  imported.outputs.forEach((port, i) => {
-    const { data } = trace[imported.program.outputs[i] ?? 0] as Tensor;
-    const reference = wanted[port.name]?.data as Float32Array;
-    expect(data.length).to.equal(reference.length);
-    of += data.length;
-    data.forEach((value: number | bigint, k: number) => {
-      const other: unknown = reference[k];
-      if (!Object.is(value, other) && !(Number.isNaN(value) && Number.isNaN(other))) differ++;
-    });
-  });
-  return { differ, of };
-};
-
-const agrees = async (model: TestModel): Promise<void> => {
-  const { differ, of } = await differences(model);
-  expect(of).to.be.greaterThan(0);
-  expect(differ, `of ${String(of)} elements`).to.equal(0);
-};
-
 const unary = (op: string, x: TestTensor, attributes: TestNode["attributes"] = {}): TestModel => ({
   opset: 20,
   inputs: { x },
   nodes: [{ op, in: ["x"], out: ["y"], attributes }],
   outputs: ["y"],
 });
-
-/** Floats of every size: random bits with the exponents that a spread allows. */
-const anyFloats = (n: number): TestTensor => {
-  const bits = Uint32Array.from({ length: n }, () => Math.floor(random() * 2 ** 32));
-  return f32(
-    [n],
-    [...new Float32Array(bits.buffer)].map((v) => (Number.isNaN(v) ? 1 : v)),
-  );
-};
 
 const FUNCTIONS: readonly string[] = (
   "Exp Tanh Sigmoid Erf Log Sin Cos Atan Softplus Softsign Elu Selu Celu Mish HardSigmoid HardSwish LeakyRelu " +

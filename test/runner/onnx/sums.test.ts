@@ -1,0 +1,224 @@
+import { agrees, floats } from "./agreement.ts";
+import { f32, i64, type TestModel, type TestNode, type TestTensor } from "./build.ts";
+
+/*
+ * Operators whose results hang on the order of their sums: they agree with onnxruntime-web on every bit at the sizes
+ * where its kernels change the order (blocks of 128 and 256, runs of four) and on both sides of them.
+ */
+
+const zeros = (shape: readonly number[], zero = 0): TestTensor =>
+  f32(
+    shape,
+    Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => zero),
+  );
+
+const negative = (shape: readonly number[]): TestTensor =>
+  f32(
+    shape,
+    (floats(shape).data ?? []).map((v) => -Math.abs(Number(v)) - 0.01),
+  );
+
+interface Layer {
+  readonly op: "RNN" | "LSTM" | "GRU";
+  readonly input?: number;
+  readonly hidden?: number;
+  readonly batch?: number;
+  readonly steps?: number;
+  readonly direction?: string;
+  readonly initial?: boolean;
+  readonly bias?: boolean;
+  readonly lengths?: readonly number[];
+  /** Whether the weights are in the file, where onnxruntime-web packs them. */
+  readonly constant?: boolean;
+  readonly attributes?: TestNode["attributes"];
+}
+
+const GATES = { RNN: 1, LSTM: 4, GRU: 3 } as const;
+
+const recurrent = (layer: Layer): TestModel => {
+  const { op, input = 10, hidden = 24, batch = 3, steps = 4, direction = "forward", lengths } = layer;
+  const directions = direction === "bidirectional" ? 2 : 1;
+  const rows = GATES[op] * hidden;
+  const weights: Record<string, TestTensor> = {
+    w: floats([directions, rows, input], 0.5),
+    r: floats([directions, rows, hidden], 0.3),
+  };
+  if (layer.bias !== false) weights["b"] = floats([directions, 2 * rows], 0.3);
+  if (lengths) weights["l"] = { dtype: "i32", shape: [batch], data: lengths };
+  if (layer.initial) weights["h0"] = floats([directions, batch, hidden]);
+  const given = (name: string): string => (name in weights ? name : "");
+  const outputs = op === "LSTM" ? ["y", "h", "c"] : ["y", "h"];
+  const constant = layer.constant !== false;
+  return {
+    inputs: { x: floats([steps, batch, input]), ...(constant ? {} : weights) },
+    constants: constant ? weights : {},
+    nodes: [
+      {
+        op,
+        in: ["x", "w", "r", given("b"), given("l"), given("h0")],
+        out: outputs,
+        attributes: { hidden_size: hidden, direction, ...layer.attributes },
+      },
+    ],
+    outputs,
+  };
+};
+
+const LAYERS: readonly (readonly [string, Omit<Layer, "op">])[] = [
+  ["forward", {}],
+  ["of one sequence", { batch: 1 }],
+  ["reverse, from an initial state", { direction: "reverse", initial: true }],
+  ["bidirectional, from initial states", { direction: "bidirectional", initial: true, input: 140, hidden: 20 }],
+  ["without biases", { bias: false, initial: true }],
+  ["of 5 hidden from 300 inputs", { input: 300, hidden: 5, steps: 2, batch: 1 }],
+  ["of 150 hidden from 300 inputs", { input: 300, hidden: 150, steps: 3, batch: 2 }],
+  ["of 300 hidden", { input: 20, hidden: 300, steps: 2, batch: 2 }],
+  ["of 150 hidden, its weights inputs", { input: 300, hidden: 150, steps: 2, batch: 2, constant: false }],
+  ["of 270 hidden, one sequence, its weights inputs", { input: 6, hidden: 270, steps: 2, batch: 1, constant: false }],
+  ["of sequences of several lengths", { lengths: [4, 2, 3] }],
+  ["bidirectional, of several lengths", { lengths: [4, 2, 3], direction: "bidirectional", initial: true }],
+  ["of a sequence without steps", { lengths: [4, 0, 3], initial: true }],
+  ["with clipped gates", { attributes: { clip: 0.5 } }],
+];
+
+const gemm = (
+  [m, k, n]: readonly [number, number, number],
+  attributes: NonNullable<TestNode["attributes"]> = {},
+  constants: Readonly<Record<string, TestTensor>> = {},
+): TestModel => {
+  const [a, b] = [attributes["transA"] === 1 ? [k, m] : [m, k], attributes["transB"] === 1 ? [n, k] : [k, n]];
+  const given = { a: floats(a), b: floats(b), c: floats([n]), ...constants };
+  return {
+    inputs: Object.fromEntries(Object.entries(given).filter(([name]) => !(name in constants))),
+    constants,
+    nodes: [{ op: "Gemm", in: ["a", "b", "c"], out: ["y"], attributes }],
+    outputs: ["y"],
+  };
+};
+
+describe("the order of sums", () => {
+  for (const op of ["RNN", "LSTM", "GRU"] as const) {
+    describe(`given ${op}`, () => {
+      for (const [name, layer] of LAYERS) {
+        it(`${name} agrees on every bit`, async () => agrees(recurrent({ op, ...layer })));
+        if (op !== "GRU") continue;
+        it(`${name}, linear before reset, agrees on every bit`, async () =>
+          agrees(recurrent({ op, ...layer, attributes: { ...layer.attributes, linear_before_reset: 1 } })));
+      }
+    });
+  }
+
+  describe("given activations", () => {
+    const parameters = { activation_alpha: [0.3, 0.125], activation_beta: [0.25, 0.4] };
+    for (const name of ["Tanh", "Sigmoid", "Relu", "LeakyRelu", "Affine", "HardSigmoid"]) {
+      it(`RNN with ${name} agrees on every bit`, async () =>
+        agrees(recurrent({ op: "RNN", attributes: { ...parameters, activations: [name] } })));
+    }
+    for (const names of [
+      ["Relu", "Relu"],
+      ["Tanh", "Sigmoid"],
+      ["HardSigmoid", "LeakyRelu"],
+      ["Sigmoid", "Affine"],
+    ]) {
+      it(`GRU with ${names.join(" and ")} agrees on every bit`, async () =>
+        agrees(recurrent({ op: "GRU", attributes: { ...parameters, activations: names } })));
+    }
+    it("each takes its parameters in turn", async () =>
+      agrees(
+        recurrent({
+          op: "GRU",
+          direction: "bidirectional",
+          attributes: { ...parameters, activations: ["Sigmoid", "LeakyRelu", "Sigmoid", "HardSigmoid"] },
+        }),
+      ));
+  });
+
+  describe("given a product of one row with a matrix", () => {
+    for (const n of [1, 3, 4, 5, 50, 64, 130]) {
+      for (const k of [1, 3, 4, 5, 6, 9, 129, 300]) {
+        it(`of ${String(k)} to ${String(n)} columns on a bias agrees on every bit`, async () => {
+          await agrees(gemm([1, k, n]));
+          await agrees(gemm([1, k, n], {}, { b: floats([k, n]) }));
+        });
+      }
+    }
+    it("agrees on the sign of zeros", async () => {
+      for (const [k, n] of [
+        [1, 4],
+        [2, 6],
+        [5, 6],
+        [9, 7],
+      ] as const) {
+        const matrix = { a: zeros([1, k]), b: negative([k, n]) };
+        await agrees({ inputs: matrix, nodes: [{ op: "MatMul", in: ["a", "b"], out: ["y"] }], outputs: ["y"] });
+        for (const zero of [0, -0]) {
+          await agrees({
+            inputs: { ...matrix, c: zeros([n], zero) },
+            nodes: [{ op: "Gemm", in: ["a", "b", "c"], out: ["y"] }],
+            outputs: ["y"],
+          });
+        }
+      }
+    });
+    for (const axes of [[0], [1], [2], [0, 2], [0, 1, 2]]) {
+      it(`ReduceSum over [${axes.join(", ")}] agrees on the sign of zeros`, async () =>
+        agrees({
+          opset: 18,
+          inputs: { x: zeros([3, 5, 7], -0) },
+          constants: { a: i64([axes.length], axes) },
+          nodes: [{ op: "ReduceSum", in: ["x", "a"], out: ["y"] }],
+          outputs: ["y"],
+        }));
+    }
+  });
+
+  describe("given Gemm's attributes", () => {
+    for (const attributes of [
+      { transA: 1 },
+      { transB: 1 },
+      { transA: 1, transB: 1 },
+      { alpha: 0.5 },
+      { beta: 0.5 },
+      { alpha: 1.5, beta: 0.25 },
+    ]) {
+      for (const size of [
+        [1, 300, 50],
+        [1, 7, 300],
+        [3, 300, 5],
+        [3, 300, 40],
+      ] as const) {
+        it(`${JSON.stringify(attributes)} at ${size.join("x")} agrees on every bit`, async () => {
+          await agrees(gemm(size, attributes));
+          const [, k, n] = size;
+          await agrees(gemm(size, attributes, { b: floats("transB" in attributes ? [n, k] : [k, n]) }));
+        });
+      }
+    }
+  });
+
+  describe("given Attention", () => {
+    const attention = (
+      queries: number,
+      depth: number,
+      keys: number,
+      attributes: TestNode["attributes"],
+    ): TestModel => ({
+      opset: 23,
+      inputs: { q: floats([2, 4, queries, depth]), k: floats([2, 2, keys, depth]), v: floats([2, 2, keys, depth]) },
+      nodes: [{ op: "Attention", in: ["q", "k", "v"], out: ["y"], ...(attributes && { attributes }) }],
+      outputs: ["y"],
+    });
+    for (const [queries, depth, keys] of [
+      [1, 7, 40],
+      [1, 15, 9],
+      [1, 64, 200],
+      [5, 64, 9],
+      [3, 300, 9],
+    ] as const) {
+      it(`${String(queries)} queries of ${String(depth)} at ${String(keys)} keys agree on every bit`, async () => {
+        await agrees(attention(queries, depth, keys, {}));
+        await agrees(attention(queries, depth, keys, { scale: 0.3, is_causal: 1 }));
+      });
+    }
+  });
+});
