@@ -10,7 +10,7 @@ import { onnxruntime } from "./ort.ts";
 /* Random models' parts, and their comparison with onnxruntime-web on every bit. */
 
 /** Numbers in [0, 1), the same on every run. */
-const random = (() => {
+export const random = (() => {
   let state = 0x2545f491;
   return (): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -1,4 +1,4 @@
-import { agrees, anyFloats, floats, integers, one, positive } from "./agreement.ts";
+import { agrees, anyFloats, floats, integers, one, positive, random } from "./agreement.ts";
 import { f32, i64, type TestModel, type TestNode, type TestTensor } from "./build.ts";
 
 /*
