@@ -561,6 +561,17 @@ describe("InferenceMarket", () => {
       await market.finalise(made.request, OUTPUT, { gasLimit: 600_000 });
       expect(await mock.heard(1)).to.equal(1n);
     });
+    it("are refused where what remains does not cover their gas, its 64th part and what follows", async () => {
+      const { terms } = await consumer(MODE.keep);
+      const made = await claimed(terms);
+      await time.increase(WINDOW);
+      const wanted = (200_000n * 64n) / 63n + 20_000n;
+      for (const gasLimit of [250_000, 280_000]) {
+        await expect(market.finalise.staticCall(made.request, OUTPUT, { gasLimit }))
+          .to.be.revertedWithCustomError(market, "MarketGasInsufficient")
+          .withArgs((actual: bigint) => actual < wanted, wanted);
+      }
+    });
     it("find nothing half done when they call back", async () => {
       const { mock, terms } = await consumer(MODE.reenter);
       const made = await claimed(terms);
