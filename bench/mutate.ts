@@ -1,0 +1,189 @@
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { AssayError, isAssayError } from "../runner/errors.ts";
+import { Build, type Compiled } from "./mutation/build.ts";
+import { type Mutant, mutantsOf, mutate, OPERATORS } from "./mutation/mutants.ts";
+import { Stage, suitesOf } from "./mutation/stage.ts";
+
+/*
+ * Do the tests notice when a contract is wrong? Each mutant changes one place of a contract's file; the contract's own
+ * tests run against it and, if they all pass, those of all contracts:
+ *
+ *   npm run mutate -- --contract NAME [--mutants N] [--seed S] [--lines 120,340-360] [--own]
+ *
+ * --mutants: how many, drawn with the seed (all of them unless given); --lines: only those that begin there;
+ * --own: only the contract's own tests. A mutant is
+ * killed by a test that fails, survives when none does, is the same when the compiler makes the same code of it, and is
+ * invalid when it does not compile. Exits 1 when any survives. Nothing in the clone is changed but by the build.
+ */
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const VERDICTS = ["killed", "survived", "same", "invalid"] as const;
+
+type Verdict = (typeof VERDICTS)[number];
+
+const { values } = parseArgs({
+  options: {
+    contract: { type: "string", default: "" },
+    mutants: { type: "string", default: "Infinity" },
+    seed: { type: "string", default: "1" },
+    lines: { type: "string", default: "" },
+    own: { type: "boolean", default: false },
+  },
+});
+
+/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
+const randomFrom = (seed: number) => {
+  let state = seed >>> 0;
+  return (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+};
+
+/** `count` of them, drawn with the seed, in the order of the file. */
+const sample = (mutants: readonly Mutant[], count: number, seed: number): readonly Mutant[] => {
+  const random = randomFrom(seed);
+  return mutants
+    .map((mutant) => ({ mutant, at: random() }))
+    .sort((left, right) => left.at - right.at)
+    .slice(0, count)
+    .map(({ mutant }) => mutant)
+    .sort((left, right) => left.start - right.start);
+};
+
+/** Whether a line is one of "120,340-360"; every line is one of "". */
+const isAmong = (line: number, lines: string): boolean =>
+  lines === "" ||
+  lines.split(",").some((range) => {
+    const [first = NaN, last = first] = range.split("-").map(Number);
+    return line >= first && line <= last;
+  });
+
+const brief = (text: string): string => {
+  const words = text.replace(/\s+/g, " ");
+  return words.length > 60 ? `${words.slice(0, 57)}...` : words;
+};
+
+const describe = (path: string, { line, operator, original, replacement }: Mutant): string =>
+  `${path}:${String(line)}  ${operator.padEnd(10)}  ${brief(original)}  →  ${brief(replacement) || "(nothing)"}`;
+
+const codeOf = (compiled: Compiled): string =>
+  JSON.stringify([...(compiled ?? [])].map(([name, { evm }]) => [name, evm.bytecode.object]));
+
+/** Runs tests of unchanged code; how long they took, in seconds. */
+const timed = async (stage: Stage, files: readonly string[]): Promise<number> => {
+  const start = performance.now();
+  const outcome = await stage.test(files, 1_800);
+  if (outcome === "failed" || outcome === "slow")
+    throw new Error("The tests fail without any mutant: mend that first.");
+  return (performance.now() - start) / 1_000;
+};
+
+const printTable = (results: ReadonlyMap<Mutant, Verdict>): void => {
+  const row = (name: string, mutants: readonly Mutant[]): string =>
+    name.padEnd(12) +
+    VERDICTS.map((verdict) => String(mutants.filter((one) => results.get(one) === verdict).length).padStart(10)).join(
+      "",
+    );
+  console.log(`\n${" ".repeat(12)}${VERDICTS.map((verdict) => verdict.padStart(10)).join("")}`);
+  const all = [...results.keys()];
+  for (const operator of OPERATORS) {
+    const mutants = all.filter((mutant) => mutant.operator === operator);
+    if (mutants.length > 0) console.log(row(operator, mutants));
+  }
+  console.log(row("all", all));
+};
+
+const run = async (build: Build, stage: Stage): Promise<number> => {
+  const source = build.sourceOf(values.contract);
+  const text = build.textOf(source);
+  const targets = build.targetsOf(source);
+  const path = source.replace("project/", "");
+  const { own, rest } = suitesOf(ROOT, [values.contract, ...targets.map(({ name }) => name)]);
+  const mutants = sample(
+    mutantsOf(text, build.treeOf(source)).filter(({ line }) => isAmong(line, values.lines)),
+    Number(values.mutants),
+    Number(values.seed),
+  );
+  if (mutants.length === 0) {
+    throw new AssayError("USAGE", "No mutants: look at --mutants and --lines.", { option: "mutants", reason: "none" });
+  }
+  const quick = await build.isQuick(targets, source);
+  const compileAt = (mutant: Mutant | undefined): Promise<Compiled> =>
+    mutant === undefined ? Promise.resolve(undefined) : build.compile(targets, source, mutate(text, mutant), quick);
+
+  const original = await build.compile(targets, source, text, quick);
+  if (original === undefined) throw new Error(`${path} does not compile.`);
+  stage.put(path, text, targets, original);
+  const limit = (seconds: number): number => 60 + 5 * seconds;
+  const ownSeconds = await timed(stage, own.length > 0 ? own : rest);
+  let restSeconds: number | undefined;
+  console.log(`${path}: ${String(mutants.length)} mutants, compiled ${quick ? "without" : "with"} via-IR`);
+  console.log(`own tests (${ownSeconds.toFixed(0)} s): ${own.join(" ") || "none, so all"}\n`);
+
+  /** The verdict of the rest of the tests, of which the unchanged code must pass all. */
+  const passesRest = async (mutant: Mutant, compiled: NonNullable<Compiled>): Promise<boolean> => {
+    if (values.own || own.length === 0) return true;
+    if (restSeconds === undefined) {
+      stage.put(path, text, targets, original);
+      restSeconds = await timed(stage, rest);
+      stage.put(path, mutate(text, mutant), targets, compiled);
+    }
+    return (await stage.test(rest, limit(restSeconds))) === "passed";
+  };
+  const judge = async (mutant: Mutant, compiled: Compiled): Promise<Verdict> => {
+    if (compiled === undefined) return "invalid";
+    if (codeOf(compiled) === codeOf(original)) return "same";
+    stage.put(path, mutate(text, mutant), targets, compiled);
+    const outcome = await stage.test(own.length > 0 ? own : rest, limit(ownSeconds));
+    return outcome === "passed" && (await passesRest(mutant, compiled)) ? "survived" : "killed";
+  };
+
+  const results = new Map<Mutant, Verdict>();
+  let next = compileAt(mutants[0]);
+  for (const [index, mutant] of mutants.entries()) {
+    const compiled = await next;
+    next = compileAt(mutants[index + 1]);
+    const verdict = await judge(mutant, compiled);
+    if (stage.stopped) break;
+    results.set(mutant, verdict);
+    if (verdict === "survived") console.log(describe(path, mutant));
+    if (process.stderr.isTTY) process.stderr.write(`\r${String(index + 1)} of ${String(mutants.length)}\r`);
+  }
+  printTable(results);
+  if (stage.stopped) return 130;
+  return [...results.values()].includes("survived") ? 1 : 0;
+};
+
+const main = async (): Promise<number> => {
+  const built = spawnSync(process.execPath, [join(ROOT, "node_modules/hardhat/dist/src/cli.js"), "build"], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (built.status !== 0) return built.status ?? 1;
+  const build = await Build.of(ROOT);
+  const stage = new Stage(ROOT);
+  const stop = (): void => {
+    stage.stop();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    return await run(build, stage);
+  } catch (error) {
+    if (!isAssayError(error, "USAGE")) throw error;
+    console.error(error.message);
+    return 2;
+  } finally {
+    stage.remove();
+    await build.close();
+  }
+};
+
+process.exitCode = await main();
