@@ -182,16 +182,20 @@ export class NodeContext {
     return normal;
   }
 
-  refuse(reason: string, attribute?: string): Error {
-    return this.error("ONNX_UNSUPPORTED", reason, attribute);
+  refuse(reason: string, attribute?: string, remedy?: string): Error {
+    return this.error("ONNX_UNSUPPORTED", reason, attribute, remedy);
   }
 
   invalid(reason: string, attribute?: string): Error {
     return this.error("ONNX_INVALID", reason, attribute);
   }
 
-  error(code: ImportErrorCode, reason: string, attribute?: string): Error {
-    return importError(code, reason, { ...this.place(), ...(attribute !== undefined && { attribute }) });
+  error(code: ImportErrorCode, reason: string, attribute?: string, remedy?: string): Error {
+    return importError(code, reason, {
+      ...this.place(),
+      ...(attribute !== undefined && { attribute }),
+      ...(remedy !== undefined && { remedy }),
+    });
   }
 
   place(): { readonly node: string; readonly opType: string; readonly domain: string } {

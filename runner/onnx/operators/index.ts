@@ -21,6 +21,7 @@ import { MOVEMENT } from "./movement.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
 import { QUANTIZE } from "./quantize.ts";
+import { TREES } from "./trees.ts";
 
 /** Rows that accept every element type. */
 const anyType = (rows: readonly Operator[]): Operator[] => rows.map((row) => ({ ...row, anyType: true }));
@@ -45,6 +46,7 @@ const ROWS: readonly Operator[] = [
   ...RESIZE,
   ...anyType(CONTROL),
   ...LAYER_NORM,
+  ...TREES,
   ...REDUCE,
   ...anyType(GATHER),
   ...anyType(CAST),

@@ -19,7 +19,16 @@ const NUMBER: Readonly<Record<DType, number>> = {
 };
 
 export type Attribute =
-  number | string | readonly number[] | readonly string[] | { readonly int: number } | { readonly graph: object };
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
+  | { readonly tensor: TestTensor }
+  | { readonly graph: object };
 
 export interface TestNode {
   readonly op: string;
@@ -37,6 +46,8 @@ export interface TestTensor {
 
 export interface TestModel {
   readonly opset?: number;
+  /** Opset of the domain ai.onnx.ml, default 3. */
+  readonly mlOpset?: number;
   readonly inputs: Readonly<Record<string, TestTensor>>;
   readonly constants?: Readonly<Record<string, TestTensor>>;
   readonly nodes: readonly TestNode[];
@@ -45,7 +56,7 @@ export interface TestModel {
 
 const isList = (value: Attribute): value is readonly number[] | readonly string[] => Array.isArray(value);
 
-/** Whole numbers are ints, others floats, lists likewise; `{ int }` and `1.0`-like floats are told apart by the caller's choice. */
+/** Whole numbers are ints, others floats, lists likewise; objects say what they are. */
 const attribute = (name: string, value: Attribute): object => {
   if (typeof value === "number")
     return Number.isInteger(value) ? { name, type: 2, i: value } : { name, type: 1, f: value };
@@ -59,6 +70,11 @@ const attribute = (name: string, value: Attribute): object => {
       : { name, type: 6, floats: value };
   }
   if ("graph" in value) return { name, type: 5, g: value.graph };
+  if ("float" in value) return { name, type: 1, f: value.float };
+  if ("floats" in value) return { name, type: 6, floats: value.floats };
+  if ("strings" in value)
+    return { name, type: 8, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
+  if ("tensor" in value) return { name, type: 4, t: rawTensor(name, value.tensor) };
   return { name, type: 2, i: "int" in value ? value.int : 0 };
 };
 
@@ -101,6 +117,7 @@ export const onnxFile = (model: TestModel): Uint8Array =>
     opset_import: [
       { domain: "", version: model.opset ?? 17 },
       { domain: "com.microsoft", version: 1 },
+      { domain: "ai.onnx.ml", version: model.mlOpset ?? 3 },
     ],
     graph: {
       name: "test",
