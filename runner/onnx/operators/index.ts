@@ -21,6 +21,8 @@ import { MOVEMENT } from "./movement.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
 import { QUANTIZE } from "./quantize.ts";
+import { FEATURES } from "./features.ts";
+import { LINEAR_MODELS } from "./linearModels.ts";
 import { TREES } from "./trees.ts";
 
 /** Rows that accept every element type. */
@@ -46,6 +48,8 @@ const ROWS: readonly Operator[] = [
   ...RESIZE,
   ...anyType(CONTROL),
   ...LAYER_NORM,
+  ...FEATURES,
+  ...LINEAR_MODELS,
   ...TREES,
   ...REDUCE,
   ...anyType(GATHER),

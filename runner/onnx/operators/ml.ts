@@ -36,9 +36,3 @@ export const withoutStrings = (node: NodeContext, ...names: readonly string[]): 
     }
   }
 };
-
-/** Finite or not, but a number: a NaN in a table would never compare. */
-export const withoutNaN = (node: NodeContext, name: string, values: readonly number[]): readonly number[] => {
-  if (values.some(Number.isNaN)) throw node.invalid("the table holds a NaN", name);
-  return values;
-};

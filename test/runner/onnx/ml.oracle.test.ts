@@ -1,5 +1,5 @@
-import { agrees, integers, random } from "./agreement.ts";
-import type { Attribute, TestTensor } from "./build.ts";
+import { agrees, floats, integers, random } from "./agreement.ts";
+import { type Attribute, f32, i64, type TestTensor } from "./build.ts";
 import { forest, type Growth, mlModel, quarters } from "./forests.ts";
 
 /*
@@ -16,6 +16,126 @@ const floatsOf = (n: number): Attribute => ({ floats: Array.from({ length: n }, 
 const MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"];
 
 describe("onnxruntime-web as an oracle for ai.onnx.ml", () => {
+  describe("given a linear model", () => {
+    for (const [rows, features] of [
+      [1, 4],
+      [3, 4],
+      [1, 300],
+      [40, 300],
+      [9000, 3],
+    ] as const) {
+      const size = `${String(rows)} rows of ${String(features)} features`;
+      for (const transform of ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"]) {
+        it(`classifiers of ${size} agree with ${transform}`, async () => {
+          for (const classes of [2, 3, 4, 5, 10]) {
+            const attributes = {
+              coefficients: floatsOf(classes * features),
+              intercepts: floatsOf(classes),
+              classlabels_ints: Array.from({ length: classes }, (_, i) => 7 - i),
+              post_transform: transform,
+              multi_class: 1,
+            };
+            await agrees(mlModel("LinearClassifier", floats([rows, features]), attributes, ["label", "scores"]));
+          }
+        });
+        it(`regressors of ${size} agree with ${transform}`, async () => {
+          for (const targets of [1, 2, 3, 7]) {
+            if (targets === 1 && transform !== "NONE" && transform !== "PROBIT") continue;
+            const of = { coefficients: floatsOf(targets * features), targets, post_transform: transform };
+            await agrees(mlModel("LinearRegressor", floats([rows, features]), of));
+            await agrees(
+              mlModel("LinearRegressor", floats([rows, features]), { ...of, intercepts: floatsOf(targets) }),
+            );
+          }
+        });
+      }
+      for (const transform of ["NONE", "LOGISTIC"]) {
+        it(`classifiers of ${size} with one score agree with ${transform}`, async () => {
+          const attributes = {
+            coefficients: floatsOf(features),
+            intercepts: floatsOf(1),
+            classlabels_ints: [3, -7],
+            post_transform: transform,
+          };
+          await agrees(mlModel("LinearClassifier", floats([rows, features]), attributes, ["label", "scores"]));
+        });
+      }
+    }
+    it("a classifier of integers agrees", async () => {
+      const attributes = { coefficients: floatsOf(12), intercepts: floatsOf(3), classlabels_ints: [0, 1, 2] };
+      for (const dtype of ["i64", "i32"] as const) {
+        await agrees(mlModel("LinearClassifier", integers(dtype, [9, 4], -9, 9), attributes, ["label", "scores"]));
+      }
+    });
+  });
+
+  describe("given what stands before a model", () => {
+    const x = quarters(40, 5, 0.1);
+    it("Scaler agrees on every bit", async () => {
+      await agrees(mlModel("Scaler", floats([40, 5], 9), { offset: floatsOf(5), scale: floatsOf(5) }));
+      await agrees(mlModel("Scaler", floats([40, 5], 9), { offset: floatsOf(1), scale: floatsOf(1) }));
+      await agrees(mlModel("Scaler", integers("i64", [40, 5], -9, 9), { offset: floatsOf(5), scale: floatsOf(5) }));
+    });
+    for (const norm of ["MAX", "L1", "L2"]) {
+      it(`Normalizer ${norm} agrees on every bit`, async () => {
+        await agrees(mlModel("Normalizer", floats([40, 37]), { norm }));
+        await agrees(mlModel("Normalizer", x, { norm }));
+        await agrees(mlModel("Normalizer", f32([2, 2], [0, -0, -1, -3]), { norm }));
+      });
+    }
+    it("Normalizer of integers agrees on every bit", async () => {
+      await agrees(mlModel("Normalizer", integers("i64", [40, 5], -9, 9), { norm: "MAX" }));
+      await agrees(mlModel("Normalizer", integers("i32", [40, 5], -9, 9), { norm: "L1" }));
+    });
+    it("Binarizer agrees on every bit", async () =>
+      agrees(mlModel("Binarizer", quarters(40, 5), { threshold: { float: 0.25 } })));
+    it("Imputer agrees on every bit", async () => {
+      const nan = { replaced_value_float: { float: NaN } };
+      await agrees(mlModel("Imputer", x, { ...nan, imputed_value_floats: floatsOf(5) }));
+      await agrees(mlModel("Imputer", x, { ...nan, imputed_value_floats: floatsOf(1) }));
+      const quarter = { replaced_value_float: { float: 0.25 } };
+      await agrees(mlModel("Imputer", x, { ...quarter, imputed_value_floats: floatsOf(5) }));
+      const ints = integers("i64", [40, 5], -2, 2);
+      await agrees(mlModel("Imputer", ints, { replaced_value_int64: 1, imputed_value_int64s: [9, 8, 7, 6, 5] }));
+    });
+    it("OneHotEncoder agrees on every bit", async () => {
+      const attributes = { cats_int64s: [2, -1, 0] };
+      await agrees(mlModel("OneHotEncoder", integers("i64", [40, 2], -3, 4), attributes));
+      await agrees(mlModel("OneHotEncoder", quarters(40, 2), attributes));
+    });
+    it("LabelEncoder agrees on every bit", async () => {
+      const [ints, reals] = [integers("i64", [40, 2], -3, 4), quarters(40, 2)];
+      const keys = { keys_int64s: [3, 1, -2] };
+      await agrees(mlModel("LabelEncoder", ints, { ...keys, values_int64s: [7, 8, 9] }));
+      await agrees(mlModel("LabelEncoder", ints, { ...keys, values_int64s: [7, 8, 9], default_int64: 4 }));
+      await agrees(mlModel("LabelEncoder", ints, { ...keys, values_floats: { floats: [0.5, NaN, -0] } }));
+      const values = { values_floats: { floats: [0.5, 2, -0] }, default_float: { float: 3 } };
+      await agrees(mlModel("LabelEncoder", reals, { keys_floats: { floats: [0.25, -1, 2] }, ...values }));
+    });
+    it("LabelEncoder of opset 4 agrees on every bit, a NaN among its keys", async () => {
+      const tensor = (data: readonly number[]): Attribute => ({ tensor: f32([data.length], data) });
+      const attributes = {
+        keys_tensor: tensor([0.25, NaN, 1]),
+        values_tensor: tensor([1, 2, 3]),
+        default_tensor: tensor([9]),
+      };
+      await agrees({ ...mlModel("LabelEncoder", x, attributes), mlOpset: 4 });
+    });
+    it("ArrayFeatureExtractor and FeatureVectorizer agree on every bit", async () => {
+      const domain = "ai.onnx.ml";
+      await agrees({
+        inputs: { x, i: integers("i64", [40, 1], 0, 5), z: floats([40, 2]) },
+        constants: { at: i64([1, 3], [4, 0, 4]) },
+        nodes: [
+          { op: "ArrayFeatureExtractor", domain, in: ["x", "at"], out: ["picked"] },
+          { op: "ArrayFeatureExtractor", domain, in: ["x", "i"], out: ["looked"] },
+          { op: "FeatureVectorizer", domain, in: ["x", "z"], out: ["joined"], attributes: { inputdimensions: [5, 2] } },
+        ],
+        outputs: ["picked", "looked", "joined"],
+      });
+    });
+  });
+
   describe("given an ensemble of regression trees", () => {
     const grown = (more: Partial<Growth> = {}): Growth => ({
       trees: TREES,
