@@ -99,6 +99,23 @@ ${measured.join("\n")}
 Quantised operators follow ONNX Runtime: QLinear* multiply the int32 sum by \`(a_scale * b_scale) / y_scale\`, clamp, round to
 nearest even and add the zero point; QLinearAdd and QLinearMul round after adding it.
 
+## Models of scikit-learn
+
+Operators of \`ai.onnx.ml\` were equal to onnxruntime-web on every bit in \`test/runner/onnx/ml.oracle.test.ts\`. Inputs are
+matrices of float (or of integers, rounded to float); labels are integers. A forest is two kernels a level, which move
+[rows, trees] node numbers to children, and a sum of leaf weights over the trees in the order of the file; at most 1,024
+levels. Refused, by name:
+
+| what | why |
+| ---- | --- |
+| labels, categories and keys of strings | no such tensors; export with integer labels |
+| ZipMap | maps; export with \`zipmap=False\` |
+| SVMClassifier, double inputs and tables | binary64 |
+| two classes with weights for the second, or with two base values | ONNX Runtime's label is not the class with the larger score |
+| LOGISTIC of two classes whose weights are none of them negative | label and scores disagree in ONNX Runtime |
+| SOFTMAX or SOFTMAX_ZERO of one score, LOGISTIC of one target | ONNX Runtime leaves them out |
+| OneHotEncoder with zeros = 0 | an unknown category would have to fail the run |
+
 ## Limits
 
 Tensors of at most 2^32 - 1 elements; 8 dimensions after neighbours are merged; loops of 4,096 iterations and 1,000,000 nodes

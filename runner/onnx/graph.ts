@@ -3,7 +3,7 @@ import type { RawAttribute, RawFunction, RawGraph, RawNode, RawOpset, RawSparseT
 import type { Lowering, NodeName } from "./lowering.ts";
 import { NodeContext, nodePlace, type Operator } from "./node.ts";
 import { castTo } from "./operators/cast.ts";
-import { OPERATORS } from "./operators/index.ts";
+import { OPERATORS, REMEDIES } from "./operators/index.ts";
 import { importError } from "./refusal.ts";
 import { valueOfDense } from "./dense.ts";
 import { type ExternalReader, readTensor } from "./tensors.ts";
@@ -144,7 +144,7 @@ export class GraphRunner {
     if (operator === undefined) {
       throw importError("ONNX_UNSUPPORTED", `the operator is not supported at opset ${String(opset)}`, {
         ...nodePlace(node),
-        remedy: "docs/operators.md lists what is",
+        remedy: REMEDIES.get(`${domain}::${node.op_type ?? ""}`) ?? "docs/operators.md lists what is",
       });
     }
     this.#lowering.node = this.#nameOf(node);

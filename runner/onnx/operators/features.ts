@@ -156,7 +156,10 @@ const oneHotEncoder = (node: NodeContext): Value => {
   });
 };
 
-type Entries = { readonly dtype: "i64" | "f32"; readonly list: readonly (number | bigint)[] };
+interface Entries {
+  readonly dtype: "i64" | "f32";
+  readonly list: readonly (number | bigint)[];
+}
 
 /** The keys or the values of a LabelEncoder: of integers or of floats. */
 const labelTable = (node: NodeContext, what: "keys" | "values"): Entries => {

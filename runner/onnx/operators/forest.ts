@@ -77,10 +77,10 @@ export const forestOf = (
   columns: number,
 ): Forest => {
   const { branches, leaves, depth } = visited(node, nodes);
-  const number = new Map<number, number>();
-  branches.forEach((position, i) => number.set(position, i));
-  leaves.forEach((position, i) => number.set(position, branches.length + i));
-  const renumbered = (position: number | undefined): number => number.get(position ?? -1) ?? 0;
+  const number = new Int32Array(nodes.mask.length).fill(-1);
+  branches.forEach((position, i) => (number[position] = i));
+  leaves.forEach((position, i) => (number[position] = branches.length + i));
+  const renumbered = (position: number | undefined): number => number[position ?? -1] ?? -1;
   const self = leaves.map(renumbered);
   const feature = branches.map((position) => nodes.feature[position] ?? 0);
   const outside = feature.find((column) => column < 0 || column >= columns);
@@ -89,7 +89,7 @@ export const forestOf = (
   }
   const threshold = branches.map((position) => nodes.threshold[position] ?? 0);
   if (threshold.some(Number.isNaN)) throw node.invalid("a threshold is NaN");
-  const table = weightTable(node, weights, targets, leaves, (position) => renumbered(position) - branches.length);
+  const table = weightTable(node, weights, targets, leaves.length, (at) => renumbered(at) - branches.length);
   return {
     roots: nodes.roots.map(renumbered),
     branches: branches.length,
@@ -146,28 +146,27 @@ const visited = (
   return { branches, leaves, depth };
 };
 
-/** The weights of the leaves, dense. Weights given to branches are ignored, as no path ends there. */
+/** The weights of the leaves, dense. Weights of branches (which have negative leaf numbers) are ignored: no path ends there. */
 const weightTable = (
   node: NodeContext,
   weights: readonly LeafWeight[],
   targets: number,
-  leaves: readonly number[],
+  leaves: number,
   leafNumber: (position: number) => number,
 ): Pick<Forest, "weights" | "present"> => {
-  const size = leaves.length * targets;
+  const size = leaves * targets;
   if (!(size <= MAX_WEIGHTS)) {
-    throw node.error("ONNX_LIMIT", `${String(leaves.length)} leaves for ${String(targets)} targets`);
+    throw node.error("ONNX_LIMIT", `${String(leaves)} leaves for ${String(targets)} targets`);
   }
   const [table, present] = [new Float32Array(size), new Uint8Array(size)];
-  const reached = new Set(leaves);
-  const weighted = new Uint8Array(leaves.length);
+  const weighted = new Uint8Array(leaves);
   let count = 0;
   for (const { position, target, weight } of weights) {
     if (!(target >= 0 && target < targets)) {
       throw node.invalid(`a weight for target ${String(target)} of ${String(targets)}`);
     }
-    if (!reached.has(position)) continue;
     const leaf = leafNumber(position);
+    if (leaf < 0) continue;
     const at = leaf * targets + target;
     if (present[at] === 1) throw node.invalid("a leaf has two weights for one target");
     table[at] = weight;

@@ -61,3 +61,12 @@ export const OPERATORS: ReadonlyMap<string, readonly Operator[]> = ROWS.reduce(
   (table, row) => table.set(`${row.domain}::${row.name}`, [...(table.get(`${row.domain}::${row.name}`) ?? []), row]),
   new Map<string, readonly Operator[]>(),
 );
+
+/** What to do instead, for operators that the machine cannot have, by `domain::name`. */
+export const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ["ai.onnx.ml::ZipMap", "it makes maps of the scores; export with zipmap=False to get them as a tensor"],
+  ["ai.onnx.ml::CastMap", "it reads maps; export with tensors"],
+  ["ai.onnx.ml::DictVectorizer", "it reads maps; export with tensors"],
+  ["ai.onnx.ml::CategoryMapper", "it maps strings; export with integer categories"],
+  ["ai.onnx.ml::SVMClassifier", "it sums in binary64, which the machine does not have"],
+]);

@@ -1,0 +1,103 @@
+import { expect } from "chai";
+
+import { checkTrace } from "../../runner/check/check.ts";
+import { createMachineContract } from "../../runner/check/evm.ts";
+import type { MachineContract } from "../../runner/check/machine.ts";
+import { executeProgram } from "../../runner/machine/interpreter.ts";
+import { tensorFrom } from "../../runner/machine/tensor.ts";
+import { importModel } from "../../runner/onnx/import.ts";
+import { floats, random } from "../runner/onnx/agree.ts";
+import { onnxFile, type TestModel } from "../runner/onnx/build.ts";
+import { forest, mlModel, quarters } from "../runner/onnx/forests.ts";
+
+/** Elements a kernel. */
+const SAMPLES = 6;
+
+const domain = "ai.onnx.ml";
+const list = (n: number) => ({ floats: Array.from({ length: n }, () => Math.fround(random() - 0.5)) });
+
+/** What skl2onnx writes for a StandardScaler before a LogisticRegression of three classes. */
+const pipeline = (): TestModel => ({
+  inputs: { x: floats([4, 30], 3) },
+  nodes: [
+    { op: "Scaler", domain, in: ["x"], out: ["scaled"], attributes: { offset: list(30), scale: list(30) } },
+    {
+      op: "LinearClassifier",
+      domain,
+      in: ["scaled"],
+      out: ["label", "scores"],
+      attributes: {
+        coefficients: list(90),
+        intercepts: list(3),
+        classlabels_ints: [10, 20, 30],
+        multi_class: 1,
+        post_transform: "SOFTMAX",
+      },
+    },
+    { op: "Normalizer", domain, in: ["scores"], out: ["probabilities"], attributes: { norm: "L1" } },
+  ],
+  outputs: ["label", "probabilities"],
+});
+
+/** A random forest of `trees` trees for two classes, as skl2onnx writes it: one weight a leaf. */
+const randomForest = (trees: number, depth: number): TestModel =>
+  mlModel(
+    "TreeEnsembleClassifier",
+    quarters(3, 8),
+    {
+      classlabels_int64s: [0, 1],
+      ...forest("class", { trees, depth, features: 8, targets: () => [0], weight: () => random() / trees }),
+    },
+    ["label", "scores"],
+  );
+
+/** A boosted ensemble of four classes, one tree a class and round, with branches for missing values. */
+const boosted = (): TestModel =>
+  mlModel(
+    "TreeEnsembleClassifier",
+    quarters(3, 8, 0.2),
+    {
+      classlabels_int64s: [2, 3, 5, 7],
+      post_transform: "SOFTMAX",
+      ...forest("class", {
+        trees: 20,
+        depth: 4,
+        features: 8,
+        targets: (tree) => [tree % 4],
+        weight: () => random() - 0.5,
+        missing: true,
+      }),
+    },
+    ["label", "scores"],
+  );
+
+describe("models of scikit-learn", () => {
+  let contract: MachineContract;
+  before(async () => {
+    contract = await createMachineContract();
+  });
+  after(() => contract.close());
+
+  const MODELS: readonly (readonly [name: string, model: TestModel])[] = [
+    ["a scaler, a linear classifier and a normaliser", pipeline()],
+    ["a random forest of 25 trees", randomForest(25, 7)],
+    ["a boosted ensemble of four classes", boosted()],
+  ];
+  for (const [name, model] of MODELS) {
+    it(`${name}: the contract gives the runner's bits in every kernel`, async () => {
+      const imported = importModel(onnxFile(model));
+      const inputs = imported.inputs.map((port) => tensorFrom(port.dtype, model.inputs[port.name]?.data ?? []));
+      const { program, constants } = imported;
+      const trace = executeProgram(program, inputs, constants);
+      const kernels = await checkTrace(contract, program, { inputs, constants, trace }, { samples: SAMPLES, seed: 1 });
+      const elements = kernels.flatMap((kernel) => kernel.elements);
+      expect(elements.filter(({ fault }) => fault !== undefined)).to.deep.equal([]);
+      expect(elements.length).to.be.greaterThan(program.kernels.length);
+      for (const { gas, calldataBytes } of elements) {
+        // Each element is one cheap call.
+        expect(gas).to.be.lessThan(2_000_000);
+        expect(calldataBytes).to.be.lessThan(122_880);
+      }
+    });
+  }
+});
