@@ -6,7 +6,7 @@ import type { MachineContract } from "../../runner/check/machine.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { tensorFrom } from "../../runner/machine/tensor.ts";
 import { importModel } from "../../runner/onnx/import.ts";
-import { floats, random } from "../runner/onnx/agree.ts";
+import { floats, random } from "../runner/onnx/agreement.ts";
 import { onnxFile, type TestModel } from "../runner/onnx/build.ts";
 import { forest, mlModel, quarters } from "../runner/onnx/forests.ts";
 

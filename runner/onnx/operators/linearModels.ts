@@ -1,9 +1,8 @@
-import { dot } from "../dot.ts";
+import { contiguousAlong, type DotSpec } from "../dot.ts";
 import type { NodeContext, Operator } from "../node.ts";
 import type { Value } from "../value.ts";
-import { contiguousAlong } from "../dot.ts";
 import { labelled, topClass } from "./labels.ts";
-import { blockFor } from "./linear.ts";
+import { blockFor, orderedDot } from "./linear.ts";
 import { matrix, ml, withoutStrings } from "./ml.ts";
 import { logistic, transformed, transformOf } from "./postTransform.ts";
 
@@ -18,18 +17,18 @@ const affine = (node: NodeContext, x: Value, targets: number, intercepts: readon
   const left = contiguousAlong(node.b, x, 1);
   const right = node.b.constantOf("f32", [targets, features], coefficients);
   const bias = intercepts.length > 0 ? node.b.constantOf("f32", [targets], intercepts) : undefined;
-  const block = blockFor(rows, targets, features, false, true);
-  return dot(node.b, {
+  const order = blockFor({ m: rows, n: targets, k: features, packed: false, rightTransposed: true });
+  const spec = {
     dtype: "f32",
     shape: [rows, targets],
     class: "f32",
     length: features,
-    block: block === "vector" ? features : block,
     left: (s, [row = 0], k) => s.load(left, [row, k]),
     right: (s, [, target = 0], k) => s.load(right, [target, k]),
     ...(bias && { start: (s, [, target = 0]) => s.load(bias, [target]) }),
     finish: (_s, _out, sum) => sum,
-  });
+  } satisfies Omit<DotSpec, "block">;
+  return orderedDot(node.b, spec, order);
 };
 
 const linearRegressor = (node: NodeContext): Value => {

@@ -117,7 +117,9 @@ export const onnxFile = (model: TestModel): Uint8Array =>
     opset_import: [
       { domain: "", version: model.opset ?? 17 },
       { domain: "com.microsoft", version: 1 },
-      { domain: "ai.onnx.ml", version: model.mlOpset ?? 3 },
+      ...(model.nodes.some(({ domain }) => domain === "ai.onnx.ml")
+        ? [{ domain: "ai.onnx.ml", version: model.mlOpset ?? 3 }]
+        : []),
     ],
     graph: {
       name: "test",
