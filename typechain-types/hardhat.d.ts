@@ -40,6 +40,8 @@ getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
+getContractFactory(name: 'MarketRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MarketRecord__factory>
+getContractFactory(name: 'RequestIntake', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestIntake__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
@@ -51,6 +53,9 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SlashedPayouts__factory>
+getContractFactory(name: 'StakeRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.StakeRecord__factory>
+getContractFactory(name: 'VersionPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VersionPools__factory>
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 
@@ -84,6 +89,8 @@ getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, sign
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
+getContractAt(name: 'MarketRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MarketRecord>
+getContractAt(name: 'RequestIntake', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestIntake>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
@@ -95,6 +102,9 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'SlashedPayouts', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SlashedPayouts>
+getContractAt(name: 'StakeRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.StakeRecord>
+getContractAt(name: 'VersionPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VersionPools>
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 
@@ -128,6 +138,8 @@ deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
+deployContract(name: 'MarketRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
+deployContract(name: 'RequestIntake', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -139,6 +151,9 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
+deployContract(name: 'StakeRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
+deployContract(name: 'VersionPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 
@@ -172,6 +187,8 @@ deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
+deployContract(name: 'MarketRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
+deployContract(name: 'RequestIntake', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -183,6 +200,9 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'SlashedPayouts', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
+deployContract(name: 'StakeRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
+deployContract(name: 'VersionPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
 deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 

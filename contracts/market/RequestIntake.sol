@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {IRandomness} from "../interfaces/IRandomness.sol";
+import {Segment} from "../interfaces/ITensorMachine.sol";
+import {Draw, packDraw} from "../types/Draw.sol";
+import {Request, RequestStatus, requestIdOf} from "../types/Request.sol";
+import {VersionStatus} from "../types/Version.sol";
+import {MarketRecord} from "./MarketRecord.sol";
+
+/// @title RequestIntake
+/// @notice How a request begins: its terms and fee, the draw of its operator, and its input.
+abstract contract RequestIntake is MarketRecord {
+    using SafeERC20 for IERC20;
+
+    /// @notice Most chunks of a committed input (8 MiB less a little).
+    uint256 public constant MAX_CHUNKS = 255;
+    uint32 public constant MIN_STAGE_SECONDS = 1 minutes;
+    uint32 public constant MAX_STAGE_SECONDS = 1 days;
+    uint32 public constant MAX_WINDOW_SECONDS = 7 days;
+    /// @notice Time to answer a demand for input.
+    uint40 public constant ANSWER_SECONDS = 1 hours;
+    uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
+
+    IAttestationVerifier public immutable ATTESTATION;
+    IRandomness public immutable RANDOMNESS;
+    uint96 public immutable MINIMUM_FEE;
+    /// @notice Part of the collateral that a fee must reach besides, in 1/10,000: locking others' stake has a price.
+    uint16 public immutable COLLATERAL_FEE_BPS;
+    uint96 public immutable MINIMUM_COLLATERAL;
+    /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
+    uint16 public immutable CATCH_BPS;
+
+    constructor(IAttestationVerifier attestation, IRandomness randomness, Parameters memory parameters) {
+        ATTESTATION = attestation;
+        RANDOMNESS = randomness;
+        MINIMUM_FEE = parameters.minimumFee;
+        COLLATERAL_FEE_BPS = parameters.collateralFeeBps;
+        MINIMUM_COLLATERAL = parameters.minimumCollateral;
+        CATCH_BPS = parameters.catchBps;
+    }
+
+    // ------------------------------------------------------------------------------------------------ requests
+
+    /// @inheritdoc IInferenceMarket
+    function request(RequestTerms calldata terms) external returns (bytes32 requestId) {
+        return _open(terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function requestWithPermit(
+        RequestTerms calldata terms,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (bytes32 requestId) {
+        // A permit that someone else submitted first has done its work; if it has not, the transfer fails.
+        try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), terms.fee, deadline, v, r, s) {} catch {}
+        return _open(terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function assign(Request calldata request_) external whenNotPaused returns (address operator) {
+        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Open);
+        (uint64 ticket, uint40 cutoff, uint32 candidates) = Draw.wrap(job.word).unpack();
+        (IRandomness.TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
+        require(state != IRandomness.TicketState.Pending, MarketSeedPending(ticket));
+        require(state != IRandomness.TicketState.Expired, MarketSeedExpired(ticket));
+
+        operator = STAKING.lockDrawn(
+            request_.versionId,
+            keccak256(abi.encode(seed, requestId)),
+            candidates,
+            cutoff,
+            requestId,
+            request_.collateral
+        );
+        if (operator == address(0)) {
+            _commitDraw(requestId, job, request_.versionId);
+            return operator;
+        }
+        job.operator = operator;
+        job.status = RequestStatus.Assigned;
+        job.deadline = clock() + request_.claimSeconds;
+        emit RequestAssigned(requestId, operator, job.deadline);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function recommit(Request calldata request_) external whenNotPaused {
+        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Open);
+        (uint64 ticket, , ) = Draw.wrap(job.word).unpack();
+        (IRandomness.TicketState state, ) = RANDOMNESS.seedOf(ticket);
+        // A seed that can be read stands: otherwise whoever dislikes its outcome would draw again.
+        require(state == IRandomness.TicketState.Expired, MarketDrawStands(ticket));
+        _commitDraw(requestId, job, request_.versionId);
+    }
+
+    // ------------------------------------------------------------------------------------------------ input
+
+    /// @inheritdoc IInferenceMarket
+    function demandInput(Request calldata request_) external whenNotPaused {
+        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Assigned);
+        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        require(!request_.inputInline, MarketInputPublic(requestId));
+        (, uint256 chunks) = REGISTRY.inputSizeOf(request_.versionId);
+        require(job.chunk < chunks, MarketDemandsExhausted(chunks));
+
+        job.status = RequestStatus.InputDemanded;
+        job.deadline = clock() + ANSWER_SECONDS;
+        emit InputDemanded(requestId, job.chunk, job.deadline);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external {
+        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.InputDemanded);
+        uint256 chunk = job.chunk++;
+        bytes32 root = REGISTRY.inputRootFromChunk(request_.versionId, chunk, roots, segment);
+        _requireRoot(root, request_.inputRoot);
+        job.status = RequestStatus.Assigned;
+        job.deadline = clock() + request_.claimSeconds;
+        emit InputAnswered(requestId, chunk, segment, job.deadline);
+    }
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IInferenceMarket
+    function collateralFor(uint96 valueAtRisk) public view returns (uint256) {
+        // Cheating for a gain g at a chance c of being caught does not pay when the slash is at least g·(1 - c)/c.
+        uint256 deterrent = Math.ceilDiv(uint256(valueAtRisk) * (BPS - CATCH_BPS), CATCH_BPS);
+        return Math.max(MINIMUM_COLLATERAL, Math.max(valueAtRisk, deterrent));
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function minimumFeeFor(uint256 collateral) public view returns (uint256) {
+        return MINIMUM_FEE + Math.ceilDiv(collateral * COLLATERAL_FEE_BPS, BPS);
+    }
+
+    // ------------------------------------------------------------------------------------------------ internals
+
+    function _open(RequestTerms calldata terms) private whenNotPaused returns (bytes32 requestId) {
+        require(court != address(0), MarketCourtMissing());
+        (VersionStatus status, uint32 numericsVersion, uint16 royaltyBps, address royaltyRecipient) = REGISTRY.termsOf(
+            terms.versionId
+        );
+        require(status != VersionStatus.Withdrawn, MarketVersionUnusable(terms.versionId));
+        ATTESTATION.requirePolicy(terms.policy, terms.versionId, terms.windowSeconds);
+        uint256 collateral = _requireTerms(terms);
+        bytes32 inputRoot = _requireInput(terms);
+
+        uint256 royalty = (uint256(terms.fee) * royaltyBps) / BPS;
+        Request memory request_ = Request({
+            requester: msg.sender,
+            nonce: ++requestCount,
+            versionId: terms.versionId,
+            inputRoot: inputRoot,
+            policy: terms.policy,
+            fee: terms.fee,
+            royalty: uint96(royalty),
+            royaltyRecipient: royaltyRecipient,
+            collateral: uint96(collateral),
+            numericsVersion: numericsVersion,
+            claimSeconds: terms.claimSeconds,
+            windowSeconds: terms.windowSeconds,
+            callback: terms.callback,
+            callbackGas: terms.callbackGas,
+            inputInline: terms.inputs.length != 0
+        });
+        requestId = requestIdOf(address(this), request_);
+        Job storage job = _jobs[requestId];
+        job.status = RequestStatus.Open;
+        job.deadline = clock() + terms.assignSeconds;
+        emit RequestOpened(
+            requestId,
+            terms.versionId,
+            msg.sender,
+            request_,
+            job.deadline,
+            terms.inputs,
+            terms.inputUri
+        );
+        _commitDraw(requestId, job, terms.versionId);
+
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), terms.fee);
+        // A token that delivers less, or calls back into another request, ends here.
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == terms.fee, MarketTokenAmountMismatch(received, terms.fee));
+    }
+
+    function _requireTerms(RequestTerms calldata terms) private view returns (uint256 collateral) {
+        collateral = collateralFor(terms.valueAtRisk);
+        require(collateral <= type(uint96).max, MarketCollateralTooLarge(collateral, type(uint96).max));
+        uint256 minimumFee = minimumFeeFor(collateral);
+        require(terms.fee >= minimumFee, MarketFeeTooLow(terms.fee, minimumFee));
+        _requireSeconds(terms.assignSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
+        _requireSeconds(terms.claimSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
+        _requireSeconds(terms.windowSeconds, 0, MAX_WINDOW_SECONDS);
+        require(
+            (terms.callback == address(0)) == (terms.callbackGas == 0) && terms.callbackGas <= MAX_CALLBACK_GAS,
+            MarketCallbackInvalid(terms.callback, terms.callbackGas)
+        );
+        if (terms.minimumHolders != 0) {
+            uint256 holders = STAKING.holders(terms.versionId);
+            require(holders >= terms.minimumHolders, MarketHoldersTooFew(holders, terms.minimumHolders));
+        }
+    }
+
+    function _requireSeconds(uint256 actual, uint256 minimum, uint256 maximum) private pure {
+        require(actual >= minimum && actual <= maximum, MarketSecondsOutOfRange(actual, minimum, maximum));
+    }
+
+    function _requireInput(RequestTerms calldata terms) private view returns (bytes32 inputRoot) {
+        if (terms.inputs.length != 0) {
+            require(terms.inputs.length <= INLINE_LIMIT, MarketInlineRule(terms.inputs.length, INLINE_LIMIT));
+            require(bytes(terms.inputUri).length == 0, MarketUriLength(bytes(terms.inputUri).length, 0));
+            _requireRoot(terms.inputRoot, 0);
+            return REGISTRY.inputRootFor(terms.versionId, terms.inputs);
+        }
+        (uint256 size, uint256 chunks) = REGISTRY.inputSizeOf(terms.versionId);
+        require(terms.inputRoot != 0 && size > INLINE_LIMIT, MarketInlineRule(size, INLINE_LIMIT));
+        _requireUri(terms.inputUri);
+        require(chunks <= MAX_CHUNKS, MarketInputTooLarge(chunks, MAX_CHUNKS));
+        return terms.inputRoot;
+    }
+
+    function _commitDraw(bytes32 requestId, Job storage job, bytes32 versionId) private {
+        uint64 ticket = RANDOMNESS.commit();
+        uint40 cutoff = uint40(block.number);
+        uint32 candidates = STAKING.slotsOf(versionId);
+        job.word = Draw.unwrap(packDraw(ticket, cutoff, candidates));
+        emit DrawCommitted(requestId, ticket, cutoff, candidates);
+    }
+}

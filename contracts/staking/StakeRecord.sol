@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+
+import {IKeyRegistry, IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+
+/// @title StakeRecord
+/// @notice Operators: their stake, its way in and out, their keys and endpoints.
+/// @dev Accounting is internal: a donation of tokens changes nobody's claim.
+abstract contract StakeRecord is IOperatorStaking, AccessManaged {
+    using SafeERC20 for IERC20;
+
+    /// @dev A signing key and when it starts to count; it ends when the next one starts.
+    struct Key {
+        address key;
+        uint40 activeFrom;
+    }
+
+    uint256 public constant MAX_UNBONDINGS = 8;
+    uint256 public constant MAX_ENDPOINT_BYTES = 256;
+
+    /// @inheritdoc IOperatorStaking
+    IERC20 public immutable TOKEN;
+    /// @inheritdoc IOperatorStaking
+    uint96 public immutable MINIMUM_STAKE;
+    /// @inheritdoc IOperatorStaking
+    uint40 public immutable UNBONDING_SECONDS;
+    uint40 public immutable KEY_DELAY_SECONDS;
+
+    /// @inheritdoc IOperatorStaking
+    uint256 public totalHeld;
+
+    mapping(address operator => Operator record) internal _operators;
+    mapping(address operator => Unbonding[MAX_UNBONDINGS] queue) internal _unbondings;
+    mapping(address operator => uint40 time) public jailedUntil;
+    mapping(address operator => string endpoint) public endpointOf;
+    mapping(address operator => Key[] keys) private _keys;
+
+    constructor(address authority, IERC20 token, Parameters memory parameters) AccessManaged(authority) {
+        require(parameters.minimumStake != 0, StakingAmountZero());
+        TOKEN = token;
+        MINIMUM_STAKE = parameters.minimumStake;
+        UNBONDING_SECONDS = parameters.unbondingSeconds;
+        KEY_DELAY_SECONDS = parameters.keyDelaySeconds;
+    }
+
+    // ------------------------------------------------------------------------------------------------ stake
+
+    /// @inheritdoc IOperatorStaking
+    function deposit(uint96 amount) external {
+        _deposit(amount);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function depositWithPermit(uint96 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        // A permit that someone else submitted first has done its work; if it has not, the transfer fails.
+        try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        _deposit(amount);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function unbond(uint96 amount) external returns (uint256 slot) {
+        require(amount != 0, StakingAmountZero());
+        Operator storage operator = _operators[msg.sender];
+        // INVARIANT: locked stake never enters the queue.
+        uint256 free = operator.stake - operator.locked;
+        require(amount <= free, StakingFreeInsufficient(free, amount));
+        Unbonding[MAX_UNBONDINGS] storage queue = _unbondings[msg.sender];
+        while (slot < MAX_UNBONDINGS && queue[slot].amount != 0) ++slot;
+        require(slot < MAX_UNBONDINGS, StakingUnbondingQueueFull(msg.sender, MAX_UNBONDINGS));
+
+        operator.stake -= amount;
+        uint40 releaseAt = uint40(block.timestamp) + UNBONDING_SECONDS;
+        queue[slot] = Unbonding({amount: amount, releaseAt: releaseAt});
+        emit UnbondingQueued(msg.sender, slot, amount, releaseAt);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function withdraw(address operator, uint256 slot) external {
+        require(slot < MAX_UNBONDINGS, StakingUnbondingUnknown(operator, slot));
+        Unbonding memory exit = _unbondings[operator][slot];
+        require(exit.amount != 0, StakingUnbondingUnknown(operator, slot));
+        require(block.timestamp >= exit.releaseAt, StakingUnbondingPending(exit.releaseAt));
+
+        delete _unbondings[operator][slot];
+        totalHeld -= exit.amount;
+        emit Withdrawn(operator, slot, exit.amount);
+        TOKEN.safeTransfer(operator, exit.amount);
+    }
+
+    // ------------------------------------------------------------------------------------------------ operators
+
+    /// @inheritdoc IOperatorStaking
+    function setEndpoint(string calldata endpoint) external {
+        uint256 length = bytes(endpoint).length;
+        require(length <= MAX_ENDPOINT_BYTES, StakingTextLength(length, MAX_ENDPOINT_BYTES));
+        endpointOf[msg.sender] = endpoint;
+        emit EndpointSet(msg.sender, endpoint);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function rotateSigningKey(address key) external {
+        require(key != address(0), StakingKeyInvalid(key));
+        Key[] storage keys = _keys[msg.sender];
+        uint40 activeFrom = uint40(block.timestamp);
+        if (keys.length != 0) {
+            uint40 latest = keys[keys.length - 1].activeFrom;
+            require(latest <= block.timestamp, StakingKeyPending(latest));
+            activeFrom += KEY_DELAY_SECONDS;
+        }
+        // The past stays: what an old key signed can still be laid at its operator's door.
+        keys.push(Key({key: key, activeFrom: activeFrom}));
+        emit SigningKeyRotated(msg.sender, key, activeFrom);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function unjail() external {
+        Operator storage operator = _operators[msg.sender];
+        require(operator.status == OperatorStatus.Jailed, StakingNotJailed(msg.sender));
+        uint40 until = jailedUntil[msg.sender];
+        require(block.timestamp >= until, StakingJailPending(until));
+        require(operator.stake >= MINIMUM_STAKE, StakingBelowMinimum(operator.stake, MINIMUM_STAKE));
+        operator.status = OperatorStatus.Active;
+        operator.countedFrom = uint40(block.number);
+        emit Unjailed(msg.sender);
+    }
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IOperatorStaking
+    function operatorOf(address operator) external view returns (Operator memory) {
+        return _operators[operator];
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function freeStakeOf(address operator) external view returns (uint256) {
+        return _operators[operator].stake - _operators[operator].locked;
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function totalStakeOf(address operator) external view returns (uint256 total) {
+        total = _operators[operator].stake;
+        for (uint256 i; i < MAX_UNBONDINGS; ++i) total += _unbondings[operator][i].amount;
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function unbondingOf(address operator) external view returns (Unbonding[] memory queue) {
+        queue = new Unbonding[](MAX_UNBONDINGS);
+        for (uint256 i; i < MAX_UNBONDINGS; ++i) queue[i] = _unbondings[operator][i];
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function signingKeyAt(address operator, uint40 time) public view returns (address) {
+        Key[] storage keys = _keys[operator];
+        // Bisection for the number of keys that count by `time`; nearly always the last or the one before.
+        uint256 low;
+        uint256 high = keys.length;
+        while (low < high) {
+            uint256 middle = (low + high) >> 1;
+            if (keys[middle].activeFrom <= time) low = middle + 1;
+            else high = middle;
+        }
+        return low == 0 ? address(0) : keys[low - 1].key;
+    }
+
+    // ------------------------------------------------------------------------------------------------ internals
+
+    function _deposit(uint96 amount) private {
+        require(amount != 0, StakingAmountZero());
+        Operator storage operator = _operators[msg.sender];
+        require(operator.status != OperatorStatus.Tombstoned, StakingStatusForbids(msg.sender, operator.status));
+        if (operator.status == OperatorStatus.None) operator.status = OperatorStatus.Active;
+        operator.stake += amount;
+        operator.countedFrom = uint40(block.number);
+        totalHeld += amount;
+        emit Deposited(msg.sender, amount);
+
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+        // A token that delivers less, or calls back into another deposit, ends here.
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == amount, StakingTokenAmountMismatch(received, amount));
+    }
+}
