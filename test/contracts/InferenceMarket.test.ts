@@ -82,7 +82,11 @@ describe("InferenceMarket", () => {
       ]) {
         await expect(deploy(overrides)).to.be.revertedWithCustomError(market, "MarketParametersInvalid");
       }
+    });
+    it("takes each parameter up to its limit", async () => {
       await deploy({ maxDisputeSeconds: 33 * DAY });
+      await deploy({ minimumCollateral: STAKING.minimumStake });
+      await deploy({ catchBps: 10_000 });
     });
   });
 
@@ -158,6 +162,10 @@ describe("InferenceMarket", () => {
         expect(await market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
         await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
         await opened({ fee: minimum });
+      });
+      it("takes the shortest times, and the most gas for a callback", async () => {
+        await opened({ assignSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
+        await opened({ callback: protocol.alice.address, callbackGas: 1_000_000 });
       });
       it("refuses times that are too short or too long", async () => {
         for (const name of ["assignSeconds", "claimSeconds"]) {
@@ -485,6 +493,30 @@ describe("InferenceMarket", () => {
       await market.withdraw(protocol.royaltee);
       expect(await protocol.token.balanceOf(market)).to.equal(0n);
     });
+    it("says whom it credits, tells nobody who did not ask, and leaves the claim as a record", async () => {
+      const made = await claimed();
+      const before = await market.claimOf(made.id);
+      await time.increase(WINDOW);
+      const transaction = await market.finalise(made.request, "0x");
+      expect((await eventsOf(market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal([
+        { name: "RequestSettled", requestId: made.id, status: BigInt(STATUS.final) },
+        { name: "Credited", account: made.operator.address, requestId: made.id, amount: parseEther("9") },
+        { name: "Credited", account: protocol.royaltee.address, requestId: made.id, amount: parseEther("1") },
+      ]);
+      const { outputRoot, claimId } = await market.claimOf(made.id);
+      expect([outputRoot, claimId]).to.deep.equal([before.outputRoot, before.claimId]);
+    });
+    it("credits nobody with nothing when the model asks for no royalty", async () => {
+      const registry = protocol.registry.connect(protocol.publisher);
+      const versionId = await registry.versionIdFor(protocol.publisher, manifestOf(), metadataOf());
+      await registry.publish(manifestOf(), metadataOf());
+      await protocol.staking.connect(protocol.alice).optIn(versionId);
+      const made = await claimed({ versionId });
+      await time.increase(WINDOW);
+      const names = (await eventsOf(market, await market.finalise(made.request, "0x"))).map(({ name }) => name);
+      expect(names).to.deep.equal(["RequestSettled", "Credited"]);
+      expect(await market.creditOf(made.operator)).to.equal(FEE);
+    });
     it("refuses while the window is open, to the second, and a second time", async () => {
       const made = await claimed();
       const { windowEnd } = await market.claimOf(made.id);
@@ -677,12 +709,41 @@ describe("InferenceMarket", () => {
         .to.be.revertedWithCustomError(market, "MarketUriLength")
         .withArgs(513, 512);
       const registry = protocol.registry.connect(protocol.publisher);
-      const manifest = manifestOf({ inputs: [{ dtype: 4, length: 256 * 32_768 }] });
-      await registry.publish(manifest, metadataOf());
-      const huge = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
-      await expect(opened({ ...committed, versionId: huge }))
+      const published = async (chunks: number) => {
+        const manifest = manifestOf({ inputs: [{ dtype: 4, length: chunks * 32_768 }] });
+        await registry.publish(manifest, metadataOf());
+        return registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      };
+      await expect(opened({ ...committed, versionId: await published(256) }))
         .to.be.revertedWithCustomError(market, "MarketInputTooLarge")
         .withArgs(256, 255);
+      await opened({ ...committed, versionId: await published(255), inputUri: "x".repeat(512) });
+    });
+
+    it("is none of exactly the limit: input, claim and answer then stand in calldata", async () => {
+      const limit = 8_192;
+      const tensors = [{ dtype: 4, length: limit }];
+      const manifest = manifestOf({ inputs: tensors, outputs: tensors });
+      const versionId = await protocol.registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      await protocol.registry.connect(protocol.publisher).publish(manifest, metadataOf());
+      await protocol.staking.connect(protocol.alice).optIn(versionId);
+      await expect(opened({ ...committed, versionId }))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(limit, limit);
+
+      const data = filled(limit, 9);
+      const root = tree.leafHash(tree.rootOf(4, limit, data));
+      const callback = { callback: protocol.stranger.address, callbackGas: 50_000 };
+      const made = await assigned({ versionId, inputs: data, ...callback });
+      await expect(byAlice().claim(made.request, "0x", root, "ipfs://output", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(limit, limit);
+      await byAlice().claim(made.request, data, root, "", EVIDENCE);
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+        .withArgs(0, limit);
+      await market.finalise(made.request, data);
     });
 
     it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
@@ -786,6 +847,21 @@ describe("InferenceMarket", () => {
       await expect(market.setCourt(protocol.alice))
         .to.be.revertedWithCustomError(market, "MarketCourtKnown")
         .withArgs(protocol.court.address);
+    });
+    it("is an account, and said to be it", async () => {
+      const other = await ethers.deployContract("InferenceMarket", [
+        protocol.authority,
+        protocol.registry,
+        protocol.staking,
+        protocol.attestation,
+        protocol.randomness,
+        MARKET,
+      ]);
+      await expect(other.setCourt(ZeroAddress))
+        .to.be.revertedWithCustomError(other, "MarketCourtKnown")
+        .withArgs(ZeroAddress);
+      await expect(other.setCourt(protocol.alice)).to.emit(other, "CourtSet").withArgs(protocol.alice.address);
+      expect(await other.court()).to.equal(protocol.alice.address);
     });
     it("alone marks, upholds and convicts", async () => {
       const made = await claimed();

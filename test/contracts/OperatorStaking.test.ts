@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { concat, id, keccak256, MaxUint256, parseEther, toBeHex, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
 import { permitOf } from "./support/permit.ts";
@@ -137,6 +137,11 @@ describe("OperatorStaking", () => {
         .withArgs(parseEther("400"), parseEther("401"));
       await byAlice.unbond(parseEther("400"));
     });
+    it("leaves free what is neither locked nor on its way out", async () => {
+      await lock();
+      await byAlice.unbond(parseEther("100"));
+      expect(await staking.freeStakeOf(alice)).to.equal(parseEther("300"));
+    });
     it("holds eight exits, and a slot is free again after its withdrawal", async () => {
       for (let i = 0; i < 8; i++) await byAlice.unbond(ONE);
       await expect(byAlice.unbond(ONE))
@@ -186,6 +191,7 @@ describe("OperatorStaking", () => {
         .to.emit(staking, "EndpointSet")
         .withArgs(alice.address, "https://a.example");
       expect(await staking.endpointOf(alice)).to.equal("https://a.example");
+      await byAlice.setEndpoint("x".repeat(256));
       await expect(byAlice.setEndpoint("x".repeat(257)))
         .to.be.revertedWithCustomError(staking, "StakingTextLength")
         .withArgs(257, 256);
@@ -209,6 +215,23 @@ describe("OperatorStaking", () => {
         expect(await staking.signingKeyAt(alice, time)).to.equal(keys[i]?.address);
       }
     });
+    it("announces the key and when it counts: the first at once, later ones after the delay", async () => {
+      const byBob = staking.connect(protocol.bob);
+      for (const delay of [0, DAY]) {
+        const at = (await networkHelpers.time.latest()) + 10;
+        await networkHelpers.time.setNextBlockTimestamp(at);
+        await expect(byBob.rotateSigningKey(protocol.carol))
+          .to.emit(staking, "SigningKeyRotated")
+          .withArgs(protocol.bob.address, protocol.carol.address, at + delay);
+      }
+    });
+    it("can be repeated from the second on in which the last key counts", async () => {
+      await byAlice.rotateSigningKey(protocol.bob);
+      const activeFrom = (await networkHelpers.time.latest()) + DAY;
+      await networkHelpers.time.setNextBlockTimestamp(activeFrom);
+      await byAlice.rotateSigningKey(protocol.carol);
+      expect(await staking.signingKeyAt(alice, activeFrom)).to.equal(protocol.bob.address);
+    });
     it("refuses no key, and another rotation before the last one counts", async () => {
       await expect(byAlice.rotateSigningKey(ZeroAddress))
         .to.be.revertedWithCustomError(staking, "StakingKeyInvalid")
@@ -222,6 +245,18 @@ describe("OperatorStaking", () => {
   });
 
   describe("optIn", () => {
+    it("announces the slot, and its end", async () => {
+      const byBob = staking.connect(protocol.bob);
+      await byBob.deposit(STAKING.minimumStake);
+      await byBob.rotateSigningKey(protocol.bob);
+      await expect(byBob.optIn(protocol.versionId))
+        .to.emit(staking, "OptedIn")
+        .withArgs(protocol.bob.address, protocol.versionId, 1);
+      const leaving = await byBob.optOut(protocol.versionId);
+      await expect(leaving)
+        .to.emit(staking, "OptedOut")
+        .withArgs(protocol.bob.address, protocol.versionId, await networkHelpers.time.latestBlock());
+    });
     it("counts the operator as a holder", async () => {
       expect(await staking.holders(protocol.versionId)).to.equal(1n);
       await join(protocol, protocol.bob);
@@ -268,8 +303,12 @@ describe("OperatorStaking", () => {
       await expect(byAlice.optIn(protocol.versionId))
         .to.be.revertedWithCustomError(staking, "StakingOptOutPending")
         .withArgs(leftAt);
-      await networkHelpers.mine(STAKING.slotReuseBlocks);
+      await networkHelpers.mine(leftAt + STAKING.slotReuseBlocks - 1 - (await networkHelpers.time.latestBlock()));
+      // A transaction now is in the last block in which a draw can mean the slot.
+      await expect(byAlice.optIn(protocol.versionId)).to.be.revertedWithCustomError(staking, "StakingOptOutPending");
+      await networkHelpers.mine();
       await byAlice.optIn(protocol.versionId);
+      expect(await networkHelpers.time.latestBlock()).to.equal(leftAt + STAKING.slotReuseBlocks + 1);
       expect(await staking.slotsOf(protocol.versionId)).to.equal(1n);
     });
     it("leaves the slot of one who left alone while a draw can mean it, then reuses it", async () => {
@@ -324,8 +363,9 @@ describe("OperatorStaking", () => {
   describe("addManager", () => {
     it("counts at once while nobody has staked, later only after everyone could leave", async () => {
       expect(await staking.managerActiveFrom(protocol.court)).to.be.at.most(await networkHelpers.time.latest());
-      await staking.addManager(protocol.bob);
+      const transaction = await staking.addManager(protocol.bob);
       const activeFrom = (await networkHelpers.time.latest()) + STAKING.unbondingSeconds + DAY;
+      await expect(transaction).to.emit(staking, "ManagerAdded").withArgs(protocol.bob.address, activeFrom);
       expect(await staking.managerActiveFrom(protocol.bob)).to.equal(activeFrom);
       const byBob = staking.connect(protocol.bob);
       await expect(byBob.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE))
@@ -389,6 +429,21 @@ describe("OperatorStaking", () => {
       expect(await drawn(cutoff + 1)).to.equal(ZeroAddress);
       expect(await drawn(cutoff + 2)).to.equal(alice.address);
     });
+    it("looks at 24 slots and no more", async () => {
+      for (const unable of [protocol.bob, protocol.carol]) {
+        await join(protocol, unable);
+        await staking.connect(unable).unbond(1n);
+      }
+      // Of three slots only alice's, the first, is able. The search below found where each seed first hits it.
+      const hits = (seed: string) =>
+        Array.from({ length: 25 }, (_, i) => BigInt(keccak256(concat([seed, toBeHex(i, 32)]))) % 3n).indexOf(0n);
+      const [last, beyond] = [id("draw 4623"), id("draw 37876")];
+      expect([hits(last), hits(beyond)]).to.deep.equal([23, 24]);
+      const draw = async (seed: string) =>
+        byManager.lockDrawn.staticCall(protocol.versionId, seed, 3, 99_999, LOCK, ONE);
+      expect(await draw(last)).to.equal(alice.address);
+      expect(await draw(beyond)).to.equal(ZeroAddress);
+    });
     it("draws every operator about equally often", async () => {
       await join(protocol, protocol.bob);
       await join(protocol, protocol.carol);
@@ -435,6 +490,10 @@ describe("OperatorStaking", () => {
           .withArgs(protocol.court.address, LOCK, alice.address, FRAUD, parseEther("600"), 0, 0);
         await expect(transaction).to.emit(staking, "Tombstoned").withArgs(alice.address);
         const payout = await staking.payoutOf(1);
+        expect(payout.payableAt).to.equal((await networkHelpers.time.latest()) + STAKING.payoutDelaySeconds);
+        await expect(transaction)
+          .to.emit(staking, "PayoutMarked")
+          .withArgs(1, protocol.accuser.address, protocol.requester.address, [...payout.amounts], payout.payableAt);
         expect([...payout.amounts]).to.deep.equal([parseEther("150"), parseEther("150"), parseEther("300")]);
         expect(await staking.totalStakeOf(alice)).to.equal(parseEther("400"));
         expect(await status()).to.equal(TOMBSTONED);
@@ -539,7 +598,7 @@ describe("OperatorStaking", () => {
         await slash(FRAUD);
         await byManager.slash(id("c"), LIVENESS, ZeroAddress, ZeroAddress);
         expect(await status()).to.equal(TOMBSTONED);
-        await byManager.slash(id("b"), FRAUD, ZeroAddress, ZeroAddress);
+        await expect(byManager.slash(id("b"), FRAUD, ZeroAddress, ZeroAddress)).to.not.emit(staking, "Tombstoned");
         expect(await status()).to.equal(TOMBSTONED);
         expect(await staking.totalStakeOf(alice)).to.equal(0n);
       });
@@ -553,7 +612,10 @@ describe("OperatorStaking", () => {
     describe("given a liveness fault", () => {
       it("takes the small fixed amount, frees the rest and jails", async () => {
         await lock();
-        await expect(slash(LIVENESS, ZeroAddress)).to.emit(staking, "Jailed");
+        const transaction = await slash(LIVENESS, ZeroAddress);
+        await expect(transaction)
+          .to.emit(staking, "Jailed")
+          .withArgs(alice.address, (await networkHelpers.time.latest()) + DAY);
         expect(await staking.freeStakeOf(alice)).to.equal(parseEther("990"));
         expect([...(await staking.payoutOf(1)).amounts]).to.deep.equal([0n, parseEther("2.5"), parseEther("7.5")]);
         expect(await status()).to.equal(JAILED);
@@ -605,6 +667,17 @@ describe("OperatorStaking", () => {
       expect(await status()).to.equal(ACTIVE);
       expect((await staking.operatorOf(alice)).countedFrom).to.equal(await networkHelpers.time.latestBlock());
     });
+    it("is possible from the second on in which the jail ends", async () => {
+      await byAlice.deposit(STAKING.livenessPenalty);
+      await lock(LOCK, parseEther("20"));
+      await byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
+      const until = await staking.jailedUntil(alice);
+      await networkHelpers.time.setNextBlockTimestamp(until - 1n);
+      await expect(byAlice.unjail()).to.be.revertedWithCustomError(staking, "StakingJailPending").withArgs(until);
+      await networkHelpers.time.setNextBlockTimestamp(until);
+      await byAlice.unjail();
+      expect(await status()).to.equal(ACTIVE);
+    });
     it("never lifts a tombstone", async () => {
       await lock();
       await byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
@@ -638,12 +711,10 @@ describe("OperatorStaking", () => {
       const recipients = [protocol.accuser, protocol.requester, protocol.sink];
       const amounts = [parseEther("150"), parseEther("150"), parseEther("300")];
       for (const share of shares) {
-        await expect(staking.connect(protocol.stranger).payPayout(1, share)).to.changeTokenBalance(
-          ethers,
-          protocol.token,
-          recipients[share] ?? protocol.stranger,
-          amounts[share] ?? 0n,
-        );
+        const [recipient, amount] = [recipients[share] ?? protocol.stranger, amounts[share] ?? 0n];
+        const payment = staking.connect(protocol.stranger).payPayout(1, share);
+        await expect(payment).to.changeTokenBalance(ethers, protocol.token, recipient, amount);
+        await expect(payment).to.emit(staking, "PayoutPaid").withArgs(1, share, recipient.address, amount);
         await expect(staking.payPayout(1, share))
           .to.be.revertedWithCustomError(staking, "StakingPayoutUnknown")
           .withArgs(1, share);
