@@ -64,6 +64,12 @@ describe("DisputeCourt", () => {
         await court.addTerms({ ...TERMS, demandWindow });
       });
 
+      it("takes the shortest windows, and terms that burn the whole bond", async () => {
+        const { court } = await stageAt("open");
+        const shortest = { traceWindow: 60, demandWindow: 240, answerWindow: 60, proofMargin: 60, burnBps: 10_000 };
+        await expect(court.addTerms({ ...TERMS, ...shortest })).to.emit(court, "TermsAdded");
+      });
+
       it("adds them for later disputes and leaves open ones as they are", async () => {
         const { court, claimId, challenger, token, market, operator, trace } = await stageAt("challenged");
         const dearer = { ...TERMS, challengeBond: 5_000n };
@@ -114,6 +120,20 @@ describe("DisputeCourt", () => {
         await expect(court.connect(challenger).challenge(requestId, other(claimId)))
           .to.be.revertedWithCustomError(marketErrors, "MarketClaimMismatch")
           .withArgs(claimId, other(claimId));
+      });
+
+      it("reverts when the token calls the court from inside the transfer of the bond", async () => {
+        const { court, challenger, token, requestId, claimId } = await stageAt("openCalling");
+        for (const payload of [
+          court.interface.encodeFunctionData("challenge", [requestId, claimId]),
+          court.interface.encodeFunctionData("withdraw", [challenger.address]),
+        ]) {
+          await token.setHook(court, payload);
+          await expect(court.connect(challenger).challenge(requestId, claimId)).to.be.revertedWithCustomError(
+            court,
+            "ReentrancyGuardReentrantCall",
+          );
+        }
       });
 
       it("reverts when the token keeps a fee", async () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { AbiCoder, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, concat, id, keccak256, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import { network } from "hardhat";
 
 import { deployProtocol, eventsOf, filled, manifestOf, metadataOf, rootOfF32 } from "./support/protocol.ts";
@@ -11,6 +11,9 @@ const { ethers, networkHelpers } = connection;
 const ACTIVE = 1n;
 const DEPRECATED = 2n;
 const WITHDRAWN = 3n;
+
+const METADATA =
+  "tuple(bytes32 fileHash,string contentUri,string licence,tuple(bytes32 versionId,uint8 relation)[] parents,uint16 royaltyBps,address royaltyRecipient)";
 
 describe("ModelRegistry", () => {
   const fixture = async () => deployProtocol(connection);
@@ -71,6 +74,20 @@ describe("ModelRegistry", () => {
         expect(await registry.commitmentOf(protocol.versionId)).to.equal(keccak256(encoded));
       });
 
+      it("names a version by who published which model with which metadata", async () => {
+        const coder = AbiCoder.defaultAbiCoder();
+        const metadataHash = keccak256(coder.encode([METADATA], [metadataOf()]));
+        const words = [
+          id("assay.version.v1"),
+          zeroPadValue(protocol.alice.address, 32),
+          await registry.commitmentFor(manifestOf()),
+          metadataHash,
+        ];
+        expect(await registry.versionIdFor(protocol.alice, manifestOf(), metadataOf())).to.equal(
+          keccak256(concat(words)),
+        );
+      });
+
       it("emits manifest and metadata complete, so that they can be read back", async () => {
         const metadata = metadataOf({ parents: [{ versionId: protocol.versionId, relation: 1 }] });
         const [event] = await eventsOf(registry, await registry.publish(manifestOf(), metadata));
@@ -94,6 +111,20 @@ describe("ModelRegistry", () => {
         await add(protocol.publisher.address, {}, { parents: [{ versionId: protocol.versionId, relation: 1 }] });
         await add(protocol.publisher.address, {}, { royaltyBps: 1, royaltyRecipient: protocol.alice.address });
         expect(ids.size).to.equal(10);
+      });
+
+      it("takes each count and text up to its limit", async () => {
+        const parents = [];
+        for (let i = 0; i < 8; i++) {
+          const metadata = metadataOf({ fileHash: id(`parent ${i}`) });
+          await registry.publish(manifestOf(), metadata);
+          const versionId = await registry.versionIdFor(protocol.publisher, manifestOf(), metadata);
+          parents.push({ versionId, relation: 0 });
+        }
+        const tensors = Array.from({ length: 16 }, () => ({ dtype: 0, length: 1 }));
+        const manifest = { inputs: tensors, outputs: tensors, kernelCount: 16, outputKernels: [...tensors.keys()] };
+        const metadata = { contentUri: "x".repeat(512), licence: "x".repeat(64), parents };
+        await registry.publish(manifestOf(manifest), metadataOf(metadata));
       });
 
       it("takes a model without constants", async () => {
@@ -176,8 +207,6 @@ describe("ModelRegistry", () => {
 
   describe("publishBySig", () => {
     const signed = async (signer: (typeof protocol)["alice"], publisher: string, overrides: object = {}) => {
-      const metadataType =
-        "tuple(bytes32 fileHash,string contentUri,string licence,tuple(bytes32 versionId,uint8 relation)[] parents,uint16 royaltyBps,address royaltyRecipient)";
       const { chainId } = await ethers.provider.getNetwork();
       return await signer.signTypedData(
         { name: "Assay ModelRegistry", version: "1", chainId, verifyingContract: await registry.getAddress() },
@@ -193,7 +222,7 @@ describe("ModelRegistry", () => {
         {
           publisher,
           commitment: await registry.commitmentFor(manifestOf()),
-          metadataHash: keccak256(AbiCoder.defaultAbiCoder().encode([metadataType], [metadataOf()])),
+          metadataHash: keccak256(AbiCoder.defaultAbiCoder().encode([METADATA], [metadataOf()])),
           nonce: await registry.nonces(publisher),
           deadline: 2n ** 40n,
           ...overrides,
@@ -214,6 +243,13 @@ describe("ModelRegistry", () => {
       const publisher = await wallet.getAddress();
       const signature = await signed(protocol.alice, publisher);
       await registry.publishBySig(publisher, manifestOf(), metadataOf(), 2n ** 40n, signature);
+    });
+
+    it("takes a signature until its last second", async () => {
+      const deadline = (await networkHelpers.time.latest()) + 100;
+      const signature = await signed(protocol.alice, protocol.alice.address, { deadline });
+      await networkHelpers.time.setNextBlockTimestamp(deadline);
+      await registry.publishBySig(protocol.alice, manifestOf(), metadataOf(), deadline, signature);
     });
 
     it("refuses a signature that is late, another's, for other content, or used", async () => {

@@ -33,6 +33,29 @@ describe("ExpiringPause", () => {
     await claim(connection, protocol, made);
     expect((await market.stateOf(made.id)).deadline).to.be.below(deadline + BigInt(WINDOW));
   });
+  it("says until when, and is over from that second on", async () => {
+    const start = (await time.latest()) + 10;
+    await time.setNextBlockTimestamp(start);
+    const until = start + 3 * DAY;
+    await expect(market.pause()).to.emit(market, "Paused").withArgs(until);
+    const at = await market.clock();
+    await time.increaseTo(until - 1);
+    expect([await market.paused(), await market.clock()]).to.deep.equal([true, at]);
+    await time.increaseTo(until);
+    expect([await market.paused(), await market.clock()]).to.deep.equal([false, at]);
+    await time.increaseTo(until + 1);
+    expect(await market.clock()).to.equal(at + 1n);
+  });
+  it("counts the lengths of all pauses", async () => {
+    const before = (await market.clock()) - BigInt(await time.latest());
+    for (const length of [100, 1_000]) {
+      await market.pause();
+      await time.setNextBlockTimestamp((await time.latest()) + length);
+      await market.unpause();
+      await market.rearmPause();
+    }
+    expect((await market.clock()) - BigInt(await time.latest())).to.equal(before - 1_100n);
+  });
   it("expires by itself and moves deadlines by no more than its length", async () => {
     const before = await market.clock();
     const start = await time.latest();

@@ -279,6 +279,21 @@ describe("FraudGame", () => {
           }
         });
 
+        it("reverts for a leaf that begins just after the element, or ends just before it", async () => {
+          // 512 elements of two bytes make a leaf.
+          for (const [element, leaf, first, count] of [
+            [511, 1, 512, 188],
+            [512, 0, 0, 512],
+          ] as const) {
+            const { court, claimId, request, accusation } = await stageAt("accused");
+            await court.accuse(claimId, commitmentOf(claimId, 1, element, accusation));
+            const execution = executionOf(WRONG, 1, element);
+            await expect(court.proveFraud(claimId, request, accusation, execution, outputOf(WRONG, 1, leaf)))
+              .to.be.revertedWithCustomError(court, "CourtElementOutside")
+              .withArgs(element, first, count);
+          }
+        });
+
         it("passes over an operand that the witness does not cover", async () => {
           const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
           const wrong = { ...execution, witness: replaceAt(execution.witness, 2, []) };
@@ -365,6 +380,25 @@ describe("FraudGame", () => {
         await court.connect(stranger).replay(claimId, thief, executionOf(WRONG, kernel, element, at(4)), 1n);
         const last = executionOf(WRONG, kernel, element, at(5));
         await expect(court.connect(stranger).proveFraud(claimId, request, thief, last, output))
+          .to.emit(court, "Convicted")
+          .withArgs(claimId, watcher);
+      });
+
+      it("rewards who began, of two that accused in one block", async () => {
+        const { court, claimId, request, execution, output, watcher, stranger } = await stageAt("accused");
+        const beginner = { accuser: watcher.address, salt: id("twin") };
+        const follower = { accuser: stranger.address, salt: id("twin") };
+        await ethers.provider.send("evm_setAutomine", [false]);
+        try {
+          for (const twin of [beginner, follower]) {
+            await court.accuse(claimId, commitmentOf(claimId, kernel, element, twin), { gasLimit: 200_000 });
+          }
+          await ethers.provider.send("evm_mine", []);
+        } finally {
+          await ethers.provider.send("evm_setAutomine", [true]);
+        }
+        await court.replay(claimId, beginner, execution, 4n);
+        await expect(court.proveFraud(claimId, request, follower, executionOf(WRONG, kernel, element, at(4)), output))
           .to.emit(court, "Convicted")
           .withArgs(claimId, watcher);
       });

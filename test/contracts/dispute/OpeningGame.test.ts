@@ -75,6 +75,20 @@ describe("OpeningGame", () => {
         });
       }
 
+      it("reverts when the token demands again from inside the transfer of the bonds: one bond would pay two", async () => {
+        const { court, token, watcher, claimId } = await stageAt("tracedCalling");
+        for (const payload of [
+          court.interface.encodeFunctionData("demandTrace", [claimId, places]),
+          court.interface.encodeFunctionData("demandTensor", [claimId, kernelOpening(0), places]),
+        ]) {
+          await token.setHook(court, payload);
+          await expect(court.connect(watcher).demandTrace(claimId, places)).to.be.revertedWithCustomError(
+            court,
+            "ReentrancyGuardReentrantCall",
+          );
+        }
+      });
+
       it("is in time at the last second and late one after", async () => {
         const { court, watcher, claimId } = await stageAt("traced");
         const { demandUntil } = await court.disputeOf(claimId);

@@ -1,6 +1,7 @@
 import { AbiCoder, hexlify, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import type { BondTokenMock, TokenMock } from "../../../typechain-types/index.ts";
 import type { Hash } from "../../../runner/commitment/keccak.ts";
 import { MerkleTree } from "../../../runner/commitment/merkle.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
@@ -331,11 +332,15 @@ export const WRONG = runToy((kernel, output) => {
 export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
 
+const bondToken = () => ethers.deployContract("BondTokenMock");
+/** A token that calls somewhere from inside a transfer. */
+const callingToken = () => ethers.deployContract("TokenMock");
+
 /** A court with a claim whose window is open, everybody rich. `trace` is what the operator's claim ends in. */
-async function openStage(trace: Trace) {
+async function openStage<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
   const [governor, operator, challenger, watcher, stranger] = await ethers.getSigners();
   if (!governor || !operator || !challenger || !watcher || !stranger) throw new Error("too few accounts");
-  const token = await ethers.deployContract("BondTokenMock");
+  const token = await deployToken();
   const market = await ethers.deployContract("CourtStageMock", [token]);
   const marketErrors = await ethers.getContractAt("IInferenceMarket", market);
   const machine = await ethers.deployContract("ToyMachine");
@@ -354,14 +359,14 @@ async function openStage(trace: Trace) {
   return { token, market, marketErrors, machine, court, request, requestId, claimId, windowEnd, trace, ...people };
 }
 
-async function challenged(trace: Trace) {
-  const stage = await openStage(trace);
+async function challenged<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
+  const stage = await openStage(trace, deployToken);
   await stage.court.connect(stage.challenger).challenge(stage.requestId, stage.claimId);
   return stage;
 }
 
-async function traced(trace: Trace) {
-  const stage = await challenged(trace);
+async function traced<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
+  const stage = await challenged(trace, deployToken);
   const { court, operator, claimId, request } = stage;
   await court
     .connect(operator)
@@ -371,7 +376,7 @@ async function traced(trace: Trace) {
 
 /** What `proveFraud` takes for the forged element, the accusation already committed in an earlier block. */
 async function accused(trace: Trace) {
-  const stage = await traced(trace);
+  const stage = await traced(trace, bondToken);
   const accusation = { accuser: stage.watcher.address, salt: id("salt") };
   await stage.court.accuse(stage.claimId, commitmentOf(stage.claimId, FORGED.kernel, FORGED.element, accusation));
   return {
@@ -384,14 +389,18 @@ async function accused(trace: Trace) {
 
 // Fixtures are told apart by their function, so each has its own.
 const fixtures = {
-  open: () => openStage(HONEST),
-  challenged: () => challenged(HONEST),
-  traced: () => traced(HONEST),
-  tracedWrong: () => traced(WRONG),
+  open: () => openStage(HONEST, bondToken),
+  openCalling: () => openStage(HONEST, callingToken),
+  challenged: () => challenged(HONEST, bondToken),
+  traced: () => traced(HONEST, bondToken),
+  tracedCalling: () => traced(HONEST, callingToken),
+  tracedWrong: () => traced(WRONG, bondToken),
   accusedHonest: () => accused(HONEST),
   accused: () => accused(WRONG),
 };
 
 /** A stage in the state of that name, from a snapshot. */
-export const stageAt = <Name extends keyof typeof fixtures>(name: Name) =>
-  networkHelpers.loadFixture(fixtures[name]) as ReturnType<(typeof fixtures)[Name]>;
+export const stageAt = <Name extends keyof typeof fixtures>(name: Name) => {
+  type Stage = Awaited<ReturnType<(typeof fixtures)[Name]>>;
+  return networkHelpers.loadFixture(fixtures[name] as () => Promise<Stage>);
+};
