@@ -22,7 +22,6 @@ const upwards = (value: number): string => {
 const EXCEPTIONS = [
   ["ReduceLogSumExp", "reduceLogSumExp", "through the exponential"],
   ["LRN", "lrn", "through the power"],
-  ["ConvTranspose", "convTranspose", "one sum here, columns added to an image there"],
   ["Resize linear", "linear", "one axis after the other here, both at once there"],
   ["Resize cubic", "cubic", "one axis after the other here, both at once there"],
 ] as const;
@@ -64,6 +63,7 @@ the sizes where the order changes.
 | ------------------------------------ | ------------------------------------------------------------------------------------------------------------------- |
 | MatMul, Gemm                         | blocks of k, each from 0, added in order: 128, doubled as N halves below 128; 256 where B is an initializer         |
 | MatMul, Gemm of one row              | k in order from the bias; the columns behind the last whole four in runs of four products; not where B is transposed |
+| ConvTranspose                        | channels in the GEMM's blocks, for N = input positions; these sums in the order of the window from 0; bias last      |
 | Conv                                 | channel, then window, in the GEMM's blocks for N = output positions; bias last; one filter a group as one row       |
 | AveragePool                          | width stride 1 or 2 and windows up to 32: columns first, then the row of their sums; otherwise in order             |
 | GlobalAveragePool, Softmax           | four interleaved sums, (0 + 2) + (1 + 3), then the rest in order                                                    |

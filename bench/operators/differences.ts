@@ -56,12 +56,6 @@ const CASES = {
   reduceLogSumExp: () =>
     model({ x: floats([50, 37], 3) }, { a: i64([1], [1]) }, { op: "ReduceLogSumExp", in: ["x", "a"], out: ["y"] }),
   lrn: () => model({ x: floats([2, 9, 6, 6]) }, {}, { op: "LRN", in: ["x"], out: ["y"], attributes: { size: 3 } }),
-  convTranspose: () =>
-    model(
-      { x: floats([2, 8, 9, 9]) },
-      { w: floats([8, 6, 3, 3]), b: floats([6]) },
-      { op: "ConvTranspose", in: ["x", "w", "b"], out: ["y"] },
-    ),
   linear: resize("linear"),
   cubic: resize("cubic"),
 } as const satisfies Readonly<Record<string, () => TestModel>>;

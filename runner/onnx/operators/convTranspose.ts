@@ -1,15 +1,25 @@
-import { asIndex } from "../affine.ts";
+import { asIndex, type Index } from "../affine.ts";
+import { contiguousAlong, dot, gemmBlock } from "../dot.ts";
+import type { KernelStage, ReadOptions } from "../kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
+import type { Ref } from "../stage.ts";
 import type { Value } from "../value.ts";
-import { float, range } from "./common.ts";
+import { float, product, range, sliced } from "./common.ts";
+import { type Axis, axisOf, extents, positions } from "./transposedWindows.ts";
 
-/**
- * ConvTranspose as a gather: output position o takes input i and window position k with i * stride + k * dilation =
- * o + pad. The fold runs over channels and the window; i is an index table with -1 where stride does not divide.
+/*
+ * ConvTranspose as onnxruntime-web computes it: the products of all filters with all inputs (a product of matrices), of
+ * which each output adds those that meet in it in the order of the window, and the bias last.
  */
+
+const zero = asIndex(0);
+
+/** Guards that a read may have. */
+const MOST_GUARDS = 4;
+
 const convTranspose = (node: NodeContext): Value => {
   const [x, w, bias] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
-  const [n = 1, channels = 1, ...sizes] = x.shape;
+  const [n = 1, , ...sizes] = x.shape;
   const [, perGroup = 1, ...kernel] = w.shape;
   const groups = node.int("group", 1);
   const given = node.ints("kernel_shape");
@@ -18,81 +28,106 @@ const convTranspose = (node: NodeContext): Value => {
   const strides = node.ints("strides") ?? sizes.map(() => 1);
   const dilations = node.ints("dilations") ?? sizes.map(() => 1);
   const { before, out } = extents(node, sizes, kernel, strides, dilations);
-  const inGroup = channels / groups;
-  // The inputs spread by their strides, one axis at a time: zeros stand between neighbours.
-  const spread = sizes.reduce((value, size, d) => spreadAxis(node, value, d + 2, size, strides[d] ?? 1), x);
-  const dims = [inGroup, ...kernel];
+  const axes = sizes.map((size, d) =>
+    axisOf(size, kernel[d] ?? 1, strides[d] ?? 1, dilations[d] ?? 1, before[d] ?? 0, out[d] ?? 1),
+  );
+  const terms = termsOf(node, x, w, groups, axes);
   const value = node.b.emit({
     dtype: "f32",
-    shape: [n, groups, perGroup, ...out],
+    shape: [n, groups, perGroup, ...axes.flatMap(({ quotients, phases }) => [quotients, phases])],
     fold: {
-      dims,
+      dims: axes.map(({ taps }) => taps),
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, [image, group, member, ...places], [channel, ...inside]) => {
-        const source = (group ?? asIndex(0)).times(inGroup).plus(channel ?? 0);
-        const at = places.map((place, d) => {
-          const k = (inside[d] ?? asIndex(0)).times(dilations[d] ?? 1);
-          return place.plus(before[d] ?? 0).minus(k);
-        });
-        const v = s.load(spread, [image ?? 0, source, ...at], { guarded: range(sizes.length).map((d) => d + 2) });
-        const c = s.load(w, [source, member ?? 0, ...inside]);
-        return [s.op("fadd", s.accumulator(), s.op("fmul", v, c))];
+      step: (s, [image = zero, group = zero, member = zero, ...places], taps) => {
+        const inputs = axes.map((axis, d) => axis.input(places[2 * d] ?? zero, taps[d] ?? zero));
+        const spread = axes.map((axis, d) => axis.spread(places[2 * d + 1] ?? zero, taps[d] ?? zero));
+        return [s.op("fadd", s.accumulator(), terms(s, [image, group, member], inputs, spread))];
       },
     },
-    finish: (s, [, group, member]) => {
+    finish: (s, [, group = zero, member = zero]) => {
       if (bias === undefined) return s.accumulator();
-      const channel = (group ?? asIndex(0)).times(perGroup).plus(member ?? 0);
-      return s.op("fadd", s.accumulator(), s.load(bias, [channel]));
+      return s.op("fadd", s.accumulator(), s.load(bias, [group.times(perGroup).plus(member)]));
     },
   });
   const [sn = 0, sg = 0, sm = 0, ...rest] = value.strides;
-  return { ...value, shape: [n, groups * perGroup, ...out], strides: [sn, perGroup > 1 ? sm : sg, ...rest] };
+  const joined: Value = {
+    ...value,
+    shape: [n, groups * perGroup, ...axes.map(({ quotients, phases }) => quotients * phases)],
+    strides: [sn, perGroup > 1 ? sm : sg, ...axes.map((_, d) => rest[2 * d + 1] ?? 0)],
+  };
+  return axes.reduce((all, { skipped, out: wanted }, d) => sliced(all, d + 2, skipped, wanted), joined);
 };
 
-const spreadAxis = (node: NodeContext, value: Value, axis: number, size: number, stride: number): Value => {
-  if (stride === 1) return value;
-  const length = (size - 1) * stride + 1;
-  const table = node.b.constantOf(
-    "i32",
-    [length],
-    range(length).map((i) => (i % stride === 0 ? i / stride : -1)),
-  );
-  return node.b.emit({
-    dtype: "f32",
-    shape: value.shape.map((n, d) => (d === axis ? length : n)),
-    finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
-  });
-};
+/** What an output adds: the term of an image, group and member at an input and a window position, 0 outside. */
+type Terms = (
+  s: KernelStage,
+  place: readonly [image: Index, group: Index, member: Index],
+  inputs: readonly Index[],
+  spread: readonly Index[],
+) => Ref;
 
-const extents = (
-  node: NodeContext,
-  sizes: readonly number[],
-  kernel: readonly number[],
-  strides: readonly number[],
-  dilations: readonly number[],
-): { readonly before: readonly number[]; readonly out: readonly number[] } => {
-  const extra = node.ints("output_padding") ?? sizes.map(() => 0);
-  const wanted = node.ints("output_shape");
-  const auto = node.string("auto_pad", "NOTSET");
-  const pads = node.ints("pads") ?? range(2 * sizes.length).map(() => 0);
-  const before: number[] = [];
-  const out = sizes.map((size, d) => {
-    const [s = 1, k = 1, dilation = 1, e = 0] = [strides[d], kernel[d], dilations[d], extra[d]];
-    const full = (size - 1) * s + e + (k - 1) * dilation + 1;
-    const same = auto === "SAME_UPPER" || auto === "SAME_LOWER";
-    const target = wanted?.slice(-sizes.length)[d] ?? (same ? size * s : undefined);
-    if (target === undefined) {
-      const [p = 0, q = 0] = auto === "VALID" ? [0, 0] : [pads[d], pads[d + sizes.length]];
-      before.push(p);
-      return full - p - q;
+const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: readonly Axis[]): Terms => {
+  const [n = 1, channels = 1, ...sizes] = x.shape;
+  const [, perGroup = 1, ...kernel] = w.shape;
+  const inGroup = channels / groups;
+  const spatial = range(axes.length);
+  const overhanging = spatial.filter((d) => (axes[d]?.reach ?? 1) > (kernel[d] ?? 1));
+  const leaving = spatial.filter((d) => axes[d]?.leaves);
+  const dilated = axes.some(({ positionOf, phases }) => phases > 1 && positionOf(1) !== 1);
+  const tabled = dilated || overhanging.length + leaving.length > MOST_GUARDS;
+  const table = tabled ? positions(node, axes, kernel) : undefined;
+  /** The element of a value whose dimensions from `at` on are the window's. */
+  const inWindow = (
+    s: KernelStage,
+    value: Value,
+    lead: readonly Index[],
+    spread: readonly Index[],
+    guarded: readonly number[],
+  ): Ref => {
+    const at = lead.length;
+    if (table === undefined) {
+      return s.load(value, [...lead, ...spread], { guarded: [...guarded, ...overhanging.map((d) => d + at)] });
     }
-    const total = Math.max(0, full - target);
-    before.push(auto === "SAME_UPPER" || !same ? Math.floor(total / 2) : total - Math.floor(total / 2));
-    return target;
+    const flat = {
+      ...value,
+      shape: [...value.shape.slice(0, at), product(kernel)],
+      strides: [...value.strides.slice(0, at), value.strides.at(-1) ?? 0],
+    };
+    const options: ReadOptions = { guarded, gather: { dimension: at, by: table, at: spread } };
+    return s.load(flat, [...lead, 0], options);
+  };
+  if (inGroup === 1) {
+    // One product is no sum: nothing is computed beforehand.
+    const filters = node.b.arranged(w);
+    return (s, [image, group, member], inputs, spread) => {
+      const v = s.load(x, [image, group, ...inputs], { guarded: leaving.map((d) => d + 2) });
+      return s.op("fmul", v, inWindow(s, filters, [group, member], spread, []));
+    };
+  }
+  const [input, filters] = [contiguousAlong(node.b, x, 1), contiguousAlong(node.b, w, 0)];
+  // Filters in the file are transposed beforehand, unless there is only one of one position.
+  const packed = node.b.initializers.has(w) && perGroup * product(kernel) > 1;
+  const products = dot(node.b, {
+    dtype: "f32",
+    shape: [n, groups, perGroup, ...sizes, ...kernel],
+    class: "f32",
+    length: inGroup,
+    block: gemmBlock(product(sizes), inGroup, !packed),
+    left: (s, [image = 0, group = zero, , ...at], k) =>
+      s.load(input, [image, group.times(inGroup).plus(k), ...at.slice(0, sizes.length)]),
+    right: (s, [, group = zero, member = 0, ...at], k) =>
+      s.load(filters, [group.times(inGroup).plus(k), member, ...at.slice(sizes.length)]),
+    finish: (_s, _out, sum) => sum,
   });
-  if (out.some((n) => n < 1)) throw node.invalid("the output would be empty");
-  return { before, out };
+  return (s, place, inputs, spread) =>
+    inWindow(
+      s,
+      products,
+      [...place, ...inputs],
+      spread,
+      leaving.map((d) => d + 3),
+    );
 };
 
 /** The transpose of convolution. */
