@@ -22,8 +22,6 @@ const upwards = (value: number): string => {
 const EXCEPTIONS = [
   ["ReduceLogSumExp", "reduceLogSumExp", "through the exponential"],
   ["LRN", "lrn", "through the power"],
-  ["Resize linear", "linear", "one axis after the other here, both at once there"],
-  ["Resize cubic", "cubic", "one axis after the other here, both at once there"],
 ] as const;
 
 const measured: string[] = [];
@@ -70,6 +68,8 @@ the sizes where the order changes.
 | ReduceSum, ReduceMean                | in order; a middle axis as one row of ones by a matrix; outer and inner axes as sums of rows                        |
 | LayerNormalization                   | Welford's mean and squared differences                                                                              |
 | RMSNormalization, GroupNormalization | sums of x and of x^2 in order                                                                                       |
+| Resize linear                        | weights multiplied, last axis first; corners added with the last axis fastest |
+| Resize cubic, antialiased            | the last axis first, its sums from 0; then the others |
 | RNN, LSTM, GRU, Attention            | as their products of matrices, one after the other onto the first; only RNN does not pack its weights |
 | integer sums                         | exact; int32 results wrap                                                                                           |
 

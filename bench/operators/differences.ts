@@ -45,19 +45,10 @@ const model = (inputs: TestModel["inputs"], constants: TestModel["inputs"], node
   outputs: ["y"],
 });
 
-const resize = (mode: string) => (): TestModel =>
-  model(
-    { x: floats([1, 2, 9, 9]) },
-    { s: f32([4], [1, 1, 2.25, 1.75]) },
-    { op: "Resize", in: ["x", "", "s"], out: ["y"], attributes: { mode } },
-  );
-
 const CASES = {
   reduceLogSumExp: () =>
     model({ x: floats([50, 37], 3) }, { a: i64([1], [1]) }, { op: "ReduceLogSumExp", in: ["x", "a"], out: ["y"] }),
   lrn: () => model({ x: floats([2, 9, 6, 6]) }, {}, { op: "LRN", in: ["x"], out: ["y"], attributes: { size: 3 } }),
-  linear: resize("linear"),
-  cubic: resize("cubic"),
 } as const satisfies Readonly<Record<string, () => TestModel>>;
 
 /** Runs the models of an operator on both sides. */
