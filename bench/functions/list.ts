@@ -46,7 +46,7 @@ export const SUBJECTS: readonly Subject[] = [
   op("Exp", Math.exp, EXPONENTS, [-20, 20]),
   inside("e^x of Elu, Selu, Celu, Softplus, Mish", fn.expOfLibrary, Math.exp, EXPONENTS, [-20, 20]),
   inside("e^x of Softmax", fn.expNegative, Math.exp, [-88.37, 0], [-20, 0]),
-  inside("e^x - 1 of Sinh", fn.expm1, Math.expm1, [-LARGEST, 88.72], UNIT),
+  inside("e^x - 1 of Sinh", fn.expm1, Math.expm1, [2 ** -25, 88.72], [2 ** -25, 1]),
   op("Log", Math.log, POSITIVE, [0.5, 2]),
   inside("log(1 + x) of Softplus, Mish, Asinh, Acosh, Atanh", fn.log1p, Math.log1p, [-0.99999994, LARGEST], [-0.5, 1]),
   op("Pow", Math.pow, POSITIVE, [0.5, 2]),

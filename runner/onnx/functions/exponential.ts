@@ -1,7 +1,8 @@
 import type { Ref, StageBuilder } from "../stage.ts";
 import { arithmetic, clamp, type Unary } from "./arithmetic.ts";
-import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
+import { down, multiplyHigh, up } from "./fixedPoint.ts";
 import { LOG_HIGH, LOG_LOW } from "./logarithm.ts";
+import { floatOf, normalOf, powerOfTwo, type Scaled } from "./powerOfTwo.ts";
 
 /** 1.5 * 2^23: adding it rounds to an integral value and leaves that in the low bits. */
 export const ROUND = 12582912;
@@ -49,105 +50,77 @@ export const expNegative: Unary = (s, x) => {
   return mul(horner(r, ...EXP_POLYNOMIAL, 1), scale);
 };
 
-/** e^x - 1 without losing small x. */
-export const expm1: Unary = (s, x) => {
-  const { f, add, sub, mul, div, lt, select } = arithmetic(s);
-  const v = clamp(s, x, -40, 90);
-  const biased = add(mul(v, f(LOG2_E)), f(ROUND));
-  const m = sub(biased, f(ROUND));
-  const high = sub(v, mul(m, f(LOG_HIGH)));
-  const low = mul(m, f(LOG_LOW));
-  const r = sub(high, low);
-  const c = sub(sub(high, r), low);
-  const hr = mul(f(0.5), r);
-  const hxs = mul(r, hr);
-  const r1 = add(f(1), mul(hxs, add(f(-3.3333212137e-2), mul(hxs, f(1.5807170421e-3)))));
-  const t = sub(f(3), mul(r1, hr));
-  const e = mul(hxs, div(sub(r1, t), sub(f(6), mul(r, t))));
-  const e2 = sub(sub(mul(r, sub(e, c)), c), hxs);
-  // e^r - 1 = r - e2; scaled by 2^m, minus what 2^m is above 1.
-  const k = s.op("f2i", m);
-  const scale = (n: Ref): Ref => s.op("bitsf", s.op("ishl", s.op("iadd", n, s.i(127)), s.i(23)));
-  const zero = sub(r, sub(mul(r, e), hxs));
-  const y = add(f(1), sub(r, e2));
-  const two = s.op("imin", k, s.i(127));
-  const large = sub(mul(mul(y, scale(two)), scale(s.op("isub", k, two))), f(1));
-  const down = scale(s.op("imax", s.op("isub", s.i(0), k), s.i(-126)));
-  const middle = mul(add(sub(f(1), down), sub(r, e2)), scale(two));
-  const isZero = s.op("ieq", k, s.i(0));
-  const small = s.op("ilt", k, s.i(25));
-  const result = select(isZero, zero, select(small, middle, large));
-  const tiny = select(lt(s.op("fabs", x), f(2 ** -25)), x, result);
-  return select(lt(f(89.5), x), f(Infinity), tiny);
+/** log2 e, Q62. */
+const LOG2_E_FIXED = 6653256548922161152n;
+
+/** e^x in binary64, for x from -110 to 89; beyond and for NaN some other number. */
+const expParts = (s: StageBuilder, x: Ref): Scaled => {
+  const power = multiplyHigh(s, s.op("f2i", s.op("fmul", x, s.f(2 ** 55))), s.i(LOG2_E_FIXED)); // Q53
+  return powerOfTwo(s, power, down(s, s.op("iadd", power, s.i(1n << 47n)), 48));
 };
 
-/** 2^(i/32), Q62. */
-const POWER_TABLE: readonly bigint[] = [
-  0x4000000000000000n,
-  0x4166c34c5615d000n,
-  0x42d561b3e6243c00n,
-  0x444c0740496d4400n,
-  0x45cae0f1f545ec00n,
-  0x47521cc5a2e6a800n,
-  0x48e1e9b9d588e000n,
-  0x4a7a77d47f7b8400n,
-  0x4c1bf828c6dc5400n,
-  0x4dc69cdceaa72c00n,
-  0x4f7a993048d08800n,
-  0x513821818624b400n,
-  0x52ff6b54d8a89c00n,
-  0x54d0ad5a753e0800n,
-  0x56ac1f752150a400n,
-  0x5891fac0e9561400n,
-  0x5a827999fcef3400n,
-  0x5c7dd7a3b17dd000n,
-  0x5e8451cfac061c00n,
-  0x6096266533384c00n,
-  0x62b39508aa836c00n,
-  0x64dcdec337179400n,
-  0x6712460a8fc24000n,
-  0x69540ec8f8957400n,
-  0x6ba27e656b4eb400n,
-  0x6dfddbcbed791c00n,
-  0x70666f76154a7000n,
-  0x72dc8373be41a400n,
-  0x75606373ee921c00n,
-  0x77f25ccdee6d7c00n,
-  0x7a92be8a92436800n,
-  0x7d41d96db9150000n,
-];
+/** e^x as the C library computes it, correctly rounded but for about one argument in five hundred. */
+export const expOfLibrary: Unary = (s, x) =>
+  s.select(s.op("feq", x, x), floatOf(s, expParts(s, clamp(s, x, -110, 89))), s.f(NaN));
 
-/** 32 / ln 2 (Q57) and the coefficients of 2^(r/32): r^3 (Q82), r^2 (Q75), r (Q68). */
-const INVERSE_LN2 = 6653256548922161152n;
-const EXP_C0 = 8190887936138301440n;
-const EXP_C1 = 8862865555557960704n;
-const EXP_C2 = 6393154323815815168n;
+/** The same for x from -87, where results are normal. NaN gives some number. */
+export const expNormal: Unary = (s, x) => normalOf(s, expParts(s, s.op("fmin", x, s.f(89))));
 
-/** e^x, correctly rounded but for about one argument in five hundred. */
-export const expOfLibrary = (s: StageBuilder, x: Ref): Ref => {
-  const bounded = s.op("fmin", s.op("fmax", x, s.f(-110)), s.f(100));
-  const fixed = s.op("f2i", s.op("fmul", bounded, s.f(2 ** 56)));
-  const turns = multiplyHigh(s, fixed, s.i(INVERSE_LN2)); // 32 x / ln 2, Q49
-  const k = down(s, s.op("iadd", turns, s.i(1n << 48n)), 49);
-  const r = up(s, s.op("isub", turns, up(s, k, 49)), 14); // Q63
-  const square = multiplyHigh(s, r, r); // Q62
-  const linear = down(s, multiplyHigh(s, r, s.i(EXP_C2)), 5);
-  const cubic = add(s, down(s, multiplyHigh(s, r, s.i(EXP_C0)), 6), s.i(EXP_C1)); // Q75
-  const rest = down(s, multiplyHigh(s, cubic, square), 11);
-  const y = add(s, s.i(1n << 62n), linear, rest);
-  const table = lookUp(s, s.op("iand", k, s.i(31)), POWER_TABLE);
-  const product = multiplyHigh(s, y, table); // Q60
-  const value = s.op("fmul", s.op("i2f", product), s.f(2 ** -60));
-  const exponent = down(s, k, 5);
-  const half = down(s, exponent, 1);
-  const scale = (n: Ref): Ref => s.op("bitsf", up(s, s.op("iadd", n, s.i(127)), 23));
-  const normal = s.op("fmul", s.op("fmul", value, scale(half)), scale(s.op("isub", exponent, half)));
-  // Below 2^-126 the product is rounded once, to a multiple of 2^-149.
-  const drop = s.op("imin", s.op("imax", s.op("isub", s.i(-89), exponent), s.i(1)), s.i(62));
-  const even = s.op("iand", s.op("ishr", product, drop), s.i(1));
-  const nearly = s.op("isub", s.op("ishl", s.i(1), s.op("isub", drop, s.i(1))), s.i(1));
-  const units = s.op("ishr", add(s, product, nearly, even), drop);
-  const subnormal = s.op("bitsf", units);
-  const result = s.select(s.op("ilt", exponent, s.i(-126)), subnormal, normal);
-  return s.select(s.op("feq", x, x), result, s.f(NaN));
+/** x = k ln 2 + r + c, and e^r - 1 = r - e. */
+interface SmallExp {
+  readonly r: Ref;
+  readonly e: Ref;
+}
+
+/** e^(r + c) - 1 by the C library's rational function, in f32. */
+const smallExpm1 = (s: StageBuilder, x: Ref, k: Ref): SmallExp => {
+  const { f, add, sub, mul, div } = arithmetic(s);
+  const high = sub(x, mul(k, f(LOG_HIGH)));
+  const low = mul(k, f(LOG_LOW));
+  const r = sub(high, low);
+  const c = sub(sub(high, r), low);
+  const half = mul(f(0.5), r);
+  const hxs = mul(r, half);
+  const r1 = add(f(1), mul(hxs, add(f(-3.3333212137e-2), mul(hxs, f(1.5807170421e-3)))));
+  const t = sub(f(3), mul(r1, half));
+  const q = mul(hxs, div(sub(r1, t), sub(f(6), mul(r, t))));
+  return { r, e: sub(sub(mul(r, sub(q, c)), c), hxs) };
+};
+
+/** e^x - 1 for x from 0 to 1.5 ln 2, where k is 0 or 1. */
+const expm1Below = (s: StageBuilder, { r, e }: SmallExp, reduced: Ref): Ref => {
+  const { f, add, sub, mul, lt, select } = arithmetic(s);
+  const zero = sub(r, e);
+  const below = mul(f(-2), sub(e, add(r, f(0.5))));
+  const above = add(f(1), mul(f(2), zero));
+  return select(reduced, select(lt(r, f(-0.25)), below, above), zero);
+};
+
+/** x > ln 2 / 2 as the C library draws the line. */
+const isReduced = (s: StageBuilder, x: Ref): Ref => s.op("flt", s.bits(0x3eb17218), x);
+
+/** e^x - 1 for x from 2^-25 to ln 2, step by step as the C library. */
+export const expm1Small: Unary = (s, x) => {
+  const reduced = isReduced(s, x);
+  return expm1Below(s, smallExpm1(s, x, s.op("i2f", reduced)), reduced);
+};
+
+/** e^x - 1 for x from 2^-25 to 88.72, step by step as the C library. */
+export const expm1: Unary = (s, x) => {
+  const { f, add, sub, mul, lt, select } = arithmetic(s);
+  const reduced = isReduced(s, x);
+  const one = lt(x, s.bits(0x3f851592));
+  const bounded = s.op("fmin", x, f(89));
+  const rounded = s.op("f2i", add(mul(bounded, f(1.4426950216)), f(0.5)));
+  const k = select(one, reduced, rounded);
+  const parts = smallExpm1(s, x, s.op("i2f", k));
+  const { r, e } = parts;
+  // 2^k in two factors, as 2^128 is one too many; 2^-k as far as it shows.
+  const power = (n: Ref): Ref => s.op("bitsf", up(s, n, 23));
+  const inverse = power(s.op("isub", s.i(127), s.op("imin", k, s.i(60))));
+  const few = add(sub(r, e), sub(f(1), inverse));
+  const many = add(sub(r, add(e, inverse)), f(1));
+  const sum = select(s.op("ilt", k, s.i(23)), few, many);
+  const large = mul(add(sum, sum), power(s.op("iadd", k, s.i(126))));
+  return select(one, expm1Below(s, parts, reduced), large);
 };

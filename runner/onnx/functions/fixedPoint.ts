@@ -34,3 +34,7 @@ export const down = (s: StageBuilder, value: Ref, bits: number): Ref => s.op("is
 export const up = (s: StageBuilder, value: Ref, bits: number): Ref => s.op("ishl", value, s.i(bits));
 export const add = (s: StageBuilder, ...terms: readonly Ref[]): Ref =>
   terms.reduce((sum, term) => s.op("iadd", sum, term));
+
+/** floor(log2) of |value|, from 127 on; 0 for 0. Next to a power of two it may be one more. */
+export const biasedExponent = (s: StageBuilder, value: Ref): Ref =>
+  s.op("ushr", s.op("fbits", s.op("fabs", s.op("i2f", value))), s.i(23));

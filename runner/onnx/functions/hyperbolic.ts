@@ -1,6 +1,7 @@
+import type { Ref, StageBuilder } from "../stage.ts";
 import { arithmetic, clamp, copySign, type Unary } from "./arithmetic.ts";
-import { exp, expm1 } from "./exponential.ts";
-import { log1p, shortLog } from "./logarithm.ts";
+import { expm1, expm1Small, expNormal } from "./exponential.ts";
+import { log, log1p } from "./logarithm.ts";
 
 /** tanh within [-10, 10] by onnxruntime-web's rational. */
 export const tanhWithin: Unary = (s, v) => {
@@ -25,46 +26,87 @@ export const tanhWithin: Unary = (s, v) => {
 
 export const tanh: Unary = (s, x) => tanhWithin(s, clamp(s, x, -9, 9));
 
+/** Above this, f32 just below ln of the largest f32, sinh and cosh go through e^(x - 235 ln 2). */
+const LARGE = 0x42b17217;
+const K_LN2 = 162.88958740234375;
+
+/** e^x where x is not large, and where it is that over 2^234. */
+const expOfLarge = (s: StageBuilder, a: Ref, large: Ref): Ref =>
+  expNormal(s, s.select(large, s.op("fsub", a, s.f(K_LN2)), a));
+
+/** e^x / 2 from `expOfLarge`. */
+const restored = (s: StageBuilder, t: Ref): Ref => s.op("fmul", s.op("fmul", t, s.f(2 ** 117)), s.f(2 ** 117));
+
 export const sinh: Unary = (s, x) => {
-  const { f, add, mul, div, lt, select, abs } = arithmetic(s);
+  const { f, add, sub, mul, div, lt, select, abs } = arithmetic(s);
   const a = abs(x);
-  const t = expm1(s, s.op("fmin", a, f(88)));
-  const small = mul(f(0.5), add(t, div(t, add(t, f(1)))));
-  const half = exp(s, mul(f(0.5), a));
-  const large = mul(mul(f(0.5), half), half);
-  return copySign(s, select(lt(a, f(20)), small, large), x);
+  const large = s.not(lt(a, s.bits(LARGE)));
+  const t = expm1(s, a);
+  const one = lt(a, f(1));
+  const quotient = div(select(one, mul(t, t), t), add(t, f(1)));
+  const moderate = mul(f(0.5), select(one, sub(mul(f(2), t), quotient), add(t, quotient)));
+  const far = restored(s, expNormal(s, sub(a, f(K_LN2))));
+  const magnitude = select(lt(a, f(2 ** -12)), a, select(large, far, moderate));
+  return select(s.op("feq", x, x), copySign(s, magnitude, x), x);
 };
 
 export const cosh: Unary = (s, x) => {
   const { f, add, mul, div, lt, select, abs } = arithmetic(s);
   const a = abs(x);
-  const e = exp(s, s.op("fmin", a, f(88)));
-  const small = mul(f(0.5), add(e, div(f(1), e)));
-  const half = exp(s, mul(f(0.5), a));
-  const large = mul(mul(f(0.5), half), half);
-  return select(lt(a, f(20)), small, large);
+  const large = s.not(lt(a, s.bits(LARGE)));
+  const t = expm1Small(s, a);
+  const small = add(f(1), div(mul(t, t), mul(f(2), add(f(1), t))));
+  const e = expOfLarge(s, a, large);
+  const moderate = mul(f(0.5), add(e, div(f(1), e)));
+  const far = select(large, restored(s, e), moderate);
+  const magnitude = select(lt(a, f(2 ** -12)), f(1), select(lt(a, s.bits(0x3f317217)), small, far));
+  return select(s.op("feq", x, x), magnitude, x);
 };
 
-export const asinh: Unary = (s, x) => {
+/** From here on x^2 + 1 and x^2 - 1 are x^2 as far as their roots show. */
+const HUGE = 2 ** 12;
+
+/** log of x, or of what is under the logarithm of asinh and acosh, and for huge x the ln 2 between. */
+const logOfSum = (s: StageBuilder, x: Ref, sum: Ref): Ref => {
+  const huge = s.not(s.op("flt", x, s.f(HUGE)));
+  return s.op("fadd", log(s, s.select(huge, x, sum)), s.select(huge, s.f(Math.LN2), s.f(0)));
+};
+
+/** asinh |x| for |x| from 2 on, or NaN. */
+export const asinhFar: Unary = (s, x) => {
+  const { f, add, mul, div, sqrt, abs } = arithmetic(s);
+  const a = abs(x);
+  return logOfSum(s, a, add(mul(f(2), a), div(f(1), add(sqrt(add(mul(a, a), f(1))), a))));
+};
+
+/** asinh x of x and `asinhFar`. */
+export const asinh = (s: StageBuilder, x: Ref, far: Ref): Ref => {
   const { f, add, mul, div, sqrt, lt, select, abs } = arithmetic(s);
   const a = abs(x);
-  const a2 = mul(a, a);
-  const moderate = log1p(s, add(a, div(a2, add(f(1), sqrt(add(a2, f(1)))))));
-  const huge = add(shortLog(s, a), f(Math.LN2));
-  return copySign(s, select(lt(a, f(2 ** 14)), moderate, huge), x);
+  const square = mul(a, a);
+  const near = log1p(s, add(a, div(square, add(sqrt(add(square, f(1))), f(1)))));
+  return copySign(s, select(lt(a, f(2 ** -12)), a, select(lt(a, f(2)), near, far)), x);
 };
 
-export const acosh: Unary = (s, x) => {
+/** acosh x for x from 2 on, or NaN. */
+export const acoshFar: Unary = (s, x) => {
+  const { f, add, sub, mul, div, sqrt } = arithmetic(s);
+  return logOfSum(s, x, sub(mul(f(2), x), div(f(1), add(x, sqrt(sub(mul(x, x), f(1)))))));
+};
+
+/** acosh x of x and `acoshFar`. */
+export const acosh = (s: StageBuilder, x: Ref, far: Ref): Ref => {
   const { f, add, sub, mul, sqrt, lt, select } = arithmetic(s);
   const t = sub(x, f(1));
-  const moderate = log1p(s, add(t, sqrt(add(mul(f(2), t), mul(t, t)))));
-  const huge = add(shortLog(s, x), f(Math.LN2));
-  return select(lt(x, f(1)), f(NaN), select(lt(x, f(2 ** 14)), moderate, huge));
+  const near = log1p(s, add(t, sqrt(add(mul(t, t), mul(f(2), t)))));
+  return select(lt(x, f(1)), f(NaN), select(lt(x, f(2)), near, far));
 };
 
 export const atanh: Unary = (s, x) => {
-  const { f, add, sub, mul, div, abs } = arithmetic(s);
+  const { f, add, sub, mul, div, lt, select, abs } = arithmetic(s);
   const a = abs(x);
-  const t = add(a, a);
-  return copySign(s, mul(f(0.5), log1p(s, div(t, sub(f(1), a)))), x);
+  const [twice, rest] = [mul(f(2), a), sub(f(1), a)];
+  const small = add(twice, div(mul(twice, a), rest));
+  const argument = select(lt(a, f(0.5)), small, mul(f(2), div(a, rest)));
+  return copySign(s, mul(f(0.5), log1p(s, argument)), x);
 };

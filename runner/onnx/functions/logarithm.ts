@@ -2,17 +2,6 @@ import type { Ref, StageBuilder } from "../stage.ts";
 import { arithmetic, type Unary } from "./arithmetic.ts";
 import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
 
-/** x = 2^k m with m in [sqrt(1/2), sqrt(2)): for finite x > 0. */
-const splitExponent = (s: StageBuilder, x: Ref): { readonly k: Ref; readonly m: Ref } => {
-  const { f, mul, lt, select } = arithmetic(s);
-  const tiny = lt(x, f(2 ** -126));
-  const normal = select(tiny, mul(x, f(2 ** 25)), x);
-  const shifted = s.op("iadd", s.op("fbits", normal), s.i(0x3f800000 - 0x3f3504f3));
-  const k = s.op("isub", s.op("ushr", shifted, s.i(23)), s.i(127));
-  const m = s.op("bitsf", s.op("iadd", s.op("iand", shifted, s.i(0x7fffff)), s.i(0x3f3504f3)));
-  return { k: s.op("isub", k, s.select(tiny, s.i(25), s.i(0))), m };
-};
-
 /** log(1 + f) - f + f^2/2 for |f| small, over f - hfsq: shared by log and log1p. */
 const logTail = (s: StageBuilder, f1: Ref): { readonly tail: Ref; readonly half: Ref } => {
   const { f, add, mul, div } = arithmetic(s);
@@ -35,17 +24,6 @@ const logEdges = (s: StageBuilder, x: Ref, inside: Ref): Ref => {
   const { f, lt, eq, select } = arithmetic(s);
   const finite = select(lt(x, f(Infinity)), inside, x);
   return select(eq(x, f(0)), f(-Infinity), select(lt(x, f(0)), f(NaN), finite));
-};
-
-/** log in f32 steps, within an ulp, where the longer one would not fit beside other work. */
-export const shortLog: Unary = (s, x) => {
-  const { f, add, sub, mul } = arithmetic(s);
-  const { k, m } = splitExponent(s, x);
-  const f1 = sub(m, f(1));
-  const { tail, half } = logTail(s, f1);
-  const dk = s.op("i2f", k);
-  const inside = add(add(sub(add(tail, mul(dk, f(LOG_LOW))), half), f1), mul(dk, f(LOG_HIGH)));
-  return logEdges(s, x, inside);
 };
 
 /**

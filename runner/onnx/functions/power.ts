@@ -1,7 +1,8 @@
 import type { Ref, StageBuilder } from "../stage.ts";
 import { negateIf, type Unary } from "./arithmetic.ts";
-import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
+import { add, biasedExponent, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
 import { LOG_TABLE } from "./logarithm.ts";
+import { floatOf, powerOfTwo } from "./powerOfTwo.ts";
 
 /*
  * x^y = 2^(y log2 |x|) as the C library behind onnxruntime-web computes it in binary64. It is too long for one stage:
@@ -37,31 +38,6 @@ const LOG2_POLYNOMIAL = [
   -3326628030300655616n,
   6653256548868992000n,
 ] as const;
-
-/** 2^(i/8) and 2^(i/32), Q62. */
-const EIGHTHS: readonly bigint[] = [
-  0x4000000000000000n,
-  0x45cae0f1f545eb73n,
-  0x4c1bf828c6dc54b8n,
-  0x52ff6b54d8a89c75n,
-  0x5a827999fcef3242n,
-  0x62b39508aa836d6fn,
-  0x6ba27e656b4eb57an,
-  0x75606373ee921c97n,
-];
-const THIRTY_SECONDS: readonly bigint[] = [
-  0x4000000000000000n,
-  0x4166c34c5615d0ecn,
-  0x42d561b3e6243d8an,
-  0x444c0740496d4294n,
-];
-
-/** Coefficients of 2^r: r^3 (Q35), r^2 (Q64), r (Q63). */
-const EXP2_POLYNOMIAL = [1907089710n, 4431432777778980352n, 6393154323815815168n] as const;
-
-/** floor(log2) of |value|, from 127 on; 0 for 0. Next to a power of two it may be one more. */
-const biasedExponent = (s: StageBuilder, value: Ref): Ref =>
-  s.op("ushr", s.op("fbits", s.op("fabs", s.op("i2f", value))), s.i(23));
 
 /**
  * log2 |x| as an int: m 2^(e - 90) with e in the low 9 bits and m the rest, whose magnitude is between 2^61 and 2^62, so
@@ -128,24 +104,10 @@ const magnitudeOf = (s: StageBuilder, logarithm: Ref, y: Ref): Ref => {
   const size = s.op("ishr", product, s.op("imax", s.op("isub", s.i(164), exponent), s.i(0)));
   const signed = s.select(s.op("flt", y, s.f(0)), s.op("isub", s.i(0), size), size);
   const power = s.op("imax", s.op("imin", signed, s.i(257n << 52n)), s.i(-(152n << 53n)));
-  // The nearest 32nd, of two the even one, and the rest.
+  // The nearest 32nd, of two the even one.
   const even = s.op("iand", down(s, power, 48), s.i(1));
   const k = down(s, add(s, power, s.i((1n << 47n) - 1n), even), 48);
-  const wide = up(s, s.op("isub", power, up(s, k, 48)), 15); // Q68
-  const [c0, c1, c2] = EXP2_POLYNOMIAL;
-  const p1 = s.op("iadd", down(s, s.op("imul", down(s, wide, 32), s.i(c0)), 7), s.i(c1)); // Q64
-  const p2 = s.op("iadd", down(s, multiplyHigh(s, p1, wide), 5), s.i(c2)); // Q63
-  const p3 = s.op("iadd", down(s, multiplyHigh(s, p2, wide), 5), s.i(1n << 62n)); // Q62
-  const table = multiplyHigh(s, lookUp(s, down(s, k, 2), EIGHTHS), lookUp(s, k, THIRTY_SECONDS)); // Q60
-  const result = multiplyHigh(s, p3, table); // Q58
-  // Results below 2^-126 are rounded to multiples of 2^-149: by the addition of a number with such a last place.
-  const e = down(s, k, 5);
-  const drop = s.op("imax", s.op("isub", s.i(-125), e), s.i(0));
-  const dropped = s.op("ishr", result, drop);
-  const anchor = s.op("ishl", s.op("ilt", dropped, s.i(1n << 57n)), s.i(57));
-  const rounded = s.op("fsub", s.op("i2f", s.op("iadd", dropped, anchor)), s.op("i2f", anchor));
-  const scale = s.op("bitsf", up(s, add(s, e, drop, s.i(126)), 23));
-  return s.op("fmul", s.op("fmul", rounded, s.f(2 ** -57)), scale);
+  return floatOf(s, powerOfTwo(s, power, k));
 };
 
 /** x^y of x, y and log2 |x| as `binaryLogarithm` gives it, with the special cases of IEEE 754 pow. */

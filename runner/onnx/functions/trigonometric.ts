@@ -1,19 +1,23 @@
 import type { Ref, StageBuilder } from "../stage.ts";
-import { arithmetic, finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
-import { multiplyHigh, up } from "./fixedPoint.ts";
+import { finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
+import { biasedExponent, down, multiplyHigh, up } from "./fixedPoint.ts";
 
 /** 2/pi as 64-bit words, most significant first: enough for every binary32. */
 const TWO_OVER_PI = [0xa2f9836e4e441529n, 0xfc2757d1f534ddc0n, 0xdb6295993c439041n, 0xfe5163abdebbc561n];
 
+/** The largest x that the C library reduces by the binary64 nearest to a multiple of pi/2, just below 9 pi/4. */
+const NEAR = 0x40e231d5;
+
+/** pi/2 (Q62), and the binary64 nearest to it (Q59). */
+const HALF_PI = 7244019458077122842n;
+const HALF_PI_DOUBLE = 905502432259640320n;
+
 /**
- * |x| = q pi/2 + r + low, reduced in integers: with |x| = M 2^(E-150), the fixed-point number |x| 2/pi 2^62 modulo
- * 2^64 needs only the 128 bits of 2/pi that start E - 88 bits behind a leading word of zeros.
+ * |x| = quadrant pi/2 + r, the quadrant with two bits that count and r as Q62, at most pi/4 or a little more. For x of every
+ * size in integers: with |x| = M 2^(E-150), the fixed-point number |x| 2/pi 2^62 modulo 2^64 needs only the 128 bits of 2/pi
+ * that start E - 88 bits behind a leading word of zeros.
  */
-const reduceQuadrant = (
-  s: StageBuilder,
-  x: Ref,
-): { readonly quadrant: Ref; readonly r: Ref; readonly low: Ref; readonly left: Ref } => {
-  const { f, add, sub, mul } = arithmetic(s);
+const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; readonly r: Ref } => {
   const i = (value: number | bigint): Ref => s.i(BigInt.asIntN(64, BigInt(value)));
   const bits = s.op("iand", s.op("fbits", x), i(0x7fffffff));
   const significand = s.op("ior", s.op("iand", bits, i(0x7fffff)), i(0x800000));
@@ -35,58 +39,29 @@ const reduceQuadrant = (
     s.op("imul", significand, s.op("ushr", second, i(32))),
     s.op("ushr", s.op("imul", significand, s.op("iand", second, i(0xffffffff))), i(32)),
   );
-  const turns = s.op("iadd", s.op("imul", significand, window(0)), s.op("ushr", carried, i(32)));
-  const quadrant = s.op("iand", s.op("ushr", s.op("iadd", turns, i(1n << 61n)), i(62)), i(3));
-  // What is left of the quadrant, in [-1/2, 1/2) of it with 64 fraction bits, in pieces of 12, 12 and 40 bits.
-  const left = s.op("ishl", turns, i(2));
-  const top = s.op("ishl", s.op("ishr", left, i(52)), i(52));
-  const next = s.op("ishl", s.op("ishr", s.op("isub", left, top), i(40)), i(40));
-  const rest = s.op("isub", s.op("isub", left, top), next);
-  const piece = (value: Ref): Ref => mul(s.op("i2f", value), f(2 ** -64));
-  const [a, b, c] = [piece(top), piece(next), piece(rest)];
-  // pi/2 = 1.5703125 + 4.838…e-4: products with the first are exact.
-  const main = mul(a, f(1.5703125));
-  const small = add(mul(b, f(1.5703125)), add(mul(add(a, b), f(4.8382679489661923e-4)), mul(c, f(Math.PI / 2))));
-  const r = add(main, small);
-  return { quadrant, r, low: sub(small, sub(r, main)), left };
+  const product = s.op("imul", significand, window(0));
+  const turns = s.op("iadd", product, s.op("ushr", carried, i(32)));
+  const quadrant = s.op("ushr", s.op("iadd", turns, i(1n << 61n)), i(62));
+  const left = s.op("iadd", s.op("ishl", product, i(2)), s.op("ushr", carried, i(30))); // Q64 of pi/2
+  // Near 0 as the C library does it, with a pi/2 that is too small by a little: next to its multiples that shows.
+  const a = s.op("fabs", x);
+  const near = s.op("fle", a, s.bits(NEAR));
+  // One ulp less than 1/2 puts the ends of the intervals where the library has them, all five of them.
+  const multiple = s.op("f2i", s.op("fadd", s.op("fmul", a, s.f(2 / Math.PI)), s.bits(0x3effffff)));
+  const fixed = s.op("f2i", s.op("fmul", a, s.f(2 ** 59)));
+  const rest = up(s, s.op("isub", fixed, s.op("imul", multiple, i(HALF_PI_DOUBLE))), 3);
+  return {
+    quadrant: s.select(near, multiple, quadrant),
+    r: s.select(near, rest, multiplyHigh(s, left, i(HALF_PI))),
+  };
 };
 
-/** sine and cosine of |x|'s remainder, and the quadrant. */
-const sineAndCosine = (
-  s: StageBuilder,
-  x: Ref,
-): { readonly sine: Ref; readonly cosine: Ref; readonly quadrant: Ref } => {
-  const { f, add, sub, mul, horner } = arithmetic(s);
-  const { quadrant, r, low } = reduceQuadrant(s, x);
-  const z = mul(r, r);
-  const sine = add(
-    r,
-    add(
-      mul(
-        mul(r, z),
-        horner(z, 2.7183114939898219e-6, -1.98393348360966317e-4, 8.3333293858894632e-3, -1.6666666641626524e-1),
-      ),
-      low,
-    ),
-  );
-  const tail = mul(mul(z, z), horner(z, 2.4390448796277409e-5, -1.3886763774609929e-3, 4.1666623323739063e-2));
-  const half = mul(f(0.5), z);
-  const w = sub(f(1), half);
-  const cosine = add(w, add(sub(sub(f(1), w), half), sub(tail, mul(r, low))));
-  return { sine, cosine, quadrant };
-};
-
-/** pi/2 (Q62), and the coefficients of sine (Q64, Q69, Q74, Q81) and cosine (Q63, Q67, Q72, Q78) in z = r^2. */
-const HALF_PI = 7244019458077122842n;
+/** Coefficients of sine (Q64, Q69, Q74, Q81) and cosine (Q63, Q67, Q72, Q78) in z = r^2. */
 const SINE = [-3074457340999167488n, 4919129422829635584n, -3747544394896435200n, 6572473901679025152n] as const;
 const COSINE = [-4611685993072624128n, 6148908294949373952n, -6557838780474629120n, 7371560825452078080n] as const;
 
-/**
- * Sine and cosine of what is left of an angle (Q64 of a quarter turn, at most half of it), as f32. One of them per
- * element is wanted: `cosine` says which.
- */
-export const sineOrCosine = (s: StageBuilder, left: Ref, cosine: Ref): Ref => {
-  const r = multiplyHigh(s, left, s.i(HALF_PI)); // Q62
+/** Sine or cosine of r (Q62), as f32: `cosine` says which. */
+const sineOrCosine = (s: StageBuilder, r: Ref, cosine: Ref): Ref => {
   const z = up(s, multiplyHigh(s, r, r), 2); // Q62
   const [s1, s2, s3, s4] = SINE;
   const [c0, c1, c2, c3] = COSINE;
@@ -105,26 +80,51 @@ export const sineOrCosine = (s: StageBuilder, left: Ref, cosine: Ref): Ref => {
 };
 
 export const sin: Unary = (s, x) => {
-  const { quadrant, left } = reduceQuadrant(s, x);
-  const value = sineOrCosine(s, left, s.op("iand", quadrant, s.i(1)));
+  const { quadrant, r } = reduceQuadrant(s, x);
+  const value = sineOrCosine(s, r, s.op("iand", quadrant, s.i(1)));
   const magnitude = negateIf(s, s.op("iand", quadrant, s.i(2)), value);
   const signed = negateIf(s, s.op("flt", x, s.f(0)), magnitude);
   return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -12)), x, finiteOnly(s, x, signed));
 };
 
 export const cos: Unary = (s, x) => {
-  const { quadrant, left } = reduceQuadrant(s, x);
+  const { quadrant, r } = reduceQuadrant(s, x);
   const next = s.op("iadd", quadrant, s.i(1));
-  const value = sineOrCosine(s, left, s.op("iand", next, s.i(1)));
+  const value = sineOrCosine(s, r, s.op("iand", next, s.i(1)));
   const signed = negateIf(s, s.op("iand", next, s.i(2)), value);
   return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -12)), s.f(1), finiteOnly(s, x, signed));
 };
 
+/** Coefficients of tangent (Q64 to Q69) in z = r^2, from r^3 on. */
+const TANGENT = [
+  6148878935865588736n,
+  4921296271051704320n,
+  3938840131426188288n,
+  3619740854851705856n,
+  877875365781579520n,
+  5587532267853394944n,
+] as const;
+
 export const tan: Unary = (s, x) => {
-  const { sine, cosine, quadrant } = sineAndCosine(s, x);
+  const { quadrant, r } = reduceQuadrant(s, x);
+  const z = up(s, multiplyHigh(s, r, r), 3); // Q63
+  const series = TANGENT.slice(0, -1).reduceRight(
+    (p, coefficient) => s.op("iadd", multiplyHigh(s, z, p), s.i(coefficient)),
+    s.i(TANGENT[5]),
+  ); // Q64
+  // With all bits of a small r: Q(62 + raised).
+  const raised = s.op("isub", s.i(188), biasedExponent(s, r));
+  const leading = s.op("ishl", r, raised);
+  const tangent = s.op("iadd", leading, up(s, multiplyHigh(s, leading, multiplyHigh(s, z, series)), 1));
+  // 1 / tangent by two digits of 31 bits each: 2^91 / tangent, and the rest of that.
+  const divisor = down(s, tangent, 31);
+  const digit = s.op("idiv", s.i(1n << 60n), divisor);
+  const rest = s.op("idiv", s.op("isub", s.i(0), s.op("imul", digit, tangent)), divisor);
+  const inverse = s.op("iadd", up(s, digit, 31), rest); // Q(60 - raised)
   const odd = s.op("iand", quadrant, s.i(1));
-  const straight = s.op("fdiv", sine, cosine);
-  const turned = s.op("fneg", s.op("fdiv", cosine, sine));
-  const signed = negateIf(s, s.op("flt", x, s.f(0)), s.select(odd, turned, straight));
-  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -13)), x, finiteOnly(s, x, signed));
+  const significand = s.select(odd, s.op("isub", s.i(0), inverse), tangent);
+  const exponent = s.select(odd, s.op("iadd", raised, s.i(67)), s.op("isub", s.i(65), raised));
+  const value = s.op("fmul", s.op("i2f", significand), s.op("bitsf", up(s, exponent, 23)));
+  const signed = negateIf(s, s.op("flt", x, s.f(0)), value);
+  return s.select(s.op("flt", s.op("fabs", x), s.f(2 ** -12)), x, finiteOnly(s, x, signed));
 };

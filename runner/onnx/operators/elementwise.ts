@@ -17,6 +17,13 @@ const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
     return node.b.map("f32", [float(node, node.in(0))], body);
   });
 
+/** A function too long for one kernel: `second` takes the argument and what `first` makes of it. */
+const inTwo = (name: string, first: fn.Unary, second: (s: StageBuilder, x: Ref, of: Ref) => Ref): Operator =>
+  onnx(name, 1, (node) => {
+    const x = float(node, node.in(0));
+    return node.b.map("f32", [x, node.b.map("f32", [x], first)], second);
+  });
+
 /** A binary operator on any numeric type: the f32 opcode and the int one, results wrapped to their type. */
 const binary = (
   name: string,
@@ -286,8 +293,8 @@ export const ELEMENTWISE: readonly Operator[] = [
   unaryFloat("Atan", fn.atan),
   unaryFloat("Sinh", fn.sinh),
   unaryFloat("Cosh", fn.cosh),
-  unaryFloat("Asinh", fn.asinh),
-  unaryFloat("Acosh", fn.acosh),
+  inTwo("Asinh", fn.asinhFar, fn.asinh),
+  inTwo("Acosh", fn.acoshFar, fn.acosh),
   unaryFloat("Atanh", fn.atanh),
   unaryFloat("Tanh", fn.tanh),
   unaryFloat("Sigmoid", fn.sigmoid),

@@ -16,9 +16,46 @@ const unary = (op: string, x: TestTensor, attributes: TestNode["attributes"] = {
 });
 
 const FUNCTIONS: readonly string[] = (
-  "Exp Tanh Sigmoid Erf Log Sin Cos Atan Softplus Softsign Elu Selu Celu Mish HardSigmoid HardSwish LeakyRelu " +
+  "Exp Tanh Sigmoid Erf Log Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Softplus Softsign Elu Selu Celu Mish HardSigmoid HardSwish LeakyRelu " +
   "ThresholdedRelu Reciprocal Floor Ceil Round Abs Neg Sign"
 ).split(" ");
+
+/** The f32 some representable numbers above another, below it where `steps` is negative. */
+const stepped = (value: number, steps: number): number => {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value);
+  view.setUint32(0, view.getUint32(0) + (value < 0 ? -steps : steps));
+  return view.getFloat32(0);
+};
+
+const between = (low: number, high: number): number => low + random() * (high - low);
+const sign = (): number => (random() < 0.5 ? -1 : 1);
+
+/** Arguments where formulas change, cancel or end: within 200 numbers of the places given, and evenly in their range. */
+const around = (places: () => number, low: number, high: number): (() => number) => {
+  const near = (): number => stepped(Math.fround(places()), Math.round(between(-200, 200)));
+  return () => Math.fround(random() < 0.5 ? near() : between(low, high));
+};
+const oneOf = (...places: readonly number[]): number => sign() * (places[Math.floor(random() * places.length)] ?? 0);
+const ofAnySize = (least: number, most: number): number => sign() * 2 ** between(least, most);
+const quarterTurns = around(() => Math.round(ofAnySize(0, 12)) * (Math.PI / 4), -10, 10);
+const hyperbolic = around(
+  () => oneOf(2 ** -12, Math.LN2 / 2, Math.LN2, 1, 1.5 * Math.LN2, 9, 16, 88.72, 89.4),
+  -90,
+  90,
+);
+const RANGES: Readonly<Record<string, () => number>> = {
+  Sin: quarterTurns,
+  Cos: quarterTurns,
+  Tan: quarterTurns,
+  Asin: around(() => oneOf(2 ** -12, 0.5, 1), -1, 1),
+  Acos: around(() => oneOf(2 ** -26, 0.5, 1), -1, 1),
+  Sinh: hyperbolic,
+  Cosh: hyperbolic,
+  Asinh: around(() => oneOf(2 ** -12, 2, 2 ** 12, ofAnySize(-20, 40)), -4, 4),
+  Acosh: around(() => Math.abs(oneOf(1, 2, 2 ** 12, ofAnySize(0, 40))), 1, 4),
+  Atanh: around(() => oneOf(2 ** -32, 0.5, 1, ofAnySize(-40, 0)), -1, 1),
+};
 
 describe("onnxruntime-web as an oracle", () => {
   describe("given an elementary function", () => {
@@ -27,6 +64,10 @@ describe("onnxruntime-web as an oracle", () => {
         await agrees(unary(op, floats([VALUES], 8)));
         await agrees(unary(op, anyFloats(VALUES / 10)));
       });
+    }
+    for (const [op, argument] of Object.entries(RANGES)) {
+      it(`${op} agrees on every bit where its formula changes or ends`, async () =>
+        agrees(unary(op, f32([VALUES], Array.from({ length: VALUES }, argument)))));
     }
     it("Sqrt agrees on every bit", async () => agrees(unary("Sqrt", positive([VALUES]))));
     it("LogSoftmax agrees on every bit", async () => agrees(unary("LogSoftmax", floats([200, 1003], 4))));
@@ -43,7 +84,6 @@ describe("onnxruntime-web as an oracle", () => {
       outputs: ["z"],
     });
     const list = (values: readonly number[]): TestTensor => f32([values.length], values.map(Math.fround));
-    const between = (low: number, high: number): number => low + random() * (high - low);
 
     it("x^y agrees on every bit for bases and exponents of every size", async () =>
       agrees(pow(anyFloats(VALUES), anyFloats(VALUES))));
