@@ -137,14 +137,15 @@ describe("OpeningGame", () => {
         );
       });
 
-      for (const [what, place] of Object.entries({
-        "a leaf beyond the tensor": { level: LEVEL_BYTES, index: 20 },
-        "nodes beyond the tensor": { level: 0, index: 32 },
-        "nodes above the root": { level: 6, index: 0 },
-      })) {
+      for (const [what, kernel, place] of [
+        ["a leaf beyond the tensor", 0, { level: LEVEL_BYTES, index: 20 }],
+        ["nodes beyond the tensor", 0, { level: 0, index: 32 }],
+        ["nodes after a run that is full", 2, { level: 0, index: 16 }],
+        ["nodes above the root", 0, { level: 6, index: 0 }],
+      ] as const) {
         it(`reverts for ${what}`, async () => {
           const { court, watcher, claimId } = await stageAt("traced");
-          await expect(court.connect(watcher).demandTensor(claimId, kernelOpening(0), [place]))
+          await expect(court.connect(watcher).demandTensor(claimId, kernelOpening(kernel), [place]))
             .to.be.revertedWithCustomError(court, "CourtPlaceOutside")
             .withArgs(place.level, place.index);
         });

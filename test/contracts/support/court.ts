@@ -84,7 +84,12 @@ const BEGIN: Progress = { position: 0, accumulators: [] };
 const INPUT = tensorFrom("i32", [5, 6, 7, 8]);
 const CONSTANTS = [tensorFrom("i16", [11, 12, 13]), tensorFrom("u8", [3, 2, 1])];
 
-/** Kernel 0 is 20 leaves long; kernel 1 reads all three spaces over 9 steps; 18 kernels make the top tree two runs. */
+const RUN_BYTES = 16 * 1024;
+
+/**
+ * Kernel 0 is 20 leaves long, kernel 2 a whole run of 16; kernel 1 reads all three spaces over 9 steps; 18 kernels make
+ * the top tree two runs.
+ */
 const KERNELS: readonly ToyKernel[] = [
   {
     dtype: "i32",
@@ -105,7 +110,7 @@ const KERNELS: readonly ToyKernel[] = [
       { space: 0, index: 0, dtype: "i32", length: 4 },
     ],
   },
-  { dtype: "u8", length: 5, steps: 0, operands: [] },
+  { dtype: "u8", length: RUN_BYTES, steps: 0, operands: [] },
   // Malformed on purpose: it reads a later kernel, an unknown space, and never ends.
   { dtype: "u8", length: 5, steps: 1, operands: [{ space: 2, index: 3, dtype: "u8", length: 5 }] },
   { dtype: "u8", length: 5, steps: 1, operands: [{ space: 3, index: 0, dtype: "u8", length: 5 }] },
@@ -119,7 +124,7 @@ const KERNELS: readonly ToyKernel[] = [
         space: 2,
         index: i < 2 ? i + 1 : i + 5,
         dtype: i === 0 ? "i16" : i === 1 ? "u8" : "i64",
-        length: i === 0 ? 700 : i === 1 ? 5 : 3,
+        length: i === 0 ? 700 : i === 1 ? RUN_BYTES : 3,
       },
     ],
   })),

@@ -15,6 +15,12 @@ describe("OptimisticVerifier", () => {
     protocol = await networkHelpers.loadFixture(fixture);
   });
 
+  it("asks for a window that is long enough, before anybody is bound by it", async () => {
+    await protocol.optimistic.requireTerms(id("version"), 60);
+    await expect(protocol.optimistic.requireTerms(id("version"), 59))
+      .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceTermsRefused")
+      .withArgs(id("version"), 59);
+  });
   it("holds with no evidence and a window that is long enough", async () => {
     await protocol.optimistic.verify(contextOf(protocol), "0x");
   });
