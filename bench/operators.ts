@@ -96,8 +96,14 @@ over the result itself. Where a sum nearly cancels its terms' rounding errors st
 | -------- | --------------------: | -------: | --- |
 ${measured.join("\n")}
 
-Quantised operators follow ONNX Runtime: QLinear* multiply the int32 sum by \`(a_scale * b_scale) / y_scale\`, clamp, round to
-nearest even and add the zero point; QLinearAdd and QLinearMul round after adding it.
+## Quantised and fused operators
+
+Quantised operators follow ONNX Runtime: QLinearConv, QLinearMatMul and QGemm multiply the int32 sum by
+\`(a_scale * b_scale) / y_scale\`, clamp, round to nearest even and add the zero point, as QLinearLeakyRelu, QLinearSigmoid,
+QLinearWhere, QLinearConcat and QLinearSoftmax do with their results; QLinearAdd, QLinearMul and QLinearAveragePool round
+after adding it. They and the fused operators of \`com.microsoft\` were equal to onnxruntime-web on every bit in
+\`test/runner/onnx/quantizers.oracle.test.ts\`. The scales of QLinearSoftmax must be known at import, as its table of powers
+is.
 
 ## Models of scikit-learn
 

@@ -197,19 +197,20 @@ const withAlpha = (
     return node.b.map("f32", [float(node, node.in(0))], (s, x) => body(s, x, a));
   });
 
+/** 0.5 x (1 + erf(x / sqrt(2))), or by the hyperbolic tangent. */
+export const geluOf = (s: StageBuilder, x: Ref, byTanh: boolean): Ref => {
+  const { f, add, mul } = arithmetic(s);
+  const inner = byTanh
+    ? fn.tanh(s, mul(x, add(mul(mul(f(0.035677408136300125), x), x), f(0.7978845608028654))))
+    : fn.erf(s, mul(x, f(Math.SQRT1_2)));
+  return mul(mul(f(0.5), x), add(inner, f(1)));
+};
+
 const gelu = (node: NodeContext): Value => {
   const approximate = node.string("approximate", "none");
   if (approximate !== "none" && approximate !== "tanh")
     throw node.refuse(`approximate "${approximate}"`, "approximate");
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
-    const { f, add, mul } = arithmetic(s);
-    const x = v;
-    const inner =
-      approximate === "none"
-        ? fn.erf(s, mul(x, f(Math.SQRT1_2)))
-        : fn.tanh(s, mul(x, add(mul(mul(f(0.035677408136300125), x), x), f(0.7978845608028654))));
-    return mul(mul(f(0.5), x), add(inner, f(1)));
-  });
+  return node.b.map("f32", [float(node, node.in(0))], (s, x) => geluOf(s, x, approximate === "tanh"));
 };
 
 const selu = (node: NodeContext): Value => {

@@ -20,6 +20,8 @@ import { LOGIC } from "./logic.ts";
 import { MOVEMENT } from "./movement.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
+import { FUSED } from "./fused.ts";
+import { QLINEAR } from "./qlinear.ts";
 import { QUANTIZE } from "./quantize.ts";
 import { FEATURES } from "./features.ts";
 import { LINEAR_MODELS } from "./linearModels.ts";
@@ -39,6 +41,8 @@ const ROWS: readonly Operator[] = [
   ...NORMALIZE,
   ...QUANTIZE,
   ...MICROSOFT,
+  ...QLINEAR,
+  ...FUSED,
   ...RECURRENT,
   ...ATTENTION,
   ...CONV_TRANSPOSE,

@@ -40,7 +40,7 @@ export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre:
 };
 
 /** Welford's running mean and squared differences, as onnxruntime-web's LayerNormalization. */
-const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
+export const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
   const n = rows.shape.at(-1) ?? 1;
   const one = (result: "mean" | "deviation"): Value =>
     b.emit({
@@ -67,7 +67,8 @@ const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
   return { mean: one("mean"), deviation: one("deviation") };
 };
 
-const layerNormalization = (node: NodeContext, centre: boolean): Value[] => {
+/** Rows less their mean (if centred), over their deviation, times a scale, plus a bias. */
+export const layerNormalization = (node: NodeContext, centre: boolean): Value[] => {
   const x = float(node, node.in(0));
   const scale = node.opt(1);
   const bias = centre ? node.opt(2) : undefined;

@@ -49,6 +49,7 @@ export const matmulKernels = (
   dtype: DType,
   block: Block,
   finish: (...args: Parameters<Parameters<typeof dot>[1]["finish"]>) => Ref = (_s, _out, sum) => sum,
+  scale = 1,
 ): Value => {
   const { shape } = operands;
   const rank = shape.length;
@@ -63,6 +64,7 @@ export const matmulKernels = (
     shape,
     class: isFloatType(left.element) ? ("f32" as const) : ("int" as const),
     length: k,
+    scale,
     left: (s, out, at) => s.load(wideLeft, [...out.slice(0, rank - 1), at]),
     right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
     finish,

@@ -3,54 +3,28 @@ import * as fn from "../functions/index.ts";
 import type { KernelStage } from "../kernels.ts";
 import type { NodeContext, Operator } from "../node.ts";
 import { onnx } from "../node.ts";
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref } from "../stage.ts";
 import { elementCount, type Value } from "../value.ts";
+import { byte, dequantized, microsoft, quantized, quantizedAfter, scalar, zeroPoint } from "./bytes.ts";
 import { computable, float, integerRange, product, range } from "./common.ts";
 import { contiguousAlong, dot } from "../dot.ts";
 import { concatenated, reshaped } from "./movement.ts";
 
-const scalar = (node: NodeContext, i: number): Value => {
-  const value = node.in(i);
-  if (elementCount(value.shape) !== 1) throw node.refuse(`input ${String(i)} with more than one element`);
-  return { ...value, shape: [], strides: [] };
-};
-
-/** (q - zp) * scale. */
-const dequantized = (s: StageBuilder, q: Ref, scale: Ref, zero: Ref): Ref =>
-  s.op("fmul", s.op("i2f", s.op("isub", q, zero)), scale);
-
-/** round(v / scale + zp), saturated: these operators round after they add the zero point. */
-const quantizedAfter = (s: StageBuilder, dtype: "u8" | "i8", v: Ref, scale: Ref, zero: Ref): Ref => {
-  const moved = s.op("fadd", s.op("fdiv", v, scale), s.op("i2f", zero));
-  const [low, high] = integerRange(dtype).map(Number);
-  return s.op("f2i", s.op("frint", fn.clamp(s, moved, low ?? 0, high ?? 0)));
-};
-
-const byte = (node: NodeContext, value: Value): "u8" | "i8" => {
-  const dtype = computable(node, value);
-  if (dtype !== "u8" && dtype !== "i8") throw node.refuse(`element type ${dtype}`);
-  return dtype;
-};
-
 /** QLinearAdd and QLinearMul: (a, scale, zp, b, scale, zp, y scale, y zp). */
-const quantizedBinary = (name: string, op: "fadd" | "fmul"): Operator => ({
-  domain: "com.microsoft",
-  name,
-  since: 1,
-  lower: (node) => {
+const quantizedBinary = (name: string, op: "fadd" | "fmul"): Operator =>
+  microsoft(name, (node) => {
     const [a, b] = [node.in(0), node.in(3)];
     const dtype = byte(node, a);
-    const parameters = [1, 2, 4, 5, 6, 7].map((i) => scalar(node, i));
-    return node.b.map(dtype, [a, b, ...parameters], (s, x, y, ...p) => {
+    const parameters = [1, 2, 4, 5, 6].map((i) => scalar(node, i));
+    return node.b.map(dtype, [a, b, ...parameters, zeroPoint(node, 7, dtype)], (s, x, y, ...p) => {
       const [as, az, bs, bz, cs, cz] = p as readonly Ref[];
       if (!as || !az || !bs || !bz || !cs || !cz) throw new RangeError("six parameters");
       return quantizedAfter(s, dtype, s.op(op, dequantized(s, x, as, az), dequantized(s, y, bs, bz)), cs, cz);
     });
-  },
-});
+  });
 
-const dynamicQuantize = (node: NodeContext): Value[] => {
-  const x = float(node, node.in(0));
+/** A tensor as bytes, with the scale and the zero point that its least and its largest element give it. */
+export const dynamicallyQuantized = (node: NodeContext, x: Value): readonly [y: Value, scale: Value, zero: Value] => {
   const flat = reshaped(node.b, x, [elementCount(x.shape)]);
   const extreme = (op: "fmin" | "fmax"): Value =>
     node.b.emit({
@@ -81,27 +55,13 @@ const dynamicQuantize = (node: NodeContext): Value[] => {
   return [y, scale, zero];
 };
 
-const quantizedSigmoid = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const dtype = byte(node, x);
-  const zeroOr = (i: number): Value => (node.opt(i) === undefined ? node.b.scalar(dtype, 0) : scalar(node, i));
-  const parameters = [scalar(node, 1), zeroOr(2), scalar(node, 3), zeroOr(4)];
-  return node.b.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
-    quantizedAfter(s, dtype, fn.sigmoid(s, dequantized(s, v, xs, xz)), ys, yz),
-  );
-};
-
 const quantizedConcat = (node: NodeContext): Value => {
   const [yScale, yZero] = [scalar(node, 0), scalar(node, 1)];
   const dtype = byte(node, node.in(1));
   const parts = range((node.inputCount - 2) / 3).map((i) => {
     const [x, scale, zero] = [node.in(2 + 3 * i), scalar(node, 3 + 3 * i), scalar(node, 4 + 3 * i)];
     return node.b.map(dtype, [x, scale, zero, yScale, yZero], (s, v, xs, xz, ys, yz) => {
-      // Through QuantizeLinear, which rounds before it adds the zero point.
-      const rounded = s.op("frint", s.op("fdiv", dequantized(s, v, xs, xz), ys));
-      const [low, high] = integerRange(dtype);
-      const moved = s.op("iadd", s.op("f2i", rounded), yz);
-      const requantized = s.op("imin", s.op("imax", moved, s.i(low)), s.i(high));
+      const requantized = quantized(s, dtype, dequantized(s, v, xs, xz), ys, yz);
       const same = s.op("iand", s.op("feq", xs, ys), s.op("ieq", xz, yz));
       return s.select(same, v, requantized);
     });
@@ -110,13 +70,13 @@ const quantizedConcat = (node: NodeContext): Value => {
   return concatenated(node.b, parts, axis);
 };
 
-const quantizedAverage = (node: NodeContext): Value => {
+/** The average of each channel: the sum of the integers times one scale. */
+export const quantizedAverage = (node: NodeContext): Value => {
   const x = node.in(0);
   if (node.int("channels_last", 0) === 1) throw node.refuse("channels last", "channels_last");
   const dtype = byte(node, x);
   const count = product(x.shape.slice(2));
-  const [xs, xz, ys, yz] = [1, 2, 3, 4].map((i) => scalar(node, i));
-  if (!xs || !xz || !ys || !yz) throw node.invalid("four parameters are needed");
+  const [xs, xz, ys, yz] = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
   return node.b.emit({
     dtype,
     shape: [...x.shape.slice(0, 2), ...x.shape.slice(2).map(() => 1)],
@@ -189,9 +149,8 @@ const matmulNBits = (node: NodeContext): Value => {
 export const MICROSOFT: readonly Operator[] = [
   quantizedBinary("QLinearAdd", "fadd"),
   quantizedBinary("QLinearMul", "fmul"),
-  { domain: "com.microsoft", name: "QLinearSigmoid", since: 1, lower: quantizedSigmoid },
-  { domain: "com.microsoft", name: "QLinearConcat", since: 1, lower: quantizedConcat },
-  { domain: "com.microsoft", name: "QLinearGlobalAveragePool", since: 1, lower: quantizedAverage },
-  { domain: "com.microsoft", name: "MatMulNBits", since: 1, lower: matmulNBits },
-  onnx("DynamicQuantizeLinear", 11, dynamicQuantize),
+  microsoft("QLinearConcat", quantizedConcat),
+  microsoft("QLinearGlobalAveragePool", quantizedAverage),
+  microsoft("MatMulNBits", matmulNBits),
+  onnx("DynamicQuantizeLinear", 11, (node) => dynamicallyQuantized(node, float(node, node.in(0)))),
 ];

@@ -91,7 +91,7 @@ const averagePool = (node: NodeContext): Value => {
 };
 
 /** How many positions of each window count: constant data, or one number where no window leaves the input. */
-const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[][] =>
+export const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[][] =>
   windows.out.map((size, d) =>
     range(size).map((o) => {
       const [k = 1, stride = 1, dilation = 1, before = 0] = [
@@ -164,7 +164,7 @@ const rowOnly = (windows: Windows, done: readonly number[]): Windows => {
 };
 
 /** Sums of windows, in order from 0. */
-const windowSum = (
+export const windowSum = (
   node: NodeContext,
   x: Value,
   windows: Windows,

@@ -5,6 +5,7 @@ import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import { LAYOUTS } from "../smallFloats.ts";
 import { type ElementType, elementCount, storageOf, type Value } from "../value.ts";
+import { microsoft } from "./bytes.ts";
 import { castTo } from "./cast.ts";
 import { computable, float, integerRange, range } from "./common.ts";
 import { convolution, convSpec } from "./conv.ts";
@@ -116,7 +117,7 @@ const dequantizeLinear = (node: NodeContext): Value => {
 };
 
 /** The only element of a value, at every index. */
-const scalarOf = (node: NodeContext, value: Value, what: string): Value => {
+export const scalarOf = (node: NodeContext, value: Value, what: string): Value => {
   if (elementCount(value.shape) !== 1) throw node.refuse(`${what} with more than one element`);
   return { ...value, shape: [], strides: [] };
 };
@@ -143,7 +144,7 @@ const zeroPointBias = (node: NodeContext, weights: Value, zero: Value): Value =>
   });
 
 /** y = clamp(round(i32(sum) * scale)) + zp as ONNX Runtime requantises. */
-const requantize = (s: KernelStage, dtype: DType, sum: Ref, scale: Ref, zero: Ref): Ref =>
+export const requantize = (s: KernelStage, dtype: DType, sum: Ref, scale: Ref, zero: Ref): Ref =>
   quantizeTo(s, dtype, s.op("fmul", s.op("i2f", s.wrap(sum, "i32")), scale), zero);
 
 const combinedScale = (node: NodeContext, a: Value, b: Value, y: Value): Value =>
@@ -230,7 +231,8 @@ const zeroView = (node: NodeContext, zero: Value, x: Value, axis: number): Value
   };
 };
 
-const matmulInteger = (
+/** A product of matrices of integers less their zero points. */
+export const matmulInteger = (
   node: NodeContext,
   a: Value,
   aZero: Value | undefined,
@@ -291,6 +293,8 @@ const qLinearMatMul = (node: NodeContext): Value => {
 export const QUANTIZE: readonly Operator[] = [
   onnx("QuantizeLinear", 10, quantizeLinear),
   onnx("DequantizeLinear", 10, dequantizeLinear),
+  microsoft("QuantizeLinear", quantizeLinear),
+  microsoft("DequantizeLinear", dequantizeLinear),
   onnx("QLinearConv", 10, qLinearConv),
   onnx("ConvInteger", 10, convInteger),
   onnx("QLinearMatMul", 10, qLinearMatMul),
