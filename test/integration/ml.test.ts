@@ -6,7 +6,7 @@ import type { MachineContract } from "../../runner/check/machine.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { tensorFrom } from "../../runner/machine/tensor.ts";
 import { importModel } from "../../runner/onnx/import.ts";
-import { floats, random } from "../runner/onnx/agreement.ts";
+import { agrees, floats, integers, one, random } from "../runner/onnx/agreement.ts";
 import { onnxFile, type TestModel } from "../runner/onnx/build.ts";
 import { forest, mlModel, quarters } from "../runner/onnx/forests.ts";
 
@@ -14,6 +14,7 @@ import { forest, mlModel, quarters } from "../runner/onnx/forests.ts";
 const SAMPLES = 6;
 
 const domain = "ai.onnx.ml";
+const MICROSOFT = "com.microsoft";
 const list = (n: number) => ({ floats: Array.from({ length: n }, () => Math.fround(random() - 0.5)) });
 
 /** What skl2onnx writes for a StandardScaler before a LogisticRegression of three classes. */
@@ -71,7 +72,53 @@ const boosted = (): TestModel =>
     ["label", "scores"],
   );
 
-describe("models of scikit-learn", () => {
+/** What ONNX Runtime's quantiser makes of a small network. */
+const quantised = (): TestModel => ({
+  inputs: { x: integers("u8", [1, 3, 9, 9], 0, 256) },
+  constants: {
+    s: one("f32", 0.02),
+    z: one("u8", 120),
+    w: integers("i8", [4, 3, 3, 3], -128, 128),
+    ws: one("f32", 0.003),
+    wz: one("i8", 0),
+    flat: { dtype: "i64", shape: [2], data: [1, 64] },
+    g: integers("u8", [64, 5], 0, 256),
+    gs: one("f32", 0.004),
+    gz: one("u8", 130),
+    ys: one("f32", 0.3),
+    ps: one("f32", 1 / 256),
+    pz: one("u8", 0),
+  },
+  nodes: [
+    {
+      op: "QLinearConv",
+      in: ["x", "s", "z", "w", "ws", "wz", "s", "z"],
+      out: ["a"],
+      attributes: { pads: [1, 1, 1, 1] },
+    },
+    { op: "QLinearLeakyRelu", domain: MICROSOFT, in: ["a", "s", "z", "s", "z"], out: ["b"] },
+    {
+      op: "QLinearAveragePool",
+      domain: MICROSOFT,
+      in: ["b", "s", "z", "s", "z"],
+      out: ["c"],
+      attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    },
+    { op: "Reshape", in: ["c", "flat"], out: ["d"] },
+    { op: "QGemm", domain: MICROSOFT, in: ["d", "s", "z", "g", "gs", "gz", "", "ys", "z"], out: ["e"] },
+    {
+      op: "QLinearSoftmax",
+      domain: MICROSOFT,
+      in: ["e", "ys", "z", "ps", "pz"],
+      out: ["f"],
+      attributes: { opset: 13 },
+    },
+    { op: "DequantizeLinear", in: ["f", "ps", "pz"], out: ["y"] },
+  ],
+  outputs: ["y"],
+});
+
+describe("models of scikit-learn and of quantisers", () => {
   let contract: MachineContract;
   before(async () => {
     contract = await createMachineContract();
@@ -82,8 +129,10 @@ describe("models of scikit-learn", () => {
     ["a scaler, a linear classifier and a normaliser", pipeline()],
     ["a random forest of 25 trees", randomForest(25, 7)],
     ["a boosted ensemble of four classes", boosted()],
+    ["a quantised network", quantised()],
   ];
   for (const [name, model] of MODELS) {
+    it(`${name}: the runner gives onnxruntime-web's bits`, async () => agrees(model));
     it(`${name}: the contract gives the runner's bits in every kernel`, async () => {
       const imported = importModel(onnxFile(model));
       const inputs = imported.inputs.map((port) => tensorFrom(port.dtype, model.inputs[port.name]?.data ?? []));

@@ -25,6 +25,7 @@ import { QLINEAR } from "./qlinear.ts";
 import { QUANTIZE } from "./quantize.ts";
 import { FEATURES } from "./features.ts";
 import { LINEAR_MODELS } from "./linearModels.ts";
+import { SUPPORT_VECTORS } from "./supportVectors.ts";
 import { TREES } from "./trees.ts";
 
 /** Rows that accept every element type. */
@@ -54,6 +55,7 @@ const ROWS: readonly Operator[] = [
   ...LAYER_NORM,
   ...FEATURES,
   ...LINEAR_MODELS,
+  ...SUPPORT_VECTORS,
   ...TREES,
   ...REDUCE,
   ...anyType(GATHER),

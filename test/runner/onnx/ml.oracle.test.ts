@@ -69,6 +69,40 @@ describe("onnxruntime-web as an oracle for ai.onnx.ml", () => {
     });
   });
 
+  describe("given a support vector machine for regression", () => {
+    for (const [kernel, parameters] of [
+      ["LINEAR", [0, 0, 0]],
+      ["RBF", [0.3, 0, 0]],
+      ["POLY", [0.25, 0.5, 2]],
+      ["POLY", [0.3, 0, 3]],
+      ["SIGMOID", [0.2, -0.1, 0]],
+    ] as const) {
+      it(`${kernel} of ${parameters.join(", ")} agrees on every bit`, async () => {
+        for (const [rows, features, vectors] of [
+          [1, 4, 7],
+          [5, 4, 300],
+          [30, 200, 33],
+        ] as const) {
+          const attributes = {
+            kernel_type: kernel,
+            kernel_params: { floats: parameters },
+            n_supports: vectors,
+            support_vectors: floatsOf(vectors * features),
+            coefficients: floatsOf(vectors),
+            rho: { floats: [0.125] },
+          };
+          await agrees(mlModel("SVMRegressor", floats([rows, features]), attributes));
+          await agrees(mlModel("SVMRegressor", floats([rows, features]), { ...attributes, one_class: 1 }));
+        }
+      });
+    }
+    it("one without support vectors agrees on every bit", async () => {
+      const attributes = { kernel_params: { floats: [0, 0, 0] }, n_supports: 0, coefficients: floatsOf(50) };
+      await agrees(mlModel("SVMRegressor", floats([9, 50]), { ...attributes, rho: { floats: [0.3] } }));
+      await agrees(mlModel("SVMRegressor", floats([1, 50]), { ...attributes, rho: { floats: [0] } }));
+    });
+  });
+
   describe("given what stands before a model", () => {
     const x = quarters(40, 5, 0.1);
     it("Scaler agrees on every bit", async () => {

@@ -193,6 +193,21 @@ describe("operators of ai.onnx.ml", () => {
     });
   });
 
+  describe("given a support vector machine", () => {
+    it("weighs the kernel function of each support vector", () => {
+      const attributes = {
+        n_supports: 2,
+        kernel_type: "POLY",
+        kernel_params: { floats: [0.5, 1, 2] },
+        support_vectors: { floats: [1, 3, 0, 2] },
+        coefficients: { floats: [2, -1] },
+        rho: { floats: [0.5] },
+      };
+      // (0.5 7 + 1)^2 = 20.25 and (0.5 4 + 1)^2 = 9.
+      expect(output(mlModel("SVMRegressor", f32([1, 2], [1, 2]), attributes))).to.deep.equal([32]);
+    });
+  });
+
   describe("given a pipeline of Scaler and LinearClassifier", () => {
     it("gives label and scores", () => {
       const domain = "ai.onnx.ml";
@@ -242,6 +257,15 @@ describe("operators of ai.onnx.ml", () => {
       target_weights: { floats: leaves.map(() => 1) },
     };
   };
+
+  const support = (change: Attributes): TestModel =>
+    mlModel("SVMRegressor", f32([1, 2], [1, 2]), {
+      n_supports: 1,
+      support_vectors: { floats: [1, 3] },
+      coefficients: { floats: [2] },
+      rho: { floats: [0.5] },
+      ...change,
+    });
 
   const REFUSED: readonly (readonly [what: string, model: TestModel, code: string, because: string])[] = [
     ["a cycle", regressor({ nodes_falsenodeids: [0, 0, 0] }), "ONNX_INVALID", "cycle"],
@@ -403,6 +427,17 @@ describe("operators of ai.onnx.ml", () => {
       "ONNX_UNSUPPORTED",
       "values_strings",
     ],
+    ["vectors too short", support({ support_vectors: { floats: [1] } }), "ONNX_INVALID", "support_vectors"],
+    ["coefficients too many", support({ coefficients: { floats: [1, 2] } }), "ONNX_INVALID", "coefficients"],
+    ["no constant", support({ rho: { floats: [] } }), "ONNX_INVALID", "rho"],
+    ["an unknown kernel", support({ kernel_type: "CUBIC" }), "ONNX_INVALID", "CUBIC"],
+    [
+      "other degrees",
+      support({ kernel_type: "POLY", kernel_params: { floats: [1, 0, 2.5] } }),
+      "ONNX_UNSUPPORTED",
+      "degree 2.5",
+    ],
+    ["a transform of its result", support({ post_transform: "LOGISTIC" }), "ONNX_UNSUPPORTED", "post_transform"],
     ["maps of scores", mlModel("ZipMap", x, { classlabels_int64s: [1] }), "ONNX_UNSUPPORTED", "zipmap=False"],
   ];
 
