@@ -147,7 +147,7 @@ const logSumExp = (node: NodeContext): Value => {
     s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
   );
   const powers =
-    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.exp(s, s.op("fsub", v, m)));
+    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
   const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
   return keep ? result : dropped(result, axes);

@@ -283,7 +283,7 @@ describe("onnxruntime-web as an oracle", () => {
         net(image, channels, { op: "GroupNormalization", in: all, out: ["y"], attributes: { num_groups: 3 } }),
       );
     });
-    for (const op of ["ReduceSum", "ReduceMean", "ReduceL2", "ReduceMax", "ReduceProd"]) {
+    for (const op of ["ReduceSum", "ReduceMean", "ReduceL2", "ReduceMax", "ReduceProd", "ReduceLogSumExp"]) {
       for (const axes of [[2], [0], [1], [1, 2], [0, 2], [0, 1, 2]]) {
         it(`${op} over [${axes.join(", ")}] agrees on every bit`, async () =>
           agrees({
