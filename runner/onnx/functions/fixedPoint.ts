@@ -38,3 +38,14 @@ export const add = (s: StageBuilder, ...terms: readonly Ref[]): Ref =>
 /** floor(log2) of |value|, from 127 on; 0 for 0. Next to a power of two it may be one more. */
 export const biasedExponent = (s: StageBuilder, value: Ref): Ref =>
   s.op("ushr", s.op("fbits", s.op("fabs", s.op("i2f", value))), s.i(23));
+
+/**
+ * 2^122 / value, to 58 bits, for magnitudes between 2^60.9 and 2^62.4: a digit of 31 bits, which is 2^91 / value, and what is
+ * left, over the same divisor.
+ */
+export const inverseOf = (s: StageBuilder, value: Ref): Ref => {
+  const divisor = down(s, value, 31);
+  const digit = s.op("idiv", s.i(1n << 60n), divisor);
+  const rest = s.op("idiv", s.op("isub", s.i(0), s.op("imul", digit, value)), divisor);
+  return s.op("iadd", up(s, digit, 31), rest);
+};

@@ -12,4 +12,5 @@ export { acos, asin, atan } from "./inverseTrigonometric.ts";
 export { log, log1p } from "./logarithm.ts";
 export { sigmoid } from "./logistic.ts";
 export { binaryLogarithm, powerOf } from "./power.ts";
+export { floatOf } from "./powerOfTwo.ts";
 export { cos, sin, tan } from "./trigonometric.ts";

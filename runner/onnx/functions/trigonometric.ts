@@ -1,6 +1,6 @@
 import type { Ref, StageBuilder } from "../stage.ts";
 import { finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
-import { biasedExponent, down, multiplyHigh, up } from "./fixedPoint.ts";
+import { biasedExponent, inverseOf, multiplyHigh, up } from "./fixedPoint.ts";
 
 /** 2/pi as 64-bit words, most significant first: enough for every binary32. */
 const TWO_OVER_PI = [0xa2f9836e4e441529n, 0xfc2757d1f534ddc0n, 0xdb6295993c439041n, 0xfe5163abdebbc561n];
@@ -116,13 +116,8 @@ export const tan: Unary = (s, x) => {
   const raised = s.op("isub", s.i(188), biasedExponent(s, r));
   const leading = s.op("ishl", r, raised);
   const tangent = s.op("iadd", leading, up(s, multiplyHigh(s, leading, multiplyHigh(s, z, series)), 1));
-  // 1 / tangent by two digits of 31 bits each: 2^91 / tangent, and the rest of that.
-  const divisor = down(s, tangent, 31);
-  const digit = s.op("idiv", s.i(1n << 60n), divisor);
-  const rest = s.op("idiv", s.op("isub", s.i(0), s.op("imul", digit, tangent)), divisor);
-  const inverse = s.op("iadd", up(s, digit, 31), rest); // Q(60 - raised)
   const odd = s.op("iand", quadrant, s.i(1));
-  const significand = s.select(odd, s.op("isub", s.i(0), inverse), tangent);
+  const significand = s.select(odd, s.op("isub", s.i(0), inverseOf(s, tangent)), tangent);
   const exponent = s.select(odd, s.op("iadd", raised, s.i(67)), s.op("isub", s.i(65), raised));
   const value = s.op("fmul", s.op("i2f", significand), s.op("bitsf", up(s, exponent, 23)));
   const signed = negateIf(s, s.op("flt", x, s.f(0)), value);

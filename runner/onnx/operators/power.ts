@@ -1,9 +1,10 @@
 import * as fn from "../functions/index.ts";
-import { broadcastTo, type Lowering } from "../lowering.ts";
+import { down, inverseOf, multiplyHigh, up } from "../functions/fixedPoint.ts";
+import { broadcastShapes, broadcastTo, type Lowering } from "../lowering.ts";
 import type { NodeContext } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
 import type { Value } from "../value.ts";
-import { computable } from "./common.ts";
+import { computable, isUnsigned } from "./common.ts";
 
 /** x^n for ints, n >= 0, by squaring: a fold over the bits of n. Negative exponents give 0, or ±1 for bases ±1. */
 const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
@@ -53,26 +54,94 @@ export const raise = (b: Lowering, x: Value, y: Value): Value => {
   return b.map("f32", [x, logarithm, y], fn.powerOf);
 };
 
+/** A product of two significands (Q62, from 1 up to 2): its significand, and what it adds to the exponents. */
+const multiplied = (s: StageBuilder, a: Ref, b: Ref): readonly [significand: Ref, carry: Ref] => {
+  const product = multiplyHigh(s, a, b);
+  const carry = s.op("ushr", product, s.i(61));
+  return [s.op("ishl", product, s.op("isub", s.i(2), carry)), carry];
+};
+
+/** An exponent beyond all of f32, even halved and doubled; also those of 0 and infinity. */
+const BEYOND = 2 ** 20;
+
+/**
+ * x^n of f32 and an integer, which ONNX Runtime computes in binary64: by squaring, with significands of 62 bits and
+ * exponents apart. A fold over the bits of |n|.
+ */
+const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
+  const shape = broadcastShapes([x.shape, n.shape]);
+  const [bases, exponents] = [broadcastTo(x, shape), broadcastTo(n, shape)];
+  const signed = !isUnsigned(b.typeOf(n).dtype);
+  const magnitude = (s: StageBuilder, v: Ref): Ref => (signed ? s.op("imax", v, s.op("isub", s.i(0), v)) : v);
+  const largest = b.elements(n)?.reduce<bigint>((most, e) => {
+    const size = BigInt(e) < 0n ? -BigInt(e) : BigInt(e);
+    return size > most ? size : most;
+  }, 1n);
+  return b.emit({
+    dtype: "f32",
+    shape,
+    fold: {
+      dims: [(largest ?? 2n ** 63n).toString(2).length],
+      classes: ["int", "int", "int", "int"],
+      init: (s, out) => {
+        const a = s.op("fabs", s.load(bases, out));
+        const tiny = s.op("flt", a, s.f(2 ** -126));
+        const bits = s.op("fbits", s.select(tiny, s.op("fmul", a, s.f(2 ** 23)), a));
+        const field = s.op("ushr", bits, s.i(23));
+        const exponent = s.op("isub", field, s.select(tiny, s.i(127 + 23), s.i(127)));
+        const ofInfinite = s.select(s.op("ieq", field, s.i(255)), s.i(BEYOND), exponent);
+        const significand = s.op("ior", s.op("iand", bits, s.i(0x7fffff)), s.i(0x800000));
+        return [s.i(1n << 62n), s.i(0), up(s, significand, 39), s.select(bits, ofInfinite, s.i(-BEYOND))];
+      },
+      step: (s, out, [k]) => {
+        const [result, exponent, base, scale] = [0, 1, 2, 3].map((slot) => s.accumulator(slot)) as [Ref, Ref, Ref, Ref];
+        const bit = s.op("iand", s.op("ushr", magnitude(s, s.load(exponents, out)), s.affine(k ?? 0)), s.i(1));
+        const [product, carry] = multiplied(s, result, base);
+        const [square, more] = multiplied(s, base, base);
+        const doubled = s.op("iadd", s.op("iadd", scale, scale), more);
+        return [
+          s.select(bit, product, result),
+          s.select(bit, s.op("iadd", s.op("iadd", exponent, scale), carry), exponent),
+          square,
+          s.op("imax", s.op("imin", doubled, s.i(BEYOND)), s.i(-BEYOND)),
+        ];
+      },
+    },
+    finish: (s, out) => {
+      const [a, e] = [s.load(bases, out), s.load(exponents, out)];
+      const [result, exponent] = [s.accumulator(0), s.accumulator(1)];
+      const below = signed ? s.op("ilt", e, s.i(0)) : s.i(0);
+      // 1 / result is between 1/2 and 1: twice that, and one less for its exponent.
+      const inverse = down(s, inverseOf(s, down(s, result, 1)), 2);
+      const scale = s.select(below, s.op("isub", s.i(-1), exponent), exponent);
+      const value = fn.floatOf(s, {
+        significand: s.select(below, inverse, down(s, result, 4)),
+        exponent: s.op("imax", s.op("imin", scale, s.i(128)), s.i(-200)),
+      });
+      const odd = s.op("iand", e, s.op("ushr", s.op("fbits", a), s.i(31)));
+      const flipped = s.select(s.op("iand", odd, s.i(1)), s.op("fneg", value), value);
+      return s.select(s.op("ior", s.op("feq", a, a), s.not(e)), flipped, s.f(NaN));
+    },
+  });
+};
+
 /** Pow. */
 export const power = (node: NodeContext): Value => {
-  const [x, given] = [node.in(0), node.in(1)];
+  const [x, y] = [node.in(0), node.in(1)];
   const dtype = computable(node, x);
-  const exponentType = computable(node, given);
-  if (dtype !== "f32" && exponentType !== "f32") return integerPower(node, x, given);
+  const exponentType = computable(node, y);
+  if (dtype !== "f32" && exponentType !== "f32") return integerPower(node, x, y);
   // An integer base would have to be a float that holds it exactly.
   if (dtype !== "f32") throw node.refuse("Pow of an integer by a float is not supported");
-  const y =
-    exponentType === "f32"
-      ? given
-      : node.b.map("f32", [given], (s, n) => s.op(exponentType === "u64" ? "u2f" : "i2f", n));
-  if (!exponentStands(x, y)) return raise(node.b, x, y);
-  const exponents = new Set(node.b.elements(y));
+  const inGeneral = exponentType === "f32" ? raise : raiseToInteger;
+  if (!exponentStands(x, y)) return inGeneral(node.b, x, y);
+  const exponents = new Set(node.b.elements(y)?.map(Number));
   if (exponents.size === 1 && exponents.has(2)) return node.b.map("f32", [x, y], squareOf);
   if (exponents.size === 1 && exponents.has(3)) return node.b.map("f32", [x, y], cubeOf);
-  const result = raise(node.b, x, y);
+  const result = inGeneral(node.b, x, y);
   if (exponents.size > 0 && !exponents.has(2) && !exponents.has(3)) return result;
   return node.b.map("f32", [x, y, result], (s, a, n, otherwise) => {
-    const ofThree = s.select(s.op("feq", n, s.f(3)), cubeOf(s, a), otherwise);
-    return s.select(s.op("feq", n, s.f(2)), squareOf(s, a), ofThree);
+    const is = (value: number): Ref => (n.class === "f32" ? s.op("feq", n, s.f(value)) : s.op("ieq", n, s.i(value)));
+    return s.select(is(2), squareOf(s, a), s.select(is(3), cubeOf(s, a), otherwise));
   });
 };

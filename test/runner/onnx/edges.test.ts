@@ -66,4 +66,57 @@ describe("elementary functions at their edges", () => {
       });
     });
   }
+
+  it("Pow is what IEEE 754 says at zeros, units, infinities and NaN", () => {
+    const cases: readonly (readonly [x: number, y: number, power: number])[] = [
+      [NaN, 0, 1],
+      [Infinity, -0, 1],
+      [1, NaN, 1],
+      [1, Infinity, 1],
+      [-1, Infinity, 1],
+      [-1, -Infinity, 1],
+      [NaN, 1, NaN],
+      [2, NaN, NaN],
+      [-1, NaN, NaN],
+      [-2, 0.5, NaN],
+      [-0, 3, -0],
+      [-0, 2, 0],
+      [-0, 0.5, 0],
+      [-0, -3, -Infinity],
+      [0, -0.5, Infinity],
+      [-Infinity, 3, -Infinity],
+      [-Infinity, 2, Infinity],
+      [-Infinity, 0.5, Infinity],
+      [-Infinity, -3, -0],
+      [0.5, Infinity, 0],
+      [0.5, -Infinity, Infinity],
+      [-2, Infinity, Infinity],
+      [-2, 2 ** 24 - 1, -Infinity],
+      [-2, 2 ** 24, Infinity],
+      [2, 128, Infinity],
+      [2, -149, 2 ** -149],
+      [2, -150, 0],
+      [-0.5, 149, -(2 ** -149)],
+      [2 ** -149, -0.5, 2 ** 74.5],
+      [-3, 5, -243],
+    ];
+    const { outputs } = run({
+      inputs: {
+        x: f32(
+          [cases.length],
+          cases.map(([x]) => x),
+        ),
+        y: f32(
+          [cases.length],
+          cases.map(([, y]) => y),
+        ),
+      },
+      nodes: [{ op: "Pow", in: ["x", "y"], out: ["z"] }],
+      outputs: ["z"],
+    });
+    const got = Array.from(outputs[0]?.data ?? [], Number);
+    cases.forEach(([x, y, power], i) => {
+      expect(got[i], `${String(x)} ^ ${String(y)}`).to.satisfy((z: number) => Object.is(z, Math.fround(power)));
+    });
+  });
 });

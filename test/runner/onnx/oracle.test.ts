@@ -109,6 +109,24 @@ describe("onnxruntime-web as an oracle", () => {
       const edges = [...all, ...all.map((v) => -v), NaN, 1 + 2 ** -23, 1 - 2 ** -24];
       await agrees(pow(f32([edges.length, 1], edges.map(Math.fround)), f32([1, edges.length], edges.map(Math.fround))));
     });
+    for (const dtype of ["i32", "i64"] as const) {
+      it(`x^n agrees on every bit for ${dtype} exponents, which make it a power in binary64`, async () => {
+        const n = VALUES / 10;
+        const whole = (values: readonly number[]): TestTensor => ({ dtype, shape: [values.length], data: values });
+        const near1 = Array.from({ length: n }, () => Math.fround(between(0.9, 1.1)));
+        for (const x of [floats([n], 8), anyFloats(n), list(near1)]) {
+          const bases = (x.data ?? []).map(Number);
+          const most = bases.map((base) => between(-155, 135) / (Math.log2(Math.abs(base)) || 1));
+          await agrees(pow(x, whole(most.map((y) => Math.trunc(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, y)))))));
+          await agrees(pow(x, whole(bases.map(() => Math.round(between(-6, 6))))));
+          for (const exponent of [2, 3, 5, -1, 0]) await agrees(pow(x, whole([exponent])));
+        }
+        const edges = [0, 1, 1.5, 2 ** -149, Infinity].flatMap((v) => [v, -v]).concat(NaN);
+        await agrees(
+          pow(f32([edges.length, 1], edges), { ...whole([0, 1, 2, 3, -1, -2, -3, 2 ** 31 - 1, -(2 ** 31)]) }),
+        );
+      });
+    }
     for (const exponent of [2, 3, 0.5, -1, -2, 1 / 3, 0, 1, 4]) {
       const name = String(Number(exponent.toFixed(3)));
       it(`x^${name} agrees on every bit with a scalar, a row and a column of exponents`, async () => {
