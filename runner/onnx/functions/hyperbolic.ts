@@ -26,15 +26,15 @@ export const tanhWithin: Unary = (s, v) => {
 
 export const tanh: Unary = (s, x) => tanhWithin(s, clamp(s, x, -9, 9));
 
-/** Above this, f32 just below ln of the largest f32, sinh and cosh go through e^(x - 235 ln 2). */
+/** From here on, at ln of the largest f32, sinh and cosh go through e^(x - 235 ln 2). */
 const LARGE = 0x42b17217;
 const K_LN2 = 162.88958740234375;
 
-/** e^x where x is not large, and where it is that over 2^234. */
+/** e^x, and over 2^235 where x is large. */
 const expOfLarge = (s: StageBuilder, a: Ref, large: Ref): Ref =>
   expNormal(s, s.select(large, s.op("fsub", a, s.f(K_LN2)), a));
 
-/** e^x / 2 from `expOfLarge`. */
+/** e^x / 2 from e^x / 2^235, or infinity. */
 const restored = (s: StageBuilder, t: Ref): Ref => s.op("fmul", s.op("fmul", t, s.f(2 ** 117)), s.f(2 ** 117));
 
 export const sinh: Unary = (s, x) => {

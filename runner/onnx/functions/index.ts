@@ -1,7 +1,7 @@
 /*
- * Elementary functions as fixed sequences of scalar instructions. exp, tanh, sigmoid and erf follow the formulas of
- * onnxruntime-web's WASM kernels bit for bit (test/runner/onnx/oracle.test.ts); the others are binary32 algorithms of
- * our own arrangement. docs/functions.md has the measured errors.
+ * Elementary functions as fixed sequences of scalar instructions. All follow onnxruntime-web's WASM kernels bit for bit
+ * (test/runner/onnx/oracle.test.ts): exp, tanh, sigmoid and erf the formulas of its own kernels, the others its C library,
+ * in f32 where that is f32 and in 64-bit fixed point where it is binary64. docs/functions.md has the measured errors.
  */
 
 export { arithmetic, clamp, type Unary } from "./arithmetic.ts";
