@@ -72,9 +72,10 @@ describe("ExpiringPause", () => {
     await time.increase(4 * DAY);
     await expect(market.pause()).to.be.revertedWithCustomError(market, "PauseSpent");
     await expect(market.unpause()).to.be.revertedWithCustomError(market, "PauseNotActive");
-    const clock = await market.clock();
+    const [clock, then] = [await market.clock(), await time.latest()];
     await expect(market.rearmPause()).to.emit(market, "PauseRearmed");
     expect((await market.clock()) - clock).to.be.below(5n);
+    expect((await market.clock()) - clock).to.equal(BigInt((await time.latest()) - then));
     await pause();
   });
   it("is governance's alone", async () => {
