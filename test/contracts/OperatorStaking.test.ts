@@ -1,362 +1,49 @@
 import { expect } from "chai";
-import { concat, id, keccak256, MaxUint256, parseEther, toBeHex, ZeroAddress, ZeroHash } from "ethers";
-import { network } from "hardhat";
+import { concat, id, keccak256, parseEther, toBeHex, ZeroAddress, ZeroHash } from "ethers";
 
-import { permitOf } from "./support/permit.ts";
+import { DAY, join, STAKING, type Protocol, type Signer } from "./support/protocol.ts";
 import {
-  DAY,
-  deployProtocol,
-  eventsOf,
-  join,
-  type Signer,
-  STAKING,
-  manifestOf,
-  metadataOf,
-} from "./support/protocol.ts";
-
-const connection = await network.create();
-const { ethers, networkHelpers } = connection;
-
-const LOCK = id("lock");
-const ONE = parseEther("1");
-const LIVENESS = 0;
-const FRAUD = 1;
-const [ACCUSER, HARMED, SINK] = [0, 1, 2];
-const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
+  ACCUSER,
+  ethers,
+  FRAUD,
+  JAILED,
+  LIVENESS,
+  LOCK,
+  lockNow,
+  networkHelpers,
+  ONE,
+  stakedProtocol,
+  TOMBSTONED,
+} from "./support/staking.ts";
 
 describe("OperatorStaking", () => {
-  /** Staking with the signer `court` as a manager, and alice staked and opted in. */
-  const fixture = async () => {
-    const protocol = await deployProtocol(connection);
-    await protocol.staking.addManager(protocol.court);
-    await join(protocol, protocol.alice);
-    return protocol;
-  };
-  let protocol: Awaited<ReturnType<typeof fixture>>;
-  let staking: (typeof protocol)["staking"];
+  let protocol: Protocol;
+  let staking: Protocol["staking"];
+  let alice: Signer;
   let byAlice: typeof staking;
   let byManager: typeof staking;
-  let alice: Signer;
   beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(fixture);
+    protocol = await networkHelpers.loadFixture(stakedProtocol);
     ({ staking, alice } = protocol);
     byAlice = staking.connect(alice);
     byManager = staking.connect(protocol.court);
   });
 
-  /** Draws among all slots for a commitment made now, and locks. */
-  const lock = async (lockId = LOCK, amount = parseEther("600"), seed = ZeroHash) => {
-    const cutoff = (await networkHelpers.time.latestBlock()) + 1;
-    const candidates = await staking.slotsOf(protocol.versionId);
-    return byManager.lockDrawn(protocol.versionId, seed, candidates, cutoff, lockId, amount);
-  };
-  const status = async (operator = alice) => (await staking.operatorOf(operator)).status;
+  const lock = (lockId?: string, amount?: bigint) => lockNow(protocol, lockId, amount);
+  const status = async () => (await staking.operatorOf(alice)).status;
 
-  describe("deposit", () => {
-    it("adds measured tokens to the stake", async () => {
-      await expect(byAlice.deposit(ONE)).to.emit(staking, "Deposited").withArgs(alice.address, ONE);
-      expect((await staking.operatorOf(alice)).stake).to.equal(parseEther("1001"));
-      expect(await staking.freeStakeOf(alice)).to.equal(parseEther("1001"));
-      expect(await staking.totalHeld()).to.equal(parseEther("1001"));
-      expect(await protocol.token.balanceOf(staking)).to.equal(parseEther("1001"));
-    });
-    it("counts in draws only from the next block on", async () => {
-      await byAlice.deposit(ONE);
-      expect((await staking.operatorOf(alice)).countedFrom).to.equal(await networkHelpers.time.latestBlock());
-    });
-    it("refuses nothing", async () => {
-      await expect(byAlice.deposit(0)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
-    });
-    it("refuses a tombstoned operator", async () => {
-      await lock();
-      await byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
-      await expect(byAlice.deposit(ONE))
-        .to.be.revertedWithCustomError(staking, "StakingStatusForbids")
-        .withArgs(alice.address, TOMBSTONED);
-    });
-
-    describe("given a malicious token", () => {
-      const hostile = async () => {
-        const token = await ethers.deployContract("TokenMock");
-        const other = await deployProtocol(connection, await token.getAddress());
-        return { token, other, staking: other.staking.connect(other.alice) };
-      };
-      it("refuses one that takes a fee", async () => {
-        const { token, staking: hostileStaking } = await hostile();
-        await token.setFee(100);
-        await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
-          .withArgs(9_900, 10_000);
-      });
-      it("refuses one that returns false", async () => {
-        const { token, staking: hostileStaking } = await hostile();
-        await token.setLying(true);
-        await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "SafeERC20FailedOperation")
-          .withArgs(token.target);
-      });
-      it("refuses one that deposits again from inside the transfer", async () => {
-        const { token, staking: hostileStaking } = await hostile();
-        await token.mint(token, 10_000);
-        await token.execute(token, token.interface.encodeFunctionData("approve", [hostileStaking.target, 10_000]));
-        await token.setHook(hostileStaking, hostileStaking.interface.encodeFunctionData("deposit", [500]));
-        await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
-          .withArgs(10_500, 10_000);
-      });
-    });
-  });
-
-  describe("depositWithPermit", () => {
-    it("needs no allowance before", async () => {
-      const { v, r, s } = await permitOf(connection, protocol, protocol.bob, staking, ONE);
-      await staking.connect(protocol.bob).depositWithPermit(ONE, MaxUint256, v, r, s);
-      expect((await staking.operatorOf(protocol.bob)).stake).to.equal(ONE);
-    });
-    it("works when the permit was front-run", async () => {
-      const { v, r, s } = await permitOf(connection, protocol, protocol.bob, staking, ONE);
-      await protocol.token.connect(protocol.stranger).permit(protocol.bob, staking, ONE, MaxUint256, v, r, s);
-      await staking.connect(protocol.bob).depositWithPermit(ONE, MaxUint256, v, r, s);
-      expect((await staking.operatorOf(protocol.bob)).stake).to.equal(ONE);
-    });
-  });
-
-  describe("unbond", () => {
-    it("moves free stake into the queue with an absolute time", async () => {
-      await expect(byAlice.unbond(ONE)).to.emit(staking, "UnbondingQueued");
-      const releaseAt = (await networkHelpers.time.latest()) + STAKING.unbondingSeconds;
-      expect([...((await staking.unbondingOf(alice))[0] ?? [])]).to.deep.equal([ONE, BigInt(releaseAt)]);
-      expect(await staking.freeStakeOf(alice)).to.equal(parseEther("999"));
-      expect(await staking.totalStakeOf(alice)).to.equal(parseEther("1000"));
-    });
-    it("refuses nothing, and locked stake", async () => {
-      await expect(byAlice.unbond(0)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
-      await lock();
-      await expect(byAlice.unbond(parseEther("401")))
-        .to.be.revertedWithCustomError(staking, "StakingFreeInsufficient")
-        .withArgs(parseEther("400"), parseEther("401"));
-      await byAlice.unbond(parseEther("400"));
-    });
-    it("leaves free what is neither locked nor on its way out", async () => {
-      await lock();
-      await byAlice.unbond(parseEther("100"));
-      expect(await staking.freeStakeOf(alice)).to.equal(parseEther("300"));
-    });
-    it("holds eight exits, and a slot is free again after its withdrawal", async () => {
-      for (let i = 0; i < 8; i++) await byAlice.unbond(ONE);
-      await expect(byAlice.unbond(ONE))
-        .to.be.revertedWithCustomError(staking, "StakingUnbondingQueueFull")
-        .withArgs(alice.address, 8);
-      await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await staking.withdraw(alice, 3);
-      expect(await byAlice.unbond.staticCall(ONE)).to.equal(3n);
-    });
-  });
-
-  describe("withdraw", () => {
-    beforeEach(async () => {
-      await byAlice.unbond(parseEther("300"));
-    });
-    it("pays a matured exit to its operator, whoever calls, once", async () => {
-      await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      const withdrawal = staking.connect(protocol.stranger).withdraw(alice, 0);
-      await expect(withdrawal).to.changeTokenBalance(ethers, protocol.token, alice, parseEther("300"));
-      await expect(withdrawal).to.emit(staking, "Withdrawn").withArgs(alice.address, 0, parseEther("300"));
-      await expect(staking.withdraw(alice, 0))
-        .to.be.revertedWithCustomError(staking, "StakingUnbondingUnknown")
-        .withArgs(alice.address, 0);
-      expect(await staking.totalHeld()).to.equal(parseEther("700"));
-    });
-    it("refuses before the time, to the second", async () => {
-      const releaseAt = (await staking.unbondingOf(alice))[0]?.releaseAt ?? 0n;
-      await networkHelpers.time.setNextBlockTimestamp(releaseAt - 1n);
-      await expect(staking.withdraw(alice, 0))
-        .to.be.revertedWithCustomError(staking, "StakingUnbondingPending")
-        .withArgs(releaseAt);
-      await networkHelpers.time.setNextBlockTimestamp(releaseAt);
-      await staking.withdraw(alice, 0);
-    });
-    it("refuses slots that hold nothing", async () => {
-      for (const slot of [1, 8, 1_000]) {
-        await expect(staking.withdraw(alice, slot))
-          .to.be.revertedWithCustomError(staking, "StakingUnbondingUnknown")
-          .withArgs(alice.address, slot);
-      }
-    });
-  });
-
-  describe("setEndpoint", () => {
-    it("stores and announces, up to 256 bytes", async () => {
-      await expect(byAlice.setEndpoint("https://a.example"))
-        .to.emit(staking, "EndpointSet")
-        .withArgs(alice.address, "https://a.example");
-      expect(await staking.endpointOf(alice)).to.equal("https://a.example");
-      await byAlice.setEndpoint("x".repeat(256));
-      await expect(byAlice.setEndpoint("x".repeat(257)))
-        .to.be.revertedWithCustomError(staking, "StakingTextLength")
-        .withArgs(257, 256);
-    });
-  });
-
-  describe("rotateSigningKey", () => {
-    it("keeps the whole past", async () => {
-      const first = await networkHelpers.time.latest();
-      const keys = [protocol.bob, protocol.carol, protocol.accuser];
-      const times: number[] = [];
-      for (const key of keys) {
-        await byAlice.rotateSigningKey(key);
-        times.push((await networkHelpers.time.latest()) + DAY);
-        await networkHelpers.time.increase(2 * DAY);
-      }
-      expect(await staking.signingKeyAt(alice, 0)).to.equal(ZeroAddress);
-      expect(await staking.signingKeyAt(alice, first)).to.equal(alice.address);
-      for (const [i, time] of times.entries()) {
-        expect(await staking.signingKeyAt(alice, time - 1)).to.equal([alice, ...keys][i]?.address);
-        expect(await staking.signingKeyAt(alice, time)).to.equal(keys[i]?.address);
-      }
-    });
-    it("announces the key and when it counts: the first at once, later ones after the delay", async () => {
-      const byBob = staking.connect(protocol.bob);
-      for (const delay of [0, DAY]) {
-        const at = (await networkHelpers.time.latest()) + 10;
-        await networkHelpers.time.setNextBlockTimestamp(at);
-        await expect(byBob.rotateSigningKey(protocol.carol))
-          .to.emit(staking, "SigningKeyRotated")
-          .withArgs(protocol.bob.address, protocol.carol.address, at + delay);
-      }
-    });
-    it("can be repeated from the second on in which the last key counts", async () => {
-      await byAlice.rotateSigningKey(protocol.bob);
-      const activeFrom = (await networkHelpers.time.latest()) + DAY;
-      await networkHelpers.time.setNextBlockTimestamp(activeFrom);
-      await byAlice.rotateSigningKey(protocol.carol);
-      expect(await staking.signingKeyAt(alice, activeFrom)).to.equal(protocol.bob.address);
-    });
-    it("refuses no key, and another rotation before the last one counts", async () => {
-      await expect(byAlice.rotateSigningKey(ZeroAddress))
-        .to.be.revertedWithCustomError(staking, "StakingKeyInvalid")
-        .withArgs(ZeroAddress);
-      await byAlice.rotateSigningKey(protocol.bob);
-      const activeFrom = (await networkHelpers.time.latest()) + DAY;
-      await expect(byAlice.rotateSigningKey(protocol.carol))
-        .to.be.revertedWithCustomError(staking, "StakingKeyPending")
-        .withArgs(activeFrom);
-    });
-  });
-
-  describe("optIn", () => {
-    it("announces the slot, and its end", async () => {
-      const byBob = staking.connect(protocol.bob);
-      await byBob.deposit(STAKING.minimumStake);
-      await byBob.rotateSigningKey(protocol.bob);
-      await expect(byBob.optIn(protocol.versionId))
-        .to.emit(staking, "OptedIn")
-        .withArgs(protocol.bob.address, protocol.versionId, 1);
-      const leaving = await byBob.optOut(protocol.versionId);
-      await expect(leaving)
-        .to.emit(staking, "OptedOut")
-        .withArgs(protocol.bob.address, protocol.versionId, await networkHelpers.time.latestBlock());
-    });
-    it("counts the operator as a holder", async () => {
-      expect(await staking.holders(protocol.versionId)).to.equal(1n);
-      await join(protocol, protocol.bob);
-      expect(await staking.holders(protocol.versionId)).to.equal(2n);
-      expect(await staking.slotsOf(protocol.versionId)).to.equal(2n);
-      expect(await staking.isOptedIn(protocol.bob, protocol.versionId)).to.equal(true);
-    });
-    it("refuses an operator that is not active, staked and keyed", async () => {
-      const byBob = staking.connect(protocol.bob);
-      await expect(byBob.optIn(protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingStatusForbids")
-        .withArgs(protocol.bob.address, 0);
-      await byBob.deposit(STAKING.minimumStake - 1n);
-      await expect(byBob.optIn(protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingBelowMinimum")
-        .withArgs(STAKING.minimumStake - 1n, STAKING.minimumStake);
-      await byBob.deposit(1n);
-      await expect(byBob.optIn(protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingKeyInvalid")
-        .withArgs(ZeroAddress);
-    });
-    it("refuses versions that are unknown or withdrawn, takes deprecated ones", async () => {
-      await expect(byAlice.optIn(id("?")))
-        .to.be.revertedWithCustomError(staking, "StakingVersionUnusable")
-        .withArgs(id("?"));
-      const registry = protocol.registry.connect(protocol.publisher);
-      await registry.publish(manifestOf(), metadataOf());
-      const versionId = await registry.versionIdFor(protocol.publisher, manifestOf(), metadataOf());
-      await registry.deprecate(versionId, "old");
-      await byAlice.optIn(versionId);
-      await byAlice.optOut(versionId);
-      await networkHelpers.mine(STAKING.slotReuseBlocks + 1);
-      await registry.withdraw(versionId, "bad");
-      await expect(byAlice.optIn(versionId))
-        .to.be.revertedWithCustomError(staking, "StakingVersionUnusable")
-        .withArgs(versionId);
-    });
-    it("refuses a second slot, also by going and coming", async () => {
-      await expect(byAlice.optIn(protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingOptedIn")
-        .withArgs(alice.address, protocol.versionId);
-      await byAlice.optOut(protocol.versionId);
-      const leftAt = await networkHelpers.time.latestBlock();
-      await expect(byAlice.optIn(protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingOptOutPending")
-        .withArgs(leftAt);
-      await networkHelpers.mine(leftAt + STAKING.slotReuseBlocks - 1 - (await networkHelpers.time.latestBlock()));
-      // A transaction now is in the last block in which a draw can mean the slot.
-      await expect(byAlice.optIn(protocol.versionId)).to.be.revertedWithCustomError(staking, "StakingOptOutPending");
-      await networkHelpers.mine();
-      await byAlice.optIn(protocol.versionId);
-      expect(await networkHelpers.time.latestBlock()).to.equal(leftAt + STAKING.slotReuseBlocks + 1);
-      expect(await staking.slotsOf(protocol.versionId)).to.equal(1n);
-    });
-    it("leaves the slot of one who left alone while a draw can mean it, then reuses it", async () => {
-      await byAlice.optOut(protocol.versionId);
-      await join(protocol, protocol.bob);
-      expect(await staking.slotsOf(protocol.versionId)).to.equal(2n);
-      await networkHelpers.mine(STAKING.slotReuseBlocks);
-      await join(protocol, protocol.carol);
-      expect(await staking.slotsOf(protocol.versionId)).to.equal(2n);
-      expect(await staking.holders(protocol.versionId)).to.equal(2n);
-    });
-  });
-
-  describe("optOut and evict", () => {
-    it("end the opt-in at once for new requests, not for draws under way", async () => {
-      const cutoff = (await networkHelpers.time.latestBlock()) + 1;
-      await byAlice.optOut(protocol.versionId);
-      expect(await staking.holders(protocol.versionId)).to.equal(0n);
-      const draw = (block: number) => byManager.lockDrawn.staticCall(protocol.versionId, ZeroHash, 1, block, LOCK, ONE);
-      expect(await draw(cutoff)).to.equal(alice.address);
-      expect(await draw(cutoff + 1)).to.equal(ZeroAddress);
-    });
-    it("refuse who is not opted in", async () => {
-      await byAlice.optOut(protocol.versionId);
-      for (const operator of [alice, protocol.bob]) {
-        await expect(staking.connect(operator).optOut(protocol.versionId))
-          .to.be.revertedWithCustomError(staking, "StakingNotOptedIn")
-          .withArgs(operator.address, protocol.versionId);
-      }
-    });
-    it("evict only the under-staked and the tombstoned", async () => {
-      await join(protocol, protocol.bob);
-      await expect(staking.evict(alice, protocol.versionId))
-        .to.be.revertedWithCustomError(staking, "StakingNotEvictable")
-        .withArgs(alice.address);
-      await byAlice.unbond(1n);
-      await expect(staking.connect(protocol.stranger).evict(alice, protocol.versionId))
-        .to.emit(staking, "Evicted")
-        .withArgs(alice.address, protocol.versionId);
-      expect(await staking.isOptedIn(alice, protocol.versionId)).to.equal(false);
-    });
-    it("evict a tombstoned operator however much stake it has left", async () => {
-      await byAlice.deposit(STAKING.minimumStake);
-      await lock(LOCK, parseEther("500"));
-      await byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
-      expect(await staking.freeStakeOf(alice)).to.be.at.least(STAKING.minimumStake);
-      await staking.connect(protocol.stranger).evict(alice, protocol.versionId);
-      expect(await staking.holders(protocol.versionId)).to.equal(0n);
+  describe("constructor", () => {
+    it("refuses a minimum stake of zero and a missing sink", async () => {
+      const deploy = async (sink: string, minimumStake: bigint) =>
+        ethers.deployContract("OperatorStaking", [
+          protocol.authority,
+          protocol.token,
+          protocol.registry,
+          sink,
+          { ...STAKING, minimumStake },
+        ]);
+      await expect(deploy(ZeroAddress, 1n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
+      await expect(deploy(alice.address, 0n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
     });
   });
 
@@ -645,163 +332,6 @@ describe("OperatorStaking", () => {
         await byFreeManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
         expect(await free.payoutCount()).to.equal(0n);
       });
-    });
-  });
-
-  describe("unjail", () => {
-    it("refuses who is not jailed", async () => {
-      await expect(byAlice.unjail()).to.be.revertedWithCustomError(staking, "StakingNotJailed").withArgs(alice.address);
-    });
-    it("is explicit, after the time, with the minimum stake, and counts from then", async () => {
-      await lock(LOCK, ONE);
-      await byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
-      const until = await staking.jailedUntil(alice);
-      await expect(byAlice.unjail()).to.be.revertedWithCustomError(staking, "StakingJailPending").withArgs(until);
-      await networkHelpers.time.increaseTo(until);
-      await expect(byAlice.unjail())
-        .to.be.revertedWithCustomError(staking, "StakingBelowMinimum")
-        .withArgs(parseEther("999"), STAKING.minimumStake);
-      await byAlice.deposit(ONE);
-      await networkHelpers.mine(3);
-      await expect(byAlice.unjail()).to.emit(staking, "Unjailed").withArgs(alice.address);
-      expect(await status()).to.equal(ACTIVE);
-      expect((await staking.operatorOf(alice)).countedFrom).to.equal(await networkHelpers.time.latestBlock());
-    });
-    it("is possible from the second on in which the jail ends", async () => {
-      await byAlice.deposit(STAKING.livenessPenalty);
-      await lock(LOCK, parseEther("20"));
-      await byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
-      const until = await staking.jailedUntil(alice);
-      await networkHelpers.time.setNextBlockTimestamp(until - 1n);
-      await expect(byAlice.unjail()).to.be.revertedWithCustomError(staking, "StakingJailPending").withArgs(until);
-      await networkHelpers.time.setNextBlockTimestamp(until);
-      await byAlice.unjail();
-      expect(await status()).to.equal(ACTIVE);
-    });
-    it("never lifts a tombstone", async () => {
-      await lock();
-      await byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
-      await networkHelpers.time.increase(100 * DAY);
-      await expect(byAlice.unjail()).to.be.revertedWithCustomError(staking, "StakingNotJailed").withArgs(alice.address);
-      await expect(staking.connect(protocol.stranger).evict(alice, protocol.versionId)).to.emit(staking, "Evicted");
-    });
-  });
-
-  describe("payPayout and freezePayout", () => {
-    beforeEach(async () => {
-      await lock();
-      await byManager.slash(LOCK, FRAUD, protocol.accuser, protocol.requester);
-    });
-    const shares = [ACCUSER, HARMED, SINK];
-
-    it("pay each share once, after the airgap", async () => {
-      const { payableAt } = await staking.payoutOf(1);
-      for (const share of shares) {
-        await expect(staking.payPayout(1, share))
-          .to.be.revertedWithCustomError(staking, "StakingPayoutPending")
-          .withArgs(payableAt);
-      }
-      const snapshot = await networkHelpers.takeSnapshot();
-      await networkHelpers.time.setNextBlockTimestamp(payableAt - 1n);
-      await expect(staking.payPayout(1, SINK)).to.be.revertedWithCustomError(staking, "StakingPayoutPending");
-      await networkHelpers.time.setNextBlockTimestamp(payableAt);
-      await staking.payPayout(1, SINK);
-      await snapshot.restore();
-      await networkHelpers.time.increaseTo(payableAt);
-      const recipients = [protocol.accuser, protocol.requester, protocol.sink];
-      const amounts = [parseEther("150"), parseEther("150"), parseEther("300")];
-      for (const share of shares) {
-        const [recipient, amount] = [recipients[share] ?? protocol.stranger, amounts[share] ?? 0n];
-        const payment = staking.connect(protocol.stranger).payPayout(1, share);
-        await expect(payment).to.changeTokenBalance(ethers, protocol.token, recipient, amount);
-        await expect(payment).to.emit(staking, "PayoutPaid").withArgs(1, share, recipient.address, amount);
-        await expect(staking.payPayout(1, share))
-          .to.be.revertedWithCustomError(staking, "StakingPayoutUnknown")
-          .withArgs(1, share);
-      }
-      expect(await staking.totalHeld()).to.equal(parseEther("400"));
-      expect(await protocol.token.balanceOf(staking)).to.equal(parseEther("400"));
-    });
-    it("let governance postpone once, by a fixed time, and nothing else", async () => {
-      const { payableAt } = await staking.payoutOf(1);
-      await expect(byAlice.freezePayout(1)).to.be.revertedWithCustomError(staking, "AccessManagedUnauthorized");
-      await expect(staking.freezePayout(1))
-        .to.emit(staking, "PayoutFrozen")
-        .withArgs(1, payableAt + BigInt(STAKING.freezeSeconds));
-      await expect(staking.freezePayout(1))
-        .to.be.revertedWithCustomError(staking, "StakingPayoutFrozenBefore")
-        .withArgs(1);
-      await expect(staking.freezePayout(2))
-        .to.be.revertedWithCustomError(staking, "StakingPayoutUnknown")
-        .withArgs(2, SINK);
-      await networkHelpers.time.increaseTo(payableAt + BigInt(STAKING.freezeSeconds));
-      await staking.payPayout(1, ACCUSER);
-    });
-    it("make accusing oneself, even over one's own request, a loss of half", async () => {
-      await join(protocol, protocol.bob, parseEther("2000"));
-      let seed = 0;
-      const cutoff = 99_999;
-      const draw = async () =>
-        byManager.lockDrawn.staticCall(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
-      while ((await draw()) !== protocol.bob.address) seed++;
-      await byManager.lockDrawn(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
-      await byManager.slash(id("self"), FRAUD, protocol.bob, protocol.bob);
-      await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
-      const before = await protocol.token.balanceOf(protocol.bob);
-      await staking.payPayout(2, ACCUSER);
-      await staking.payPayout(2, HARMED);
-      expect((await protocol.token.balanceOf(protocol.bob)) - before).to.equal(parseEther("500"));
-    });
-  });
-
-  describe("a donation", () => {
-    it("changes nobody's claim", async () => {
-      await protocol.token.connect(protocol.bob).transfer(staking, parseEther("77"));
-      expect(await staking.totalHeld()).to.equal(STAKING.minimumStake);
-      await byAlice.unbond(STAKING.minimumStake);
-      await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await staking.withdraw(alice, 0);
-      expect(await staking.totalHeld()).to.equal(0n);
-      expect(await protocol.token.balanceOf(staking)).to.equal(parseEther("77"));
-    });
-  });
-
-  describe("a recipient that the token refuses", () => {
-    it("holds up its own share only", async () => {
-      const token = await ethers.deployContract("TokenMock");
-      const other = await deployProtocol(connection, await token.getAddress());
-      await other.staking.addManager(other.court);
-      await join(other, other.alice);
-      const manager = other.staking.connect(other.court);
-      const [event] = await eventsOf(
-        other.staking,
-        await manager.lockDrawn(other.versionId, ZeroHash, 1, 99_999, LOCK, parseEther("600")),
-      );
-      expect(event?.name).to.equal("Locked");
-      await manager.slash(LOCK, FRAUD, other.accuser, other.requester);
-      await token.setRefused(other.accuser);
-      await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
-      await expect(other.staking.payPayout(1, ACCUSER)).to.be.revertedWithCustomError(
-        other.staking,
-        "SafeERC20FailedOperation",
-      );
-      await other.staking.payPayout(1, HARMED);
-      await other.staking.payPayout(1, SINK);
-    });
-  });
-
-  describe("constructor", () => {
-    it("refuses a minimum stake of zero and a missing sink", async () => {
-      const deploy = async (sink: string, minimumStake: bigint) =>
-        ethers.deployContract("OperatorStaking", [
-          protocol.authority,
-          protocol.token,
-          protocol.registry,
-          sink,
-          { ...STAKING, minimumStake },
-        ]);
-      await expect(deploy(ZeroAddress, 1n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
-      await expect(deploy(alice.address, 0n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
     });
   });
 });

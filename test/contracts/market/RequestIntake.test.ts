@@ -1,0 +1,490 @@
+import { expect } from "chai";
+import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
+
+import { remember } from "../support/history.ts";
+import {
+  COLLATERAL,
+  connection,
+  ENDED,
+  ethers,
+  FEE,
+  joinedProtocol,
+  networkHelpers,
+  openAssigned,
+  operatorOf,
+  STATUS,
+} from "../support/market.ts";
+import { permitOf } from "../support/permit.ts";
+import {
+  assign,
+  DAY,
+  deployProtocol,
+  eventsOf,
+  EVIDENCE,
+  filled,
+  manifestOf,
+  MARKET,
+  metadataOf,
+  open,
+  type Opened,
+  type Protocol,
+  rootOfF32,
+  STAKING,
+  termsOf,
+  WINDOW,
+} from "../support/protocol.ts";
+import * as tree from "../support/tree.ts";
+
+const { time, mine } = networkHelpers;
+
+describe("RequestIntake", () => {
+  let protocol: Protocol;
+  let market: Protocol["market"];
+  beforeEach(async () => {
+    protocol = await networkHelpers.loadFixture(joinedProtocol);
+    ({ market } = protocol);
+  });
+
+  const opened = (overrides: object = {}) => open(protocol, overrides);
+  const assigned = (overrides: object = {}) => openAssigned(protocol, overrides);
+  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
+
+  describe("collateralFor", () => {
+    it("is the value at risk, or what makes cheating not pay, or the minimum", async () => {
+      expect(await market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
+      expect(await market.collateralFor(parseEther("250"))).to.equal(parseEther("250"));
+      const rare = await ethers.deployContract("InferenceMarket", [
+        protocol.authority,
+        protocol.registry,
+        protocol.staking,
+        protocol.attestation,
+        protocol.randomness,
+        { ...MARKET, catchBps: 500 },
+      ]);
+      expect(await rare.collateralFor(parseEther("250"))).to.equal(parseEther("250") * 19n);
+      expect(await rare.collateralFor(1n)).to.equal(MARKET.minimumCollateral);
+    });
+  });
+
+  describe("request", () => {
+    describe("given an input in calldata", () => {
+      it("escrows the fee and publishes request, input and draw", async () => {
+        const made = await opened();
+        expect(await protocol.token.balanceOf(market)).to.equal(FEE);
+        const events = await eventsOf(market, made.transaction);
+        expect(events.map(({ name }) => name)).to.deep.equal(["RequestOpened", "DrawCommitted"]);
+        expect(events[0]?.args).to.deep.include({ requestId: made.id, inputs: filled(256, 1), inputUri: "" });
+        expect(made.request).to.deep.include({
+          requester: protocol.requester.address,
+          nonce: 1n,
+          versionId: protocol.versionId,
+          inputRoot: rootOfF32(filled(256, 1)),
+          fee: FEE,
+          royalty: parseEther("1"),
+          royaltyRecipient: protocol.royaltee.address,
+          collateral: COLLATERAL,
+          numericsVersion: 1n,
+          inputInline: true,
+        });
+        expect(await market.idOf(made.request)).to.equal(made.id);
+        expect(await statusOf(made)).to.equal(STATUS.open);
+      });
+      it("gives equal requests different ids", async () => {
+        expect((await opened()).id).not.to.equal((await opened()).id);
+      });
+      it("refuses another number of bytes, a root beside the bytes, and a place beside them", async () => {
+        for (const size of [255, 257, 8_192]) {
+          await expect(opened({ inputs: filled(size, 1) }))
+            .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+            .withArgs(size, 256);
+        }
+        await expect(opened({ inputs: filled(8_193, 1) }))
+          .to.be.revertedWithCustomError(market, "MarketInlineRule")
+          .withArgs(8_193, 8_192);
+        await expect(opened({ inputRoot: id("x") }))
+          .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+          .withArgs(id("x"), ZeroHash);
+        await expect(opened({ inputUri: "ipfs://x" }))
+          .to.be.revertedWithCustomError(market, "MarketUriLength")
+          .withArgs(8, 0);
+      });
+    });
+
+    describe("given terms out of bounds", () => {
+      const refuses = async (overrides: object, error: string, ...args: unknown[]) => {
+        await expect(opened(overrides))
+          .to.be.revertedWithCustomError(market, error)
+          .withArgs(...args);
+      };
+      it("refuses a fee below the price of the locked collateral", async () => {
+        const minimum = parseEther("1.2");
+        expect(await market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
+        await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
+        await opened({ fee: minimum });
+      });
+      it("takes the shortest times, and the most gas for a callback", async () => {
+        await opened({ assignSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
+        await opened({ callback: protocol.alice.address, callbackGas: 1_000_000 });
+      });
+      it("refuses times that are too short or too long", async () => {
+        for (const name of ["assignSeconds", "claimSeconds"]) {
+          await refuses({ [name]: 59 }, "MarketSecondsOutOfRange", 59, 60, DAY);
+          await refuses({ [name]: DAY + 1 }, "MarketSecondsOutOfRange", DAY + 1, 60, DAY);
+        }
+        await refuses({ windowSeconds: 7 * DAY + 1 }, "MarketSecondsOutOfRange", 7 * DAY + 1, 0, 7 * DAY);
+      });
+      it("refuses a window too short for its policy, so that no operator is trapped", async () => {
+        await expect(opened({ windowSeconds: 59 }))
+          .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceTermsRefused")
+          .withArgs(protocol.versionId, 59);
+      });
+      it("refuses a policy that cannot be met", async () => {
+        await expect(opened({ policy: ZeroHash }))
+          .to.be.revertedWithCustomError(protocol.attestation, "AttestationPolicyMalformed")
+          .withArgs(ZeroHash);
+      });
+      it("refuses a callback without gas, gas without a callback, and too much gas", async () => {
+        const { alice } = protocol;
+        await refuses({ callback: alice.address }, "MarketCallbackInvalid", alice.address, 0);
+        await refuses({ callbackGas: 1 }, "MarketCallbackInvalid", ZeroAddress, 1);
+        await refuses(
+          { callback: alice.address, callbackGas: 1_000_001 },
+          "MarketCallbackInvalid",
+          alice.address,
+          1_000_001,
+        );
+      });
+      it("refuses a version with fewer holders than asked for", async () => {
+        await refuses({ minimumHolders: 4 }, "MarketHoldersTooFew", 3, 4);
+        await opened({ minimumHolders: 3 });
+      });
+      it("refuses a collateral that cannot be locked", async () => {
+        const rare = await ethers.deployContract("InferenceMarket", [
+          protocol.authority,
+          protocol.registry,
+          protocol.staking,
+          protocol.attestation,
+          protocol.randomness,
+          { ...MARKET, catchBps: 500 },
+        ]);
+        await rare.setCourt(protocol.court);
+        const most = 2n ** 96n - 1n;
+        await expect(rare.request(termsOf(protocol, { valueAtRisk: most })))
+          .to.be.revertedWithCustomError(rare, "MarketCollateralTooLarge")
+          .withArgs(most * 19n, most);
+      });
+      it("refuses versions that are unknown or withdrawn, takes deprecated ones", async () => {
+        await expect(opened({ versionId: id("?") }))
+          .to.be.revertedWithCustomError(protocol.registry, "RegistryVersionUnknown")
+          .withArgs(id("?"));
+        const registry = protocol.registry.connect(protocol.publisher);
+        await registry.deprecate(protocol.versionId, "old");
+        await opened();
+        await registry.withdraw(protocol.versionId, "bad");
+        await refuses({}, "MarketVersionUnusable", protocol.versionId);
+      });
+      it("refuses everything while there is no court", async () => {
+        const lawless = await ethers.deployContract("InferenceMarket", [
+          protocol.authority,
+          protocol.registry,
+          protocol.staking,
+          protocol.attestation,
+          protocol.randomness,
+          MARKET,
+        ]);
+        await expect(lawless.request(termsOf(protocol))).to.be.revertedWithCustomError(lawless, "MarketCourtMissing");
+      });
+    });
+
+    describe("given a malicious token", () => {
+      const hostile = async () => {
+        const token = await ethers.deployContract("TokenMock");
+        const other = await deployProtocol(connection, await token.getAddress());
+        return { token, other };
+      };
+      it("refuses one that takes a fee", async () => {
+        const { token, other } = await hostile();
+        await token.setFee(100);
+        await expect(open(other))
+          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .withArgs(parseEther("9.9"), FEE);
+      });
+      it("refuses one that returns false", async () => {
+        const { token, other } = await hostile();
+        await token.setLying(true);
+        await expect(open(other)).to.be.revertedWithCustomError(other.market, "SafeERC20FailedOperation");
+      });
+      it("refuses one that opens another request from inside the transfer", async () => {
+        const { token, other } = await hostile();
+        await token.mint(token, FEE);
+        await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target, FEE]));
+        await token.setHook(other.market, other.market.interface.encodeFunctionData("request", [termsOf(other)]));
+        await expect(open(other))
+          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .withArgs(2n * FEE, FEE);
+      });
+    });
+  });
+
+  describe("requestWithPermit", () => {
+    it("needs no allowance before, and survives a front-run permit", async () => {
+      const { v, r, s } = await permitOf(connection, protocol, protocol.requester, market, FEE);
+      const snapshot = await networkHelpers.takeSnapshot();
+      const asRequester = market.connect(protocol.requester);
+      await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
+      await snapshot.restore();
+      await protocol.token.connect(protocol.stranger).permit(protocol.requester, market, FEE, MaxUint256, v, r, s);
+      await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
+    });
+  });
+
+  describe("assign", () => {
+    it("locks the drawn operator's collateral, whoever calls", async () => {
+      const made = await opened();
+      await mine(3);
+      const transaction = await market.connect(protocol.stranger).assign(made.request);
+      const { operator, deadline } = await market.stateOf(made.id);
+      expect([protocol.alice, protocol.bob, protocol.carol].map(({ address }) => address)).to.include(operator);
+      await expect(transaction).to.emit(market, "RequestAssigned").withArgs(made.id, operator, deadline);
+      expect(deadline).to.equal((await time.latest()) + 600);
+      expect([...(await protocol.staking.lockOf(market, made.id))]).to.deep.equal([operator, COLLATERAL]);
+    });
+    it("refuses before the seed's block is mined", async () => {
+      const made = await opened();
+      const ticket = (await time.latestBlock()) + 2;
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketSeedPending")
+        .withArgs(ticket);
+    });
+    it("gives the same operator whenever it is called, also beyond 256 blocks", async () => {
+      const made = await opened({ assignSeconds: DAY });
+      const ticket = (await time.latestBlock()) + 2;
+      await mine(3);
+      expect(await time.latestBlock()).to.equal(ticket + 1);
+      const early = await market.assign.staticCall(made.request);
+      await remember(connection, ticket);
+      await mine(300, { interval: 1 });
+      expect(await market.assign.staticCall(made.request)).to.equal(early);
+    });
+    it("refuses a request that was changed, is unknown or was assigned", async () => {
+      const made = await assigned();
+      const forged = { ...made.request, fee: FEE * 2n };
+      await expect(market.assign(forged))
+        .to.be.revertedWithCustomError(market, "MarketRequestUnknown")
+        .withArgs(await market.idOf(forged));
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.assigned);
+    });
+    it("refuses once the time to find an operator is over", async () => {
+      const made = await opened();
+      const { deadline } = await market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+        .withArgs(deadline, deadline);
+    });
+    it("commits a new draw when nobody is able, and finds who comes later", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500") });
+      await mine(3);
+      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
+      expect(await statusOf(made)).to.equal(STATUS.open);
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await mine(3);
+      await market.assign(made.request);
+      await mine(3);
+      await market.assign(made.request);
+      expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
+    });
+    it("never draws who topped up or opted in after the request", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500") });
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await mine(3);
+      expect(await market.assign.staticCall(made.request)).to.equal(ZeroAddress);
+    });
+  });
+
+  describe("recommit", () => {
+    it("draws anew only when the seed is out of reach", async () => {
+      const made = await opened({ assignSeconds: DAY });
+      const ticket = (await time.latestBlock()) + 2;
+      await expect(market.recommit(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+        .withArgs(ticket);
+      await mine(3);
+      await expect(market.recommit(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+        .withArgs(ticket);
+      await mine(8_300, { interval: 1 });
+      await expect(market.assign(made.request))
+        .to.be.revertedWithCustomError(market, "MarketSeedExpired")
+        .withArgs(ticket);
+      await expect(market.connect(protocol.stranger).recommit(made.request)).to.emit(market, "DrawCommitted");
+      await assign(connection, protocol, made);
+      expect(await statusOf(made)).to.equal(STATUS.assigned);
+    });
+  });
+
+  describe("withheld input", () => {
+    const LENGTH = 40_000;
+    const DATA = filled(LENGTH, 9);
+    const roots = [tree.rootOf(4, LENGTH, DATA)];
+    const inputRoot = tree.leafHash(roots[0] ?? "");
+    let large: string;
+    const committed = { inputs: "0x", inputRoot, inputUri: "ipfs://input" };
+
+    beforeEach(async () => {
+      const registry = protocol.registry.connect(protocol.publisher);
+      const manifest = manifestOf({
+        inputs: [{ dtype: 4, length: LENGTH }],
+        outputs: [{ dtype: 4, length: LENGTH }],
+      });
+      large = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      await registry.publish(manifest, metadataOf());
+      await protocol.staking.connect(protocol.alice).optIn(large);
+    });
+    const assignedLarge = () => assigned({ ...committed, versionId: large });
+    const byAlice = () => market.connect(protocol.alice);
+
+    it("is committed only beyond the limit, with a place, and as much as can be demanded", async () => {
+      await expect(opened(committed)).to.be.revertedWithCustomError(market, "MarketInlineRule").withArgs(256, 8_192);
+      await expect(opened({ ...committed, versionId: large, inputRoot: ZeroHash }))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(LENGTH, 8_192);
+      await expect(opened({ ...committed, versionId: large, inputUri: "" }))
+        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .withArgs(0, 512);
+      await expect(opened({ ...committed, versionId: large, inputUri: "x".repeat(513) }))
+        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .withArgs(513, 512);
+      const registry = protocol.registry.connect(protocol.publisher);
+      const published = async (chunks: number) => {
+        const manifest = manifestOf({ inputs: [{ dtype: 4, length: chunks * 32_768 }] });
+        await registry.publish(manifest, metadataOf());
+        return registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      };
+      await expect(opened({ ...committed, versionId: await published(256) }))
+        .to.be.revertedWithCustomError(market, "MarketInputTooLarge")
+        .withArgs(256, 255);
+      await opened({ ...committed, versionId: await published(255), inputUri: "x".repeat(512) });
+    });
+
+    it("is none of exactly the limit: input, claim and answer then stand in calldata", async () => {
+      const limit = 8_192;
+      const tensors = [{ dtype: 4, length: limit }];
+      const manifest = manifestOf({ inputs: tensors, outputs: tensors });
+      const versionId = await protocol.registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+      await protocol.registry.connect(protocol.publisher).publish(manifest, metadataOf());
+      await protocol.staking.connect(protocol.alice).optIn(versionId);
+      await expect(opened({ ...committed, versionId }))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(limit, limit);
+
+      const data = filled(limit, 9);
+      const root = tree.leafHash(tree.rootOf(4, limit, data));
+      const callback = { callback: protocol.stranger.address, callbackGas: 50_000 };
+      const made = await assigned({ versionId, inputs: data, ...callback });
+      await expect(byAlice().claim(made.request, "0x", root, "ipfs://output", EVIDENCE))
+        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .withArgs(limit, limit);
+      await byAlice().claim(made.request, data, root, "", EVIDENCE);
+      await time.increase(WINDOW);
+      await expect(market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
+        .withArgs(0, limit);
+      await market.finalise(made.request, data);
+    });
+
+    it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
+      const made = await assignedLarge();
+      const chunks = [tree.segmentOf(DATA, 0, 32), tree.segmentOf(DATA, 32, 8)];
+      for (const [chunk, segment] of chunks.entries()) {
+        await expect(byAlice().demandInput(made.request))
+          .to.emit(market, "InputDemanded")
+          .withArgs(made.id, chunk, (await time.latest()) + 1 + 3_600);
+        expect(await statusOf(made)).to.equal(STATUS.demanded);
+        await time.increase(3_000);
+        await expect(market.connect(protocol.stranger).answerInput(made.request, roots, segment)).to.emit(
+          market,
+          "InputAnswered",
+        );
+        expect((await market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
+      }
+      await expect(byAlice().demandInput(made.request))
+        .to.be.revertedWithCustomError(market, "MarketDemandsExhausted")
+        .withArgs(2);
+      await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+    });
+
+    it("is not demanded by others, or when it stood in calldata", async () => {
+      const made = await assignedLarge();
+      await expect(market.connect(protocol.bob).demandInput(made.request))
+        .to.be.revertedWithCustomError(market, "MarketNotOperator")
+        .withArgs(protocol.bob.address, protocol.alice.address);
+      const small = await assigned();
+      await expect(market.connect(await operatorOf(protocol, small)).demandInput(small.request))
+        .to.be.revertedWithCustomError(market, "MarketInputPublic")
+        .withArgs(small.id);
+    });
+
+    it("is not answered by other data, other roots, or too late", async () => {
+      const made = await assignedLarge();
+      await byAlice().demandInput(made.request);
+      const segment = tree.segmentOf(DATA, 0, 32);
+      await expect(market.answerInput(made.request, [id("x")], segment)).to.be.revertedWithCustomError(
+        protocol.registry,
+        "RegistryTensorRootMismatch",
+      );
+      const OTHER = filled(LENGTH, 8);
+      const otherRoots = [tree.rootOf(4, LENGTH, OTHER)];
+      await expect(market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
+        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+        .withArgs(tree.leafHash(otherRoots[0] ?? ""), inputRoot);
+      await time.increase(3_600);
+      await expect(market.answerInput(made.request, roots, segment)).to.be.revertedWithCustomError(
+        market,
+        "MarketDeadlinePassed",
+      );
+    });
+
+    it("unanswered cancels at the requester's cost; the operator is unharmed and compensated", async () => {
+      const made = await assignedLarge();
+      await byAlice().demandInput(made.request);
+      await expect(market.cancelWithheld(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
+      await expect(market.timeOut(made.request))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.demanded);
+      await time.increase(3_600);
+      await expect(market.connect(protocol.stranger).cancelWithheld(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
+      expect(await market.creditOf(protocol.alice)).to.equal(parseEther("1"));
+      expect(await market.creditOf(protocol.requester)).to.equal(parseEther("9"));
+      const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
+    });
+
+    describe("large outputs", () => {
+      it("are claimed by root and place only", async () => {
+        const made = await assignedLarge();
+        for (const [root, uri] of [
+          [ZeroHash, "ipfs://output"],
+          [id("output"), ""],
+        ] as const) {
+          await expect(byAlice().claim(made.request, "0x", root, uri, EVIDENCE)).to.revert(ethers);
+        }
+        await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+        expect((await market.claimOf(made.id)).outputRoot).to.equal(id("output"));
+      });
+      it("reach a callback without their bytes", async () => {
+        const mock = await ethers.deployContract("ConsumerMock");
+        const callback = { callback: await mock.getAddress(), callbackGas: 100_000 };
+        const made = await assigned({ ...committed, ...callback, versionId: large });
+        await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+        await time.increase(WINDOW);
+        await market.finalise(made.request, "0x");
+        expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
+      });
+    });
+  });
+});
