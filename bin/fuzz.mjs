@@ -28,6 +28,8 @@ const FUZZERS = {
   dots: { amount: 5_000, files: [[SUITES.contracts, "test/contracts/DotProduct.test.ts"]] },
   // Mutated encodings and witnesses.
   encodings: { amount: 100_000, files: [[SUITES.integration, "test/integration/encodings.test.ts"]] },
+  // ONNX files that nobody exported.
+  models: { amount: 100_000, files: [[SUITES.runner, "test/runner/onnx/hostile.test.ts"]] },
   // Disputes between an honest watcher and operators of every character.
   games: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/game.test.ts"]] },
   // Sequences of random transactions under which money is conserved.

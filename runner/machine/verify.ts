@@ -82,6 +82,26 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
  * @throws AssayError KERNEL_INVALID naming kernel and field.
  */
 export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
+  const { classes, encodedBytes } = verifyForm(kernel, index);
+  const work = reductionWork(kernel);
+  if (work > LIMITS.work) {
+    throw invalid(index, "reduce", `is ${String(work)} units of work an element, at most 2^24 may be`);
+  }
+  const proof = proofBytes(kernel, encodedBytes);
+  if (proof > LIMITS.proofBytes) {
+    throw invalid(index, "reads", `can take ${String(proof)} bytes to prove, at most 122,880 may be`);
+  }
+  return classes;
+}
+
+/**
+ * Checks that a kernel has defined bits for all data, whatever it costs: enough for one that is executed here and now.
+ * @throws AssayError KERNEL_INVALID naming kernel and field.
+ */
+export function verifyForm(
+  kernel: Kernel,
+  index?: number,
+): { readonly classes: KernelClasses; readonly encodedBytes: number } {
   const refuse = (field: string, reason: string): AssayError => invalid(index, field, reason);
   const most = (field: string, actual: number, limit: number): void => {
     if (actual > limit) throw refuse(field, `has ${String(actual)} entries, at most ${String(limit)} are allowed`);
@@ -181,8 +201,6 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
     if (!isCount(reduce.accumulators) || reduce.accumulators > LIMITS.accumulators) {
       throw refuse("reduce.accumulators", "must be 1 to 4");
     }
-    const work = reductionWork(kernel);
-    if (work > LIMITS.work) throw refuse("reduce", `is ${String(work)} units of work an element, at most 2^24 may be`);
     checkStage("init", reduce.init, kernel.shape, 0);
     checkStage("step", reduce.step, [...kernel.shape, ...reduce.dims], reduce.accumulators);
   }
@@ -190,12 +208,11 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
 
   const classes = inferred(kernel, index);
   checkTags(kernel, classes, refuse);
-  const bytes = encodeKernel(kernel).length;
-  if (bytes > MAX_KERNEL_BYTES) throw refuse("encoding", `is ${String(bytes)} bytes, at most 24,576 are allowed`);
-  const proof = proofBytes(kernel, bytes);
-  if (proof > LIMITS.proofBytes)
-    throw refuse("reads", `can take ${String(proof)} bytes to prove, at most 122,880 may be`);
-  return classes;
+  const encodedBytes = encodeKernel(kernel).length;
+  if (encodedBytes > MAX_KERNEL_BYTES) {
+    throw refuse("encoding", `is ${String(encodedBytes)} bytes, at most 24,576 are allowed`);
+  }
+  return { classes, encodedBytes };
 }
 
 /** Constants must carry the class that their uses give them, and int when they have none, so that decoding agrees. */

@@ -4,7 +4,7 @@ import type { Lowering, NodeName } from "./lowering.ts";
 import { NodeContext, nodePlace, type Operator } from "./node.ts";
 import { castTo } from "./operators/cast.ts";
 import { OPERATORS, REMEDIES } from "./operators/index.ts";
-import { importError } from "./refusal.ts";
+import { importError, nodeBroken } from "./refusal.ts";
 import { valueOfDense } from "./dense.ts";
 import { type ExternalReader, readTensor } from "./tensors.ts";
 import { type Bound, type ForeignType, isSequence } from "./value.ts";
@@ -314,7 +314,7 @@ const sortNodes = (nodes: readonly RawNode[], scope: Scope): readonly RawNode[] 
 
 /** An error that does not say at which node it arose, with the node added. */
 const placed = (error: unknown, context: NodeContext): unknown => {
-  if (!isUnplaced(error)) return error;
+  if (!isUnplaced(error)) return nodeBroken(error, context.place());
   return importError(error.code, error.message, { ...error.details, ...context.place() });
 };
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Backend } from "../backend.ts";
-import { throwIfAborted } from "../errors.ts";
+import { isAssayError, throwIfAborted } from "../errors.ts";
 import type { DType } from "../machine/dtype.ts";
 import type { Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
@@ -11,7 +11,7 @@ import { externalReader } from "./external.ts";
 import { GraphRunner, opsetsOf } from "./graph.ts";
 import { Lowering, type NodeName } from "./lowering.ts";
 import { finishProgram } from "./program.ts";
-import { importError } from "./refusal.ts";
+import { importError, kernelRefused } from "./refusal.ts";
 import { type Dense, elementType } from "./tensors.ts";
 import { type Bound, type ElementType, isSequence, storageOf, type Value } from "./value.ts";
 
@@ -93,7 +93,13 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
   const values = results.map((result, i) => outputValue(result, graph.output[i]));
   lowering.node = undefined;
   const { program, constants, nodes } = finishProgram(lowering, values);
-  verifyProgram(program);
+  try {
+    verifyProgram(program);
+  } catch (error) {
+    const kernel = isAssayError(error, "KERNEL_INVALID") ? error.details.kernel : undefined;
+    const origin = kernel === undefined ? undefined : nodes[kernel]?.at(-1);
+    throw kernelRefused(error, origin && { node: origin.name, opType: origin.operator });
+  }
   return {
     program,
     constants,

@@ -7,8 +7,9 @@ import { encodeKernel } from "../machine/encoding.ts";
 import { CANONICAL_NAN } from "../machine/float.ts";
 import type { Kernel, TensorType } from "../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../machine/tensor.ts";
+import { verifyForm } from "../machine/verify.ts";
 import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
-import { importError } from "./refusal.ts";
+import { importError, kernelRefused } from "./refusal.ts";
 import type { Ref } from "./stage.ts";
 import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
 
@@ -180,6 +181,7 @@ export class Lowering {
     throwIfAborted(this.#signal, "import");
     this.#checkedLength(spec.shape);
     const kernel = new KernelBuilder((value) => this.typeOf(value)).build(spec);
+    if (kernel.reduce !== undefined) this.#checkedLength(kernel.reduce.dims);
     if (kernel.shape.length > 8 || (kernel.reduce?.dims.length ?? 0) > 8) {
       throw importError("ONNX_UNSUPPORTED", "more than 8 dimensions that cannot be merged");
     }
@@ -213,6 +215,11 @@ export class Lowering {
   }
 
   #fold(kernel: Kernel): Tensor {
+    try {
+      verifyForm(kernel);
+    } catch (error) {
+      throw kernelRefused(error);
+    }
     const bytes = elementCount(kernel.shape) * DTYPE_BYTES[kernel.dtype];
     if (bytes > this.#maxConstantBytes) {
       throw importError("ONNX_LIMIT", `a constant of ${String(bytes)} bytes would have to be computed at import`, {
@@ -242,6 +249,9 @@ export class Lowering {
 
   #checkedLength(shape: readonly number[]): number {
     const length = elementCount(shape);
+    if (!shape.every(Number.isInteger)) {
+      throw importError("ONNX_INVALID", `[${shape.join(", ")}] is not a shape`);
+    }
     if (!Number.isSafeInteger(length) || length > MAX_LENGTH || length < 1) {
       throw importError("ONNX_LIMIT", `a tensor of shape [${shape.join(", ")}] is outside 1 to 2^32 - 1 elements`);
     }

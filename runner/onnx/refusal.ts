@@ -1,4 +1,4 @@
-import { AssayError, type AssayErrorCode, type OnnxErrorDetails } from "../errors.ts";
+import { AssayError, type AssayErrorCode, isAssayError, type OnnxErrorDetails } from "../errors.ts";
 
 /** The codes that the importer raises. */
 export type ImportErrorCode = Extract<AssayErrorCode, `ONNX_${string}`>;
@@ -19,4 +19,21 @@ export const importError = (
   const where = at.length > 0 ? ` (${at.join(", ")})` : "";
   const remedy = place.remedy === undefined ? "" : `; ${place.remedy}`;
   return new AssayError<ImportErrorCode>(code, `${reason}${where}${remedy}`, { ...place });
+};
+
+/** What `verify` says of a kernel, as an import failure of the node that it is for; other errors as they are. */
+export const kernelRefused = (error: unknown, place: OnnxErrorDetails = {}): unknown =>
+  isAssayError(error, "KERNEL_INVALID")
+    ? importError(
+        "ONNX_UNSUPPORTED",
+        `the machine takes no such kernel: ${error.details.field} ${error.details.reason}`,
+        place,
+      )
+    : error;
+
+/** What only a node that breaks a rule of its operator can bring about, as an import failure of that node. */
+export const nodeBroken = (error: unknown, place: OnnxErrorDetails): unknown => {
+  if (isAssayError(error) || !(error instanceof TypeError || error instanceof RangeError)) return error;
+  const broken = importError("ONNX_INVALID", `the node breaks a rule of its operator: ${error.message}`, place);
+  return Object.assign(broken, { cause: error });
 };

@@ -1,3 +1,4 @@
+import { importError } from "../refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
 import type { NodeContext } from "../node.ts";
 import type { Ref, StageBuilder } from "../stage.ts";
@@ -44,8 +45,14 @@ export const less = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref =>
 /** Product of sizes. */
 export const product = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
 
-/** `[0, 1, …, n - 1]`. */
-export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+/** Entries of the longest table that an import makes: attributes could ask for any number. */
+const MAX_RANGE = 2 ** 22;
+
+/** `[0, 1, …, n - 1]`. @throws AssayError ONNX_LIMIT */
+export const range = (n: number): number[] => {
+  if (n > MAX_RANGE) throw importError("ONNX_LIMIT", `a table of ${String(n)} entries, at most 2^22 are made`);
+  return Array.from({ length: n }, (_, i) => i);
+};
 
 /** The view with its dimensions permuted: dimension d of the result is dimension order[d] of the value. */
 export const permuted = (value: Value, order: readonly number[]): Value => ({

@@ -58,6 +58,9 @@ const scan = (node: NodeContext): readonly Bound[] => {
   const body = node.graph("body");
   const inputs = node.int("num_scan_inputs", 1);
   const outer = node.opset < 9 ? 1 : 0;
+  if (inputs < 1 || inputs > node.inputCount - outer) {
+    throw node.invalid(`num_scan_inputs ${String(inputs)} of ${String(node.inputCount)} inputs`);
+  }
   if (outer === 1 && node.opt(0) !== undefined) throw node.refuse("sequence lengths");
   if (outer === 1) return batchedScan(node, body, inputs);
   const states = range(node.inputCount - inputs).map((i) => node.in(i));

@@ -102,10 +102,10 @@ export const windowCounts = (x: Value, windows: Windows, includePad: boolean): n
       ];
       const length = x.shape[d + 2] ?? 1;
       const [low, high] = includePad ? [-before, length + (windows.after[d] ?? 0)] : [0, length];
-      return range(k).filter((i) => {
-        const at = o * stride - before + i * dilation;
-        return at >= low && at < high;
-      }).length;
+      /** Positions of the window that lie below a place of the input. */
+      const below = (place: number): number =>
+        Math.min(k, Math.max(0, Math.ceil((place - (o * stride - before)) / dilation)));
+      return below(high) - below(low);
     }),
   );
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { type AssayErrorCode, isAssayError } from "../../../runner/errors.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
-import { encode, f32, i64, onnxFile, rawNode, run, type TestModel, valueInfo } from "./build.ts";
+import { encode, f32, i64, onnxFile, rawNode, run, type TestModel, type TestNode, valueInfo } from "./build.ts";
 
 const failure = (bytes: Uint8Array): { readonly code: AssayErrorCode; readonly message: string } => {
   try {
@@ -199,7 +199,61 @@ describe("importModel", () => {
     });
   });
 
+  describe("given hostile attributes", () => {
+    const of = (node: TestNode, shape: readonly number[], more: readonly number[] = shape): Uint8Array =>
+      onnxFile({ inputs: { x: f32(shape), y: f32(more) }, nodes: [node], outputs: node.out });
+
+    it("makes no table of two billion entries", () => {
+      const pads = [2, 2, 2 ** 31 - 1, 2];
+      const pool: TestNode = { op: "AveragePool", in: ["x"], out: ["z"], attributes: { kernel_shape: [3, 3], pads } };
+      expect(failure(of(pool, [1, 3, 28, 28])).code).to.equal("ONNX_LIMIT");
+    });
+
+    it("looks at no two billion places of a window", () => {
+      const kernel = [3, 2 ** 31 - 1];
+      const pool: TestNode = { op: "AveragePool", in: ["x"], out: ["z"], attributes: { kernel_shape: kernel } };
+      expect(failure(of(pool, [1, 3, 28, 28])).code).to.be.oneOf(["ONNX_INVALID", "ONNX_LIMIT"]);
+    });
+
+    it("counts no more scan inputs than there are inputs", () => {
+      const body = { graph: { node: [], input: [], output: [] } };
+      const attributes = { num_scan_inputs: 2 ** 31 - 1, body };
+      const error = failure(of({ op: "Scan", in: ["x", "y"], out: ["z"], attributes }, [2]));
+      expect(error.code).to.equal("ONNX_INVALID");
+      expect(error.message).to.include("num_scan_inputs 2147483647 of 2 inputs").and.to.include('node "Scan_z"');
+    });
+
+    it("refuses sizes that are no whole numbers", () => {
+      const transpose: TestNode = { op: "ConvTranspose", in: ["x", "y"], out: ["z"], attributes: { group: 3 } };
+      const error = failure(of(transpose, [1, 4, 3, 3], [4, 2, 3, 3]));
+      expect(error.code).to.equal("ONNX_INVALID");
+      expect(error.message).to.include('node "ConvTranspose_z"');
+    });
+  });
+
   describe("given a graph that breaks a rule", () => {
+    it("refuses types that do not fit, by node, with what went wrong as the cause", () => {
+      const model: TestModel = {
+        opset: 17,
+        inputs: { x: f32([2, 3]), i: f32([2]) },
+        nodes: [{ op: "ScatterElements", in: ["x", "i", "x"], out: ["y"] }],
+        outputs: ["y"],
+      };
+      const error = failure(onnxFile(model));
+      expect(error.code).to.equal("ONNX_INVALID");
+      expect(error.message).to.include('node "ScatterElements_y"');
+    });
+    it("names the node of a kernel that the machine refuses", () => {
+      const long = 3_000_000;
+      const model: TestModel = {
+        inputs: { x: f32([1, long]) },
+        nodes: [{ op: "ReduceProd", in: ["x"], out: ["y"], attributes: { axes: [1] } }],
+        outputs: ["y"],
+      };
+      const error = failure(onnxFile(model));
+      expect(error.code).to.equal("ONNX_UNSUPPORTED");
+      expect(error.message).to.include("units of work").and.to.include('node "ReduceProd_y"');
+    });
     const graph = (nodes: readonly object[], output = "y"): Uint8Array =>
       encode("ModelProto", {
         opset_import: [{ version: 17 }],

@@ -1,0 +1,152 @@
+import { readFileSync } from "node:fs";
+
+import { expect } from "chai";
+import { isAssayError } from "../../../runner/errors.ts";
+import { DTYPES } from "../../../runner/machine/dtype.ts";
+import { createRandom, type Random } from "../../../runner/machine/prng.ts";
+import { messageType } from "../../../runner/onnx/decode.ts";
+import { importModel } from "../../../runner/onnx/index.ts";
+import { OPERATORS } from "../../../runner/onnx/operators/index.ts";
+import { type Attribute, encode, onnxFile, type TestNode, type TestTensor } from "./build.ts";
+
+/*
+ * Models that nobody exported: nodes of every operator with whatever inputs and attributes, and the shipped models with
+ * a field or two changed. An import succeeds or fails with an error of its own that names a reason; it never fails
+ * otherwise, and it makes no table or tensor that the file does not pay for.
+ */
+
+/** Models of each sort: 1,500 by default, more with ASSAY_FUZZ. */
+const MODELS = Math.max(1500, Number(process.env.ASSAY_FUZZ ?? 0));
+const SEED = Number(process.env.ASSAY_SEED ?? 1);
+
+/** How an import ended: "imported" or the code of its error. @throws what is no error of the importer. */
+function outcome(bytes: Uint8Array): string {
+  try {
+    // Tensors of constants are small here, so that a hostile size is refused before it is made.
+    importModel(bytes, { maxConstantBytes: 2 ** 20 });
+    return "imported";
+  } catch (error) {
+    if (isAssayError(error) && error.code.startsWith("ONNX_")) {
+      expect(error.message).not.to.equal("");
+      return error.code;
+    }
+    throw error;
+  }
+}
+
+/** Outcomes of many imports, counted. A failure names the seed of its model. */
+function outcomes(make: (random: Random) => Uint8Array): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < MODELS; i++) {
+    const seed = SEED * 1_000_003 + i;
+    const bytes = make(createRandom(seed));
+    let found: string;
+    try {
+      found = outcome(bytes);
+    } catch (error) {
+      throw new Error(`model of seed ${seed}`, { cause: error });
+    }
+    counts[found] = (counts[found] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const NUMBERS = [0, 1, -1, 2, 3, 4, 7, 8, 16, 255, 65_536, 2 ** 31 - 1, -(2 ** 31), 2 ** 32, 2 ** 40, 2 ** 53 - 1];
+
+/** Mostly small, now and then out of all proportion. */
+const number = (random: Random): number => (random.chance(0.9) ? random.between(-1, 4) : random.pick(NUMBERS));
+
+const ATTRIBUTES = (
+  "axis axes keepdims perm kernel_shape strides pads dilations group to mode alpha beta num_outputs split k largest " +
+  "sorted epsilon hidden_size direction output_padding output_shape auto_pad blocksize value_ints transA transB " +
+  "ceil_mode count_include_pad exclusive reverse num_heads K N bits block_size p bias size equation start end depth " +
+  "coefficients intercepts classlabels_ints nodes_falsenodeids nodes_truenodeids target_ids post_transform"
+).split(" ");
+const TEXTS = ["", "linear", "NOTSET", "SAME_UPPER", "VALID", "bidirectional", "ij,jk->ik", "constant", "SOFTMAX"];
+
+const attribute = (random: Random): Attribute => {
+  const kind = random.below(4);
+  if (kind === 0) return Array.from({ length: random.below(5) }, () => number(random));
+  if (kind === 1) return random.pick(TEXTS);
+  return kind === 2 ? number(random) + 0.5 : number(random);
+};
+
+const tensor = (random: Random): TestTensor => {
+  const dtype = random.chance(0.5) ? "f32" : random.pick(DTYPES);
+  const shape = Array.from({ length: random.below(5) }, () => random.between(1, 4));
+  const length = shape.reduce((n, size) => n * size, 1);
+  const value = (): number => (dtype === "bool" ? random.below(2) : random.between(dtype.startsWith("u") ? 0 : -3, 5));
+  return { dtype, shape, data: Array.from({ length }, value) };
+};
+
+/** One node of the operator: inputs, constants and attributes of any sort, in any number. */
+function nodeOf(random: Random, domain: string, op: string): Uint8Array {
+  const opset = domain === "" ? random.between(7, 23) : 17;
+  const names = Array.from({ length: random.below(7) }, (_, i) => `t${i}`);
+  // Half of the nodes get inputs that fit one another, or nearly all would end at the first check.
+  const one = random.chance(0.5) ? tensor(random) : undefined;
+  const given = names.map((name) => [name, one ?? tensor(random), random.chance(0.5)] as const);
+  const node: TestNode = {
+    op,
+    domain,
+    in: names.map((name) => (random.chance(0.1) ? "" : name)),
+    out: Array.from({ length: random.between(1, 3) }, (_, i) => `y${i}`),
+    attributes: Object.fromEntries(
+      Array.from({ length: Math.max(0, random.between(-3, 3)) }, () => [random.pick(ATTRIBUTES), attribute(random)]),
+    ),
+  };
+  const named = (constant: boolean): Record<string, TestTensor> =>
+    Object.fromEntries(given.filter(([, , is]) => is === constant).map(([name, value]) => [name, value]));
+  return onnxFile({ opset, inputs: named(false), constants: named(true), nodes: [node], outputs: ["y0"] });
+}
+
+type Fields = Record<string, unknown>;
+
+/** Every value in a decoded message with its place: fields of messages and elements of lists. */
+function placesOf(value: unknown, found: { readonly owner: Fields; readonly key: string }[] = []): typeof found {
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return found;
+  for (const [key, inner] of Object.entries(value)) {
+    found.push({ owner: value as Fields, key });
+    placesOf(inner, found);
+  }
+  return found;
+}
+
+/** Another value of the same sort; messages stay what they are. */
+function changed(random: Random, value: unknown): unknown {
+  if (typeof value === "number") return random.chance(0.3) ? value + random.between(-2, 2) : random.pick(NUMBERS);
+  if (typeof value === "string")
+    return random.pick(["", "x", `${value}1`, random.pick([...OPERATORS.keys()]).slice(2)]);
+  if (value instanceof Uint8Array) {
+    return random.chance(0.5) ? value.slice(0, random.below(value.length + 1)) : value.map((byte) => byte ^ 0xff);
+  }
+  if (!Array.isArray(value)) return value;
+  const list: readonly unknown[] = value;
+  return random.pick([[], [...list, ...list], [...list].reverse(), list.slice(1)]);
+}
+
+describe("importModel, given what nobody exported", () => {
+  it(`takes or refuses each of ${MODELS.toLocaleString("en")} nodes of any operator, inputs and attributes`, () => {
+    const operators = [...OPERATORS.keys()].map((key) => key.split("::") as [string, string]);
+    const counts = outcomes((random) => nodeOf(random, ...random.pick(operators)));
+    expect(counts["imported"]).to.be.greaterThan(MODELS / 50);
+    expect(counts["ONNX_INVALID"]).to.be.greaterThan(MODELS / 10);
+    expect(counts["ONNX_UNSUPPORTED"]).to.be.greaterThan(MODELS / 10);
+  });
+
+  for (const file of ["models/digits/digits.onnx", "models/digits/digits.int8.onnx"]) {
+    it(`takes or refuses ${file} with fields changed, ${MODELS.toLocaleString("en")} times`, () => {
+      const type = messageType("ModelProto");
+      const whole = readFileSync(file);
+      const counts = outcomes((random) => {
+        const model = type.toObject(type.decode(whole), { longs: Number });
+        for (let n = random.between(1, 2); n > 0; n--) {
+          const { owner, key } = random.pick(placesOf(model["graph"]));
+          owner[key] = changed(random, owner[key]);
+        }
+        return encode("ModelProto", model);
+      });
+      expect(counts["imported"] ?? 0).to.be.lessThan(MODELS);
+    });
+  }
+});
