@@ -110,13 +110,15 @@ is.
 Operators of \`ai.onnx.ml\` were equal to onnxruntime-web on every bit in \`test/runner/onnx/ml.oracle.test.ts\`. Inputs are
 matrices of float (or of integers, rounded to float); labels are integers. A forest is two kernels a level, which move
 [rows, trees] node numbers to children, and a sum of leaf weights over the trees in the order of the file; at most 1,024
-levels. Refused, by name:
+levels. ONNX Runtime sums the terms of an SVMClassifier in binary64; so does the kernel, by integer arithmetic, some 80
+instructions an addition. Refused, by name:
 
 | what | why |
 | ---- | --- |
 | labels, categories and keys of strings | no such tensors; export with integer labels |
 | ZipMap | maps; export with \`zipmap=False\` |
-| SVMClassifier, double inputs and tables | binary64 |
+| double inputs and tables | binary64 |
+| SVMClassifier with prob_a and prob_b | its probabilities come from an iteration |
 | two classes with weights for the second, or with two base values | ONNX Runtime's label is not the class with the larger score |
 | LOGISTIC of two classes whose weights are none of them negative | label and scores disagree in ONNX Runtime |
 | SOFTMAX or SOFTMAX_ZERO of one score, LOGISTIC of one target | ONNX Runtime leaves them out |

@@ -74,5 +74,4 @@ export const REMEDIES: ReadonlyMap<string, string> = new Map([
   ["ai.onnx.ml::CastMap", "it reads maps; export with tensors"],
   ["ai.onnx.ml::DictVectorizer", "it reads maps; export with tensors"],
   ["ai.onnx.ml::CategoryMapper", "it maps strings; export with integer categories"],
-  ["ai.onnx.ml::SVMClassifier", "it sums in binary64, which the machine does not have"],
 ]);

@@ -103,6 +103,42 @@ describe("onnxruntime-web as an oracle for ai.onnx.ml", () => {
     });
   });
 
+  describe("given a support vector machine for classification", () => {
+    for (const [kernel, parameters] of [
+      ["LINEAR", [0, 0, 0]],
+      ["RBF", [0.3, 0, 0]],
+      ["POLY", [0.25, 0.5, 3]],
+      ["SIGMOID", [0.2, -0.1, 0]],
+    ] as const) {
+      for (const sizes of [
+        [5, 4],
+        [30, 1],
+        [3, 9, 0, 2],
+        [4, 4, 4],
+      ]) {
+        it(`${kernel} with ${sizes.join(", ")} vectors a class agrees on every bit`, async () => {
+          for (const [rows, features] of [
+            [1, 4],
+            [60, 7],
+          ] as const) {
+            const count = sizes.reduce((sum, size) => sum + size, 0);
+            const attributes = {
+              kernel_type: kernel,
+              kernel_params: { floats: parameters },
+              vectors_per_class: sizes,
+              classlabels_ints: sizes.map((_, c) => 7 - 2 * c),
+              support_vectors: floatsOf(count * features),
+              coefficients: floatsOf((sizes.length - 1) * count),
+              rho: floatsOf((sizes.length * (sizes.length - 1)) / 2),
+              post_transform: "NONE",
+            };
+            await agrees(mlModel("SVMClassifier", floats([rows, features]), attributes, ["label", "scores"]));
+          }
+        });
+      }
+    }
+  });
+
   describe("given what stands before a model", () => {
     const x = quarters(40, 5, 0.1);
     it("Scaler agrees on every bit", async () => {

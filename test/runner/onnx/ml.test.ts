@@ -267,6 +267,30 @@ describe("operators of ai.onnx.ml", () => {
       ...change,
     });
 
+  const votes = (change: Attributes): TestModel =>
+    mlModel(
+      "SVMClassifier",
+      f32([1, 2], [1, 2]),
+      {
+        classlabels_ints: [4, 6, 8],
+        vectors_per_class: [1, 1, 1],
+        support_vectors: { floats: [1, 0, 0, 1, 1, 1] },
+        coefficients: { floats: [1, -1, 2, -2, 1, -1] },
+        rho: { floats: [0, 0.5, 0] },
+        ...change,
+      },
+      ["l", "s"],
+    );
+
+  describe("given a support vector machine for classification", () => {
+    it("lets every pair of classes decide and vote", () => {
+      // Kernel values 1, 2, 3. Pairs: 1 1 - 1 2 = -1; -2 1 + 2 3 + 0.5 = 4.5; 1 2 - 1 3 = -1.
+      expect(output(votes({}), 1)).to.deep.equal([-1, 4.5, -1]);
+      // Votes for the second, the first and the third: the first of the most wins.
+      expect(output(votes({}))).to.deep.equal([4n]);
+    });
+  });
+
   const REFUSED: readonly (readonly [what: string, model: TestModel, code: string, because: string])[] = [
     ["a cycle", regressor({ nodes_falsenodeids: [0, 0, 0] }), "ONNX_INVALID", "cycle"],
     [
@@ -438,6 +462,21 @@ describe("operators of ai.onnx.ml", () => {
       "degree 2.5",
     ],
     ["a transform of its result", support({ post_transform: "LOGISTIC" }), "ONNX_UNSUPPORTED", "post_transform"],
+    ["probabilities", votes({ prob_a: { floats: [1, 1, 1] } }), "ONNX_UNSUPPORTED", "prob_a"],
+    ["a transform of decisions", votes({ post_transform: "SOFTMAX" }), "ONNX_UNSUPPORTED", "post_transform"],
+    [
+      "labels that are strings",
+      votes({ classlabels_strings: { strings: ["a"] } }),
+      "ONNX_UNSUPPORTED",
+      "integer labels",
+    ],
+    ["one label", votes({ classlabels_ints: [1] }), "ONNX_UNSUPPORTED", "fewer than two"],
+    ["no support vectors", votes({ vectors_per_class: [0, 0, 0] }), "ONNX_UNSUPPORTED", "vectors_per_class"],
+    ["numbers of vectors of other classes", votes({ vectors_per_class: [1, 1] }), "ONNX_INVALID", "vectors_per_class"],
+    ["a negative number of vectors", votes({ vectors_per_class: [-1, 2, 2] }), "ONNX_INVALID", "vectors_per_class"],
+    ["vectors of other widths", votes({ support_vectors: { floats: [1, 2, 3] } }), "ONNX_INVALID", "support_vectors"],
+    ["coefficients for fewer pairs", votes({ coefficients: { floats: [1, 2, 3] } }), "ONNX_INVALID", "coefficients"],
+    ["constants for fewer pairs", votes({ rho: { floats: [1] } }), "ONNX_INVALID", "rho"],
     ["maps of scores", mlModel("ZipMap", x, { classlabels_int64s: [1] }), "ONNX_UNSUPPORTED", "zipmap=False"],
   ];
 
