@@ -7,7 +7,8 @@ import { createRandom, type Random } from "../../../runner/machine/prng.ts";
 import { messageType } from "../../../runner/onnx/decode.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
 import { OPERATORS } from "../../../runner/onnx/operators/index.ts";
-import { type Attribute, encode, onnxFile, type TestNode, type TestTensor } from "./build.ts";
+import { type Attribute, encode, onnxFile, type TestModel, type TestNode, type TestTensor } from "./build.ts";
+import { forest, mlModel, quarters } from "./forests.ts";
 
 /*
  * Models that nobody exported: nodes of every operator with whatever inputs and attributes, and the shipped models with
@@ -125,6 +126,27 @@ function changed(random: Random, value: unknown): unknown {
   return random.pick([[], [...list, ...list], [...list].reverse(), list.slice(1)]);
 }
 
+/** A forest and a support vector machine, whose tables refer to one another. */
+function classicalModels(): readonly TestModel[] {
+  const growth = { trees: 3, depth: 3, features: 4, targets: () => [0, 1, 2], weight: () => 0.5 };
+  const x = quarters(2, 4);
+  const ones = (length: number): Attribute => ({ floats: Array.from({ length }, () => 1) });
+  const vectors = {
+    kernel_type: "RBF",
+    kernel_params: ones(3),
+    vectors_per_class: [2, 1, 2],
+    support_vectors: ones(20),
+    coefficients: ones(10),
+    rho: ones(3),
+    classlabels_ints: [1, 2, 3],
+  };
+  return [
+    mlModel("TreeEnsembleRegressor", x, { n_targets: 3, ...forest("target", { ...growth, missing: true }) }),
+    mlModel("TreeEnsembleClassifier", x, { classlabels_int64s: [1, 2, 3], ...forest("class", growth) }, ["l", "s"]),
+    mlModel("SVMClassifier", x, vectors, ["l", "s"]),
+  ];
+}
+
 describe("importModel, given what nobody exported", () => {
   it(`takes or refuses each of ${MODELS.toLocaleString("en")} nodes of any operator, inputs and attributes`, () => {
     const operators = [...OPERATORS.keys()].map((key) => key.split("::") as [string, string]);
@@ -134,10 +156,15 @@ describe("importModel, given what nobody exported", () => {
     expect(counts["ONNX_UNSUPPORTED"]).to.be.greaterThan(MODELS / 10);
   });
 
-  for (const file of ["models/digits/digits.onnx", "models/digits/digits.int8.onnx"]) {
-    it(`takes or refuses ${file} with fields changed, ${MODELS.toLocaleString("en")} times`, () => {
+  const files: readonly (readonly [name: string, bytes: () => Uint8Array])[] = [
+    ["models/digits/digits.onnx", () => readFileSync("models/digits/digits.onnx")],
+    ["models/digits/digits.int8.onnx", () => readFileSync("models/digits/digits.int8.onnx")],
+    ...classicalModels().map((model) => [model.nodes[0]?.op ?? "", () => onnxFile(model)] as const),
+  ];
+  for (const [name, bytes] of files) {
+    it(`takes or refuses ${name} with fields changed, ${MODELS.toLocaleString("en")} times`, () => {
       const type = messageType("ModelProto");
-      const whole = readFileSync(file);
+      const whole = bytes();
       const counts = outcomes((random) => {
         const model = type.toObject(type.decode(whole), { longs: Number });
         for (let n = random.between(1, 2); n > 0; n--) {
