@@ -18,8 +18,8 @@ const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
   });
 
 /** A function too long for one kernel: `second` takes the argument and what `first` makes of it. */
-const inTwo = (name: string, first: fn.Unary, second: (s: StageBuilder, x: Ref, of: Ref) => Ref): Operator =>
-  onnx(name, 1, (node) => {
+const inTwo = (name: string, first: fn.Unary, second: (s: StageBuilder, x: Ref, of: Ref) => Ref, since = 1): Operator =>
+  onnx(name, since, (node) => {
     const x = float(node, node.in(0));
     return node.b.map("f32", [x, node.b.map("f32", [x], first)], second);
   });
@@ -225,13 +225,10 @@ const selu = (node: NodeContext): Value => {
   });
 };
 
-/** log(1 + e^-|x|), plus x where it is positive: two kernels, as one would be too long for the machine. */
-const softplus = (node: NodeContext, x: Value): Value => {
-  const power = node.b.map("f32", [x], (s, v) => fn.expOfLibrary(s, s.op("fneg", s.op("fabs", v))));
-  return node.b.map("f32", [x, power], (s, v, p) => {
-    const tail = fn.log1p(s, p);
-    return s.select(s.op("flt", s.f(0), v), s.op("fadd", v, tail), tail);
-  });
+/** log(1 + e^-|x|), plus x where it is positive. */
+const softplus: fn.Unary = (s, x) => {
+  const tail = fn.log1p(s, fn.expOfLibrary(s, s.op("fneg", s.op("fabs", x))));
+  return s.select(s.op("flt", s.f(0), x), s.op("fadd", x, tail), tail);
 };
 
 const hardSigmoid = (s: StageBuilder, x: Ref, alpha: number, beta: number): Ref =>
@@ -300,13 +297,10 @@ export const ELEMENTWISE: readonly Operator[] = [
   unaryFloat("Tanh", fn.tanh),
   unaryFloat("Sigmoid", fn.sigmoid),
   unaryFloat("Erf", fn.erf),
-  onnx("Softplus", 1, (node) => softplus(node, float(node, node.in(0)))),
+  unaryFloat("Softplus", softplus),
   unaryFloat("Softsign", (s, x) => s.op("fmul", s.op("fdiv", s.f(1), s.op("fadd", s.f(1), s.op("fabs", x))), x)),
   unaryFloat("HardSwish", (s, x) => s.op("fmul", x, hardSigmoid(s, x, 1 / 6, 0.5))),
-  onnx("Mish", 18, (node) => {
-    const x = float(node, node.in(0));
-    return node.b.map("f32", [x, softplus(node, x)], (s, v, p) => s.op("fmul", v, fn.tanh(s, p)));
-  }),
+  inTwo("Mish", softplus, (s, x, of) => s.op("fmul", x, fn.tanh(s, of)), 18),
   onnx("Relu", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
