@@ -44,7 +44,13 @@ const inside = (name: string, body: fn.Unary, exact: reference.Reference, domain
 /** Every elementary function, in the order of docs/functions.md. */
 export const SUBJECTS: readonly Subject[] = [
   op("Exp", Math.exp, EXPONENTS, [-20, 20]),
-  inside("e^x of Elu, Selu, Celu, Softplus, Mish", fn.expOfLibrary, Math.exp, EXPONENTS, [-20, 20]),
+  inside(
+    "e^x of Elu, Selu, Celu, Softplus, Mish, Cosh, ReduceLogSumExp",
+    fn.expOfLibrary,
+    Math.exp,
+    EXPONENTS,
+    [-20, 20],
+  ),
   inside("e^x of Softmax", fn.expNegative, Math.exp, [-88.37, 0], [-20, 0]),
   inside("e^x - 1 of Sinh", fn.expm1, Math.expm1, [2 ** -25, 88.72], [2 ** -25, 1]),
   op("Log", Math.log, POSITIVE, [0.5, 2]),
