@@ -176,7 +176,8 @@ const mergedChannels = (value: Value): Value => {
   return { ...value, shape: [n, groups * perOutput, ...sizes], strides: [sn, stride, ...strides] };
 };
 
-const conv = (node: NodeContext): Value => {
+/** A convolution of floats, with a bias for each output channel. */
+export const conv = (node: NodeContext): Value => {
   const [x, w, bias] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
   return convolution(node, {
     ...convSpec(node, x, w),

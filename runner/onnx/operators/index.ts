@@ -21,6 +21,7 @@ import { MOVEMENT } from "./movement.ts";
 import { NORMALIZE } from "./normalize.ts";
 import { POOL } from "./pool.ts";
 import { FUSED } from "./fused.ts";
+import { FUSED_ACTIVATION } from "./fusedActivation.ts";
 import { QLINEAR } from "./qlinear.ts";
 import { QUANTIZE } from "./quantize.ts";
 import { FEATURES } from "./features.ts";
@@ -44,6 +45,7 @@ const ROWS: readonly Operator[] = [
   ...MICROSOFT,
   ...QLINEAR,
   ...FUSED,
+  ...FUSED_ACTIVATION,
   ...RECURRENT,
   ...ATTENTION,
   ...CONV_TRANSPOSE,

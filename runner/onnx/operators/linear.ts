@@ -123,7 +123,8 @@ const matmul = (node: NodeContext): Value => {
   return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? blockFor({ m, n, k, packed }) : k), operands);
 };
 
-const gemm = (node: NodeContext): Value => {
+/** alpha A B + beta C. */
+export const gemm = (node: NodeContext): Value => {
   const [a, b, c] = [node.in(0), node.in(1), node.opt(2)];
   const dtype = sameType(node, [a, b, ...(c ? [c] : [])]);
   if (dtype !== "f32") throw node.refuse(`element type ${dtype}`);

@@ -205,6 +205,37 @@ describe("onnxruntime-web as an oracle for quantisers", () => {
       const all = model("SimplifiedLayerNormalization", { x }, { scale }, "x scale", { axis: -1, stash_type: 1 });
       await agrees({ ...all, nodes: all.nodes.map((node) => ({ ...node, domain: "" })) });
     });
+    for (const [activation, parameters] of [
+      ["Relu", []],
+      ["Tanh", []],
+      ["Sigmoid", []],
+      ["LeakyRelu", [0.3]],
+      ["Clip", [-0.5, 0.75]],
+      ["HardSigmoid", [0.3, 0.6]],
+    ] as const) {
+      it(`FusedConv with ${activation} agrees on every bit`, async () => {
+        const constants = { w: floats([8, 6, 3, 3], 0.3), b: floats([8]) };
+        const attributes = {
+          activation,
+          pads: [1, 1, 1, 1],
+          ...(parameters.length > 0 && { activation_params: { floats: parameters } }),
+        };
+        await agrees(model("FusedConv", { x: floats([2, 6, 9, 9]) }, constants, "x w b", attributes));
+        await agrees(model("FusedConv", { x: floats([2, 6, 9, 9]) }, constants, "x w", attributes));
+      });
+      if (activation === "Clip" || activation === "HardSigmoid") continue;
+      it(`FusedGemm with ${activation} agrees on every bit`, async () => {
+        const [alpha] = parameters;
+        const attributes = {
+          activation,
+          transB: 1,
+          ...(alpha !== undefined && { activation_alpha: { float: alpha } }),
+        };
+        const constants = { w: floats([20, 150], 0.3), b: floats([20]) };
+        await agrees(model("FusedGemm", { x: floats([7, 150]) }, constants, "x w b", attributes));
+        await agrees(model("FusedGemm", { x: floats([1, 150]) }, constants, "x w b", attributes));
+      });
+    }
     for (const [a, b, flags] of [
       [[5, 300], [300, 40], {}],
       [[1, 300], [300, 41], {}],

@@ -180,6 +180,26 @@ describe("operators of quantisers", () => {
       "transBatchA",
     ],
     [
+      "an unknown activation",
+      model("FusedGemm", f32([1, 1], [1]), [f32([1, 1], [1])], { activation: "Cube" }),
+      "ONNX_UNSUPPORTED",
+      "Cube",
+    ],
+    [
+      "a sum to be added to",
+      model("FusedConv", f32([1, 1, 1], [1]), [f32([1, 1, 1], [1]), undefined, f32([1, 1, 1], [1])], {
+        activation: "Relu",
+      }),
+      "ONNX_UNSUPPORTED",
+      "input 3",
+    ],
+    [
+      "a clip without bounds",
+      model("FusedConv", f32([1, 1, 1], [1]), [f32([1, 1, 1], [1])], { activation: "Clip" }),
+      "ONNX_INVALID",
+      "activation_params",
+    ],
+    [
       "the mean",
       model("SkipLayerNormalization", f32([1, 1], [1]), [f32([1, 1], [1]), f32([1], [1])], {}, ["y", "mean"]),
       "ONNX_UNSUPPORTED",
