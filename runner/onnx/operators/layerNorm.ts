@@ -2,8 +2,9 @@ import { asIndex } from "../affine.ts";
 import { type NodeContext, onnx, type Operator } from "../node.ts";
 import type { Lowering } from "../lowering.ts";
 import { broadcastTo } from "../lowering.ts";
-import type { Ref } from "../stage.ts";
+import type { Ref, StageBuilder } from "../stage.ts";
 import { memoryOrder, type Value } from "../value.ts";
+import { localResponse } from "./localResponse.ts";
 import { float, product, range } from "./common.ts";
 import { rowSum } from "./normalize.ts";
 import { reshaped } from "./movement.ts";
@@ -185,41 +186,21 @@ const meanVariance = (node: NodeContext): Value => {
   const shape = order.map((d) => x.shape[d] ?? 1);
   const view: Value = { ...x, shape, strides: order.map((d) => x.strides[d] ?? 0) };
   const rows = reshaped(node.b, view, [product(shape.slice(0, -axes.length)), product(shape.slice(-axes.length))]);
-  const { mean, deviation } = rowStatistics(node.b, rows, 0, true);
-  if (mean === undefined) throw new RangeError("a centred statistic has a mean");
-  const result = node.b.map("f32", [rows, along(mean, rows), along(deviation, rows)], (s, v, m, d) =>
-    s.op("fdiv", s.op("fsub", v, m), s.op("fadd", d, s.f(1e-9))),
+  // The mean of the squared differences from the mean, and no epsilon: a row of equal elements gives NaN.
+  const n = rows.shape[1] ?? 1;
+  const ofRow = (s: StageBuilder, sum: Ref): Ref => s.op("fdiv", sum, s.f(n));
+  const mean = rowSum(node.b, rows, undefined, ofRow);
+  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
+  const deviation = rowSum(
+    node.b,
+    centred,
+    (s, v) => s.op("fmul", v, v),
+    (s, sum) => s.op("fsqrt", ofRow(s, sum)),
   );
+  const result = node.b.map("f32", [centred, along(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
   const back = reshaped(node.b, result, shape);
   return { ...back, shape: x.shape, strides: range(order.length).map((d) => back.strides[order.indexOf(d)] ?? 0) };
 };
-
-/** Local response normalisation across channels. */
-const lrn = (node: NodeContext): Value => {
-  const x = float(node, node.in(0));
-  const size = node.int("size", 1);
-  const [alpha, beta, bias] = [node.float("alpha", 1e-4), node.float("beta", 0.75), node.float("bias", 1)];
-  const before = Math.floor((size - 1) / 2);
-  const sums = node.b.emit({
-    dtype: "f32",
-    shape: x.shape,
-    fold: {
-      dims: [size],
-      classes: ["f32"],
-      init: (s) => [s.f(0)],
-      step: (s, out, [k]) => {
-        const at = out.map((index, d) => (d === 1 ? index.plus(k ?? asIndex(0)).minus(before) : index));
-        const v = s.load(x, at, { guarded: [1] });
-        return [s.op("fadd", s.accumulator(), s.op("fmul", v, v))];
-      },
-    },
-    finish: (s) => s.op("fadd", s.f(bias), s.op("fmul", s.f(Math.fround(alpha) / size), s.accumulator())),
-  });
-  const powers = raise(node.b, sums, node.b.scalar("f32", beta));
-  return node.b.map("f32", [x, powers], (s, v, p) => s.op("fdiv", v, p));
-};
-
-import { raise } from "./power.ts";
 
 /** Normalisations by rows and groups. */
 export const LAYER_NORM: readonly Operator[] = [
@@ -228,5 +209,5 @@ export const LAYER_NORM: readonly Operator[] = [
   onnx("GroupNormalization", 18, groupNorm),
   onnx("InstanceNormalization", 1, instanceNorm),
   onnx("MeanVarianceNormalization", 9, meanVariance),
-  onnx("LRN", 1, lrn),
+  onnx("LRN", 1, localResponse),
 ];

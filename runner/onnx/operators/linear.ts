@@ -120,7 +120,9 @@ const matmul = (node: NodeContext): Value => {
     const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
     return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);
   }
-  return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? blockFor({ m, n, k, packed }) : k), operands);
+  // With a vector every row is a product of its own.
+  const order = b.shape.length === 1 ? "vector" : blockFor({ m, n, k, packed });
+  return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? order : k), operands);
 };
 
 /** alpha A B + beta C. */

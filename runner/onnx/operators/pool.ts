@@ -6,6 +6,7 @@ import type { Ref } from "../stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../value.ts";
 import { computable, float, integerRange, less, product, range } from "./common.ts";
 import { reshaped } from "./movement.ts";
+import { raise } from "./power.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
 const lowest = (dtype: DType): number | bigint => (dtype === "f32" ? -Infinity : integerRange(dtype)[0]);
@@ -85,12 +86,16 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
 
 const averagePool = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
-  const windows = windowsOf(node, x.shape.slice(2), undefined, { ceil: node.int("ceil_mode", 0) === 1 });
+  const ceil = node.int("ceil_mode", 0) === 1;
+  const windows = windowsOf(node, x.shape.slice(2), undefined, { ceil });
   const includePad = node.int("count_include_pad", 0) === 1;
-  return average(node, x, windows, includePad);
+  const divide = divided(node, windowCounts(x, windows, includePad));
+  // onnxruntime-web has a second kernel, which takes every window in order: for opset 19 and for padded overhang.
+  if (node.opset >= 19 || (ceil && includePad)) return windowSum(node, x, windows, divide);
+  return average(node, x, windows, divide);
 };
 
-/** How many positions of each window count: constant data, or one number where no window leaves the input. */
+/** How many positions of each window count along each axis: those inside the input, or also the padding. */
 export const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[][] =>
   windows.out.map((size, d) =>
     range(size).map((o) => {
@@ -109,9 +114,12 @@ export const windowCounts = (x: Value, windows: Windows, includePad: boolean): n
     }),
   );
 
-const average = (node: NodeContext, x: Value, windows: Windows, includePad: boolean): Value => {
-  const counts = windowCounts(x, windows, includePad);
-  const divide = (s: KernelStage, out: readonly Index[], sum: Ref): Ref => {
+type Divide = (s: KernelStage, out: readonly Index[], sum: Ref) => Ref;
+
+/** A window's sum divided by how many elements count: constant data, or one number where all windows have as many. */
+const divided =
+  (node: NodeContext, counts: readonly (readonly number[])[]): Divide =>
+  (s, out, sum) => {
     if (counts.every((row) => row.every((n) => n === row[0]))) {
       return s.op("fdiv", sum, s.f(product(counts.map((row) => row[0] ?? 1))));
     }
@@ -123,6 +131,8 @@ const average = (node: NodeContext, x: Value, windows: Windows, includePad: bool
       factors.reduce((n, factor) => s.op("fmul", n, factor)),
     );
   };
+
+const average = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
   const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && product(windows.out) === 1;
   if (everything && leavingDimensions(x, windows).length === 0) return averageOfAll(node, x, windows, divide);
   const last = windows.kernel.length - 1;
@@ -168,7 +178,7 @@ export const windowSum = (
   node: NodeContext,
   x: Value,
   windows: Windows,
-  finish: (s: KernelStage, out: readonly Index[], sum: Ref) => Ref = (_s, _out, sum) => sum,
+  finish: Divide = (_s, _out, sum) => sum,
 ): Value => {
   const leaving = leavingDimensions(x, windows);
   return node.b.emit({
@@ -189,12 +199,7 @@ export const windowSum = (
 };
 
 /** A window over everything: four interleaved sums, added as (0 + 2) + (1 + 3), then the elements left over. */
-const averageOfAll = (
-  node: NodeContext,
-  x: Value,
-  windows: Windows,
-  divide: (s: KernelStage, out: readonly Index[], sum: Ref) => Ref,
-): Value => {
+const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
   const size = product(windows.kernel);
   const rounds = Math.floor(size / 4);
   const flat = reshaped(node.b, x, [...x.shape.slice(0, 2), size]);
@@ -239,7 +244,7 @@ const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
   const p = node.int("p", 2);
   if (p !== 1 && p !== 2) throw node.refuse(`p = ${String(p)}`, "p");
   const leaving = leavingDimensions(x, windows);
-  return node.b.emit({
+  const sums = node.b.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     order: memoryOrder(x),
@@ -253,15 +258,23 @@ const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
         return [s.op("fadd", s.accumulator(), p === 1 ? s.op("fabs", element) : s.op("fmul", element, element))];
       },
     },
-    finish: (s) => (p === 1 ? s.accumulator() : s.op("fsqrt", s.accumulator())),
+    finish: (s) => s.accumulator(),
   });
+  // onnxruntime-web takes the root by its power function, which is not always the nearest.
+  return p === 1 ? sums : raise(node.b, sums, node.b.scalar("f32", 0.5));
+};
+
+const globalAverage = (node: NodeContext): Value => {
+  const x = float(node, node.in(0));
+  const windows = whole(x);
+  return average(node, x, windows, divided(node, windowCounts(x, windows, false)));
 };
 
 /** Pools. */
 export const POOL: readonly Operator[] = [
   onnx("MaxPool", 1, maxPool),
   onnx("AveragePool", 1, averagePool),
-  onnx("GlobalAveragePool", 1, (node) => average(node, float(node, node.in(0)), whole(node.in(0)), false)),
+  onnx("GlobalAveragePool", 1, globalAverage),
   onnx("GlobalMaxPool", 1, (node) => maximumIn(node, node.in(0), computable(node, node.in(0)), whole(node.in(0)))),
   onnx("LpPool", 2, (node) => {
     const x = float(node, node.in(0));

@@ -75,10 +75,11 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
 const reducedIndices = (axes: readonly number[], out: readonly Index[], red: readonly Index[]): Index[] =>
   out.map((index, d) => (axes.includes(d) ? (red[axes.indexOf(d)] ?? asIndex(0)) : index));
 
-/** Runs of neighbouring dimensions that are reduced (true) or kept, without those of size 1. */
-const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] =>
-  range(x.shape.length)
-    .filter((d) => x.shape[d] !== 1)
+/** Runs of neighbouring dimensions that are reduced (true) or kept, from the first that is not of size 1. */
+const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] => {
+  const first = x.shape.findIndex((size) => size !== 1);
+  return range(x.shape.length)
+    .slice(first < 0 ? -1 : first)
     .reduce<{ reduced: boolean; size: number }[]>((runs, d) => {
       const reduced = axes.includes(d);
       const last = runs.at(-1);
@@ -86,12 +87,13 @@ const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean;
       else runs.push({ reduced, size: x.shape[d] ?? 1 });
       return runs;
     }, []);
+};
 
 /**
  * Sums of floats in the orders of onnxruntime-web: over the inner run from the first element, over the middle of three
  * runs its matrix-vector kernel, whose last columns sum in runs; over the outer two the sums of rows, added.
  */
-const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
+export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction = SUM): Value => {
   const runs = runsOf(x, axes);
   const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
   const sizes = runs.map(({ size }) => size);
@@ -122,7 +124,7 @@ const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reductio
 };
 
 /** The value without the given dimensions of size 1. */
-const dropped = (value: Value, axes: readonly number[]): Value =>
+export const dropped = (value: Value, axes: readonly number[]): Value =>
   permuted(
     value,
     range(value.shape.length).filter((d) => !axes.includes(d)),
