@@ -140,14 +140,45 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
     return keep ? result : dropped(result, axes);
   });
 
+/**
+ * What onnxruntime-web takes for the largest element where it keeps some dimensions: the first, or 0 for an infinite one,
+ * then every larger finite one. Behind -inf that may be 0 although all elements are less.
+ */
+const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Value =>
+  node.b.emit({
+    dtype: "f32",
+    shape: x.shape.map((size, d) => (axes.includes(d) ? 1 : size)),
+    fold: {
+      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      classes: ["f32"],
+      init: (s, out) => {
+        const first = s.load(
+          x,
+          out.map((index, d) => (axes.includes(d) ? asIndex(0) : index)),
+        );
+        return [s.select(s.op("feq", s.op("fabs", first), s.f(Infinity)), s.f(0), first)];
+      },
+      step: (s, out, red) => {
+        const v = s.load(x, reducedIndices(axes, out, red));
+        const finite = s.op("flt", s.op("fabs", v), s.f(Infinity));
+        const larger = s.op("iand", finite, s.not(s.op("flt", v, s.accumulator())));
+        return [s.select(larger, v, s.accumulator())];
+      },
+    },
+    finish: (s) => s.accumulator(),
+  });
+
 /** log(sum(exp(x - max))) + max, with max 0 where it is not finite. */
 const logSumExp = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
   const axes = reducedAxes(node, x.shape.length, 18);
   const keep = node.int("keepdims", 1) === 1;
-  const max = node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
-    s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
-  );
+  const some = axes.length > 0 && axes.length < x.shape.length && elementCount(x.shape) > 0;
+  const max = some
+    ? largestFinite(node, x, axes)
+    : node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
+        s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
+      );
   const powers =
     elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
