@@ -93,6 +93,13 @@ describe("OperatorStaking", () => {
       expect(await none(id("?"), 5)).to.equal(ZeroAddress);
       expect(await none(protocol.versionId, 0)).to.equal(ZeroAddress);
     });
+    it("locks nothing when it draws nobody, and the id stays free", async () => {
+      const none = byManager.lockDrawn(protocol.versionId, ZeroHash, 0, 99_999, LOCK, ONE);
+      await expect(none).to.not.emit(staking, "Locked");
+      expect([...(await staking.lockOf(protocol.court, LOCK))]).to.deep.equal([ZeroAddress, 0n]);
+      expect((await staking.operatorOf(ZeroAddress)).locked).to.equal(0n);
+      await lock();
+    });
     it("never draws who is under-collateralised, below the minimum, jailed or tombstoned", async () => {
       const drawn = async (amount = ONE) =>
         byManager.lockDrawn.staticCall(protocol.versionId, ZeroHash, 1, 99_999, id("probe"), amount);
@@ -214,6 +221,19 @@ describe("OperatorStaking", () => {
           );
         expect(await staking.totalStakeOf(alice)).to.equal(parseEther("500"));
         expect((await staking.unbondingOf(alice)).map(({ amount }) => amount)).to.deep.equal(Array(8).fill(0n));
+      });
+      it("leaves of the last exit it needs what is above the minimum", async () => {
+        await lock(LOCK, parseEther("100"));
+        await byAlice.unbond(parseEther("150"));
+        await byAlice.unbond(parseEther("300"));
+        await byAlice.unbond(parseEther("50"));
+        expect(await byManager.slash.staticCall(LOCK, FRAUD, ZeroAddress, ZeroAddress)).to.equal(STAKING.fraudMinimum);
+        await slash(FRAUD);
+        expect((await staking.unbondingOf(alice)).slice(0, 3).map(({ amount }) => amount)).to.deep.equal([
+          0n,
+          parseEther("50"),
+          parseEther("50"),
+        ]);
       });
       it("does not reach a matured exit, withdrawn or not", async () => {
         await byAlice.unbond(parseEther("900"));

@@ -294,6 +294,20 @@ describe("FraudGame", () => {
           }
         });
 
+        it("reads the last element of a leaf and the first of the next", async () => {
+          for (const [element, leaf] of [
+            [511, 0],
+            [512, 1],
+          ] as const) {
+            const { court, claimId, request, accusation } = await stageAt("accused");
+            await court.accuse(claimId, commitmentOf(claimId, 1, element, accusation));
+            const execution = executionOf(WRONG, 1, element);
+            await expect(court.proveFraud(claimId, request, accusation, execution, outputOf(WRONG, 1, leaf)))
+              .to.be.revertedWithCustomError(court, "CourtNoFraud")
+              .withArgs(elementBits(WRONG.tensor(1), element));
+          }
+        });
+
         it("passes over an operand that the witness does not cover", async () => {
           const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
           const wrong = { ...execution, witness: replaceAt(execution.witness, 2, []) };
