@@ -1,3 +1,4 @@
+import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import * as fn from "../functions/index.ts";
 import { down, inverseOf, multiplyHigh, up } from "../functions/fixedPoint.ts";
 import { broadcastShapes, broadcastTo, type Lowering } from "../lowering.ts";
@@ -71,17 +72,16 @@ const BEYOND = 2 ** 20;
 const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
   const shape = broadcastShapes([x.shape, n.shape]);
   const [bases, exponents] = [broadcastTo(x, shape), broadcastTo(n, shape)];
-  const signed = !isUnsigned(b.typeOf(n).dtype);
+  const type = b.typeOf(n).dtype;
+  const signed = !isUnsigned(type);
   const magnitude = (s: StageBuilder, v: Ref): Ref => (signed ? s.op("imax", v, s.op("isub", s.i(0), v)) : v);
-  const largest = b.elements(n)?.reduce<bigint>((most, e) => {
-    const size = BigInt(e) < 0n ? -BigInt(e) : BigInt(e);
-    return size > most ? size : most;
-  }, 1n);
+  const bitsOf = (e: number | bigint): number => BigInt(e).toString(2).replace("-", "").length;
+  const bits = b.elements(n)?.reduce<number>((most, e) => Math.max(most, bitsOf(e)), 1);
   return b.emit({
     dtype: "f32",
     shape,
     fold: {
-      dims: [(largest ?? 2n ** 63n).toString(2).length],
+      dims: [bits ?? 8 * DTYPE_BYTES[type]],
       classes: ["int", "int", "int", "int"],
       init: (s, out) => {
         const a = s.op("fabs", s.load(bases, out));
