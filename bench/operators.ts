@@ -118,7 +118,7 @@ instructions an addition. Refused, by name:
 | labels, categories and keys of strings | no such tensors; export with integer labels |
 | ZipMap | maps; export with \`zipmap=False\` |
 | double inputs and tables | binary64 |
-| SVMClassifier with prob_a and prob_b | its probabilities come from an iteration |
+| SVMClassifier with prob_a and prob_b for more than two classes | an iteration over more state than a kernel has |
 | two classes with weights for the second, or with two base values | ONNX Runtime's label is not the class with the larger score |
 | LOGISTIC of two classes whose weights are none of them negative | label and scores disagree in ONNX Runtime |
 | SOFTMAX or SOFTMAX_ZERO of one score, LOGISTIC of one target | ONNX Runtime leaves them out |

@@ -6,6 +6,7 @@ import { range } from "./common.ts";
 import { labelled, topClass } from "./labels.ts";
 import { matrix, withoutStrings } from "./ml.ts";
 import { transformOf } from "./postTransform.ts";
+import { pairProbabilities } from "./pairProbability.ts";
 import { compared, kernelFunction } from "./supportVectorKernels.ts";
 
 /** The pairs of classes that are compared, and what of the tables each sum of theirs takes. */
@@ -111,9 +112,11 @@ export const supportVectorClassifier = (node: NodeContext): Value[] => {
   const count = sizes.reduce((sum, size) => sum + size, 0);
   const [vectors, coefficients] = [node.floats("support_vectors") ?? [], node.floats("coefficients") ?? []];
   const rho = node.floats("rho") ?? [];
-  if (["prob_a", "prob_b"].some((name) => (node.floats(name) ?? []).length > 0)) {
-    throw node.refuse("probabilities, which an iteration finds", "prob_a", "export the decision function");
+  const [probA, probB] = [node.floats("prob_a") ?? [], node.floats("prob_b") ?? []];
+  if (probA.length > 0 && labels.length !== 2) {
+    throw node.refuse("probabilities of more than two classes", "prob_a", "export the decision function");
   }
+  if (probA.length !== probB.length || probA.length > 1) throw node.invalid("not one of each", "prob_a");
   if (transformOf(node) !== "NONE") throw node.refuse("a transform of the decisions", "post_transform");
   if (labels.length < 2) throw node.refuse("a classifier of fewer than two classes", "classlabels_ints");
   if (count === 0) throw node.refuse("a classifier without support vectors", "vectors_per_class");
@@ -134,6 +137,8 @@ export const supportVectorClassifier = (node: NodeContext): Value[] => {
   const scores = decisions(node, terms, pairs, rho);
   const label = labelled(node.b, topClass(node.b, votes(node, scores, pairs, labels.length), undefined), labels);
   if (pairCount > 1) return [label, scores];
+  const [[a], [b]] = [probA, probB];
+  if (a !== undefined && b !== undefined) return [label, pairProbabilities(node.b, scores, a, b)];
   const pair = node.b.emit({
     dtype: "f32",
     shape: [rows, 2],

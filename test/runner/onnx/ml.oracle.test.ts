@@ -104,6 +104,27 @@ describe("onnxruntime-web as an oracle for ai.onnx.ml", () => {
   });
 
   describe("given a support vector machine for classification", () => {
+    for (const [probA, probB] of [
+      [-1.5, 0.1],
+      [-20, 0],
+      [0.7, 3],
+      [0, 0],
+    ]) {
+      it(`probabilities of two classes by ${String(probA)} and ${String(probB)} agree on every bit`, async () => {
+        const attributes = {
+          kernel_type: "RBF",
+          kernel_params: { floats: [0.3, 0, 0] },
+          vectors_per_class: [9, 7],
+          classlabels_ints: [3, 5],
+          support_vectors: floatsOf(64),
+          coefficients: floatsOf(16),
+          rho: floatsOf(1),
+          prob_a: { floats: [probA ?? 0] },
+          prob_b: { floats: [probB ?? 0] },
+        };
+        await agrees(mlModel("SVMClassifier", floats([200, 4]), attributes, ["label", "scores"]));
+      });
+    }
     for (const [kernel, parameters] of [
       ["LINEAR", [0, 0, 0]],
       ["RBF", [0.3, 0, 0]],

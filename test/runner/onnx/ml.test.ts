@@ -462,7 +462,13 @@ describe("operators of ai.onnx.ml", () => {
       "degree 2.5",
     ],
     ["a transform of its result", support({ post_transform: "LOGISTIC" }), "ONNX_UNSUPPORTED", "post_transform"],
-    ["probabilities", votes({ prob_a: { floats: [1, 1, 1] } }), "ONNX_UNSUPPORTED", "prob_a"],
+    [
+      "probabilities of three classes",
+      votes({ prob_a: { floats: [1, 1, 1] }, prob_b: { floats: [1, 1, 1] } }),
+      "ONNX_UNSUPPORTED",
+      "prob_a",
+    ],
+    ["half of the parameters of probabilities", votes({ prob_b: { floats: [1] } }), "ONNX_INVALID", "prob_a"],
     ["a transform of decisions", votes({ post_transform: "SOFTMAX" }), "ONNX_UNSUPPORTED", "post_transform"],
     [
       "labels that are strings",
