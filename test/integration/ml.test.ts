@@ -96,6 +96,7 @@ const probabilities = (): TestModel =>
     floats([2, 6]),
     {
       classlabels_ints: [0, 1],
+      kernel_params: { floats: [0, 0, 0] },
       vectors_per_class: [4, 3],
       support_vectors: list(42),
       coefficients: list(7),
