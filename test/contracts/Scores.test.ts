@@ -29,7 +29,7 @@ describe("Scores", () => {
     });
     it("sees a difference of one in any byte", async () => {
       for (const [low, high] of [
-        [0x3f817263, 0x3f817264],
+        [0x3f817262, 0x3f817263],
         [0x3f817263, 0x3f817363],
         [0x3f817263, 0x3f827263],
         [0x3f817263, 0x40817263],
