@@ -69,6 +69,17 @@ describe("sums in binary64 on the machine", () => {
     });
     expect(sums(rows)).to.deep.equal(rows.map(expected));
   });
+  it("see every bit below half a unit", () => {
+    const tiny = 1 + 2 ** -23;
+    const rows = [2 ** -53, 2 ** -54].flatMap((half) =>
+      [1, -1].flatMap((sign) =>
+        [1, -1].flatMap((other) =>
+          [half, half * tiny, half * (2 - tiny)].map((term) => row((k) => [sign, other * term, -sign][k] ?? 0)),
+        ),
+      ),
+    );
+    expect(sums(rows)).to.deep.equal(rows.map(expected));
+  });
   it("pass infinities and NaN through", () => {
     const rows = [
       row((k) => (k === 3 ? Infinity : 1)),
