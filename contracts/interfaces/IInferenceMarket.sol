@@ -231,7 +231,9 @@ interface IInferenceMarket is IExpiringPause {
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);
 
-    /// @notice Collateral that a value at risk demands.
+    /// @notice Collateral that a value at risk demands: what it takes that a wrong answer costs its operator as much as it
+    /// can gain, even if the operator accuses itself first and takes the accuser's share.
+    /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
 
     /// @notice Least fee for a collateral.

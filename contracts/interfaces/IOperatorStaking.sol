@@ -241,6 +241,10 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Seconds between `unbond` and `withdraw`.
     function UNBONDING_SECONDS() external view returns (uint40);
 
+    /// @notice Share of slashed stake for the accuser, in 1/10,000. Half is burned or sunk, so an operator that accuses
+    /// itself, with its own request even, loses half of its lock.
+    function ACCUSER_BPS() external view returns (uint256);
+
     /// @notice Least stake of an operator that takes part in draws.
     function MINIMUM_STAKE() external view returns (uint96);
 

@@ -37,6 +37,9 @@ abstract contract RequestIntake is MarketRecord {
     uint96 public immutable MINIMUM_COLLATERAL;
     /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
     uint16 public immutable CATCH_BPS;
+    /// @dev Collateral for a unit of value at risk, as a fraction.
+    uint256 private immutable COLLATERAL_NUMERATOR;
+    uint256 private immutable COLLATERAL_DENOMINATOR;
 
     constructor(IAttestationVerifier attestation, IRandomness randomness, Parameters memory parameters) {
         ATTESTATION = attestation;
@@ -45,6 +48,10 @@ abstract contract RequestIntake is MarketRecord {
         COLLATERAL_FEE_BPS = parameters.collateralFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
+        // Cheating for a gain g at a chance c of being caught does not pay when the loss is at least g·(1 - c)/c. It shall
+        // never be less than g, and an operator that accuses itself has the accuser's share back.
+        COLLATERAL_NUMERATOR = Math.max(BPS - CATCH_BPS, CATCH_BPS) * BPS;
+        COLLATERAL_DENOMINATOR = CATCH_BPS * (BPS - STAKING.ACCUSER_BPS());
     }
 
     // ------------------------------------------------------------------------------------------------ requests
@@ -133,9 +140,7 @@ abstract contract RequestIntake is MarketRecord {
 
     /// @inheritdoc IInferenceMarket
     function collateralFor(uint96 valueAtRisk) public view returns (uint256) {
-        // Cheating for a gain g at a chance c of being caught does not pay when the slash is at least g·(1 - c)/c.
-        uint256 deterrent = Math.ceilDiv(uint256(valueAtRisk) * (BPS - CATCH_BPS), CATCH_BPS);
-        return Math.max(MINIMUM_COLLATERAL, Math.max(valueAtRisk, deterrent));
+        return Math.max(MINIMUM_COLLATERAL, Math.ceilDiv(valueAtRisk * COLLATERAL_NUMERATOR, COLLATERAL_DENOMINATOR));
     }
 
     /// @inheritdoc IInferenceMarket

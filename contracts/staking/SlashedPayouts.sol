@@ -12,8 +12,7 @@ import {StakeRecord} from "./StakeRecord.sol";
 abstract contract SlashedPayouts is StakeRecord {
     using SafeERC20 for IERC20;
 
-    /// @notice Share of slashed stake for the accuser, in 1/10,000. Half is burned or sunk, so an operator that accuses
-    /// itself, with its own request even, loses half of its lock.
+    /// @inheritdoc IOperatorStaking
     uint256 public constant ACCUSER_BPS = 2_500;
     /// @notice Share of slashed stake for the requester, in 1/10,000.
     uint256 public constant HARMED_BPS = 2_500;

@@ -175,7 +175,7 @@ async function ask(
       inputUri: "",
       policy: policyOf(OPTIMISTIC_MODE),
       fee: FEE,
-      valueAtRisk: parseEther("1000"),
+      valueAtRisk: parseEther("750"),
       assignSeconds: 600,
       claimSeconds: 600,
       windowSeconds: WINDOW_SECONDS,

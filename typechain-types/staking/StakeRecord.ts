@@ -28,11 +28,12 @@ export declare namespace IOperatorStaking {
     }
 
   export interface StakeRecordInterface extends Interface {
-    getFunction(nameOrSignature: "KEY_DELAY_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "KEY_DELAY_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "Deposited" | "EndpointSet" | "Evicted" | "Jailed" | "Locked" | "ManagerAdded" | "OptedIn" | "OptedOut" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'KEY_DELAY_SECONDS', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'KEY_DELAY_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_ENDPOINT_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_UNBONDINGS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
@@ -71,7 +72,8 @@ encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): stri
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'KEY_DELAY_SECONDS', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'KEY_DELAY_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_ENDPOINT_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_UNBONDINGS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
@@ -373,6 +375,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
 
     
+    
+    ACCUSER_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
     
     KEY_DELAY_SECONDS: TypedContractMethod<
       [],
@@ -680,7 +690,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'KEY_DELAY_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ACCUSER_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'KEY_DELAY_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'

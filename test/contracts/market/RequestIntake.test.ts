@@ -50,9 +50,14 @@ describe("RequestIntake", () => {
   const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
 
   describe("collateralFor", () => {
-    it("is the value at risk, or what makes cheating not pay, or the minimum", async () => {
+    it("loses an operator that accuses itself the value at risk, or what makes cheating not pay, or the minimum", async () => {
+      const lost = async (collateral: bigint) =>
+        (collateral * (10_000n - (await protocol.staking.ACCUSER_BPS()))) / 10_000n;
       expect(await market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
-      expect(await market.collateralFor(parseEther("250"))).to.equal(parseEther("250"));
+      expect(await market.collateralFor(parseEther("300"))).to.equal(parseEther("400"));
+      expect(await lost(parseEther("400"))).to.equal(parseEther("300"));
+      // Rounded up: never a unit too little.
+      expect(await market.collateralFor(parseEther("300") + 1n)).to.equal(parseEther("400") + 2n);
       const rare = await ethers.deployContract("InferenceMarket", [
         protocol.authority,
         protocol.registry,
@@ -61,7 +66,7 @@ describe("RequestIntake", () => {
         protocol.randomness,
         { ...MARKET, catchBps: 500 },
       ]);
-      expect(await rare.collateralFor(parseEther("250"))).to.equal(parseEther("250") * 19n);
+      expect(await rare.collateralFor(parseEther("300"))).to.equal(parseEther("400") * 19n);
       expect(await rare.collateralFor(1n)).to.equal(MARKET.minimumCollateral);
     });
   });
@@ -171,7 +176,7 @@ describe("RequestIntake", () => {
         const most = 2n ** 96n - 1n;
         await expect(rare.request(termsOf(protocol, { valueAtRisk: most })))
           .to.be.revertedWithCustomError(rare, "MarketCollateralTooLarge")
-          .withArgs(most * 19n, most);
+          .withArgs((most * 19n * 4n) / 3n, most);
       });
       it("refuses versions that are unknown or withdrawn, takes deprecated ones", async () => {
         await expect(opened({ versionId: id("?") }))

@@ -164,7 +164,7 @@ export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   inputUri: "",
   policy: policyOf(OPTIMISTIC),
   fee: parseEther("10"),
-  valueAtRisk: parseEther("200"),
+  valueAtRisk: parseEther("150"),
   assignSeconds: 600,
   claimSeconds: 600,
   windowSeconds: WINDOW,

@@ -111,7 +111,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     inputs: readonly Tensor[],
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
-    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("1000"), windowSeconds: WINDOW_SECONDS };
+    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("750"), windowSeconds: WINDOW_SECONDS };
     const id = await ask(asking, model, { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
@@ -125,7 +125,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     inputUri: "",
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
-    valueAtRisk: parseEther("1000"),
+    valueAtRisk: parseEther("750"),
     assignSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,

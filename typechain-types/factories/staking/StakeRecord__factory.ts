@@ -855,6 +855,19 @@
   },
   {
     "inputs": [],
+    "name": "ACCUSER_BPS",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "KEY_DELAY_SECONDS",
     "outputs": [
       {

@@ -28,11 +28,12 @@ export declare namespace IOperatorStaking {
     }
 
   export interface IOperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Deposited" | "EndpointSet" | "Evicted" | "Jailed" | "Locked" | "ManagerAdded" | "OptedIn" | "OptedOut" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'addManager', values: [AddressLike]): string;
@@ -65,7 +66,8 @@ encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): stri
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addManager', data: BytesLike): Result;
@@ -350,6 +352,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
+    ACCUSER_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MINIMUM_STAKE: TypedContractMethod<
       [],
       [bigint],
@@ -608,7 +618,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'MINIMUM_STAKE'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ACCUSER_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MINIMUM_STAKE'): TypedContractMethod<
       [],
       [bigint],
       'view'

@@ -793,6 +793,19 @@
   },
   {
     "inputs": [],
+    "name": "ACCUSER_BPS",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MINIMUM_STAKE",
     "outputs": [
       {
