@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { OPERATORS } from "../runner/onnx/index.ts";
-import { differenceOf, MODELS } from "./operators/differences.ts";
 
 /* Writes docs/operators.md: the operator table, and how its arithmetic stands to onnxruntime-web's. */
 
@@ -12,20 +11,6 @@ const table = rows.map(
   ({ domain, name, since, until }) =>
     `| ${name} | ${domain === "" ? "ai.onnx" : domain} | ${String(since)}${until === undefined ? "" : ` to ${String(until)}`} |`,
 );
-
-/** Rounded up to two digits. */
-const upwards = (value: number): string => {
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
-  return (Math.ceil(value / unit - 1e-9) * unit).toExponential(1);
-};
-
-const EXCEPTIONS = [["Attention with softcap", "softcap", "its hyperbolic tangent is the C library's"]] as const;
-
-const measured: string[] = [];
-for (const [operator, name, why] of EXCEPTIONS) {
-  const { ofLargest, relative } = await differenceOf(name);
-  measured.push(`| ${operator} | ${upwards(ofLargest)} | ${upwards(relative)} | ${why} |`);
-}
 
 const text = `# ONNX operators
 
@@ -88,13 +73,7 @@ only where the exact value lies within binary64's error of a rounding boundary. 
 largest and the smallest powers, whose exponents binary64 rounds several times: of 20,000,000 bases from 1/2 to 2 and of every
 size, with exponents that take the results through all of f32, 2 differed by an ulp.
 
-Exceptions. These were measured on ${String(MODELS)} models of random numbers each: the largest difference, over the largest
-result of its tensor and over the result itself. Where a sum nearly cancels its terms' rounding errors stay, so that the
-second grows without bound.
-
-| operator | of the largest result | relative | why |
-| -------- | --------------------: | -------: | --- |
-${measured.join("\n")}
+No other difference is known in the operators of \`ai.onnx\`.
 
 ## Quantised and fused operators
 

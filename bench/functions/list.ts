@@ -67,6 +67,7 @@ export const SUBJECTS: readonly Subject[] = [
   op("Sinh", Math.sinh, [-89.4, 89.4], [-4, 4]),
   op("Cosh", Math.cosh, [-89.4, 89.4], [-4, 4]),
   op("Tanh", Math.tanh, ALL, [-8, 8]),
+  inside("tanh of Attention's softcap", fn.tanhOfLibrary, Math.tanh, ALL, [-8, 8]),
   op("Asinh", Math.asinh, ALL, [-4, 4]),
   op("Acosh", Math.acosh, [1, LARGEST], [1, 4]),
   op("Atanh", Math.atanh, [-0.99999994, 0.99999994], [-0.99999994, 0.99999994]),

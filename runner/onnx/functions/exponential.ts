@@ -105,14 +105,15 @@ export const expm1Small: Unary = (s, x) => {
   return expm1Below(s, smallExpm1(s, x, s.op("i2f", reduced)), reduced);
 };
 
-/** e^x - 1 for x from 2^-25 to 88.72, step by step as the C library. */
-export const expm1: Unary = (s, x) => {
-  const { f, add, sub, mul, lt, select } = arithmetic(s);
-  const reduced = isReduced(s, x);
-  const one = lt(x, s.bits(0x3f851592));
-  const bounded = s.op("fmin", x, f(89));
-  const rounded = s.op("f2i", add(mul(bounded, f(1.4426950216)), f(0.5)));
-  const k = select(one, reduced, rounded);
+/** e^x - 1, step by step as the C library; `negative` says where x is below 0, if it can be. */
+const expm1From = (s: StageBuilder, x: Ref, negative?: Ref): Ref => {
+  const { f, add, sub, mul, lt, select, abs } = arithmetic(s);
+  const a = negative === undefined ? x : abs(x);
+  const reduced = isReduced(s, a);
+  const unit = negative === undefined ? reduced : select(negative, s.op("isub", s.i(0), reduced), reduced);
+  const one = lt(a, s.bits(0x3f851592));
+  const rounded = s.op("f2i", add(mul(s.op("fmin", x, f(89)), f(1.4426950216)), f(0.5)));
+  const k = select(one, unit, rounded);
   const parts = smallExpm1(s, x, s.op("i2f", k));
   const { r, e } = parts;
   // 2^k in two factors, as 2^128 is one too many; 2^-k as far as it shows.
@@ -122,5 +123,14 @@ export const expm1: Unary = (s, x) => {
   const many = add(sub(r, add(e, inverse)), f(1));
   const sum = select(s.op("ilt", k, s.i(23)), few, many);
   const large = mul(add(sum, sum), power(s.op("iadd", k, s.i(126))));
-  return select(one, expm1Below(s, parts, reduced), large);
+  const below = sub(mul(f(0.5), sub(r, e)), f(0.5));
+  const small = expm1Below(s, parts, reduced);
+  const near = negative === undefined ? small : select(s.op("iand", negative, reduced), below, small);
+  return select(one, near, large);
 };
+
+/** e^x - 1 for x from 2^-25 to 88.72. */
+export const expm1: Unary = (s, x) => expm1From(s, x);
+
+/** e^x - 1 for x from -1.5 ln 2 to 88.72. */
+export const expm1Signed: Unary = (s, x) => expm1From(s, x, s.op("flt", x, s.f(0)));

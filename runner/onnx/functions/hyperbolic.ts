@@ -1,6 +1,6 @@
 import type { Ref, StageBuilder } from "../stage.ts";
 import { arithmetic, clamp, copySign, type Unary } from "./arithmetic.ts";
-import { expm1, expm1Small, expNormal } from "./exponential.ts";
+import { expm1, expm1Signed, expm1Small, expNormal } from "./exponential.ts";
 import { log, log1p } from "./logarithm.ts";
 
 /** tanh within [-10, 10] by onnxruntime-web's rational. */
@@ -25,6 +25,19 @@ export const tanhWithin: Unary = (s, v) => {
 };
 
 export const tanh: Unary = (s, x) => tanhWithin(s, clamp(s, x, -9, 9));
+
+/** tanh as the C library computes it, which Attention's softcap uses. */
+export const tanhOfLibrary: Unary = (s, x) => {
+  const { f, add, sub, div, neg, lt, le, select, abs } = arithmetic(s);
+  const a = abs(x);
+  // ln(5/3) / 2 and ln(3) / 2.
+  const [low, middle] = [le(a, s.bits(0x3e82c578)), le(a, s.bits(0x3f0c9f54))];
+  const twice = add(a, a);
+  const t = expm1Signed(s, select(low, neg(twice), twice));
+  const quotient = div(select(low, neg(t), select(middle, t, f(2))), add(t, f(2)));
+  const magnitude = select(middle, quotient, sub(f(1), quotient));
+  return select(s.op("feq", x, x), copySign(s, select(lt(f(10), a), f(1), magnitude), x), x);
+};
 
 /** From here on, at ln of the largest f32, sinh and cosh go through e^(x - 235 ln 2). */
 const LARGE = 0x42b17217;

@@ -7,7 +7,7 @@
 export { arithmetic, clamp, type Unary } from "./arithmetic.ts";
 export { erf } from "./error.ts";
 export { exp, expm1, expNegative, expOfLibrary } from "./exponential.ts";
-export { acosh, acoshFar, asinh, asinhFar, atanh, cosh, sinh, tanh, tanhWithin } from "./hyperbolic.ts";
+export { acosh, acoshFar, asinh, asinhFar, atanh, cosh, sinh, tanh, tanhOfLibrary, tanhWithin } from "./hyperbolic.ts";
 export { acos, asin, atan } from "./inverseTrigonometric.ts";
 export { log, log1p } from "./logarithm.ts";
 export { sigmoid } from "./logistic.ts";

@@ -119,7 +119,9 @@ const attention = (node: NodeContext): Value[] => {
   const scores = reshaped(node.b, products, [batch, heads, queries, total]);
   const capped =
     softcap > 0
-      ? node.b.map("f32", [scores], (s, e) => s.op("fmul", fn.tanh(s, s.op("fdiv", e, s.f(softcap))), s.f(softcap)))
+      ? node.b.map("f32", [scores], (s, e) =>
+          s.op("fmul", fn.tanhOfLibrary(s, s.op("fdiv", e, s.f(softcap))), s.f(softcap)),
+        )
       : scores;
   const biased = masked(node, capped, {
     mask,

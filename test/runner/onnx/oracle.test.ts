@@ -278,6 +278,36 @@ describe("onnxruntime-web as an oracle", () => {
         nodes: [{ op: "Attention", in: ["q", "k", "v"], out: ["y"], attributes: { is_causal: 1 } }],
         outputs: ["y"],
       }));
+    it("Attention agrees on every bit with a softcap, whose tanh is the C library's", async () => {
+      const n = VALUES / 10;
+      const one = f32([1, 1, 1, 1], [1]);
+      // Half of where tanh changes its formula.
+      const places = around(() => oneOf(2 ** -26, Math.log(5 / 3) / 4, Math.log(3) / 4, 4.5, 5), -5.5, 5.5);
+      for (const q of [
+        f32([1, 1, n, 1], Array.from({ length: n }, places)),
+        { ...anyFloats(n), shape: [1, 1, n, 1] },
+      ]) {
+        await agrees({
+          opset: 23,
+          inputs: { q, k: one, v: one },
+          nodes: [
+            {
+              op: "Attention",
+              in: ["q", "k", "v"],
+              out: ["y", "", "", "scores"],
+              attributes: { softcap: 0.5, qk_matmul_output_mode: 1 },
+            },
+          ],
+          outputs: ["scores"],
+        });
+      }
+      await agrees({
+        opset: 23,
+        inputs: { q: floats([1, 2, 9, 16]), k: floats([1, 2, 9, 16]), v: floats([1, 2, 9, 16]) },
+        nodes: [{ op: "Attention", in: ["q", "k", "v"], out: ["y"], attributes: { softcap: 2.5 } }],
+        outputs: ["y"],
+      });
+    });
   });
 
   describe("given a normalisation or a reduction", () => {
