@@ -73,7 +73,8 @@ only where the exact value lies within binary64's error of a rounding boundary. 
 largest and the smallest powers, whose exponents binary64 rounds several times: of 20,000,000 bases from 1/2 to 2 and of every
 size, with exponents that take the results through all of f32, 2 differed by an ulp.
 
-No other difference is known in the operators of \`ai.onnx\`.
+Known differences: ReduceMin and ReduceMax of NaN are NaN here, and sometimes another element there; Resize to the nearest
+element by tf_half_pixel_for_nn and round_prefer_ceil takes the other neighbour there when a coordinate is an ulp below a half.
 
 ## Quantised and fused operators
 

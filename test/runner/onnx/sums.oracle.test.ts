@@ -119,6 +119,7 @@ describe("sums", () => {
       it(`${String(queries)} queries of ${String(depth)} at ${String(keys)} keys agree on every bit`, async () => {
         await agrees(attention(queries, depth, keys, {}));
         await agrees(attention(queries, depth, keys, { scale: 0.3, is_causal: 1 }));
+        for (const softcap of [0.3, 2.5, 50.5]) await agrees(attention(queries, depth, keys, { softcap }));
       });
     }
   });
