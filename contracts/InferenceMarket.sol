@@ -46,9 +46,7 @@ contract InferenceMarket is RequestIntake {
         require(
             staking.UNBONDING_SECONDS() >= longest &&
                 MINIMUM_COLLATERAL != 0 &&
-                MINIMUM_COLLATERAL <= staking.MINIMUM_STAKE() &&
-                CATCH_BPS != 0 &&
-                CATCH_BPS <= BPS,
+                MINIMUM_COLLATERAL <= staking.MINIMUM_STAKE(),
             MarketParametersInvalid()
         );
     }

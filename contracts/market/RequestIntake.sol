@@ -42,6 +42,7 @@ abstract contract RequestIntake is MarketRecord {
     uint256 private immutable COLLATERAL_DENOMINATOR;
 
     constructor(IAttestationVerifier attestation, IRandomness randomness, Parameters memory parameters) {
+        require(parameters.catchBps != 0 && parameters.catchBps <= BPS, MarketParametersInvalid());
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
         MINIMUM_FEE = parameters.minimumFee;
