@@ -75,6 +75,7 @@ size, with exponents that take the results through all of f32, 2 differed by an 
 
 Known differences: ReduceMin and ReduceMax of NaN are NaN here, and sometimes another element there; Resize to the nearest
 element by tf_half_pixel_for_nn and round_prefer_ceil takes the other neighbour there when a coordinate is an ulp below a half.
+MeanVarianceNormalization of equal elements is NaN here and there, as its formula says; ONNX's function form adds 1e-9.
 
 ## Quantised and fused operators
 
