@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { AssayError, isAssayError } from "../runner/errors.ts";
+import { createRandom } from "../runner/machine/prng.ts";
 import { Build, type Compiled } from "./mutation/build.ts";
 import { type Mutant, mutantsOf, mutate, OPERATORS } from "./mutation/mutants.ts";
 import { Stage, suitesOf } from "./mutation/stage.ts";
@@ -14,10 +15,10 @@ import { Stage, suitesOf } from "./mutation/stage.ts";
  *
  *   npm run mutate -- --contract NAME [--mutants N] [--seed S] [--lines 120,340-360] [--own]
  *
- * --mutants: how many, drawn with the seed (all of them unless given); --lines: only those that begin there;
- * --own: only the contract's own tests. A mutant is
- * killed by a test that fails, survives when none does, is the same when the compiler makes the same code of it, and is
- * invalid when it does not compile. Exits 1 when any survives. Nothing in the clone is changed but by the build.
+ * --mutants: how many, drawn with the seed (all of them unless given); --lines: only those that begin there; --own: only
+ * the contract's own tests. A mutant is killed by a test that fails, survives when none does, is the same when the compiler
+ * makes the same code of it, and is invalid when it does not compile. Exits 1 when any survives. Nothing in the clone is
+ * changed but by the build.
  */
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -35,22 +36,11 @@ const { values } = parseArgs({
   },
 });
 
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-const randomFrom = (seed: number) => {
-  let state = seed >>> 0;
-  return (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
-
 /** `count` of them, drawn with the seed, in the order of the file. */
 const sample = (mutants: readonly Mutant[], count: number, seed: number): readonly Mutant[] => {
-  const random = randomFrom(seed);
+  const random = createRandom(seed);
   return mutants
-    .map((mutant) => ({ mutant, at: random() }))
+    .map((mutant) => ({ mutant, at: random.u32() }))
     .sort((left, right) => left.at - right.at)
     .slice(0, count)
     .map(({ mutant }) => mutant)
