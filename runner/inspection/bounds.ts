@@ -3,7 +3,7 @@ import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/interpreter.ts";
 import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
-import { stepGas } from "../proving/gas.ts";
+import { startGas, stepGas } from "../proving/gas.ts";
 
 /** Most that proving one element of a kernel can take, if it is proven in one transaction. */
 export interface ProofBound {
@@ -81,6 +81,7 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
     segments * GAS.segment +
     sum(siblings) * GAS.sibling +
     sum(once.map(({ reads, code }) => GAS.stage + GAS.read * reads.length + GAS.instruction * code.length)) +
+    startGas(kernel) +
     steps * stepGas(kernel);
   const gas = GAS.transaction + Math.max(GAS.court + executionGas + bytes * GAS.byte, bytes * GAS.floorByte);
   return { leaves, segments, bytes, executionGas: Math.round(executionGas), gas: Math.round(gas) };

@@ -11,6 +11,15 @@ const DOT = { float: 700, byte: 80, run: 7000 };
 /** Any other step. */
 const STEP = { base: 1200, read: 1600, guard: 250, gather: 1800, constant: 50, instruction: 700 };
 
+/** A sum of floats that starts from -0 leaves its first word of operands, eight steps, to the general routine. */
+const NEGATIVE_ZERO = { bits: 0x80000000, gas: 8 * 1000 };
+
+/** Gas that a kernel's reduction takes once, besides its steps; 0 when it does not reduce. */
+export function startGas({ reduce }: Kernel): number {
+  const negative = reduce?.init.constants.some((constant) => "f32" in constant && constant.f32 === NEGATIVE_ZERO.bits);
+  return negative === true ? NEGATIVE_ZERO.gas : 0;
+}
+
 /** Gas of one reduction step of a kernel, from above; 0 when it does not reduce. */
 export function stepGas(kernel: Kernel): number {
   const { reduce } = kernel;
