@@ -96,6 +96,8 @@ async function callMeter(request: Request, abi: Interface, data: string): Promis
     return (await request("eth_call", [{ to: METER, data, gas: `0x${CALL_GAS.toString(16)}` }, "latest"])) as string;
   } catch (error) {
     const revert = revertData(error);
+    // The contract's own errors always carry data.
+    if (revert === "0x") throw new Error(`took more than the ${String(CALL_GAS)} gas of a transaction`, { cause: error });
     const parsed = revert === undefined ? null : abi.parseError(revert);
     if (parsed === null) throw error;
     throw new Error(`reverted with ${parsed.name}(${parsed.args.map(String).join(", ")})`, { cause: error });

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import hre from "hardhat";
 
 import { checkTrace } from "../../runner/check/check.ts";
 import { createMachineContract } from "../../runner/check/evm.ts";
@@ -170,7 +171,9 @@ describe("models of scikit-learn and of quantisers", () => {
   ];
   for (const [name, model] of MODELS) {
     it(`${name}: the runner gives onnxruntime-web's bits`, async () => agrees(model));
-    it(`${name}: the contract gives the runner's bits in every kernel`, async () => {
+    it(`${name}: the contract gives the runner's bits in every kernel`, async function () {
+      // Instrumented code costs more, and one element of that iteration more than a transaction may.
+      if (hre.globalOptions.coverage && name.includes("probabilities")) this.skip();
       const imported = importModel(onnxFile(model));
       const inputs = imported.inputs.map((port) => tensorFrom(port.dtype, model.inputs[port.name]?.data ?? []));
       const { program, constants } = imported;
