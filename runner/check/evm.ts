@@ -97,7 +97,8 @@ async function callMeter(request: Request, abi: Interface, data: string): Promis
   } catch (error) {
     const revert = revertData(error);
     // The contract's own errors always carry data.
-    if (revert === "0x") throw new Error(`took more than the ${String(CALL_GAS)} gas of a transaction`, { cause: error });
+    if (revert === "0x")
+      throw new Error(`took more than the ${String(CALL_GAS)} gas of a transaction`, { cause: error });
     const parsed = revert === undefined ? null : abi.parseError(revert);
     if (parsed === null) throw error;
     throw new Error(`reverted with ${parsed.name}(${parsed.args.map(String).join(", ")})`, { cause: error });
