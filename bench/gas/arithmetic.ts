@@ -15,6 +15,7 @@ import { createTensor, setElementBits, type Tensor, tensorBytes } from "../../ru
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { createFolderStore } from "../../runner/store.ts";
 import { forgeElement } from "../../scripts/demo/forge.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
 import { execute, type HostedModel, joinTensors } from "../../scripts/lib/models.ts";
 import { f32 } from "../../test/runner/onnx/build.ts";
 import { openStage } from "../../test/integration/support/stage.ts";
@@ -61,9 +62,7 @@ export const stepScenario: Scenario = {
     const meter = await ethers.deployContract("GasMeter");
     const execution = async (operands: readonly Tensor[], steps: number): Promise<bigint> => {
       const kernel = dot(operands, steps);
-      const witness = witnessElement(kernel, operands, operands.map(commitTensor), 0).map((segments) =>
-        segments.map(({ firstLeaf, data, siblings }) => ({ firstLeaf, data: hexlify(data), siblings: [...siblings] })),
-      );
+      const witness = mutable(witnessElement(kernel, operands, operands.map(commitTensor), 0));
       const start = { position: 0, accumulators: [] };
       const call = [hexlify(encodeKernel(kernel)), 0, start, 2n ** 64n - 1n, witness] as const;
       return await meter.measure(machine, machine.interface.encodeFunctionData("execute", call as never));

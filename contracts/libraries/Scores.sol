@@ -8,8 +8,8 @@ library Scores {
     function best(bytes calldata scores) internal pure returns (uint8 index) {
         uint256 highest;
         uint256 end = scores.length & ~uint256(3);
-        for (uint256 at; at < end;) {
-            uint256 bits = uint256(bytes32(scores[at:])) >> 224;
+        for (uint256 offset; offset < end;) {
+            uint256 bits = uint256(bytes32(scores[offset:])) >> 224;
             // Little-endian: the bytes in pairs, then the pairs.
             bits = ((bits & 0x00ff00ff) << 8) | ((bits >> 8) & 0x00ff00ff);
             bits = ((bits & 0xffff) << 16) | (bits >> 16);
@@ -17,11 +17,11 @@ library Scores {
             uint256 rank = bits ^ (bits >> 31 == 1 ? 0xffffffff : 0x80000000);
             if (rank > highest) {
                 highest = rank;
-                index = uint8(at / 4);
+                index = uint8(offset / 4);
             }
             // Never beyond the length of calldata.
             unchecked {
-                at += 4;
+                offset += 4;
             }
         }
     }

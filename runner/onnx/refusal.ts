@@ -8,6 +8,7 @@ export const importError = (
   code: ImportErrorCode,
   reason: string,
   place: OnnxErrorDetails = {},
+  options?: ErrorOptions,
 ): AssayError<ImportErrorCode> => {
   const operator = place.opType === undefined ? "" : `${place.domain ? `${place.domain}.` : ""}${place.opType}`;
   const at = [
@@ -18,7 +19,7 @@ export const importError = (
   ].filter((part) => part !== undefined && part !== "");
   const where = at.length > 0 ? ` (${at.join(", ")})` : "";
   const remedy = place.remedy === undefined ? "" : `; ${place.remedy}`;
-  return new AssayError<ImportErrorCode>(code, `${reason}${where}${remedy}`, { ...place });
+  return new AssayError<ImportErrorCode>(code, `${reason}${where}${remedy}`, { ...place }, options);
 };
 
 /** What `verify` says of a kernel, as an import failure of the node that it is for; other errors as they are. */
@@ -34,6 +35,7 @@ export const kernelRefused = (error: unknown, place: OnnxErrorDetails = {}): unk
 /** What only a node that breaks a rule of its operator can bring about, as an import failure of that node. */
 export const nodeBroken = (error: unknown, place: OnnxErrorDetails): unknown => {
   if (isAssayError(error) || !(error instanceof TypeError || error instanceof RangeError)) return error;
-  const broken = importError("ONNX_INVALID", `the node breaks a rule of its operator: ${error.message}`, place);
-  return Object.assign(broken, { cause: error });
+  return importError("ONNX_INVALID", `the node breaks a rule of its operator: ${error.message}`, place, {
+    cause: error,
+  });
 };

@@ -13,6 +13,7 @@ import { createTensor, setElementBits, type Tensor } from "../../runner/machine/
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { stepGas } from "../../runner/proving/gas.ts";
 import { DEFAULT_BUDGET, halved, witnessElement } from "../../runner/proving/witness.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
 
 /*
  * What the machine costs, under sentences. The figures are committed beside this file; they may fall freely and rise by
@@ -99,9 +100,7 @@ describe("Gas of the tensor machine", () => {
   ): Promise<{ readonly execution: number; readonly transaction: number }> => {
     verifyKernel(kernel);
     const { ethers, machine, meter } = chain;
-    const witness = witnessElement(kernel, operands, operands.map(commitTensor), 0).map((segments) =>
-      segments.map(({ firstLeaf, data, siblings }) => ({ firstLeaf, data: hexlify(data), siblings: [...siblings] })),
-    );
+    const witness = mutable(witnessElement(kernel, operands, operands.map(commitTensor), 0));
     const start = { position: 0, accumulators: [] };
     const encoded = hexlify(encodeKernel(kernel));
     const [done, bits] = await machine.execute(encoded, 0, start, ALL, witness);

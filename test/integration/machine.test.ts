@@ -12,6 +12,7 @@ import type { Opcode } from "../../runner/machine/scalar.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
 import { randomDot } from "../contracts/support/dots.ts";
 
 /** Random kernels: 500 by default, more with ASSAY_FUZZ. */
@@ -43,9 +44,7 @@ describe("The tensor machine in Solidity", () => {
   /** What differs between the interpreter and the contract; nothing if they agree. */
   const difference = async ({ kernel, operands, element, pieces }: Case): Promise<string | undefined> => {
     const commitments = operands.map(commitTensor);
-    const witness = witnessElement(kernel, operands, commitments, element).map((segments) =>
-      segments.map(({ firstLeaf, data, siblings }) => ({ firstLeaf, data: hexlify(data), siblings: [...siblings] })),
-    );
+    const witness = mutable(witnessElement(kernel, operands, commitments, element));
     const encoded = hexlify(encodeKernel(kernel));
     let progress: Progress = START;
     for (;;) {

@@ -10,6 +10,7 @@ import { executeElement } from "../../runner/machine/interpreter.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
 import { randomProgram } from "../../runner/machine/random.ts";
 import { buildFraudProof, type Execution } from "../../runner/proving/fraudProof.ts";
+import { mutable } from "../../scripts/lib/calldata.ts";
 
 const PROGRAMS = 40;
 const LIMITS = { elements: 300, steps: 24, operandLength: 1500 };
@@ -28,15 +29,8 @@ describe("Fraud proofs of the runner", () => {
     chain = await deploy();
   });
 
-  const argument = ({ kernel, element, progress, witness, operandSiblings }: Execution) => ({
-    kernel: { ...kernel, encoded: hexlify(kernel.encoded), siblings: [...kernel.siblings] },
-    element,
-    progress: { position: progress.position, accumulators: [...progress.accumulators] },
-    witness: witness.map((segments) =>
-      segments.map(({ firstLeaf, data, siblings }) => ({ firstLeaf, data: hexlify(data), siblings: [...siblings] })),
-    ),
-    operandSiblings: operandSiblings.map((siblings) => [...siblings]),
-  });
+  const argument = ({ kernel, element, progress, witness, operandSiblings }: Execution) =>
+    mutable({ kernel, element, progress, witness, operandSiblings });
 
   it(`execute on TensorMachine part by part, with the least leaves, to the machine's bits (${PROGRAMS} programs)`, async () => {
     const random = createRandom(51);

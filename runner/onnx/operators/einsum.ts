@@ -41,7 +41,7 @@ const einsum = (node: NodeContext): Value => {
       const o = output.indexOf(letter);
       return (o >= 0 ? out[o] : red[summed.indexOf(letter)]) ?? asIndex(0);
     });
-  if (dtype === "f32") return pairwise(node, terms, values, [...sizes.keys()], output);
+  if (dtype === "f32") return pairwise(node, terms, values, all, output);
   return node.b.emit({
     dtype,
     shape: output.map((letter) => sizes.get(letter) ?? 1),

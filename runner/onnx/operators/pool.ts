@@ -173,12 +173,13 @@ const rowOnly = (windows: Windows, done: readonly number[]): Windows => {
   };
 };
 
-/** Sums of windows, in order from 0. */
+/** Sums of windows, in order from 0: of the elements, or of a function of each. */
 export const windowSum = (
   node: NodeContext,
   x: Value,
   windows: Windows,
   finish: Divide = (_s, _out, sum) => sum,
+  term: (s: KernelStage, element: Ref) => Ref = (_s, element) => element,
 ): Value => {
   const leaving = leavingDimensions(x, windows);
   return node.b.emit({
@@ -191,7 +192,7 @@ export const windowSum = (
       init: (s) => [s.f(0)],
       step: (s, out, red) => {
         const at = [...out.slice(0, 2), ...windowIndices(windows, out.slice(2), red)];
-        return [s.op("fadd", s.accumulator(), s.load(x, at, { guarded: leaving }))];
+        return [s.op("fadd", s.accumulator(), term(s, s.load(x, at, { guarded: leaving })))];
       },
     },
     finish: (s, out) => finish(s, out, s.accumulator()),
@@ -243,23 +244,8 @@ const whole = (x: Value): Windows => {
 const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
   const p = node.int("p", 2);
   if (p !== 1 && p !== 2) throw node.refuse(`p = ${String(p)}`, "p");
-  const leaving = leavingDimensions(x, windows);
-  const sums = node.b.emit({
-    dtype: "f32",
-    shape: [...x.shape.slice(0, 2), ...windows.out],
-    order: memoryOrder(x),
-    fold: {
-      dims: windows.kernel,
-      classes: ["f32"],
-      init: (s) => [s.f(0)],
-      step: (s, out, red) => {
-        const at = [...out.slice(0, 2), ...windowIndices(windows, out.slice(2), red)];
-        const element = s.load(x, at, { guarded: leaving });
-        return [s.op("fadd", s.accumulator(), p === 1 ? s.op("fabs", element) : s.op("fmul", element, element))];
-      },
-    },
-    finish: (s) => s.accumulator(),
-  });
+  const size = (s: KernelStage, v: Ref): Ref => (p === 1 ? s.op("fabs", v) : s.op("fmul", v, v));
+  const sums = windowSum(node, x, windows, undefined, size);
   // onnxruntime-web takes the root by its power function, which is not always the nearest.
   return p === 1 ? sums : raise(node.b, sums, node.b.scalar("f32", 0.5));
 };

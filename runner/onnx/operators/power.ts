@@ -10,7 +10,7 @@ import { computable, isUnsigned } from "./common.ts";
 /** x^n for ints, n >= 0, by squaring: a fold over the bits of n. Negative exponents give 0, or ±1 for bases ±1. */
 const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
   const dtype = computable(node, x);
-  const shape = node.b.map("bool", [x, y], (s) => s.i(0)).shape;
+  const shape = broadcastShapes([x.shape, y.shape]);
   const exponents = node.b.elements(y);
   const largest = exponents?.reduce<bigint>((n, e) => (BigInt(e) > n ? BigInt(e) : n), 1n) ?? 2n ** 63n - 1n;
   if (exponents?.some((e) => Number(e) < 0)) throw node.refuse("negative integer exponents are not supported");
