@@ -76,7 +76,7 @@ export default tseslint.config(
   },
   {
     // Operands and attributes that a model leaves out are undefined, also where an array's type does not say so.
-    files: ["runner/onnx/**/*.ts", "bench/conformance.ts"],
+    files: ["runner/onnx/**/*.ts", "tools/conformance.ts"],
     rules: { "@typescript-eslint/no-unnecessary-condition": "off" },
   },
   {

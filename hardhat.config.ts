@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
@@ -29,19 +30,28 @@ const compiler = (runs: number) => ({
   },
 });
 
+/** Whether nobody can call what an artifact describes: an abstract part of a contract. Interfaces are not such parts. */
+const isAbstractPart = (artifactPath: string): boolean => {
+  const { sourceName, bytecode } = JSON.parse(readFileSync(artifactPath, "utf8")) as Record<string, string>;
+  return bytecode === "0x" && sourceName?.startsWith("contracts/interfaces/") === false;
+};
+
 /**
- * Bindings list contracts in the order in which Hardhat's parallel walk over the artifacts happens to meet them. The
- * handlers of a build share one list and run in the order of the plugins: sorted here, every machine writes the same.
+ * Which contracts get bindings, and in which order. Abstract parts get none: their functions are in the bindings of the
+ * contract that inherits them. Hardhat's walk over the artifacts has no fixed order: sorted here, every machine writes
+ * the same files. The handlers of a build share one list and run in the order of the plugins, so the list is changed in
+ * place.
  */
-const orderedBindings = definePlugin({
-  id: "ordered-bindings",
+const selectedBindings = definePlugin({
+  id: "selected-bindings",
   hookHandlers: {
     solidity: () =>
       Promise.resolve({
         default: (): Promise<Partial<SolidityHooks>> =>
           Promise.resolve({
             processArtifactsAfterSuccessfulBuild: (_context: HookContext, artifactPaths: readonly string[]) => {
-              (artifactPaths as string[]).sort();
+              const list = artifactPaths as string[];
+              list.splice(0, list.length, ...list.filter((path) => !isAbstractPart(path)).sort());
               return Promise.resolve();
             },
           }),
@@ -50,16 +60,16 @@ const orderedBindings = definePlugin({
 });
 
 export default defineConfig({
-  plugins: [orderedBindings, hardhatToolboxMochaEthers],
+  plugins: [selectedBindings, hardhatToolboxMochaEthers],
   solidity: {
     compilers: [compiler(10_000)],
     // Large and rarely called: size counts there, not the last unit of gas.
-    overrides: { "contracts/DisputeCourt.sol": compiler(200) },
+    overrides: { "contracts/court/DisputeCourt.sol": compiler(200) },
   },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },
   coverage: { skipFiles: ["contracts/mocks/**"] },
-  test: { mocha: { timeout: 600_000, reporter: require.resolve("./bin/reporter.cjs") } },
+  test: { mocha: { timeout: 600_000, reporter: require.resolve("./tools/reporter.cjs") } },
   networks: {
     // What `npx hardhat node` runs: a block a second, so that time passes and draws find their future block.
     node: { type: "edr-simulated", chainId: 31_337, mining: { auto: true, interval: 1_000 } },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { format } from "prettier";
 
-import { setLog } from "../scripts/lib/log.ts";
+import { setLog } from "../services/environment/log.ts";
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";

@@ -1,5 +1,5 @@
 import { commitTensor } from "../runner/commitment/tensor.ts";
-import { compiled } from "../runner/machine/compiled.ts";
+import { compiled } from "../runner/backends/javascript/compiled.ts";
 import { kernelCost } from "../runner/machine/cost.ts";
 import type { DType } from "../runner/machine/dtype.ts";
 import { executeElement } from "../runner/machine/interpreter.ts";

@@ -10,9 +10,9 @@ const source = join(root, "runner", "cli", "main.ts");
 const compiled = join(root, "dist", "runner", "cli", "main.js");
 
 if (existsSync(source)) {
-  const { install } = await import("./install.mjs");
-  const { node } = await import("./process.mjs");
-  const { exitWith } = await import("./tests.mjs");
+  const { install } = await import("../tools/install.mjs");
+  const { node } = await import("../tools/process.mjs");
+  const { exitWith } = await import("../tools/tests.mjs");
   await exitWith(() => {
     install();
     const tsx = pathToFileURL(join(root, "node_modules", "tsx", "dist", "loader.mjs")).href;

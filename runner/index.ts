@@ -2,8 +2,8 @@
 export { AssayError, type AssayErrorCode, type AssayErrorDetails, isAssayError } from "./errors.ts";
 export type { TaskOptions, TaskProgress } from "./task.ts";
 
-export { type Backend, type Executable, interpreter, type PreparedKernel, prepareProgram } from "./backend.ts";
-export { compiled } from "./machine/compiled.ts";
+export { type Backend, type Executable, interpreter, type PreparedKernel, prepareProgram } from "./backends/backend.ts";
+export { compiled } from "./backends/javascript/compiled.ts";
 export { type KernelCost, kernelCost } from "./machine/cost.ts";
 export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
 export { decodeKernel, encodeKernel, MAX_KERNEL_BYTES } from "./machine/encoding.ts";
@@ -69,7 +69,7 @@ export {
   type FraudProof,
   type KernelOpening,
   type OutputOpening,
-} from "./proving/fraudProof.ts";
+} from "./proving/fraud-proof.ts";
 export { stepGas } from "./proving/gas.ts";
 export { type Replay, replayWitness } from "./proving/replay.ts";
 export {
@@ -83,7 +83,7 @@ export {
   witnessElement,
 } from "./proving/witness.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
-export { type Difference, KnownTree, placesUnder } from "./dispute/knownTree.ts";
+export { type Difference, KnownTree, placesUnder } from "./dispute/known-tree.ts";
 export {
   type Located,
   locate,
@@ -119,7 +119,7 @@ export {
   type Watcher,
   type WatcherMove,
 } from "./dispute/watcher.ts";
-export { createFolderStore, type Store } from "./store.ts";
+export { createFolderStore, type Store } from "./files/store.ts";
 
 export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, summarise } from "./check/check.ts";
 export type { MachineCall, MachineContract, MachineResult } from "./check/machine.ts";

@@ -12,7 +12,7 @@ import { join } from "node:path";
 
 import { Command, Option } from "commander";
 
-import { run } from "./lib/run.ts";
+import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { renderReport } from "./demo/report.ts";
 import { SCENARIOS, type ScenarioName } from "./demo/scenario.ts";

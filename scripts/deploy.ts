@@ -9,9 +9,9 @@
 import { readDeploymentParameters } from "@nomicfoundation/hardhat-ignition/helpers";
 import { network } from "hardhat";
 
-import { deploySuite } from "./lib/deployment.ts";
-import { option } from "./lib/options.ts";
-import { run } from "./lib/run.ts";
+import { deploySuite } from "../services/chain/deployment.ts";
+import { option } from "../services/environment/options.ts";
+import { run } from "../services/environment/run.ts";
 
 await run(async () => {
   const connection = await network.create();

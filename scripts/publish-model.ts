@@ -10,14 +10,14 @@
  */
 import { network } from "hardhat";
 
-import { readDeployment } from "./lib/deployment.ts";
-import { log } from "./lib/log.ts";
-import { loadModel } from "./lib/models.ts";
-import { integerOption, option, requiredOption } from "./lib/options.ts";
-import { parentsFrom, publish } from "./lib/publish.ts";
-import { run } from "./lib/run.ts";
-import { sceneOf } from "./lib/service.ts";
-import { accountOf } from "./lib/account.ts";
+import { readDeployment } from "../services/chain/deployment.ts";
+import { log } from "../services/environment/log.ts";
+import { loadModel } from "../services/models/models.ts";
+import { integerOption, option, requiredOption } from "../services/environment/options.ts";
+import { parentsFrom, publish } from "../services/publisher/publish.ts";
+import { run } from "../services/environment/run.ts";
+import { sceneOf } from "../services/chain/service.ts";
+import { accountOf } from "../services/environment/account.ts";
 
 await run(async (signal) => {
   const connection = await network.create();

@@ -16,16 +16,16 @@ import { network } from "hardhat";
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../ignition/modules/Assay.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
 import { isHash } from "../runner/files/fields.ts";
-import { createFolderStore } from "../runner/store.ts";
-import { accountOf } from "./lib/account.ts";
-import { ask, awaitAnswer, readInputs } from "./lib/ask.ts";
-import { readDeployment } from "./lib/deployment.ts";
-import { policyOf } from "./lib/evidence.ts";
-import { log } from "./lib/log.ts";
-import { loadModel } from "./lib/models.ts";
-import { integerOption, invalid, option, requiredOption } from "./lib/options.ts";
-import { run } from "./lib/run.ts";
-import { type Scene, sceneOf } from "./lib/service.ts";
+import { createFolderStore } from "../runner/files/store.ts";
+import { accountOf } from "../services/environment/account.ts";
+import { ask, awaitAnswer, readInputs } from "../services/requester/ask.ts";
+import { readDeployment } from "../services/chain/deployment.ts";
+import { policyOf } from "../services/chain/evidence.ts";
+import { log } from "../services/environment/log.ts";
+import { loadModel } from "../services/models/models.ts";
+import { integerOption, invalid, option, requiredOption } from "../services/environment/options.ts";
+import { run } from "../services/environment/run.ts";
+import { type Scene, sceneOf } from "../services/chain/service.ts";
 
 const MODES: Readonly<Record<string, string>> = { optimistic: OPTIMISTIC_MODE, signature: SIGNATURE_MODE };
 

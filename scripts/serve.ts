@@ -9,16 +9,16 @@
  */
 import { network } from "hardhat";
 
-import { createFolderStore } from "../runner/store.ts";
-import { accountOf } from "./lib/account.ts";
-import { serveBlobs } from "./lib/blobs.ts";
-import { readDeployment } from "./lib/deployment.ts";
-import { log } from "./lib/log.ts";
-import { loadModels } from "./lib/models.ts";
-import { Operator } from "./lib/operator.ts";
-import { integerOption, option, requiredOption } from "./lib/options.ts";
-import { run } from "./lib/run.ts";
-import { keepLooking, sceneOf } from "./lib/service.ts";
+import { createFolderStore } from "../runner/files/store.ts";
+import { accountOf } from "../services/environment/account.ts";
+import { serveBlobs } from "../services/blobs/blobs.ts";
+import { readDeployment } from "../services/chain/deployment.ts";
+import { log } from "../services/environment/log.ts";
+import { loadModels } from "../services/models/models.ts";
+import { Operator } from "../services/operator/operator.ts";
+import { integerOption, option, requiredOption } from "../services/environment/options.ts";
+import { run } from "../services/environment/run.ts";
+import { keepLooking, sceneOf } from "../services/chain/service.ts";
 
 await run(async (signal) => {
   const connection = await network.create();

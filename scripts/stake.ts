@@ -9,13 +9,13 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { accountOf } from "./lib/account.ts";
-import { readDeployment } from "./lib/deployment.ts";
-import { loadModels } from "./lib/models.ts";
-import { integerOption, option, requiredOption } from "./lib/options.ts";
-import { run } from "./lib/run.ts";
-import { sceneOf } from "./lib/service.ts";
-import { join } from "./lib/stake.ts";
+import { accountOf } from "../services/environment/account.ts";
+import { readDeployment } from "../services/chain/deployment.ts";
+import { loadModels } from "../services/models/models.ts";
+import { integerOption, option, requiredOption } from "../services/environment/options.ts";
+import { run } from "../services/environment/run.ts";
+import { sceneOf } from "../services/chain/service.ts";
+import { join } from "../services/operator/stake.ts";
 
 await run(async (signal) => {
   const connection = await network.create();

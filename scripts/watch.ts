@@ -10,17 +10,17 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { createFolderStore } from "../runner/store.ts";
-import { accountOf } from "./lib/account.ts";
-import { readDeployment } from "./lib/deployment.ts";
-import { log } from "./lib/log.ts";
-import { loadModels } from "./lib/models.ts";
-import { integerOption, option, requiredOption } from "./lib/options.ts";
-import { run } from "./lib/run.ts";
-import { secretIn } from "./lib/secret.ts";
-import { keepLooking, sceneOf } from "./lib/service.ts";
-import { allow, fund } from "./lib/stake.ts";
-import { Watcher } from "./lib/watcher.ts";
+import { createFolderStore } from "../runner/files/store.ts";
+import { accountOf } from "../services/environment/account.ts";
+import { readDeployment } from "../services/chain/deployment.ts";
+import { log } from "../services/environment/log.ts";
+import { loadModels } from "../services/models/models.ts";
+import { integerOption, option, requiredOption } from "../services/environment/options.ts";
+import { run } from "../services/environment/run.ts";
+import { secretIn } from "../services/watcher/secret.ts";
+import { keepLooking, sceneOf } from "../services/chain/service.ts";
+import { allow, fund } from "../services/operator/stake.ts";
+import { Watcher } from "../services/watcher/watcher.ts";
 
 await run(async (signal) => {
   const connection = await network.create();

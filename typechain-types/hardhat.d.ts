@@ -10,23 +10,15 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
-getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
-getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
-getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
-getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
-getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
-getContractFactory(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModelRegistry__factory>
-getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorStaking__factory>
-getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
-getContractFactory(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ExpiringPause__factory>
+  getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
+getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
-getContractFactory(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceConsumer__factory>
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
-getContractFactory(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.PaidConsumer__factory>
-getContractFactory(name: 'CourtRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtRecord__factory>
-getContractFactory(name: 'FraudGame', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FraudGame__factory>
-getContractFactory(name: 'OpeningGame', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OpeningGame__factory>
+getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
+getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
+getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
+getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
+getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
@@ -38,10 +30,8 @@ getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
-getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
-getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
-getContractFactory(name: 'MarketRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MarketRecord__factory>
-getContractFactory(name: 'RequestIntake', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestIntake__factory>
+getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
+getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
@@ -53,29 +43,20 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
-getContractFactory(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SlashedPayouts__factory>
-getContractFactory(name: 'StakeRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.StakeRecord__factory>
-getContractFactory(name: 'VersionPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VersionPools__factory>
-getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
-getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
+getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
+getContractFactory(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModelRegistry__factory>
+getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorStaking__factory>
+getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
-  getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
-getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
-getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
-getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
-getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
-getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
-getContractAt(name: 'ModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModelRegistry>
-getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorStaking>
-getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
-getContractAt(name: 'ExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ExpiringPause>
+  getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
+getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
-getContractAt(name: 'InferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceConsumer>
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
-getContractAt(name: 'PaidConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.PaidConsumer>
-getContractAt(name: 'CourtRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtRecord>
-getContractAt(name: 'FraudGame', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FraudGame>
-getContractAt(name: 'OpeningGame', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OpeningGame>
+getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
+getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
+getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
+getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
+getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
@@ -87,10 +68,8 @@ getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, si
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
-getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
-getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
-getContractAt(name: 'MarketRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MarketRecord>
-getContractAt(name: 'RequestIntake', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestIntake>
+getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
+getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
@@ -102,29 +81,20 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
-getContractAt(name: 'SlashedPayouts', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SlashedPayouts>
-getContractAt(name: 'StakeRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.StakeRecord>
-getContractAt(name: 'VersionPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VersionPools>
-getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
-getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
+getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
+getContractAt(name: 'ModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModelRegistry>
+getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorStaking>
+getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
-deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
-deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
-deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
-deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
-deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
-deployContract(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
-deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
-deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
-deployContract(name: 'ExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
+  deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'InferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
-deployContract(name: 'PaidConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
-deployContract(name: 'CourtRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtRecord>
-deployContract(name: 'FraudGame', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FraudGame>
-deployContract(name: 'OpeningGame', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
+deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
+deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
+deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
+deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
@@ -136,10 +106,8 @@ deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
-deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
-deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
-deployContract(name: 'MarketRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
-deployContract(name: 'RequestIntake', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -151,29 +119,20 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
-deployContract(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
-deployContract(name: 'StakeRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
-deployContract(name: 'VersionPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
-deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
-deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
+deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
+deployContract(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
-deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
-deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
-deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
-deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
-deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
-deployContract(name: 'ModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
-deployContract(name: 'OperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
-deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
-deployContract(name: 'ExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ExpiringPause>
+  deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'InferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceConsumer>
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
-deployContract(name: 'PaidConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.PaidConsumer>
-deployContract(name: 'CourtRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtRecord>
-deployContract(name: 'FraudGame', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FraudGame>
-deployContract(name: 'OpeningGame', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
+deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
+deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
+deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
+deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
+deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
@@ -185,10 +144,8 @@ deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
-deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
-deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
-deployContract(name: 'MarketRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
-deployContract(name: 'RequestIntake', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -200,11 +157,10 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
-deployContract(name: 'SlashedPayouts', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
-deployContract(name: 'StakeRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
-deployContract(name: 'VersionPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
-deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
-deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
+deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
+deployContract(name: 'ModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
     // default types
     getContractFactory(

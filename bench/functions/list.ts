@@ -1,5 +1,5 @@
 import * as fn from "../../runner/onnx/functions/index.ts";
-import type { TestNode } from "../../test/runner/onnx/build.ts";
+import type { TestNode } from "../../testing/onnx-model.ts";
 import * as reference from "./reference.ts";
 import type { Range } from "./sample.ts";
 

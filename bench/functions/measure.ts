@@ -1,12 +1,12 @@
-import { prepareProgram } from "../../runner/backend.ts";
-import { compiled } from "../../runner/machine/compiled.ts";
+import { prepareProgram } from "../../runner/backends/backend.ts";
+import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { importModel } from "../../runner/onnx/index.ts";
-import { Lowering } from "../../runner/onnx/lowering.ts";
-import { finishProgram } from "../../runner/onnx/program.ts";
-import { f32, onnxFile } from "../../test/runner/onnx/build.ts";
-import { onnxruntime } from "../../test/runner/onnx/ort.ts";
+import { Lowering } from "../../runner/onnx/build/lowering.ts";
+import { finishProgram } from "../../runner/onnx/passes/program.ts";
+import { f32, onnxFile } from "../../testing/onnx-model.ts";
+import { onnxruntime } from "../../testing/onnxruntime.ts";
 import type { Subject } from "./list.ts";
 import { DENSE, densely, EVEN, evenly, golden, ulps } from "./sample.ts";
 

@@ -4,14 +4,14 @@ import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts
 import { calldataOf } from "../../runner/check/machine.ts";
 import { loadInputs } from "../../runner/cli/load.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { changeOneWeight, flipOneBit, type Forgery } from "../../scripts/demo/forge.ts";
-import { openedIn } from "../../scripts/lib/ask.ts";
-import { policyOf } from "../../scripts/lib/evidence.ts";
-import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../scripts/lib/models.ts";
-import { send } from "../../scripts/lib/service.ts";
-import { allow, fund } from "../../scripts/lib/stake.ts";
-import { createFolderStore } from "../../runner/store.ts";
-import { openStage, type Stage, WINDOW_SECONDS } from "../../test/integration/support/stage.ts";
+import { changeOneWeight, flipOneBit, type Forgery } from "../../testing/forgeries.ts";
+import { openedIn } from "../../services/requester/ask.ts";
+import { policyOf } from "../../services/chain/evidence.ts";
+import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../services/models/models.ts";
+import { send } from "../../services/chain/service.ts";
+import { allow, fund } from "../../services/operator/stake.ts";
+import { createFolderStore } from "../../runner/files/store.ts";
+import { openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { DigitReader__factory } from "../../typechain-types/index.ts";
 import type { Gauge, Scenario } from "./gauge.ts";
 

@@ -12,8 +12,8 @@ import {
   networkHelpers,
   stageAt,
   TRACE_TREE,
-} from "../../test/contracts/support/court.ts";
-import { BEGINNING, steadyTime } from "../../test/integration/support/stage.ts";
+} from "../../testing/toy-court.ts";
+import { BEGINNING, steadyTime } from "../../testing/court-stage.ts";
 import type { Scenario } from "./gauge.ts";
 
 /** What a dispute costs without its arithmetic. */

@@ -1,20 +1,19 @@
 import { artifacts } from "hardhat";
 
+import { CONTRACT_NAMES } from "../../services/chain/deployment.ts";
 import { table } from "./table.ts";
 
 /** EIP-170: bytes of code that a contract may have. */
 const LIMIT = 24_576;
 
-/** Runtime sizes of the contracts that are deployed: those directly in `contracts/`. */
+/** Runtime sizes of the contracts that are deployed. */
 export const sizesChapter = async (): Promise<string> => {
   const rows: string[][] = [];
-  for (const name of [...(await artifacts.getAllFullyQualifiedNames())].sort()) {
-    const match = /^contracts\/(\w+)\.sol:\1$/.exec(name);
-    if (match?.[1] === undefined) continue;
+  for (const name of [...CONTRACT_NAMES].sort()) {
     const { deployedBytecode } = await artifacts.readArtifact(name);
     const bytes = (deployedBytecode.length - 2) / 2;
-    if (bytes > LIMIT) throw new Error(`${match[1]} has ${bytes} bytes, more than ${LIMIT}`);
-    rows.push([match[1], bytes.toLocaleString("en"), `${((100 * bytes) / LIMIT).toFixed(0)} %`]);
+    if (bytes > LIMIT) throw new Error(`${name} has ${bytes} bytes, more than ${LIMIT}`);
+    rows.push([name, bytes.toLocaleString("en"), `${((100 * bytes) / LIMIT).toFixed(0)} %`]);
   }
   return `## Size of the contracts\n\nThe limit is ${LIMIT.toLocaleString("en")} bytes.\n\n${table(
     ["Contract", "Runtime bytes", "Of the limit"],

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
-import {Scores} from "../libraries/Scores.sol";
+import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {DotProduct} from "../libraries/DotProduct.sol";
+import {DotProduct} from "../machine/DotProduct.sol";
 import {ScalarPlain} from "./ScalarPlain.sol";
 
 /// @title DotProductHarness

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Scalar} from "../libraries/Scalar.sol";
+import {Scalar} from "../machine/Scalar.sol";
 import {ScalarPlain} from "./ScalarPlain.sol";
 
 /// @title ScalarHarness

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {TensorTree} from "../libraries/TensorTree.sol";
+import {TensorTree} from "../commitment/TensorTree.sol";
 
 /// @title TensorTreeHarness
 /// @notice Exposes TensorTree to tests, beside the plain expressions that its assembly must equal.

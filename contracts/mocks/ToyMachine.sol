@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITensorMachine, OperandRoot, Progress, Segment} from "../interfaces/ITensorMachine.sol";
-import {TensorTree} from "../libraries/TensorTree.sol";
+import {TensorTree} from "../commitment/TensorTree.sol";
 
 /// @notice Operand of a toy kernel.
 struct ToyOperand {

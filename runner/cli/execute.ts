@@ -1,7 +1,7 @@
-import { prepareProgram } from "../backend.ts";
-import { compiled } from "../machine/compiled.ts";
+import { prepareProgram } from "../backends/backend.ts";
+import { compiled } from "../backends/javascript/compiled.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import type { Model } from "../onnx/import.ts";
+import type { Model } from "../onnx/import/import.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Outputs of all kernels of a model, in order. @throws AssayError ABORTED. */

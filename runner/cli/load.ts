@@ -2,7 +2,7 @@ import { AssayError } from "../errors.ts";
 import { readBytes } from "../files/read.ts";
 import { readTensorFile } from "../files/tensor-file.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { importModel, type Model } from "../onnx/import.ts";
+import { importModel, type Model } from "../onnx/import/import.ts";
 import type { CommandContext } from "./context.ts";
 import { pairs, type Shapes } from "./options.ts";
 

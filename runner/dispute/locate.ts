@@ -8,7 +8,7 @@ import type { Program } from "../machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
 import { firstDifference } from "../proving/compare.ts";
 import { openElement } from "../proving/witness.ts";
-import { KnownTree, placesUnder } from "./knownTree.ts";
+import { KnownTree, placesUnder } from "./known-tree.ts";
 import {
   type Answer,
   type DisputeView,

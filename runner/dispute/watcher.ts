@@ -1,7 +1,7 @@
 import { AbiCoder, keccak256 } from "ethers";
 
 import type { Hash } from "../commitment/keccak.ts";
-import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraudProof.ts";
+import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraud-proof.ts";
 import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
 import { type Located, locate, type OwnExecution, type Published } from "./locate.ts";
 import { accusationOf, type DisputeView, type Opening, type Place, stateKey } from "./view.ts";

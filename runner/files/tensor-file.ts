@@ -2,9 +2,9 @@ import { extname } from "node:path";
 
 import { AssayError, isAssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { decodeTensor } from "../onnx/decode.ts";
-import { readTensor } from "../onnx/tensors.ts";
-import type { ElementType } from "../onnx/value.ts";
+import { decodeTensor } from "../onnx/file/decode.ts";
+import { readTensor } from "../onnx/file/tensors.ts";
+import type { ElementType } from "../onnx/build/value.ts";
 import { decodeJson } from "./json.ts";
 import { decodeNpy } from "./npy.ts";
 import { malformed, readBytes, readJson, unsupported } from "./read.ts";

@@ -1,7 +1,7 @@
 import { commitModel, type ModelCommitment } from "../commitment/model.ts";
 import { kernelCost } from "../machine/cost.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
-import type { Model, Port } from "../onnx/import.ts";
+import type { Model, Port } from "../onnx/import/import.ts";
 import type { TaskOptions } from "../task.ts";
 import { proofBound, type ProofBound } from "./bounds.ts";
 import { kernelKind } from "./kind.ts";

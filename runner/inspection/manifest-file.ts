@@ -4,7 +4,7 @@ import { manifestCommitment, type ModelCommitment, type ModelManifest, rootsTree
 import { AssayError } from "../errors.ts";
 import { Fields } from "../files/fields.ts";
 import { malformed, readJson } from "../files/read.ts";
-import type { Port } from "../onnx/import.ts";
+import type { Port } from "../onnx/import/import.ts";
 
 export const MANIFEST_FORMAT = "assay.manifest.v1";
 

@@ -12,7 +12,7 @@ import { writeFileAtomic } from "../files/write.ts";
 import { DTYPES, type DType } from "../machine/dtype.ts";
 import type { Program } from "../machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
-import { createFolderStore } from "../store.ts";
+import { createFolderStore } from "../files/store.ts";
 import type { TaskOptions } from "../task.ts";
 
 export const TRACE_FORMAT = "assay.trace.v1";

@@ -1,5 +1,5 @@
 import { AssayError, isAssayError } from "../errors.ts";
-import { proofBytes, reductionWork } from "./burden.ts";
+import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
 import { encodeKernel, MAX_KERNEL_BYTES, SPACES } from "./encoding.ts";

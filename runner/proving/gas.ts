@@ -42,7 +42,7 @@ export function stepGas(kernel: Kernel): number {
   );
 }
 
-/** Whether contracts/libraries/FastReduction.sol takes the steps a run at a time: a close guess that errs to no. */
+/** Whether contracts/machine/FastReduction.sol takes the steps a run at a time: a close guess that errs to no. */
 function isDot({ shape, operands }: Kernel, { accumulators, dims, step }: Reduce): boolean {
   const { reads, code } = step;
   const inner =

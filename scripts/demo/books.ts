@@ -1,5 +1,5 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { attach, type Connection, type Deployment, type Signer, type Suite } from "../lib/deployment.ts";
+import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
 import type { Phrase } from "./phrases.ts";
 import type { Consumer } from "./scenario.ts";
 import { type Story, tokens } from "./story.ts";

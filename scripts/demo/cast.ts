@@ -1,14 +1,21 @@
 import { parseEther } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { createFolderStore } from "../../runner/store.ts";
-import { attach, type Connection, deploySuite, type Deployment, type Signer, type Suite } from "../lib/deployment.ts";
-import { type HostedModel, type Run } from "../lib/models.ts";
-import { Operator } from "../lib/operator.ts";
-import { publish } from "../lib/publish.ts";
-import { type Scene, sceneOf, setSent } from "../lib/service.ts";
-import { allow, fund, join } from "../lib/stake.ts";
-import { Watcher } from "../lib/watcher.ts";
+import { createFolderStore } from "../../runner/files/store.ts";
+import {
+  attach,
+  type Connection,
+  deploySuite,
+  type Deployment,
+  type Signer,
+  type Suite,
+} from "../../services/chain/deployment.ts";
+import { type HostedModel, type Run } from "../../services/models/models.ts";
+import { Operator } from "../../services/operator/operator.ts";
+import { publish } from "../../services/publisher/publish.ts";
+import { type Scene, sceneOf, setSent } from "../../services/chain/service.ts";
+import { allow, fund, join } from "../../services/operator/stake.ts";
+import { Watcher } from "../../services/watcher/watcher.ts";
 import { phraseOf } from "./phrases.ts";
 import { type Print, Story, tokens } from "./story.ts";
 

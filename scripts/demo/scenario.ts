@@ -4,9 +4,9 @@ import { readFile } from "node:fs/promises";
 import { loadInputs } from "../../runner/cli/load.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
-import type { RequestTermsStruct } from "../../typechain-types/InferenceMarket.ts";
-import type { Signer, Suite } from "../lib/deployment.ts";
-import { execute, type HostedModel, joinTensors, type Run } from "../lib/models.ts";
+import type { RequestTermsStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import type { Signer, Suite } from "../../services/chain/deployment.ts";
+import { execute, type HostedModel, joinTensors, type Run } from "../../services/models/models.ts";
 
 /** What is asked, as people see it. */
 export type Picture =

@@ -2,7 +2,7 @@ import type { ContractTransactionReceipt, ContractTransactionResponse, Log } fro
 import { formatEther } from "ethers";
 import { styleText } from "node:util";
 
-import type { Deployment, Suite } from "../lib/deployment.ts";
+import type { Deployment, Suite } from "../../services/chain/deployment.ts";
 import type { Kind, Phrase } from "./phrases.ts";
 
 /** One transaction of the story. */

@@ -15,12 +15,12 @@ import { encodeKernel } from "../../runner/machine/encoding.ts";
 import { executeKernel, executeProgram, START } from "../../runner/machine/interpreter.ts";
 import { elementBits, setElementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
-import { importModel } from "../../runner/onnx/import.ts";
+import { importModel } from "../../runner/onnx/import/import.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { useFolder } from "../runner/files/support.ts";
 import { assay, jsonOf } from "../runner/cli/support.ts";
 
-const MODELS = new URL("../../models/digits/", import.meta.url).pathname;
+const MODELS = new URL("../../models/digits", import.meta.url).pathname;
 
 /** Elements a kernel; `ASSAY_CHECK_SAMPLES=400` checks more than 2,000 of each model. */
 const SAMPLES = process.env["ASSAY_CHECK_SAMPLES"] ?? "4";

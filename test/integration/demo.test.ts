@@ -12,7 +12,7 @@ import { SCENARIOS } from "../../scripts/demo/scenario.ts";
 import { chains } from "../../scripts/demo/story.ts";
 import { honestSteps } from "../../scripts/demo/totals.ts";
 import { bitsText } from "../../scripts/demo/values.ts";
-import type { Run } from "../../scripts/lib/models.ts";
+import type { Run } from "../../services/models/models.ts";
 
 const { digits } = SCENARIOS;
 

@@ -12,10 +12,10 @@ import { afterEvent, noDispute, TRACE_TREE } from "../../runner/dispute/view.ts"
 import { nextWatcherMove } from "../../runner/dispute/watcher.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
-import { randomProgram } from "../../runner/machine/random.ts";
+import { randomProgram } from "../../testing/random-kernels.ts";
 import { elementBits, setElementBits, type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
-import { TERMS } from "../contracts/support/court.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
+import { TERMS } from "../../testing/toy-court.ts";
+import { mutable } from "../../services/chain/calldata.ts";
 import {
   assign,
   deployProtocol,

@@ -9,10 +9,10 @@ import { decodeKernel, encodeKernel } from "../../runner/machine/encoding.ts";
 import { executePiece, type Piece, START } from "../../runner/machine/interpreter.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../runner/machine/prng.ts";
-import { randomKernel } from "../../runner/machine/random.ts";
+import { randomKernel } from "../../testing/random-kernels.ts";
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
-import { mutable, type Mutable } from "../../scripts/lib/calldata.ts";
+import { mutable, type Mutable } from "../../services/chain/calldata.ts";
 import { randomDot } from "../contracts/support/dots.ts";
 
 /*

@@ -13,7 +13,7 @@ import { createTensor, setElementBits, type Tensor } from "../../runner/machine/
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { stepGas } from "../../runner/proving/gas.ts";
 import { DEFAULT_BUDGET, halved, witnessElement } from "../../runner/proving/witness.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
+import { mutable } from "../../services/chain/calldata.ts";
 
 /*
  * What the machine costs, under sentences. The figures are committed beside this file; they may fall freely and rise by

@@ -7,12 +7,12 @@ import { encodeKernel } from "../../runner/machine/encoding.ts";
 import { executeElement, executePiece, product, START, type Progress } from "../../runner/machine/interpreter.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../runner/machine/prng.ts";
-import { randomKernel, type RandomKernel } from "../../runner/machine/random.ts";
+import { randomKernel, type RandomKernel } from "../../testing/random-kernels.ts";
 import type { Opcode } from "../../runner/machine/scalar.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { verifyKernel } from "../../runner/machine/verify.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
+import { mutable } from "../../services/chain/calldata.ts";
 import { randomDot } from "../contracts/support/dots.ts";
 
 /** Random kernels: 500 by default, more with ASSAY_FUZZ. */

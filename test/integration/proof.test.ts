@@ -2,15 +2,15 @@ import { expect } from "chai";
 import { AbiCoder, hexlify, type ParamType, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
-import { prepareProgram } from "../../runner/backend.ts";
+import { prepareProgram } from "../../runner/backends/backend.ts";
 import { commitModel } from "../../runner/commitment/model.ts";
 import { commitTensor } from "../../runner/commitment/tensor.ts";
-import { compiled } from "../../runner/machine/compiled.ts";
+import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import { executeElement } from "../../runner/machine/interpreter.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
-import { randomProgram } from "../../runner/machine/random.ts";
-import { buildFraudProof, type Execution } from "../../runner/proving/fraudProof.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
+import { randomProgram } from "../../testing/random-kernels.ts";
+import { buildFraudProof, type Execution } from "../../runner/proving/fraud-proof.ts";
+import { mutable } from "../../services/chain/calldata.ts";
 
 const PROGRAMS = 40;
 const LIMITS = { elements: 300, steps: 24, operandLength: 1500 };

@@ -11,20 +11,20 @@ import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts"
 import { commitTensor, openSegment } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
-import { createFolderStore, type Store } from "../../runner/store.ts";
-import { flipOneBit } from "../../scripts/demo/forge.ts";
-import { awaitAnswer } from "../../scripts/lib/ask.ts";
-import { fetchBlob } from "../../scripts/lib/blobs.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
-import { policyOf } from "../../scripts/lib/evidence.ts";
-import { setLog } from "../../scripts/lib/log.ts";
-import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../scripts/lib/models.ts";
-import type { Operator } from "../../scripts/lib/operator.ts";
-import { keepLooking, nowOf, withPatience } from "../../scripts/lib/service.ts";
-import type { Watcher } from "../../scripts/lib/watcher.ts";
-import { f32 } from "../runner/onnx/build.ts";
-import { FEE, openStage, type Stage, WINDOW_SECONDS } from "./support/stage.ts";
-import { activations, hosted } from "./support/wide.ts";
+import { createFolderStore, type Store } from "../../runner/files/store.ts";
+import { flipOneBit } from "../../testing/forgeries.ts";
+import { awaitAnswer } from "../../services/requester/ask.ts";
+import { fetchBlob } from "../../services/blobs/blobs.ts";
+import { mutable } from "../../services/chain/calldata.ts";
+import { policyOf } from "../../services/chain/evidence.ts";
+import { setLog } from "../../services/environment/log.ts";
+import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../services/models/models.ts";
+import type { Operator } from "../../services/operator/operator.ts";
+import { keepLooking, nowOf, withPatience } from "../../services/chain/service.ts";
+import type { Watcher } from "../../services/watcher/watcher.ts";
+import { f32 } from "../../testing/onnx-model.ts";
+import { FEE, openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
+import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
 

@@ -8,13 +8,13 @@ import hre from "hardhat";
 
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { accusationOf } from "../../runner/dispute/view.ts";
-import { buildFraudProof, type Execution } from "../../runner/proving/fraudProof.ts";
-import { createFolderStore } from "../../runner/store.ts";
-import { forgeElement } from "../../scripts/demo/forge.ts";
-import { mutable } from "../../scripts/lib/calldata.ts";
-import { setLog } from "../../scripts/lib/log.ts";
-import { openStage } from "./support/stage.ts";
-import { softmaxModel } from "./support/wide.ts";
+import { buildFraudProof, type Execution } from "../../runner/proving/fraud-proof.ts";
+import { createFolderStore } from "../../runner/files/store.ts";
+import { forgeElement } from "../../testing/forgeries.ts";
+import { mutable } from "../../services/chain/calldata.ts";
+import { setLog } from "../../services/environment/log.ts";
+import { openStage } from "../../testing/court-stage.ts";
+import { softmaxModel } from "../../testing/wide-kernels.ts";
 
 /** EIP-7825: the gas that a transaction may have. */
 const TRANSACTION_GAS = 16_777_216n;

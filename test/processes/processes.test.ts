@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { JsonRpcProvider } from "ethers";
 
-import { type Deployment } from "../../scripts/lib/deployment.ts";
+import { type Deployment } from "../../services/chain/deployment.ts";
 import {
   DisputeCourt__factory,
   InferenceMarket__factory,
@@ -98,7 +98,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
 
     it("convicts an operator of another build that answers with a changed weight", async () => {
       const watch = running(script("watch", as(2)));
-      const forger = running(script("../test/processes/forge", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
+      const forger = running(script("../test/processes/forging-operator", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
       await forger.prints(/serving/);
       const asked = running(
         script("request", as(3, { ASSAY_MODEL: MODEL, ASSAY_INPUT: IMAGE, ASSAY_WAIT: "claimed" })),

@@ -5,7 +5,7 @@ import { decodeKernel, encodeKernel } from "../../runner/machine/encoding.ts";
 import { executeElement } from "../../runner/machine/interpreter.ts";
 import { tensorFromBytes } from "../../runner/machine/tensor.ts";
 import { verifyKernel } from "../../runner/machine/verify.ts";
-import { commitmentVectors, type kernelVectors } from "../../scripts/make-vectors.ts";
+import { commitmentVectors, type kernelVectors } from "../../tools/vectors.ts";
 
 const stored = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8"));

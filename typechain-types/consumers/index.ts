@@ -2,6 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { DigitReader } from './DigitReader.js';
-export type { InferenceConsumer } from './InferenceConsumer.js';
 export type { NextCharacter } from './NextCharacter.js';
-export type { PaidConsumer } from './PaidConsumer.js';

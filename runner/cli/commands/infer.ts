@@ -6,7 +6,7 @@ import { encodeJson } from "../../files/json.ts";
 import { encodeNpy } from "../../files/npy.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import type { Tensor } from "../../machine/tensor.ts";
-import type { Port } from "../../onnx/import.ts";
+import type { Port } from "../../onnx/import/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel, outputsOf } from "../execute.ts";
 import { loadInputs, loadModel } from "../load.ts";

@@ -1,6 +1,6 @@
 import { type Inspection, inspectModel, nodeNames } from "../../inspection/inspect.ts";
 import type { ModelManifest } from "../../commitment/model.ts";
-import type { Port } from "../../onnx/import.ts";
+import type { Port } from "../../onnx/import/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { loadModel } from "../load.ts";
 import { parseShapes } from "../options.ts";

@@ -5,7 +5,7 @@ import { AssayError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import { type LoadedTrace, loadTrace } from "../../inspection/trace-file.ts";
 import { compareTraces, type Comparison, type Fault } from "../../proving/compare.ts";
-import { buildFraudProof, type FraudProof } from "../../proving/fraudProof.ts";
+import { buildFraudProof, type FraudProof } from "../../proving/fraud-proof.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
 import { toJson } from "../json.ts";

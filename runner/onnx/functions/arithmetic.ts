@@ -1,4 +1,4 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 
 /** A stage's builder with short names for what formulas use. */
 export interface Arithmetic {

@@ -1,8 +1,8 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 import { arithmetic, clamp, type Unary } from "./arithmetic.ts";
-import { down, multiplyHigh, up } from "./fixedPoint.ts";
+import { down, multiplyHigh, up } from "./fixed-point.ts";
 import { LOG_HIGH, LOG_LOW } from "./logarithm.ts";
-import { floatOf, normalOf, powerOfTwo, type Scaled } from "./powerOfTwo.ts";
+import { floatOf, normalOf, powerOfTwo, type Scaled } from "./power-of-two.ts";
 
 /** 1.5 * 2^23: adding it rounds to an integral value and leaves that in the low bits. */
 export const ROUND = 12582912;

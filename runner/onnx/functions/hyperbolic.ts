@@ -1,4 +1,4 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 import { arithmetic, clamp, copySign, type Unary } from "./arithmetic.ts";
 import { expm1, expm1Signed, expm1Small, expNormal } from "./exponential.ts";
 import { log, log1p } from "./logarithm.ts";

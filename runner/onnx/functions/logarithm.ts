@@ -1,6 +1,6 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 import { arithmetic, type Unary } from "./arithmetic.ts";
-import { add, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
+import { add, down, lookUp, multiplyHigh, up } from "./fixed-point.ts";
 
 /** log(1 + f) - f + f^2/2 for |f| small, over f - hfsq: shared by log and log1p. */
 const logTail = (s: StageBuilder, f1: Ref): { readonly tail: Ref; readonly half: Ref } => {

@@ -1,8 +1,8 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 import { negateIf, type Unary } from "./arithmetic.ts";
-import { add, biasedExponent, down, lookUp, multiplyHigh, up } from "./fixedPoint.ts";
+import { add, biasedExponent, down, lookUp, multiplyHigh, up } from "./fixed-point.ts";
 import { LOG_TABLE } from "./logarithm.ts";
-import { floatOf, powerOfTwo } from "./powerOfTwo.ts";
+import { floatOf, powerOfTwo } from "./power-of-two.ts";
 
 /*
  * x^y = 2^(y log2 |x|) as the C library behind onnxruntime-web computes it in binary64. It is too long for one stage:

@@ -1,6 +1,6 @@
-import type { Ref, StageBuilder } from "../stage.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
 import { finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
-import { biasedExponent, inverseOf, multiplyHigh, up } from "./fixedPoint.ts";
+import { biasedExponent, inverseOf, multiplyHigh, up } from "./fixed-point.ts";
 
 /** 2/pi as 64-bit words, most significant first: enough for every binary32. */
 const TWO_OVER_PI = [0xa2f9836e4e441529n, 0xfc2757d1f534ddc0n, 0xdb6295993c439041n, 0xfe5163abdebbc561n];

@@ -1,8 +1,8 @@
-import { importError } from "../refusal.ts";
+import { importError } from "../file/refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
-import type { NodeContext } from "../node.ts";
-import type { Ref, StageBuilder } from "../stage.ts";
-import { type ElementType, STORED_AS, type Value } from "../value.ts";
+import type { NodeContext } from "../build/node.ts";
+import type { Ref, StageBuilder } from "../build/stage.ts";
+import { type ElementType, STORED_AS, type Value } from "../build/value.ts";
 
 /** A dtype of the machine that a value has; foreign element types cannot be computed with. */
 export const computable = (node: NodeContext, value: Value): DType => {

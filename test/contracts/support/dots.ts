@@ -1,7 +1,7 @@
 import { type DType, DTYPE_BYTES } from "../../../runner/machine/dtype.ts";
 import type { Affine, Constant, Guard, Instruction, Kernel, Operand, Read } from "../../../runner/machine/kernel.ts";
 import type { Random } from "../../../runner/machine/prng.ts";
-import { randomF32Bits, randomInt, type RandomKernel } from "../../../runner/machine/random.ts";
+import { randomF32Bits, randomInt, type RandomKernel } from "../../../testing/random-kernels.ts";
 import { createTensor, setElementBits, type Tensor } from "../../../runner/machine/tensor.ts";
 
 /*

@@ -13,7 +13,7 @@ import { nextWatcherMove } from "../../../runner/dispute/watcher.ts";
 import { executeKernel, executeProgram } from "../../../runner/machine/interpreter.ts";
 import type { Program } from "../../../runner/machine/kernel.ts";
 import type { Random } from "../../../runner/machine/prng.ts";
-import { randomProgram } from "../../../runner/machine/random.ts";
+import { randomProgram } from "../../../testing/random-kernels.ts";
 import { DTYPE_BYTES } from "../../../runner/machine/dtype.ts";
 import {
   elementBits,
@@ -22,8 +22,8 @@ import {
   tensorBytes,
   tensorFromBytes,
 } from "../../../runner/machine/tensor.ts";
-import { mutable } from "../../../scripts/lib/calldata.ts";
-import { requestOf, RICH, TERMS, WINDOW } from "./court.ts";
+import { mutable } from "../../../services/chain/calldata.ts";
+import { requestOf, RICH, TERMS, WINDOW } from "../../../testing/toy-court.ts";
 
 /*
  * Random games between an honest watcher and an operator of some character, on random programs and the real tensor

@@ -7,7 +7,7 @@ import type { AssayError } from "../../../runner/errors.ts";
 import { executeProgram, product } from "../../../runner/machine/interpreter.ts";
 import type { Kernel, Program } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
-import { randomProgram } from "../../../runner/machine/random.ts";
+import { randomProgram } from "../../../testing/random-kernels.ts";
 import { setElementBits, elementBits, tensorFrom } from "../../../runner/machine/tensor.ts";
 import { standIn } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import type { Terminal } from "../../../runner/cli/context.ts";
 import { run } from "../../../runner/cli/run.ts";
 import { tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
-import { messageType } from "../../../runner/onnx/decode.ts";
+import { messageType } from "../../../runner/onnx/file/decode.ts";
 
 /** What a command line printed and how it ended. */
 export interface Outcome {

@@ -17,7 +17,7 @@ import { isAssayError } from "../../../runner/errors.ts";
 import { DTYPES } from "../../../runner/machine/dtype.ts";
 import { executeProgram } from "../../../runner/machine/interpreter.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
-import { randomProgram } from "../../../runner/machine/random.ts";
+import { randomProgram } from "../../../testing/random-kernels.ts";
 import { createTensor, tensorFromBytes, tensorType } from "../../../runner/machine/tensor.ts";
 
 const random = createRandom(11);

@@ -4,7 +4,7 @@ import { type Hash, hashBytes, toHash } from "../../../runner/commitment/keccak.
 import { leafHash, MerkleTree, rootOfRange } from "../../../runner/commitment/merkle.ts";
 import { commitTrace } from "../../../runner/commitment/trace.ts";
 import { segmentRoot } from "../../../runner/commitment/tensor.ts";
-import { KnownTree, placesUnder } from "../../../runner/dispute/knownTree.ts";
+import { KnownTree, placesUnder } from "../../../runner/dispute/known-tree.ts";
 import { locate, type Located, openingOf, type OwnTrace } from "../../../runner/dispute/locate.ts";
 import { answerTo } from "../../../runner/dispute/operator.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../../runner/dispute/view.ts";

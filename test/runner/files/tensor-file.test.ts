@@ -7,7 +7,7 @@ import { decodeJson, encodeJson } from "../../../runner/files/json.ts";
 import { encodeNpy } from "../../../runner/files/npy.ts";
 import { readTensorFile } from "../../../runner/files/tensor-file.ts";
 import { tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
-import { messageType } from "../../../runner/onnx/decode.ts";
+import { messageType } from "../../../runner/onnx/file/decode.ts";
 import { expectError, useFolder } from "./support.ts";
 
 const place = { name: "image", element: "f32", shape: [1, 2] } as const;

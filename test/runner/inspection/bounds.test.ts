@@ -7,8 +7,8 @@ import { proofBound } from "../../../runner/inspection/bounds.ts";
 import { executeProgram, product } from "../../../runner/machine/interpreter.ts";
 import type { Kernel, Program } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
-import { randomProgram } from "../../../runner/machine/random.ts";
-import { buildFraudProof, type FraudProof } from "../../../runner/proving/fraudProof.ts";
+import { randomProgram } from "../../../testing/random-kernels.ts";
+import { buildFraudProof, type FraudProof } from "../../../runner/proving/fraud-proof.ts";
 
 const SEGMENT = "tuple(uint32 firstLeaf, bytes data, bytes32[] siblings)";
 const court = new Interface([

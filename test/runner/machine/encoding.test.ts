@@ -4,7 +4,7 @@ import { decodeKernel, encodeKernel } from "../../../runner/machine/encoding.ts"
 import { executeKernel } from "../../../runner/machine/interpreter.ts";
 import type { Kernel } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
-import { randomKernel } from "../../../runner/machine/random.ts";
+import { randomKernel } from "../../../testing/random-kernels.ts";
 import { tensorFrom } from "../../../runner/machine/tensor.ts";
 import { verifyKernel } from "../../../runner/machine/verify.ts";
 import { isAssayError } from "../../../runner/errors.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { compiled } from "../../../runner/machine/compiled.ts";
+import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import type { DType } from "../../../runner/machine/dtype.ts";
 import { executeKernel } from "../../../runner/machine/interpreter.ts";
 import type { Kernel, Read } from "../../../runner/machine/kernel.ts";

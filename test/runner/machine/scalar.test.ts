@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { compiled } from "../../../runner/machine/compiled.ts";
+import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import { DTYPE_CODE, type DType, type RegisterClass } from "../../../runner/machine/dtype.ts";
 import { executeKernel } from "../../../runner/machine/interpreter.ts";
 import type { Kernel } from "../../../runner/machine/kernel.ts";

@@ -1,11 +1,11 @@
 import { expect } from "chai";
-import { prepareProgram } from "../../../runner/backend.ts";
-import { compiled } from "../../../runner/machine/compiled.ts";
+import { prepareProgram } from "../../../runner/backends/backend.ts";
+import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import type { DType } from "../../../runner/machine/dtype.ts";
 import { type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
-import { f32, onnxFile, type TestModel, type TestTensor } from "./build.ts";
-import { onnxruntime } from "./ort.ts";
+import { f32, onnxFile, type TestModel, type TestTensor } from "../../../testing/onnx-model.ts";
+import { onnxruntime } from "../../../testing/onnxruntime.ts";
 
 /* Random models' parts, and their comparison with onnxruntime-web on every bit. */
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { f32, run } from "./build.ts";
+import { f32, run } from "../../../testing/onnx-model.ts";
 
 /*
  * Elementary functions where formulas break: zeros, ends of domains, infinities, NaN. Compared with binary64, where the

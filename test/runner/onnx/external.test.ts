@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isAssayError } from "../../../runner/errors.ts";
 import { importModel, type Model } from "../../../runner/onnx/index.ts";
-import { encode } from "./build.ts";
+import { encode } from "../../../testing/onnx-model.ts";
 
 const modelWith = (entries: Readonly<Record<string, string>>): Uint8Array =>
   encode("ModelProto", {

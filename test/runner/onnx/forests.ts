@@ -1,5 +1,5 @@
 import { random } from "./agreement.ts";
-import type { Attribute, TestModel, TestTensor } from "./build.ts";
+import type { Attribute, TestModel, TestTensor } from "../../../testing/onnx-model.ts";
 
 /** How to grow a forest. */
 export interface Growth {

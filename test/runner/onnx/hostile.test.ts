@@ -4,10 +4,17 @@ import { expect } from "chai";
 import { isAssayError } from "../../../runner/errors.ts";
 import { DTYPES } from "../../../runner/machine/dtype.ts";
 import { createRandom, type Random } from "../../../runner/machine/prng.ts";
-import { messageType } from "../../../runner/onnx/decode.ts";
+import { messageType } from "../../../runner/onnx/file/decode.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
 import { OPERATORS } from "../../../runner/onnx/operators/index.ts";
-import { type Attribute, encode, onnxFile, type TestModel, type TestNode, type TestTensor } from "./build.ts";
+import {
+  type Attribute,
+  encode,
+  onnxFile,
+  type TestModel,
+  type TestNode,
+  type TestTensor,
+} from "../../../testing/onnx-model.ts";
 import { forest, mlModel, quarters } from "./forests.ts";
 
 /*

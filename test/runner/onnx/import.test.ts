@@ -1,7 +1,17 @@
 import { expect } from "chai";
 import { type AssayErrorCode, isAssayError } from "../../../runner/errors.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
-import { encode, f32, i64, onnxFile, rawNode, run, type TestModel, type TestNode, valueInfo } from "./build.ts";
+import {
+  encode,
+  f32,
+  i64,
+  onnxFile,
+  rawNode,
+  run,
+  type TestModel,
+  type TestNode,
+  valueInfo,
+} from "../../../testing/onnx-model.ts";
 
 const failure = (bytes: Uint8Array): { readonly code: AssayErrorCode; readonly message: string } => {
   try {

@@ -1,5 +1,5 @@
 import { agrees, floats, integers, random } from "./agreement.ts";
-import { type Attribute, f32, i64, type TestTensor } from "./build.ts";
+import { type Attribute, f32, i64, type TestTensor } from "../../../testing/onnx-model.ts";
 import { forest, type Growth, mlModel, quarters } from "./forests.ts";
 
 /*

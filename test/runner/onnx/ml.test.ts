@@ -3,7 +3,7 @@ import { isAssayError } from "../../../runner/errors.ts";
 import { executeProgram } from "../../../runner/machine/interpreter.ts";
 import { type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
-import { type Attribute, f32, i64, onnxFile, run, type TestModel } from "./build.ts";
+import { type Attribute, f32, i64, onnxFile, run, type TestModel } from "../../../testing/onnx-model.ts";
 import { forest, mlModel, quarters } from "./forests.ts";
 
 type Attributes = Readonly<Record<string, Attribute>>;

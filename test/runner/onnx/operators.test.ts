@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { isAssayError } from "../../../runner/errors.ts";
 import { OPERATORS } from "../../../runner/onnx/index.ts";
-import { type Attribute, f32, i64, run, type TestModel, type TestTensor } from "./build.ts";
+import { type Attribute, f32, i64, run, type TestModel, type TestTensor } from "../../../testing/onnx-model.ts";
 
 /** One operator on small data, with the result that the specification gives. */
 interface Row {

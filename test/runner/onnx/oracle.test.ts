@@ -1,5 +1,5 @@
 import { agrees, anyFloats, floats, integers, one, positive, random } from "./agreement.ts";
-import { f32, i64, type TestModel, type TestNode, type TestTensor } from "./build.ts";
+import { f32, i64, type TestModel, type TestNode, type TestTensor } from "../../../testing/onnx-model.ts";
 
 /*
  * onnxruntime-web (WASM, one thread, graph optimisations off) is an oracle that nobody here wrote: whole models must

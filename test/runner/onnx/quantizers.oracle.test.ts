@@ -1,5 +1,5 @@
 import { agrees, floats, integers, one } from "./agreement.ts";
-import { type Attribute, f32, type TestModel, type TestTensor } from "./build.ts";
+import { type Attribute, f32, type TestModel, type TestTensor } from "../../../testing/onnx-model.ts";
 
 /*
  * The operators that ONNX Runtime's quantiser and its transformer optimisations write, against onnxruntime-web on every

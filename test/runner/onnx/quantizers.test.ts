@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { isAssayError } from "../../../runner/errors.ts";
-import { expF32, logF32 } from "../../../runner/onnx/exactFunctions.ts";
+import { expF32, logF32 } from "../../../runner/onnx/functions/exact-functions.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
-import { type Attribute, f32, onnxFile, run, type TestModel, type TestTensor } from "./build.ts";
+import { type Attribute, f32, onnxFile, run, type TestModel, type TestTensor } from "../../../testing/onnx-model.ts";
 
 const u8 = (shape: readonly number[], data: readonly number[]): TestTensor => ({ dtype: "u8", shape, data });
 const i8 = (shape: readonly number[], data: readonly number[]): TestTensor => ({ dtype: "i8", shape, data });

@@ -1,5 +1,5 @@
 import { agrees, floats } from "./agreement.ts";
-import type { TestModel, TestNode, TestTensor } from "./build.ts";
+import type { TestModel, TestNode, TestTensor } from "../../../testing/onnx-model.ts";
 
 /*
  * Recurrent layers agree with onnxruntime-web on every bit at the sizes where its kernels change the order of sums (blocks of 128 and

@@ -1,5 +1,5 @@
 import { agrees, floats } from "./agreement.ts";
-import { f32, i64, type TestModel, type TestNode } from "./build.ts";
+import { f32, i64, type TestModel, type TestNode } from "../../../testing/onnx-model.ts";
 
 /* Interpolations agree with onnxruntime-web on every bit: their coordinates, weights and sums are f32 step by step. */
 

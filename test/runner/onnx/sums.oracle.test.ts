@@ -1,5 +1,5 @@
 import { agrees, floats } from "./agreement.ts";
-import { f32, i64, type TestModel, type TestNode, type TestTensor } from "./build.ts";
+import { f32, i64, type TestModel, type TestNode, type TestTensor } from "../../../testing/onnx-model.ts";
 
 /*
  * Products of matrices, reductions and pools agree with onnxruntime-web on every bit at the sizes where its kernels change the order of sums (blocks of 128 and

@@ -2,6 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export { DigitReader__factory } from './DigitReader__factory.js';
-export { InferenceConsumer__factory } from './InferenceConsumer__factory.js';
 export { NextCharacter__factory } from './NextCharacter__factory.js';
-export { PaidConsumer__factory } from './PaidConsumer__factory.js';

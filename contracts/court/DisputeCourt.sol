@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {CourtRecord} from "./CourtRecord.sol";
+import {FraudGame} from "./FraudGame.sol";
+import {OpeningGame} from "./OpeningGame.sol";
+import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
+import {TensorTree} from "../commitment/TensorTree.sol";
+import {CourtTerms, Dispute, DisputeStatus, TraceCase} from "../types/Dispute.sol";
+import {ModelManifest} from "../types/Model.sol";
+import {Claim, Request} from "../types/Request.sol";
+
+/// @title DisputeCourt
+/// @notice Opens disputes, takes the operator's trace, ends disputes. What happens in between is in OpeningGame (data
+/// that must be shown) and FraudGame (arithmetic that convicts).
+/// @dev Clocks run in block time and do not stop while the market is paused: a pause never shields an operator. All of a
+/// dispute's deadlines are fixed at most once each and never move.
+///
+/// Assumed of the market: `markChallenged` refuses a claim that is not present or whose window is over; a challenged
+/// claim stays as it is until the verdict or until the market gives up; `convict` and `upheld` accept the verdict of a
+/// challenged claim whatever its operator or requester does.
+contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
+    /// @notice Shortest window of any terms. A public network wants hours.
+    uint256 public constant MIN_WINDOW = 1 minutes;
+
+    /// @notice Answer windows that a demand window holds at least: tensor roots, twice nodes, bytes.
+    uint256 public constant ROUNDS = 4;
+
+    /// @notice Time between the last possible end of a dispute and the market's giving up.
+    uint256 public constant VERDICT_MARGIN = 1 days;
+
+    /// @notice Where the burnt share of bonds goes.
+    address public constant SINK = 0x000000000000000000000000000000000000dEaD;
+
+    uint256 private constant _BASIS_POINTS = 10_000;
+
+    /// @param authority Access manager that may add terms.
+    /// @param market Where the claims stand; its token is the token of the bonds.
+    /// @param machine Re-executes elements.
+    /// @param terms First terms.
+    constructor(
+        address authority,
+        IInferenceMarket market,
+        ITensorMachine machine,
+        CourtTerms memory terms
+    ) CourtRecord(market, machine) AccessManaged(authority) {
+        _addTerms(terms);
+    }
+
+    // ------------------------------------------------------------------------------------------------ terms
+
+    /// @inheritdoc IDisputeCourt
+    function addTerms(CourtTerms calldata terms) external restricted returns (uint256 termsId) {
+        return _addTerms(terms);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function termsOf(uint256 termsId) external view returns (CourtTerms memory) {
+        return _terms[termsId];
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function currentTermsId() public view returns (uint256) {
+        return _terms.length - 1;
+    }
+
+    function _addTerms(CourtTerms memory terms) private returns (uint256 termsId) {
+        uint256 shortest = Math.min(
+            Math.min(terms.traceWindow, terms.demandWindow),
+            Math.min(terms.answerWindow, terms.proofMargin)
+        );
+        uint256 longest = uint256(terms.traceWindow) + terms.demandWindow + terms.answerWindow + terms.proofMargin;
+        require(
+            shortest >= MIN_WINDOW &&
+                terms.demandWindow >= ROUNDS * terms.answerWindow &&
+                longest + VERDICT_MARGIN <= MARKET.MAX_DISPUTE_SECONDS() &&
+                terms.challengeBond != 0 &&
+                terms.demandBond != 0 &&
+                terms.burnBps <= _BASIS_POINTS,
+            CourtTermsOutside()
+        );
+        termsId = _terms.length;
+        _terms.push(terms);
+        emit TermsAdded(termsId, terms);
+    }
+
+    // ------------------------------------------------------------------------------------------------ dispute
+
+    /// @inheritdoc IDisputeCourt
+    function challenge(bytes32 requestId, bytes32 claimId) external nonReentrant {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.None);
+        uint256 termsId = currentTermsId();
+        CourtTerms storage terms = _terms[termsId];
+        Claim memory claim = MARKET.claimOf(requestId);
+        uint256 traceUntil = block.timestamp + terms.traceWindow;
+
+        dispute.challenger = msg.sender;
+        dispute.termsId = uint32(termsId);
+        dispute.traceUntil = uint40(traceUntil);
+        dispute.status = DisputeStatus.Challenged;
+        dispute.operator = claim.operator;
+        dispute.requestId = requestId;
+        // What is left of the window in the market's time, which stands still while it is paused. INVARIANT: it is not
+        // over, or `markChallenged` below refuses; the market's time never exceeds a window that is open.
+        uint256 clock = MARKET.clock();
+        dispute.challengeableUntil = uint40(block.timestamp + (claim.windowEnd > clock ? claim.windowEnd - clock : 0));
+        emit Challenged(claimId, requestId, msg.sender, claim.operator, termsId, traceUntil);
+
+        MARKET.markChallenged(requestId, claimId);
+        _takeBond(terms.challengeBond);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function commitTrace(
+        bytes32 claimId,
+        Request calldata request,
+        ModelManifest calldata manifest,
+        bytes32 traceRoot,
+        bytes32[] calldata outputRoots,
+        bytes32[][] calldata outputSiblings,
+        string calldata location
+    ) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.Challenged);
+        require(msg.sender == dispute.operator, CourtOperatorOnly(msg.sender, dispute.operator));
+        _requireUntil(dispute.traceUntil);
+        _requireRequest(dispute, request);
+        bytes32 commitment = MARKET.REGISTRY().commitmentFor(manifest);
+        bytes32 expected = MARKET.REGISTRY().commitmentOf(request.versionId);
+        require(commitment == expected, CourtManifestMismatch(commitment, expected));
+        _requireOutputs(dispute.requestId, manifest, traceRoot, outputRoots, outputSiblings);
+
+        CourtTerms storage terms = _terms[dispute.termsId];
+        // Whoever comes in the last second of the claim's own window still has all rounds of demands before it, as if the
+        // challenge were its own: a friend's early one takes nothing from it. The latest end stays what it was.
+        uint256 demandUntil = Math.max(block.timestamp, dispute.challengeableUntil) + terms.demandWindow;
+        uint256 end = demandUntil + terms.answerWindow + terms.proofMargin;
+        dispute.status = DisputeStatus.TraceCommitted;
+        dispute.demandUntil = uint40(demandUntil);
+        dispute.end = uint40(end);
+        _cases[claimId] = TraceCase({
+            programRoot: manifest.programRoot,
+            weightsRoot: manifest.weightsRoot,
+            inputRoot: request.inputRoot,
+            traceRoot: traceRoot,
+            kernelCount: manifest.kernelCount,
+            constantCount: manifest.constantCount,
+            // SAFETY: the registry bounds the number of inputs far below 2^32.
+            inputCount: uint32(manifest.inputs.length)
+        });
+        emit TraceCommitted(claimId, traceRoot, outputRoots, demandUntil, end, location);
+    }
+
+    /// @dev The trace ends in exactly the answer that was claimed, so a right answer to nothing cannot stand behind a
+    /// wrong one.
+    function _requireOutputs(
+        bytes32 requestId,
+        ModelManifest calldata manifest,
+        bytes32 traceRoot,
+        bytes32[] calldata outputRoots,
+        bytes32[][] calldata outputSiblings
+    ) private view {
+        uint256 count = manifest.outputKernels.length;
+        require(outputRoots.length == count, CourtOutputCount(outputRoots.length, count));
+        require(outputSiblings.length == count, CourtOutputCount(outputSiblings.length, count));
+        bytes32 outputRoot = TensorTree.listRoot(outputRoots);
+        bytes32 claimed = MARKET.claimOf(requestId).outputRoot;
+        require(outputRoot == claimed, CourtOutputRootMismatch(outputRoot, claimed));
+        for (uint256 i; i < count; ++i) {
+            _requireInTrace(
+                traceRoot,
+                manifest.kernelCount,
+                outputRoots[i],
+                manifest.outputKernels[i],
+                outputSiblings[i]
+            );
+        }
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function convictWithoutTrace(bytes32 claimId, Request calldata request) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.Challenged);
+        _requireAfter(dispute.traceUntil);
+        _convict(claimId, dispute, request, dispute.challenger);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function resolve(bytes32 claimId) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
+        _requireAfter(dispute.end);
+        // INVARIANT: every answer was due before the end, so an open demand is a default and not late.
+        require(dispute.openDemands == 0, CourtDemandsOpen(dispute.openDemands));
+
+        CourtTerms storage terms = _terms[dispute.termsId];
+        (address operator, bytes32 requestId) = (dispute.operator, dispute.requestId);
+        uint256 burned = Math.mulDiv(terms.challengeBond, terms.burnBps, _BASIS_POINTS, Math.Rounding.Ceil);
+        uint256 paid = terms.challengeBond - burned + uint256(dispute.demands) * terms.demandBond;
+        dispute.status = DisputeStatus.Upheld;
+        _credit(claimId, operator, paid);
+        _credit(claimId, SINK, burned);
+        emit Upheld(claimId, operator, paid, burned);
+        if (_marketWaits(dispute)) MARKET.upheld(requestId, claimId);
+    }
+}

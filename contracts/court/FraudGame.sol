@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
+import {OperandRoot, Progress} from "../interfaces/ITensorMachine.sol";
+import {TensorTree} from "../commitment/TensorTree.sol";
+import {Accusation, Dispute, DisputeStatus, Execution, OutputOpening, TraceCase} from "../types/Dispute.sol";
+import {Request} from "../types/Request.sol";
+import {CourtRecord} from "./CourtRecord.sol";
+
+/// @title FraudGame
+/// @notice Convicts by arithmetic: the operator's own committed operands do not produce its own committed element.
+/// @dev The court never needs the challenger's values. It trusts nothing in a proof: the kernel is bound by the model,
+/// the operands by the model, the request and the trace, the element by the trace.
+///
+/// A replay is a pure function of what is committed, so the state of an element at a position is unique: anyone may
+/// store it, anyone may continue it, and two that replay the same element help each other.
+abstract contract FraudGame is CourtRecord {
+    /// @dev Whom a replayed element belongs to.
+    struct Pursuit {
+        address accuser;
+        uint64 accusedIn;
+    }
+
+    /// @inheritdoc IDisputeCourt
+    mapping(bytes32 commitment => uint256 blockNumber) public accusedIn;
+
+    mapping(bytes32 key => bytes32 state) private _replays;
+    mapping(bytes32 key => Pursuit pursuit) private _pursuits;
+
+    // ------------------------------------------------------------------------------------------------ moves
+
+    /// @inheritdoc IDisputeCourt
+    function accuse(bytes32 claimId, bytes32 commitment) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
+        _requireUntil(dispute.end);
+        require(accusedIn[commitment] == 0, CourtAccusationKnown(commitment));
+        accusedIn[commitment] = block.number;
+        emit Accused(claimId, commitment);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function replay(
+        bytes32 claimId,
+        Accusation calldata accusation,
+        Execution calldata execution,
+        uint64 maxSteps
+    ) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
+        _requireUntil(dispute.end);
+        Pursuit memory pursuit = _pursuit(claimId, accusation, execution);
+        (bool done, , Progress memory next) = _execute(claimId, execution, maxSteps);
+        require(!done, CourtReplayFinished());
+
+        (uint32 kernelIndex, uint32 element) = (execution.kernel.index, execution.element);
+        _pursuits[_elementKey(claimId, kernelIndex, element)] = pursuit;
+        _replays[_stateKey(claimId, kernelIndex, element, next.position)] = keccak256(abi.encode(next));
+        emit Replayed(claimId, kernelIndex, element, next.position, next.accumulators);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function proveFraud(
+        bytes32 claimId,
+        Request calldata request,
+        Accusation calldata accusation,
+        Execution calldata execution,
+        OutputOpening calldata output
+    ) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
+        _requireUntil(dispute.end);
+        address accuser = _pursuit(claimId, accusation, execution).accuser;
+        (bool done, uint64 executed, Progress memory next) = _execute(claimId, execution, type(uint64).max);
+        require(done, CourtReplayUnfinished(next.position));
+        uint64 claimed = _committedBits(_cases[claimId], execution, output);
+        require(claimed != executed, CourtNoFraud(executed));
+        emit FraudProven(claimId, execution.kernel.index, execution.element, claimed, executed);
+        _convict(claimId, dispute, request, accuser);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function replayOf(
+        bytes32 claimId,
+        uint32 kernelIndex,
+        uint32 element,
+        uint64 position
+    ) external view returns (bytes32) {
+        return _replays[_stateKey(claimId, kernelIndex, element, position)];
+    }
+
+    // ------------------------------------------------------------------------------------------------ accusers
+
+    /// @dev Who is rewarded for the element: of this accusation and the one that began its replay the older. A replay
+    /// names its element before it convicts; who accuses after reading it comes second.
+    function _pursuit(
+        bytes32 claimId,
+        Accusation calldata accusation,
+        Execution calldata execution
+    ) private view returns (Pursuit memory pursuit) {
+        (uint32 kernelIndex, uint32 element) = (execution.kernel.index, execution.element);
+        bytes32 commitment = keccak256(abi.encode(claimId, kernelIndex, element, accusation.accuser, accusation.salt));
+        uint256 committedIn = accusedIn[commitment];
+        require(committedIn != 0, CourtAccusationUnknown(commitment));
+        require(block.number > committedIn, CourtAccusationTooRecent(block.number, committedIn));
+        pursuit = _pursuits[_elementKey(claimId, kernelIndex, element)];
+        if (pursuit.accusedIn == 0 || committedIn < pursuit.accusedIn) {
+            pursuit = Pursuit({accuser: accusation.accuser, accusedIn: uint64(committedIn)});
+        }
+    }
+
+    function _elementKey(bytes32 claimId, uint32 kernelIndex, uint32 element) private pure returns (bytes32) {
+        return keccak256(abi.encode(claimId, kernelIndex, element));
+    }
+
+    function _stateKey(
+        bytes32 claimId,
+        uint32 kernelIndex,
+        uint32 element,
+        uint64 position
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(claimId, kernelIndex, element, position));
+    }
+
+    // ------------------------------------------------------------------------------------------------ arithmetic
+
+    /// @dev Executes from the beginning or from a stored state, on the claim's own kernel and operands only.
+    function _execute(
+        bytes32 claimId,
+        Execution calldata execution,
+        uint64 maxSteps
+    ) private view returns (bool done, uint64 bits, Progress memory next) {
+        TraceCase storage trace = _cases[claimId];
+        _requireKernel(trace, execution.kernel);
+        Progress calldata progress = execution.progress;
+        if (progress.position != 0 || progress.accumulators.length != 0) {
+            bytes32 state = keccak256(abi.encode(progress));
+            bytes32 stored = _replays[_stateKey(claimId, execution.kernel.index, execution.element, progress.position)];
+            require(state == stored, CourtReplayUnknown(state, stored));
+        }
+        OperandRoot[] memory roots;
+        (done, bits, next, roots) = MACHINE.execute(
+            execution.kernel.encoded,
+            execution.element,
+            progress,
+            maxSteps,
+            execution.witness
+        );
+        _requireOperands(trace, execution, roots);
+    }
+
+    /// @dev Every operand that the machine read is the one that the claim commits to.
+    function _requireOperands(
+        TraceCase storage trace,
+        Execution calldata execution,
+        OperandRoot[] memory roots
+    ) private view {
+        bytes32[][] calldata siblings = execution.operandSiblings;
+        require(siblings.length == roots.length, CourtOperandCount(siblings.length, roots.length));
+        for (uint256 i; i < roots.length; ++i) {
+            OperandRoot memory operand = roots[i];
+            // Not covered by the witness, so not read: the machine refuses a read outside the witness.
+            if (operand.root == bytes32(0)) continue;
+            (bytes32 expected, uint256 count) = _list(trace, i, operand, execution.kernel.index);
+            bytes32 leaf = TensorTree.itemHash(operand.root);
+            bytes32 actual = TensorTree.itemRoot(leaf, operand.index, count, siblings[i]);
+            require(actual == expected, CourtOperandMismatch(i, actual, expected));
+        }
+    }
+
+    /// @dev Root and width of the list that an operand of the kernel comes from.
+    function _list(
+        TraceCase storage trace,
+        uint256 i,
+        OperandRoot memory operand,
+        uint256 kernelIndex
+    ) private view returns (bytes32 root, uint256 count) {
+        if (operand.space == 0) return (trace.inputRoot, trace.inputCount);
+        if (operand.space == 1) return (trace.weightsRoot, trace.constantCount);
+        require(operand.space == 2, CourtOperandSpace(i, operand.space));
+        // INVARIANT: a kernel reads only earlier ones. A program that says otherwise has no first wrong element.
+        require(operand.index < kernelIndex, CourtOperandLater(i, operand.index, kernelIndex));
+        return (trace.traceRoot, trace.kernelCount);
+    }
+
+    /// @dev Bits of the element in the output that the operator committed.
+    function _committedBits(
+        TraceCase storage trace,
+        Execution calldata execution,
+        OutputOpening calldata output
+    ) private view returns (uint64) {
+        (uint8 dtype, uint64 length) = MACHINE.outputType(execution.kernel.encoded);
+        bytes32 tensorRoot = TensorTree.segmentRoot(
+            dtype,
+            length,
+            output.leaves.firstLeaf,
+            output.leaves.data,
+            output.leaves.siblings
+        );
+        _requireInTrace(trace.traceRoot, trace.kernelCount, tensorRoot, execution.kernel.index, output.siblings);
+        uint256 shift = TensorTree.dtypeShift(dtype);
+        uint256 first = (uint256(output.leaves.firstLeaf) * TensorTree.LEAF_BYTES) >> shift;
+        uint256 count = output.leaves.data.length >> shift;
+        uint256 element = execution.element;
+        require(element >= first && element - first < count, CourtElementOutside(element, first, count));
+        return TensorTree.elementOf(dtype, element - first, output.leaves.data);
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+import {IRandomness} from "../interfaces/IRandomness.sol";
+import {MarketRecord} from "./MarketRecord.sol";
+import {RequestIntake} from "./RequestIntake.sol";
+import {EvidenceContext} from "../types/Evidence.sol";
+import {Request, RequestStatus} from "../types/Request.sol";
+
+/// @title InferenceMarket
+/// @notice See IInferenceMarket. How a request begins is in RequestIntake; here it is answered and settled.
+/// @dev A pause stops requests, assignments, claims and demands, never a verdict or an exit.
+///
+/// A conviction refunds the requester rather than reopening the request: its time is over by then, the input may be
+/// stale, and a second answer at the same price is one new request away.
+contract InferenceMarket is RequestIntake {
+    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
+    uint256 public constant WITHHELD_BPS = 1_000;
+    /// @dev Gas that must remain for what follows a callback.
+    uint256 private constant CALLBACK_RESERVE = 20_000;
+
+    /// @inheritdoc IInferenceMarket
+    uint40 public immutable MAX_DISPUTE_SECONDS;
+
+    modifier onlyCourt() {
+        require(msg.sender == court, MarketNotCourt(msg.sender, court));
+        _;
+    }
+
+    constructor(
+        address authority,
+        IModelRegistry registry,
+        IOperatorStaking staking,
+        IAttestationVerifier attestation,
+        IRandomness randomness,
+        Parameters memory parameters
+    ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
+        MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
+        // Whoever leaves when a request is opened is still there when its dispute ends.
+        uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
+        require(
+            staking.UNBONDING_SECONDS() >= longest &&
+                MINIMUM_COLLATERAL != 0 &&
+                MINIMUM_COLLATERAL <= staking.MINIMUM_STAKE(),
+            MarketParametersInvalid()
+        );
+    }
+
+    // ------------------------------------------------------------------------------------------------ claims
+
+    /// @inheritdoc IInferenceMarket
+    function claim(
+        Request calldata request_,
+        bytes calldata outputs,
+        bytes32 outputRoot,
+        string calldata outputUri,
+        bytes[] calldata evidence
+    ) external whenNotPaused returns (bytes32 claimId) {
+        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Assigned);
+        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
+        _requireEvidence(requestId, request_, job.deadline, outputRoot, evidence);
+
+        job.status = RequestStatus.Claimed;
+        job.deadline = clock() + request_.windowSeconds;
+        job.claimedBlock = uint40(block.number);
+        job.word = outputRoot;
+        claimId = _claimId(requestId, job);
+        emit Claimed(requestId, claimId, msg.sender, outputRoot, job.deadline, outputs, outputUri);
+        _callBack(requestId, request_, IInferenceConsumer.Stage.Provisional, outputRoot, outputs);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function finalise(Request calldata request_, bytes calldata outputs) external {
+        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Claimed, 0);
+        bytes32 outputRoot = job.word;
+        // A callback gets the claimed bytes, unless they were too large to be claimed in calldata.
+        if (
+            request_.callback != address(0) &&
+            (outputs.length != 0 || REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT)
+        ) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+
+        _settle(requestId, job, RequestStatus.Final);
+        _credit(requestId, job.operator, request_.fee - request_.royalty);
+        _credit(requestId, request_.royaltyRecipient, request_.royalty);
+        STAKING.release(requestId);
+        _callBack(requestId, request_, IInferenceConsumer.Stage.Final, outputRoot, outputs);
+    }
+
+    // ------------------------------------------------------------------------------------------------ exits
+
+    /// @inheritdoc IInferenceMarket
+    function refund(Request calldata request_) external {
+        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Open, 0);
+        _fail(requestId, job, RequestStatus.Refunded);
+        _credit(requestId, request_.requester, request_.fee);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function timeOut(Request calldata request_) external {
+        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Assigned, 0);
+        // No operator can bring evidence that nobody verifies any more.
+        bool blameless = !ATTESTATION.isLive(request_.policy);
+        _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
+        _credit(requestId, request_.requester, request_.fee);
+        // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
+        if (blameless) STAKING.release(requestId);
+        else STAKING.slash(requestId, IOperatorStaking.Fault.Liveness, address(0), address(0));
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function cancelWithheld(Request calldata request_) external {
+        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.InputDemanded, 0);
+        _fail(requestId, job, RequestStatus.Cancelled);
+        uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
+        _credit(requestId, job.operator, compensation);
+        _credit(requestId, request_.requester, request_.fee - compensation);
+        STAKING.release(requestId);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function expireDispute(Request calldata request_) external {
+        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Challenged, MAX_DISPUTE_SECONDS);
+        _fail(requestId, job, RequestStatus.Cancelled);
+        _credit(requestId, request_.requester, request_.fee);
+        STAKING.release(requestId);
+    }
+
+    // ------------------------------------------------------------------------------------------------ court
+
+    /// @inheritdoc IInferenceMarket
+    function setCourt(address court_) external restricted {
+        require(court == address(0) && court_ != address(0), MarketCourtKnown(court));
+        court = court_;
+        emit CourtSet(court_);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt {
+        Job storage job = _claimed(requestId, claimId, RequestStatus.Claimed);
+        require(clock() < job.deadline, MarketDeadlinePassed(job.deadline, clock()));
+        job.status = RequestStatus.Challenged;
+        emit ClaimChallenged(requestId, claimId);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function upheld(bytes32 requestId, bytes32 claimId) external onlyCourt {
+        Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
+        job.status = RequestStatus.Claimed;
+        emit ClaimUpheld(requestId, claimId);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function convict(
+        Request calldata request_,
+        bytes32 claimId,
+        address accuser
+    ) external onlyCourt returns (uint256 taken) {
+        bytes32 requestId = idOf(request_);
+        Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
+        emit ClaimConvicted(requestId, claimId, accuser);
+        _fail(requestId, job, RequestStatus.Convicted);
+        _credit(requestId, request_.requester, request_.fee);
+        return STAKING.slash(requestId, IOperatorStaking.Fault.Fraud, accuser, request_.requester);
+    }
+
+    // ------------------------------------------------------------------------------------------------ internals
+
+    function _claimed(bytes32 requestId, bytes32 claimId, RequestStatus status) private view returns (Job storage job) {
+        job = _jobs[requestId];
+        require(job.status != RequestStatus.None, MarketRequestUnknown(requestId));
+        require(job.status == status, MarketStatusForbids(requestId, job.status));
+        // INVARIANT: a move lands on the claim that it names, or nowhere.
+        bytes32 actual = _claimId(requestId, job);
+        require(claimId == actual, MarketClaimMismatch(claimId, actual));
+    }
+
+    function _requireOutput(
+        bytes32 versionId,
+        bytes calldata outputs,
+        bytes32 outputRoot,
+        string calldata outputUri
+    ) private view {
+        if (outputs.length != 0) {
+            require(outputs.length <= INLINE_LIMIT, MarketInlineRule(outputs.length, INLINE_LIMIT));
+            require(bytes(outputUri).length == 0, MarketUriLength(bytes(outputUri).length, 0));
+            _requireRoot(REGISTRY.outputRootFor(versionId, outputs), outputRoot);
+        } else {
+            uint256 size = REGISTRY.outputSizeOf(versionId);
+            require(outputRoot != 0 && size > INLINE_LIMIT, MarketInlineRule(size, INLINE_LIMIT));
+            _requireUri(outputUri);
+        }
+    }
+
+    function _requireEvidence(
+        bytes32 requestId,
+        Request calldata request_,
+        uint40 deadline,
+        bytes32 outputRoot,
+        bytes[] calldata evidence
+    ) private view {
+        ATTESTATION.verify(
+            request_.policy,
+            EvidenceContext({
+                market: address(this),
+                requestId: requestId,
+                versionId: request_.versionId,
+                numericsVersion: request_.numericsVersion,
+                inputRoot: request_.inputRoot,
+                outputRoot: outputRoot,
+                operator: msg.sender,
+                mode: bytes4(0),
+                deadline: deadline,
+                windowSeconds: request_.windowSeconds
+            }),
+            evidence
+        );
+    }
+
+    /// @dev One call with exactly the agreed gas. Whoever sends too little fails as a whole: 63/64 of what remains must
+    /// cover it, or a caller could starve the callback and settle all the same. What the callee returns is not copied.
+    function _callBack(
+        bytes32 requestId,
+        Request calldata request_,
+        IInferenceConsumer.Stage stage,
+        bytes32 outputRoot,
+        bytes calldata outputs
+    ) private {
+        address target = request_.callback;
+        if (target == address(0)) return;
+        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (requestId, stage, outputRoot, outputs));
+        uint256 gasLimit = request_.callbackGas;
+        uint256 wanted = (gasLimit * 64) / 63 + CALLBACK_RESERVE;
+        require(gasleft() >= wanted, MarketGasInsufficient(gasleft(), wanted));
+        bool success;
+        // SAFETY: state is final for this stage, so reentrance finds nothing half done; return data of any size cost
+        // nothing because none are copied.
+        assembly ("memory-safe") {
+            success := call(gasLimit, target, 0, add(data, 0x20), mload(data), 0, 0)
+        }
+        emit CallbackDone(requestId, stage, success);
+    }
+}

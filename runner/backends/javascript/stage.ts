@@ -1,0 +1,112 @@
+import { f32FromBits } from "../../machine/float.ts";
+import { product } from "../../machine/interpreter.ts";
+import type { Kernel, Reduce, Stage } from "../../machine/kernel.ts";
+import { registerClass } from "../../machine/dtype.ts";
+import type { KernelClasses } from "../../machine/classes.ts";
+import {
+  ANY_F32,
+  asKind,
+  BIG,
+  dtypeRange,
+  hull,
+  intRange,
+  literal,
+  type Range,
+  scalarTerm,
+  type Term,
+} from "./term.ts";
+
+/** Where the registers of a stage come from, besides its constants and code. */
+export interface StageSource {
+  readonly accumulators: readonly Term[];
+  readonly read: (index: number) => Term;
+  readonly index: (dimension: number) => Term;
+  /** Called for each instruction's result; may give it a name. */
+  readonly name: (register: number, term: Term) => Term;
+}
+
+/** All registers of a stage as terms. */
+export function stageTerms(stage: Stage, source: StageSource): readonly Term[] {
+  const registers: Term[] = [...source.accumulators, ...stage.reads.map((_, i) => source.read(i))];
+  for (const constant of stage.constants) {
+    registers.push(literal("f32" in constant ? f32FromBits(constant.f32) : constant.int));
+  }
+  const at = (register: number): Term => registers[register] ?? literal(0n);
+  for (const { op, a, b, c } of stage.code) {
+    const term = op === "index" ? source.index(a) : scalarTerm(op, at(a), at(b), at(c), b);
+    registers.push(source.name(registers.length, term));
+  }
+  return registers;
+}
+
+/** Range of what a read can give. */
+export function readRange(kernel: Kernel, stage: Stage, index: number): Range {
+  const read = stage.reads[index];
+  const operand = kernel.operands[read?.operand ?? 0];
+  if (read === undefined || operand === undefined) return BIG;
+  if (registerClass(operand.dtype) === "f32") return ANY_F32;
+  return hull(dtypeRange(operand.dtype), literal(read.fill).range);
+}
+
+/** Rounds after which ranges that still grow are given up. */
+const PATIENCE = 5;
+
+/**
+ * Ranges that the accumulators of a kernel keep through all steps. An accumulator that only has something added to it
+ * grows by at most that, times the steps; any other must come to rest.
+ */
+export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: KernelClasses): readonly Range[] {
+  const n = reduce.accumulators;
+  const dims = [...kernel.shape, ...reduce.dims];
+  const steps = product(reduce.dims);
+  const run = (stage: Stage, accumulators: readonly Range[]): readonly Range[] =>
+    stageTerms(stage, {
+      accumulators: accumulators.map((range) => ({ js: "", range })),
+      read: (index) => ({ js: "", range: readRange(kernel, stage, index) }),
+      index: (dimension) => ({ js: "", range: intRange(0, (dims[dimension] ?? 1) - 1) }),
+      name: (_, term) => term,
+    }).map(({ range }) => range);
+
+  const initial = run(reduce.init, []).slice(-n);
+  const loosest = classes.accumulators.map((kind): Range => (kind === "f32" ? ANY_F32 : BIG));
+  let ranges: readonly Range[] = initial.map((range) => (range.kind === "f32" ? ANY_F32 : range));
+  for (let round = 0; round < PATIENCE + n + 1; round++) {
+    const registers = run(reduce.step, ranges);
+    const next = ranges.map((range, i): Range => {
+      const result = registers[registers.length - n + i] ?? BIG;
+      const start = initial[i] ?? BIG;
+      if (range.kind !== "int" || start.kind !== "int") return range;
+      const added = addedTo(reduce.step, n, i, registers);
+      if (added === undefined) return round >= PATIENCE && !within(result, range) ? BIG : hull(range, result);
+      if (added.kind !== "int") return BIG;
+      const grown = intRange(start.lo + steps * Math.min(0, added.lo), start.hi + steps * Math.max(0, added.hi));
+      return round >= PATIENCE && !within(grown, range) ? BIG : grown;
+    });
+    if (next.every((range, i) => same(range, ranges[i]))) return ranges;
+    ranges = next;
+  }
+  return loosest;
+}
+
+/** Range of what a step adds to accumulator `i`, if adding is how it makes the accumulator's next value. */
+function addedTo(step: Stage, n: number, i: number, registers: readonly Range[]): Range | undefined {
+  const instruction = step.code[step.code.length - n + i];
+  if (instruction === undefined) return undefined;
+  const { op, a, b } = instruction;
+  const at = (register: number): Range => registers[register] ?? BIG;
+  if (op === "iadd" && a === i && b !== i) return at(b);
+  if (op === "iadd" && b === i && a !== i) return at(a);
+  if (op !== "isub" || a !== i || b === i) return undefined;
+  const range = at(b);
+  return range.kind === "int" ? intRange(-range.hi, -range.lo) : BIG;
+}
+
+const within = (inner: Range, outer: Range): boolean => same(hull(inner, outer), outer);
+
+const same = (a: Range, b: Range | undefined): boolean =>
+  b !== undefined &&
+  (a.kind === "big" || b.kind === "big" ? a.kind === b.kind : a.lo === b.lo && a.hi === b.hi && a.kind === b.kind);
+
+/** The results of `init` or `step` as expressions of the accumulators' kinds. */
+export const accumulatorValues = (registers: readonly Term[], ranges: readonly Range[]): readonly string[] =>
+  ranges.map((range, i) => asKind(registers[registers.length - ranges.length + i] ?? literal(0n), range));

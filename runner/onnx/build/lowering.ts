@@ -1,0 +1,343 @@
+import { type Backend, interpreter } from "../../backends/backend.ts";
+import { throwIfAborted } from "../../errors.ts";
+import type { DType } from "../../machine/dtype.ts";
+import { DTYPE_BYTES, registerClass } from "../../machine/dtype.ts";
+import { compiled } from "../../backends/javascript/compiled.ts";
+import { encodeKernel } from "../../machine/encoding.ts";
+import { CANONICAL_NAN } from "../../machine/float.ts";
+import type { Kernel, TensorType } from "../../machine/kernel.ts";
+import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine/tensor.ts";
+import { verifyForm } from "../../machine/verify.ts";
+import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
+import { importError, kernelRefused } from "../file/refusal.ts";
+import type { Ref } from "./stage.ts";
+import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
+
+export interface LoweringOptions {
+  /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
+  readonly backend?: Backend;
+  readonly signal?: AbortSignal;
+  /** Most bytes that one constant computed at import may have. Default 2^31. */
+  readonly maxConstantBytes?: number;
+}
+
+/** A node of an ONNX file: its operator, and its name or else its first output's; inside functions and loops, a path. */
+export interface NodeName {
+  readonly operator: string;
+  readonly name: string;
+}
+
+/** Steps below which compiling a kernel costs more than interpreting it. */
+const SMALL_FOLD = 4096;
+
+/** Most elements of a tensor. */
+const MAX_LENGTH = 2 ** 32 - 1;
+
+/**
+ * Collects the kernels and constants of a program. A kernel whose operands are all constants is executed at once and
+ * becomes a constant: folded bits are executed bits. Kernels that are equal in every byte are emitted once.
+ */
+export class Lowering {
+  readonly inputs: TensorType[] = [];
+  readonly constants: Tensor[] = [];
+  readonly kernels: Kernel[] = [];
+  /** The node that each kernel was first emitted for. */
+  readonly origins: (NodeName | undefined)[] = [];
+  /** The node that is being lowered. */
+  node: NodeName | undefined;
+  /** Values that the file itself holds: onnxruntime packs such matrices and then sums in other blocks. */
+  readonly initializers = new WeakSet<Value>();
+  readonly #memo = new Map<string, { readonly space: "constant" | "kernel"; readonly index: number }>();
+  readonly #backend: Backend | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #maxConstantBytes: number;
+
+  constructor(options: LoweringOptions = {}) {
+    this.#backend = options.backend;
+    this.#signal = options.signal;
+    this.#maxConstantBytes = options.maxConstantBytes ?? 2 ** 31;
+  }
+
+  /** A new program input, dense. */
+  input(element: ElementType, shape: readonly number[]): Value {
+    const length = this.#checkedLength(shape);
+    const index = this.inputs.push({ dtype: storageOf(element), length }) - 1;
+    return { element, shape, space: "input", index, base: 0, strides: rowMajor(shape) };
+  }
+
+  /** A dense constant; its tensor must have as many elements as the shape says. */
+  constant(tensor: Tensor, shape: readonly number[], element: ElementType = tensor.dtype): Value {
+    const index = this.constants.push(tensor) - 1;
+    return { element, shape, space: "constant", index, base: 0, strides: rowMajor(shape) };
+  }
+
+  /** A constant without elements. It can be shaped and concatenated but not read. */
+  empty(element: ElementType, shape: readonly number[]): Value {
+    return { element, shape, space: "constant", index: -1, base: 0, strides: shape.map(() => 0) };
+  }
+
+  /** A constant of integers or of f32 values. */
+  constantOf(dtype: DType, shape: readonly number[], values: Iterable<number | bigint>): Value {
+    if (elementCount(shape) === 0) return this.empty(dtype, shape);
+    return this.constant(tensorFrom(dtype, values), shape);
+  }
+
+  scalar(dtype: DType, value: number | bigint): Value {
+    return this.constantOf(dtype, [], [value]);
+  }
+
+  /** Type of the tensor under a value. */
+  typeOf(value: Value): TensorType {
+    const found =
+      value.space === "input"
+        ? this.inputs[value.index]
+        : value.space === "constant"
+          ? this.constants[value.index] && tensorType(this.constants[value.index] as Tensor)
+          : kernelType(this.kernels[value.index]);
+    if (found === undefined) {
+      throw importError("ONNX_UNSUPPORTED", "a tensor without elements is read", {
+        remedy: "the machine's tensors have at least one element",
+      });
+    }
+    return found;
+  }
+
+  isConstant(value: Value): boolean {
+    return value.space === "constant";
+  }
+
+  /** Emits a kernel, or its output as a constant when nothing it reads depends on an input. */
+  emit(spec: KernelSpec, element: ElementType = spec.dtype): Value {
+    if (elementCount(spec.shape) === 0) return this.empty(element, spec.shape);
+    const kernel = this.#build(spec);
+    return this.#valueOf(this.#place(kernel), spec, element);
+  }
+
+  /** Emits a kernel even if it could be folded: a program's outputs are kernels. Returns the kernel's index. */
+  emitKernel(spec: KernelSpec): number {
+    return this.#push(this.#build(spec));
+  }
+
+  /** One scalar expression at every element of broadcast values. The layout follows the largest of them. */
+  map(
+    dtype: DType,
+    values: readonly Value[],
+    body: (stage: KernelStage, ...elements: readonly Ref[]) => Ref,
+    element: ElementType = dtype,
+  ): Value {
+    const shape = broadcastShapes(values.map((value) => value.shape));
+    const views = values.map((value) => broadcastTo(value, shape));
+    const guide = views.find((_, i) => elementCount(values[i]?.shape ?? []) === elementCount(shape));
+    return this.emit(
+      {
+        dtype,
+        shape,
+        ...(guide && { order: memoryOrder(guide) }),
+        finish: (stage, out) => body(stage, ...views.map((view) => stage.load(view, out))),
+      },
+      element,
+    );
+  }
+
+  /**
+   * The value copied so that its dimensions lie in memory in the given order (outermost first, default row-major)
+   * without holes; the value itself when it already does.
+   */
+  arranged(value: Value, order: readonly number[] = value.shape.map((_, d) => d)): Value {
+    if (elementCount(value.shape) === 0) return value;
+    const inOrder: Value = {
+      ...value,
+      shape: order.map((d) => value.shape[d] ?? 1),
+      strides: order.map((d) => value.strides[d] ?? 0),
+    };
+    if (isDense(inOrder)) return value;
+    return this.emit(
+      {
+        dtype: storageOf(value.element),
+        shape: value.shape,
+        order,
+        finish: (stage, out) => stage.load(value, out),
+      },
+      value.element,
+    );
+  }
+
+  /** Elements of a constant value in row-major order, or undefined when the value is not a constant. */
+  elements(value: Value): readonly (number | bigint)[] | undefined {
+    if (!this.isConstant(value)) return undefined;
+    const count = elementCount(value.shape);
+    if (count === 0) return [];
+    const tensor = this.constants[value.index];
+    if (tensor === undefined) return undefined;
+    const { data } = tensor;
+    const list: (number | bigint)[] = [];
+    const offsets = eachOffset(value);
+    for (const offset of offsets) list.push(data[offset] ?? 0);
+    return list;
+  }
+
+  /** A kernel spec built and checked against the machine's sizes. */
+  #build(spec: KernelSpec): Kernel {
+    throwIfAborted(this.#signal, "import");
+    this.#checkedLength(spec.shape);
+    const kernel = new KernelBuilder((value) => this.typeOf(value)).build(spec);
+    if (kernel.reduce !== undefined) this.#checkedLength(kernel.reduce.dims);
+    if (kernel.shape.length > 8 || (kernel.reduce?.dims.length ?? 0) > 8) {
+      throw importError("ONNX_UNSUPPORTED", "more than 8 dimensions that cannot be merged");
+    }
+    const stages = [kernel.reduce?.init, kernel.reduce?.step, kernel.finish].filter((stage) => stage !== undefined);
+    const tooLong = stages.some(
+      ({ reads, constants, code }) =>
+        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > 255 ||
+        reads.length > 16 ||
+        constants.length > 64,
+    );
+    if (tooLong || kernel.operands.length > 16) {
+      throw importError("ONNX_UNSUPPORTED", "the operator needs a longer kernel than the machine takes");
+    }
+    return kernel;
+  }
+
+  #place(kernel: Kernel): { readonly space: "constant" | "kernel"; readonly index: number } {
+    const key = Buffer.from(encodeKernel(kernel)).toString("latin1");
+    const known = this.#memo.get(key);
+    if (known !== undefined) return known;
+    const placed = kernel.operands.every(({ space }) => space === "constant")
+      ? { space: "constant" as const, index: this.constants.push(this.#fold(kernel)) - 1 }
+      : { space: "kernel" as const, index: this.#push(kernel) };
+    this.#memo.set(key, placed);
+    return placed;
+  }
+
+  #push(kernel: Kernel): number {
+    this.origins.push(this.node);
+    return this.kernels.push(kernel) - 1;
+  }
+
+  #fold(kernel: Kernel): Tensor {
+    try {
+      verifyForm(kernel);
+    } catch (error) {
+      throw kernelRefused(error);
+    }
+    const bytes = elementCount(kernel.shape) * DTYPE_BYTES[kernel.dtype];
+    if (bytes > this.#maxConstantBytes) {
+      throw importError("ONNX_LIMIT", `a constant of ${String(bytes)} bytes would have to be computed at import`, {
+        remedy: "raise maxConstantBytes if the model is trusted",
+      });
+    }
+    const operands = kernel.operands.map(({ index }) => this.constants[index] as Tensor);
+    const copied = copyDirectly(kernel, operands);
+    if (copied !== undefined) return copied;
+    const output = createTensor(kernel.dtype, elementCount(kernel.shape));
+    const steps = output.data.length * elementCount(kernel.reduce?.dims ?? []);
+    const backend = this.#backend ?? (steps < SMALL_FOLD ? interpreter : compiled);
+    for (const _pause of backend.prepare(kernel)(operands, output)) throwIfAborted(this.#signal, "import");
+    return output;
+  }
+
+  #valueOf(
+    place: { readonly space: "constant" | "kernel"; readonly index: number },
+    spec: KernelSpec,
+    element: ElementType,
+  ): Value {
+    const order = spec.order ?? spec.shape.map((_, d) => d);
+    const dense = rowMajor(order.map((d) => spec.shape[d] ?? 1));
+    const strides = spec.shape.map((_, d) => dense[order.indexOf(d)] ?? 0);
+    return { element, shape: spec.shape, ...place, base: 0, strides };
+  }
+
+  #checkedLength(shape: readonly number[]): number {
+    const length = elementCount(shape);
+    if (!shape.every(Number.isInteger)) {
+      throw importError("ONNX_INVALID", `[${shape.join(", ")}] is not a shape`);
+    }
+    if (!Number.isSafeInteger(length) || length > MAX_LENGTH || length < 1) {
+      throw importError("ONNX_LIMIT", `a tensor of shape [${shape.join(", ")}] is outside 1 to 2^32 - 1 elements`);
+    }
+    return length;
+  }
+}
+
+const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>
+  kernel && { dtype: kernel.dtype, length: elementCount(kernel.shape) };
+
+/** Offsets of a view's elements in row-major order. */
+export function* eachOffset(value: Value): Generator<number> {
+  const { shape, strides } = value;
+  const index = shape.map(() => 0);
+  let offset = value.base;
+  const count = elementCount(shape);
+  for (let n = 0; n < count; n++) {
+    yield offset;
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = (index[d] ?? 0) + 1;
+      offset += strides[d] ?? 0;
+      if ((index[d] ?? 0) < (shape[d] ?? 1)) break;
+      offset -= (strides[d] ?? 0) * (shape[d] ?? 1);
+      index[d] = 0;
+    }
+  }
+}
+
+/**
+ * Executes a kernel that only moves elements (one read, no guards, no code) as a strided copy: what the interpreter
+ * would do, without its cost. f32 elements pass through a register, so NaNs become the canonical one.
+ */
+const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | undefined => {
+  const [read, ...more] = kernel.finish.reads;
+  const { constants, code } = kernel.finish;
+  if (kernel.reduce || read === undefined || more.length + constants.length + code.length > 0) return undefined;
+  if (read.guards.length > 0 || read.gather !== undefined) return undefined;
+  const source = operands[read.operand];
+  if (source === undefined || registerClass(source.dtype) !== registerClass(kernel.dtype)) return undefined;
+  if (source.dtype !== kernel.dtype) return undefined;
+  const view = { shape: kernel.shape, strides: read.strides, base: read.base };
+  const low = view.shape.reduce((at, d, i) => at + Math.min(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
+  const high = view.shape.reduce((at, d, i) => at + Math.max(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
+  if (low < 0 || high >= source.data.length) return undefined;
+  const output = createTensor(kernel.dtype, elementCount(kernel.shape));
+  let n = 0;
+  const offsets = eachOffset({ ...view, element: kernel.dtype, space: "constant", index: 0 });
+  const [from, to] = [source.data, output.data];
+  if (DTYPE_BYTES[kernel.dtype] === 8) {
+    const [words, copy] = [
+      new BigUint64Array(from.buffer, from.byteOffset, from.length),
+      new BigUint64Array(to.buffer),
+    ];
+    for (const offset of offsets) copy[n++] = words[offset] ?? 0n;
+    return output;
+  }
+  const View = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[DTYPE_BYTES[kernel.dtype]] ?? Uint32Array;
+  const [words, copy] = [new View(from.buffer, from.byteOffset, from.length), new View(to.buffer)];
+  const float = kernel.dtype === "f32";
+  for (const offset of offsets) {
+    const word = words[offset] ?? 0;
+    copy[n++] = float && (word & 0x7fffffff) > 0x7f800000 ? CANONICAL_NAN : word;
+  }
+  return output;
+};
+
+/** The shape that broadcasts over all the given ones. */
+export const broadcastShapes = (shapes: readonly (readonly number[])[]): number[] => {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, d) => {
+    const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1).filter((size) => size !== 1);
+    const size = sizes[0] ?? 1;
+    if (sizes.some((other) => other !== size)) {
+      throw importError("ONNX_INVALID", `shapes [${shapes.map((s) => s.join(", ")).join("] and [")}] do not broadcast`);
+    }
+    return size;
+  });
+};
+
+/** A view of the value repeated over a larger shape. */
+export const broadcastTo = (value: Value, shape: readonly number[]): Value => {
+  const skip = shape.length - value.shape.length;
+  const fits = value.shape.every((size, d) => size === 1 || size === shape[d + skip]);
+  if (skip < 0 || !fits) {
+    throw importError("ONNX_INVALID", `shape [${value.shape.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
+  }
+  const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : (value.strides[d - skip] ?? 0)));
+  return { ...value, shape, strides };
+};

@@ -1,0 +1,317 @@
+import type { DType } from "../../../machine/dtype.ts";
+import type { Index } from "../../build/affine.ts";
+import { asIndex } from "../../build/affine.ts";
+import { rowDot } from "../../sums/dot-of-row.ts";
+import * as fn from "../../functions/index.ts";
+import type { KernelStage } from "../../build/kernels.ts";
+import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import type { Ref } from "../../build/stage.ts";
+import { elementCount, type Value } from "../../build/value.ts";
+import { computable, float, integerRange, isFloatType, less, permuted, product, range } from "../common.ts";
+import { reshaped } from "../tensor/movement.ts";
+
+/** What a reduction does with each element and with the sum. */
+interface Reduction {
+  readonly start: (s: KernelStage, dtype: DType) => Ref;
+  readonly step: (s: KernelStage, dtype: DType, acc: Ref, x: Ref) => Ref;
+  readonly finish?: (s: KernelStage, dtype: DType, acc: Ref, count: number) => Ref;
+}
+
+const zero = (s: KernelStage, dtype: DType): Ref => (isFloatType(dtype) ? s.f(0) : s.i(0));
+const add = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fadd" : "iadd", a, b);
+const multiply = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fmul" : "imul", a, b);
+const magnitude = (s: KernelStage, x: Ref): Ref =>
+  x.class === "f32" ? s.op("fabs", x) : s.op("imax", x, s.op("isub", s.i(0), x));
+
+const SUM: Reduction = { start: zero, step: (s, _, acc, x) => add(s, acc, x) };
+
+const extreme = (largest: boolean): Reduction => ({
+  start: (s, dtype) => {
+    if (isFloatType(dtype)) return s.f(largest ? -Infinity : Infinity);
+    return s.i(BigInt.asIntN(64, integerRange(dtype)[largest ? 0 : 1]));
+  },
+  step: (s, dtype, acc, x) => {
+    if (isFloatType(dtype)) return s.op(largest ? "fmax" : "fmin", acc, x);
+    return s.select(largest ? less(s, dtype, acc, x) : less(s, dtype, x, acc), x, acc);
+  },
+});
+
+/** Axes of a reduction: an attribute before opset `since`, an input from it on; none means all of them. */
+const reducedAxes = (node: NodeContext, rank: number, since: number): number[] => {
+  const asInput = node.opset >= since;
+  const given = asInput ? (node.opt(1) === undefined ? undefined : node.staticInts(1, "the axes")) : node.ints("axes");
+  const keepAll = asInput && node.int("noop_with_empty_axes", 0) === 1;
+  if (given === undefined || given.length === 0) return keepAll ? [] : range(rank);
+  return given.map((axis) => node.axis(axis, rank)).sort((a, b) => a - b);
+};
+
+/** Folds a value over some of its dimensions, which then have size 1. */
+export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
+  const dtype = computable(node, x);
+  const { start, step, finish } = reduction;
+  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
+  const done = (s: KernelStage, acc: Ref): Ref => finish?.(s, dtype, acc, count) ?? acc;
+  if (elementCount(x.shape) === 0) {
+    if (elementCount(shape) === 0) return node.b.empty(dtype, shape);
+    return node.b.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
+  }
+  if (axes.length === 0) {
+    return node.b.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
+  }
+  return node.b.emit({
+    dtype,
+    shape,
+    fold: {
+      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      classes: [isFloatType(dtype) ? "f32" : "int"],
+      init: (s) => [start(s, dtype)],
+      step: (s, out, red) => [step(s, dtype, s.accumulator(), s.load(x, reducedIndices(axes, out, red)))],
+    },
+    finish: (s) => done(s, s.accumulator()),
+  });
+};
+
+const reducedIndices = (axes: readonly number[], out: readonly Index[], red: readonly Index[]): Index[] =>
+  out.map((index, d) => (axes.includes(d) ? (red[axes.indexOf(d)] ?? asIndex(0)) : index));
+
+/** Runs of neighbouring dimensions that are reduced (true) or kept, from the first that is not of size 1. */
+const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] => {
+  const first = x.shape.findIndex((size) => size !== 1);
+  return range(x.shape.length)
+    .slice(first < 0 ? -1 : first)
+    .reduce<{ reduced: boolean; size: number }[]>((runs, d) => {
+      const reduced = axes.includes(d);
+      const last = runs.at(-1);
+      if (last?.reduced === reduced) last.size *= x.shape[d] ?? 1;
+      else runs.push({ reduced, size: x.shape[d] ?? 1 });
+      return runs;
+    }, []);
+};
+
+/**
+ * Sums of floats in the orders of onnxruntime-web: over the inner run from the first element, over the middle of three
+ * runs its matrix-vector kernel, whose last columns sum in runs; over the outer two the sums of rows, added.
+ */
+export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction = SUM): Value => {
+  const runs = runsOf(x, axes);
+  const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
+  const sizes = runs.map(({ size }) => size);
+  const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
+  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
+  if (pattern === "RKR") {
+    const view = reshaped(node.b, x, sizes);
+    const rows = reduceOver(node, view, [2], SUM);
+    const sums = reduceOver(node, rows, [0], { ...SUM, finish: (s, _, acc) => done(s, acc) });
+    return reshaped(node.b, sums, shape);
+  }
+  if (pattern === "KR" || pattern === "R") return reduceOver(node, x, axes, { ...reduction, start: (s) => s.f(-0) });
+  if (pattern !== "KRK") return reduceOver(node, x, axes, reduction);
+  const view = reshaped(node.b, x, sizes);
+  const [outer = 1, length = 1, columns = 1] = sizes;
+  const sums = rowDot(
+    node.b,
+    {
+      shape: [outer, 1, columns],
+      length,
+      term: (s, [i = 0, , j = 0], k) => s.load(view, [i, k, j]),
+      finish: (s, _, sum) => done(s, sum),
+    },
+    2,
+  );
+  return reshaped(node.b, sums, shape);
+};
+
+/** The value without the given dimensions of size 1. */
+export const dropped = (value: Value, axes: readonly number[]): Value =>
+  permuted(
+    value,
+    range(value.shape.length).filter((d) => !axes.includes(d)),
+  );
+
+const reduction = (name: string, body: Reduction, types: "float" | "any" = "any", since = 18): Operator =>
+  onnx(name, 1, (node) => {
+    const x = types === "float" ? float(node, node.in(0)) : node.in(0);
+    const axes = reducedAxes(node, x.shape.length, since);
+    const keep = node.int("keepdims", 1) === 1;
+    const ordered = x.element === "f32" && (body === SUM || body === mean) && elementCount(x.shape) > 0;
+    const result = ordered ? floatSum(node, x, axes, body) : reduceOver(node, x, axes, body);
+    return keep ? result : dropped(result, axes);
+  });
+
+/**
+ * What onnxruntime-web takes for the largest element where it keeps some dimensions: the first, or 0 for an infinite one,
+ * then every larger finite one. Behind -inf that may be 0 although all elements are less.
+ */
+const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Value =>
+  node.b.emit({
+    dtype: "f32",
+    shape: x.shape.map((size, d) => (axes.includes(d) ? 1 : size)),
+    fold: {
+      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      classes: ["f32"],
+      init: (s, out) => {
+        const first = s.load(
+          x,
+          out.map((index, d) => (axes.includes(d) ? asIndex(0) : index)),
+        );
+        return [s.select(s.op("feq", s.op("fabs", first), s.f(Infinity)), s.f(0), first)];
+      },
+      step: (s, out, red) => {
+        const v = s.load(x, reducedIndices(axes, out, red));
+        const finite = s.op("flt", s.op("fabs", v), s.f(Infinity));
+        const larger = s.op("iand", finite, s.not(s.op("flt", v, s.accumulator())));
+        return [s.select(larger, v, s.accumulator())];
+      },
+    },
+    finish: (s) => s.accumulator(),
+  });
+
+/** log(sum(exp(x - max))) + max, with max 0 where it is not finite. */
+const logSumExp = (node: NodeContext): Value => {
+  const x = float(node, node.in(0));
+  const axes = reducedAxes(node, x.shape.length, 18);
+  const keep = node.int("keepdims", 1) === 1;
+  const some = axes.length > 0 && axes.length < x.shape.length && elementCount(x.shape) > 0;
+  const max = some
+    ? largestFinite(node, x, axes)
+    : node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
+        s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
+      );
+  const powers =
+    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
+  const sum = reduceOver(node, powers, axes, SUM);
+  const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
+  return keep ? result : dropped(result, axes);
+};
+
+const mean: Reduction = {
+  ...SUM,
+  finish: (s, dtype, acc, count) =>
+    isFloatType(dtype) ? s.op("fdiv", acc, s.f(count)) : s.op(dtype === "u64" ? "udiv" : "idiv", acc, s.i(count)),
+};
+
+const squareSum: Reduction = { start: zero, step: (s, _, acc, x) => add(s, acc, multiply(s, x, x)) };
+
+const argument = (name: string, largest: boolean): Operator =>
+  onnx(name, 1, (node) => {
+    const x = node.in(0);
+    const dtype = computable(node, x);
+    const axis = node.axis(node.int("axis", 0), x.shape.length);
+    const keep = node.int("keepdims", 1) === 1;
+    const last = node.int("select_last_index", 0) === 1;
+    const result = argumentOver(node, x, dtype, axis, largest, last);
+    return keep ? result : dropped(result, [axis]);
+  });
+
+/** Index of the extreme element along an axis: the first of equals, or the last. */
+export const argumentOver = (
+  node: NodeContext,
+  x: Value,
+  dtype: DType,
+  axis: number,
+  largest: boolean,
+  last: boolean,
+): Value => {
+  const size = x.shape[axis] ?? 1;
+  return node.b.emit({
+    dtype: "i64",
+    shape: x.shape.map((n, d) => (d === axis ? 1 : n)),
+    fold: {
+      dims: [size - 1 || 1],
+      classes: [isFloatType(dtype) ? "f32" : "int", "int"],
+      init: (s, out) => [
+        s.load(
+          x,
+          out.map((index, d) => (d === axis ? asIndex(0) : index)),
+        ),
+        s.i(0),
+      ],
+      step: (s, out, [k]) => {
+        const at = size === 1 ? asIndex(0) : (k ?? asIndex(0)).plus(1);
+        const v = s.load(
+          x,
+          out.map((index, d) => (d === axis ? at : index)),
+        );
+        const best = s.accumulator(0);
+        const [a, b] = largest ? [best, v] : [v, best];
+        const better = last ? s.not(less(s, dtype, b, a)) : less(s, dtype, a, b);
+        return [s.select(better, v, best), s.select(better, s.affine(at), s.accumulator(1))];
+      },
+    },
+    finish: (s) => s.accumulator(1),
+  });
+};
+
+/** Running sums or products along an axis: each output folds the elements up to its own. */
+const cumulative = (name: string, since: number, start: 0 | 1): Operator =>
+  onnx(name, since, (node) => {
+    const x = node.in(0);
+    const dtype = computable(node, x);
+    const axis = node.axis(node.staticInts(1, "the axis")[0] ?? 0, x.shape.length);
+    const [exclusive, reverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
+    const size = x.shape[axis] ?? 1;
+    if (size > 65_536) throw node.refuse(`an axis of ${String(size)}`);
+    return node.b.emit({
+      dtype,
+      shape: x.shape,
+      fold: {
+        dims: [size],
+        classes: [isFloatType(dtype) ? "f32" : "int"],
+        init: (s) => [isFloatType(dtype) ? s.f(start) : s.i(start)],
+        step: (s, out, [k]) => {
+          const at = k ?? asIndex(0);
+          const here = out[axis] ?? asIndex(0);
+          const ordered = reverse ? at.times(-1).plus(size - 1) : at;
+          const distance = reverse ? ordered.minus(here) : here.minus(ordered);
+          const v = s.load(
+            x,
+            out.map((index, d) => (d === axis ? ordered : index)),
+            {
+              guards: [{ index: exclusive ? distance.minus(1) : distance, bound: size }],
+              fill: start,
+            },
+          );
+          return [start === 0 ? add(s, s.accumulator(), v) : multiply(s, s.accumulator(), v)];
+        },
+      },
+      finish: (s) => s.accumulator(),
+    });
+  });
+
+/** x over its p-norm along an axis; 0 where the norm is 0. */
+const lpNormalization = (node: NodeContext): Value => {
+  const x = float(node, node.in(0));
+  const axis = node.axis(node.int("axis", -1), x.shape.length);
+  const p = node.int("p", 2);
+  if (p !== 1 && p !== 2) throw node.refuse(`p = ${String(p)}`, "p");
+  const norm = reduceOver(node, x, [axis], {
+    start: zero,
+    step: (s, _, acc, v) => add(s, acc, p === 1 ? magnitude(s, v) : multiply(s, v, v)),
+    finish: (s, _, acc) => (p === 1 ? acc : s.op("fsqrt", acc)),
+  });
+  return node.b.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
+};
+
+/** Reductions. */
+export const REDUCE: readonly Operator[] = [
+  reduction("ReduceSum", SUM, "any", 13),
+  reduction("ReduceMean", mean),
+  reduction("ReduceMax", extreme(true)),
+  reduction("ReduceMin", extreme(false)),
+  reduction("ReduceProd", {
+    start: (s, dtype) => (isFloatType(dtype) ? s.f(1) : s.i(1)),
+    step: (s, _, acc, x) => multiply(s, acc, x),
+  }),
+  reduction("ReduceL1", { start: zero, step: (s, _, acc, x) => add(s, acc, magnitude(s, x)) }),
+  reduction("ReduceL2", { ...squareSum, finish: (s, _, acc) => s.op("fsqrt", acc) }, "float"),
+  reduction("ReduceSumSquare", squareSum),
+  reduction("ReduceLogSum", { ...SUM, finish: (s, _, acc) => fn.log(s, acc) }, "float"),
+  onnx("ReduceLogSumExp", 1, logSumExp),
+  argument("ArgMax", true),
+  argument("ArgMin", false),
+  cumulative("CumSum", 11, 0),
+  cumulative("CumProd", 26, 1),
+  onnx("LpNormalization", 1, lpNormalization),
+];

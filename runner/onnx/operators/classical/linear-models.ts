@@ -1,0 +1,94 @@
+import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
+import type { NodeContext, Operator } from "../../build/node.ts";
+import type { Value } from "../../build/value.ts";
+import { labelled, topClass } from "./labels.ts";
+import { blockFor, orderedDot } from "../arithmetic/linear.ts";
+import { matrix, ml, withoutStrings } from "./ml.ts";
+import { logistic, transformed, transformOf } from "./post-transform.ts";
+
+/** x [rows, features] times coefficients [targets, features], plus one intercept a target, in the order of Gemm. */
+const affine = (node: NodeContext, x: Value, targets: number, intercepts: readonly number[]): Value => {
+  const coefficients = node.floats("coefficients") ?? [];
+  const [rows = 1, features = 1] = x.shape;
+  if (coefficients.length !== targets * features) {
+    const wanted = `${String(targets)} times ${String(features)}`;
+    throw node.invalid(`${String(coefficients.length)} coefficients, not ${wanted}`, "coefficients");
+  }
+  const left = contiguousAlong(node.b, x, 1);
+  const right = node.b.constantOf("f32", [targets, features], coefficients);
+  const bias = intercepts.length > 0 ? node.b.constantOf("f32", [targets], intercepts) : undefined;
+  const order = blockFor({ m: rows, n: targets, k: features, packed: false, rightTransposed: true });
+  const spec = {
+    dtype: "f32",
+    shape: [rows, targets],
+    class: "f32",
+    length: features,
+    left: (s, [row = 0], k) => s.load(left, [row, k]),
+    right: (s, [, target = 0], k) => s.load(right, [target, k]),
+    ...(bias && { start: (s, [, target = 0]) => s.load(bias, [target]) }),
+    finish: (_s, _out, sum) => sum,
+  } satisfies Omit<DotSpec, "block">;
+  return orderedDot(node.b, spec, order);
+};
+
+const linearRegressor = (node: NodeContext): Value => {
+  const x = matrix(node);
+  if (node.in(0).element !== "f32") throw node.refuse(`element type ${node.in(0).element}, only float`);
+  const targets = node.int("targets", 1);
+  if (targets < 1) throw node.invalid("there are no targets", "targets");
+  const intercepts = node.floats("intercepts") ?? [];
+  if (intercepts.length !== 0 && intercepts.length !== targets) {
+    throw node.invalid(`${String(intercepts.length)} intercepts for ${String(targets)} targets`, "intercepts");
+  }
+  const transform = transformOf(node);
+  if (targets === 1 && transform !== "NONE" && transform !== "PROBIT") {
+    throw node.refuse(`${transform} of one target, which ONNX Runtime leaves out`, "post_transform");
+  }
+  return transformed(node.b, affine(node, x, targets, intercepts), transform, true);
+};
+
+const linearClassifier = (node: NodeContext): Value[] => {
+  const x = matrix(node);
+  withoutStrings(node, "classlabels_strings");
+  // Which of the two rules trained the model: the scores are the same.
+  node.ignore("multi_class");
+  const labels = node.ints("classlabels_ints") ?? [];
+  const intercepts = node.floats("intercepts") ?? [];
+  const classes = intercepts.length;
+  if (classes === 0) throw node.refuse("a classifier without intercepts", "intercepts");
+  if (labels.length !== (classes === 1 ? 2 : classes)) {
+    throw node.invalid(`${String(labels.length)} labels for ${String(classes)} scores`, "classlabels_ints");
+  }
+  const transform = transformOf(node);
+  const scores = affine(node, x, classes, intercepts);
+  if (classes > 1) {
+    const label = labelled(node.b, topClass(node.b, scores, undefined), labels);
+    return [label, transformed(node.b, scores, transform, true)];
+  }
+  if (transform !== "NONE" && transform !== "LOGISTIC") {
+    throw node.refuse(`${transform} of one score, which ONNX Runtime leaves out`, "post_transform");
+  }
+  const [rows = 1] = scores.shape;
+  const label = node.b.emit({
+    dtype: "i64",
+    shape: [rows],
+    finish: (s, [row = 0]) =>
+      s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(labels[1] ?? 1), s.i(labels[0] ?? 0)),
+  });
+  const pair = node.b.emit({
+    dtype: "f32",
+    shape: [rows, 2],
+    finish: (s, [row = 0, column = 0]) => {
+      const v = s.load(scores, [row, 0]);
+      if (transform === "NONE") return s.select(s.affine(column), v, s.op("fsub", s.f(1), v));
+      return logistic(s, s.select(s.affine(column), v, s.op("fneg", v)));
+    },
+  });
+  return [label, pair];
+};
+
+/** Linear models. */
+export const LINEAR_MODELS: readonly Operator[] = [
+  ml("LinearRegressor", 1, linearRegressor),
+  ml("LinearClassifier", 1, linearClassifier),
+];

@@ -1,0 +1,170 @@
+import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import type { Value } from "../../build/value.ts";
+import { float, range } from "../common.ts";
+import { picked } from "../tensor/movement.ts";
+import { coordinate, nearest, type Resized } from "./resize-coordinates.ts";
+import { antialiasedTaps, cubicTaps, linearTaps, type Taps } from "./resize-filters.ts";
+import { alongAxis, atOnce, replaced } from "./resize-kernels.ts";
+
+interface Interpolation {
+  readonly mode: string;
+  readonly nearestMode: string;
+  readonly cubic: number;
+  readonly excludeOutside: boolean;
+  readonly antialias: boolean;
+}
+
+interface Target {
+  readonly axes: readonly number[];
+  readonly sizes: readonly number[];
+  readonly scales: readonly number[];
+}
+
+/** Output sizes and scales of the resized axes, from scales or sizes. */
+const targetOf = (node: NodeContext, x: Value, scalesAt: number, sizesAt: number | undefined): Target => {
+  const rank = x.shape.length;
+  const axes = (node.ints("axes") ?? range(rank)).map((axis) => node.axis(axis, rank));
+  const policy = node.string("keep_aspect_ratio_policy", "stretch");
+  const given =
+    node.opt(scalesAt) && node.in(scalesAt).shape[0] !== 0 ? node.staticFloats(scalesAt, "the scales") : undefined;
+  if (given) {
+    return {
+      axes,
+      scales: given,
+      sizes: axes.map((axis, i) => Math.floor(Math.fround((x.shape[axis] ?? 1) * (given[i] ?? 1)))),
+    };
+  }
+  if (sizesAt === undefined || node.opt(sizesAt) === undefined)
+    throw node.invalid("neither scales nor sizes are given");
+  const wanted = node.staticInts(sizesAt, "the sizes");
+  const ratios = axes.map((axis, i) => (wanted[i] ?? 1) / (x.shape[axis] ?? 1));
+  if (policy === "stretch") return { axes, sizes: wanted, scales: ratios };
+  const scale = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
+  return {
+    axes,
+    scales: axes.map(() => scale),
+    sizes: axes.map((axis) => Math.floor(scale * (x.shape[axis] ?? 1) + 0.5)),
+  };
+};
+
+/** The axes that onnxruntime-web resizes together: the image's, whether they change or not; none where it has no kernel. */
+const imageOf = (axes: readonly Resized[], how: Interpolation): readonly number[] => {
+  const kept = (d: number): boolean => axes[d]?.scale === 1;
+  switch (axes.length) {
+    case 2:
+      return [0, 1];
+    case 3:
+      return how.mode === "linear" ? [0, 1, 2] : [];
+    case 4:
+      if (kept(0) && kept(1)) return [2, 3];
+      return kept(0) && kept(3) ? [1, 2] : [];
+    case 5:
+      return how.mode === "linear" && kept(0) && kept(1) ? [2, 3, 4] : [];
+    default:
+      return [];
+  }
+};
+
+const placesOf = (node: NodeContext, axis: Resized): readonly number[] =>
+  range(axis.out).map((o) => (axis.scale === 1 ? o : coordinate(node, axis, o)));
+
+/** Linear and cubic interpolation in the order of onnxruntime-web's kernels. */
+const interpolated = (
+  node: NodeContext,
+  x: Value,
+  axes: readonly Resized[],
+  how: Interpolation,
+  fill: number,
+): Value => {
+  const { b } = node;
+  const changed = range(axes.length).filter((d) => axes[d]?.scale !== 1 || axes[d].out !== axes[d].size);
+  const image = imageOf(axes, how);
+  const together = image.length > 0 ? image : changed;
+  // Enlarging images with the channels last, its cubic kernel is the one that antialiases, which then changes nothing.
+  const enlarged = image[0] === 1 && image.every((d) => (axes[d]?.scale ?? 1) >= 1);
+  const antialias = how.antialias || (how.mode === "cubic" && axes.length === 4 && enlarged);
+  const tapsAlong = (d: number): readonly Taps[] => {
+    const axis = axes[d] as Resized;
+    const { size, scale } = axis;
+    const { excludeOutside } = how;
+    const cubic = how.mode === "cubic" ? how.cubic : undefined;
+    return placesOf(node, axis).map((place) => {
+      if (antialias) return antialiasedTaps(place, { size, scale, cubic, excludeOutside });
+      return cubic === undefined ? linearTaps(place, size) : cubicTaps(place, size, cubic, excludeOutside);
+    });
+  };
+  // The cubic kernel divides the last axis' weights themselves, the other's products.
+  const divided = (taps: readonly Taps[]): readonly Taps[] =>
+    taps.map(({ positions, weights, divisor = 1 }) => ({
+      positions,
+      weights: weights.map((w) => Math.fround(w / divisor)),
+    }));
+  const joint = how.mode === "linear" && !antialias && image.length > 0;
+  const mixed = joint
+    ? atOnce(b, x, image[0] ?? 0, image.map(tapsAlong))
+    : [...together].reverse().reduce((value, d, i) => {
+        if (antialias && axes[d]?.size === axes[d]?.out) return value;
+        return alongAxis(b, value, d, i === 0 ? divided(tapsAlong(d)) : tapsAlong(d));
+      }, x);
+  return together.reduce((value, d) => {
+    const axis = axes[d] as Resized;
+    if (axis.mode !== "tf_crop_and_resize") return value;
+    const outside = placesOf(node, axis).map((place) => place < 0 || place > axis.size - 1);
+    return replaced(b, value, d, outside, fill);
+  }, mixed);
+};
+
+/** The nearest elements; int and float alike. */
+const nearestOf = (node: NodeContext, x: Value, axes: readonly Resized[], how: Interpolation, fill: number): Value =>
+  axes.reduce((value, axis, d) => {
+    const { size, out, scale } = axis;
+    const crop = axis.mode === "tf_crop_and_resize";
+    const whole = axis.region[0] === 0 && axis.region[1] === 1;
+    if (out === size && scale === 1 && (!crop || whole)) return value;
+    const places = range(out).map((o) => coordinate(node, axis, o));
+    const at = places.map((place) => Math.min(Math.max(nearest(node, how.nearestMode, place), 0), size - 1));
+    const outside = places.map((place) => crop && (place < 0 || place > size - 1));
+    return replaced(node.b, picked(node.b, value, d, at), d, outside, fill);
+  }, x);
+
+const resize = (node: NodeContext): Value => {
+  const modern = node.opset >= 11;
+  const x = node.in(0);
+  const how: Interpolation = {
+    mode: node.string("mode", "nearest"),
+    nearestMode: node.string("nearest_mode", modern ? "round_prefer_floor" : "floor"),
+    cubic: node.float("cubic_coeff_a", -0.75),
+    excludeOutside: node.int("exclude_outside", 0) === 1,
+    antialias: node.int("antialias", 0) === 1,
+  };
+  if (!["nearest", "linear", "cubic"].includes(how.mode)) throw node.refuse(`mode "${how.mode}"`, "mode");
+  const mode = node.string("coordinate_transformation_mode", modern ? "half_pixel" : "asymmetric");
+  const extrapolation = node.float("extrapolation_value", 0);
+  const target = targetOf(node, x, modern ? 2 : 1, modern ? 3 : undefined);
+  const roi = mode === "tf_crop_and_resize" ? node.staticFloats(1, "the region") : [];
+  const axes = x.shape.map((size, d): Resized => {
+    const i = target.axes.indexOf(d);
+    const region = [roi[i] ?? 0, roi[i + target.axes.length] ?? 1] as const;
+    return { mode, size, out: target.sizes[i] ?? size, scale: Math.fround(target.scales[i] ?? 1), region };
+  });
+  if (axes.some(({ out }) => out < 1)) throw node.invalid("a size is below 1");
+  if (how.mode === "nearest") return nearestOf(node, x, axes, how, extrapolation);
+  float(node, x);
+  if (axes.every(({ size, out }) => size === out)) return x;
+  return interpolated(node, x, axes, how, extrapolation);
+};
+
+const upsample = (node: NodeContext): Value => {
+  const x = node.in(0);
+  const mode = node.string("mode", "nearest");
+  if (mode !== "nearest") throw node.refuse(`mode "${mode}"`, "mode");
+  const scales = node.opset < 9 ? (node.floats("scales") ?? []) : node.staticFloats(1, "the scales");
+  return scales.reduce((current, scale, axis) => {
+    const size = x.shape[axis] ?? 1;
+    const positions = range(Math.floor(size * scale)).map((o) => Math.min(size - 1, Math.floor(o / scale)));
+    return scale === 1 ? current : picked(node.b, current, axis, positions);
+  }, x);
+};
+
+/** Resizing with constant positions and weights. */
+export const RESIZE: readonly Operator[] = [onnx("Resize", 10, resize), onnx("Upsample", 7, upsample, 9)];

@@ -1,0 +1,112 @@
+import { asIndex, type Index } from "../build/affine.ts";
+import type { DotSpec } from "./dot.ts";
+import type { KernelStage } from "../build/kernels.ts";
+import type { Lowering } from "../build/lowering.ts";
+import type { Ref } from "../build/stage.ts";
+import type { Value } from "../build/value.ts";
+
+/*
+ * A product of one row with a matrix as onnxruntime-web's matrix-vector kernel sums it. It starts from the first
+ * product, or from what it is added to, and takes one product after the other; but in the columns behind the last whole
+ * four it adds the products in runs of four, each run summed by itself. A sum that starts from its first term starts
+ * from -0 here, to which every float is added unchanged. Every kernel's step is multiply and add, or add.
+ */
+
+/** A sum of floats, one term after the other. */
+export interface RowSpec extends Pick<DotSpec, "shape" | "order" | "length" | "start" | "finish"> {
+  /** The product at an output index and a summation index. */
+  readonly term: (stage: KernelStage, out: readonly Index[], k: Index) => Ref;
+}
+
+/** Products per run in the last columns. */
+const RUN = 4;
+
+const zero = asIndex(0);
+
+/** Sums straight through. */
+export const dotInOrder = (b: Lowering, spec: RowSpec): Value =>
+  b.emit({
+    dtype: "f32",
+    shape: spec.shape,
+    ...(spec.order && { order: spec.order }),
+    fold: {
+      dims: [spec.length],
+      classes: ["f32"],
+      init: (s, out) => [spec.start ? spec.start(s, out) : s.f(-0)],
+      step: (s, out, [k = zero]) => [s.op("fadd", s.accumulator(), spec.term(s, out, k))],
+    },
+    finish: (s, out) => spec.finish(s, out, s.accumulator()),
+  });
+
+/** Sums in runs of four products: a kernel of the runs' sums, and one that adds them and what is left over. */
+export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
+  const { start, length, shape } = spec;
+  const first = start ? 0 : 1;
+  const runs = Math.floor((length - first) / RUN);
+  if (runs === 0) return dotInOrder(b, spec);
+  const order = spec.order ?? shape.map((_, d) => d);
+  const sums = b.emit({
+    dtype: "f32",
+    shape: [...shape, runs],
+    order: [...order, shape.length],
+    fold: {
+      dims: [RUN],
+      classes: ["f32"],
+      init: (s) => [s.f(-0)],
+      step: (s, out, [k = zero]) => {
+        const at = (out[shape.length] ?? zero).times(RUN).plus(k).plus(first);
+        return [s.op("fadd", s.accumulator(), spec.term(s, out.slice(0, shape.length), at))];
+      },
+    },
+    finish: (s) => s.accumulator(),
+  });
+  return b.emit({
+    dtype: "f32",
+    shape,
+    order,
+    fold: {
+      dims: [runs],
+      classes: ["f32"],
+      init: (s, out) => [start ? start(s, out) : spec.term(s, out, zero)],
+      step: (s, out, [k = zero]) => [s.op("fadd", s.accumulator(), s.load(sums, [...out, k]))],
+    },
+    finish: (s, out) => {
+      let sum = s.accumulator();
+      for (let k = first + runs * RUN; k < length; k++) sum = s.op("fadd", sum, spec.term(s, out, asIndex(k)));
+      return spec.finish(s, out, sum);
+    },
+  });
+};
+
+/** Sums for all columns, which are dimension `column` of the output. */
+export const rowDot = (b: Lowering, spec: RowSpec, column: number): Value => {
+  const columns = spec.shape[column] ?? 1;
+  const whole = columns - (columns % RUN);
+  const part = (from: number, count: number): RowSpec => {
+    const moved = (out: readonly Index[]): Index[] => out.map((index, d) => (d === column ? index.plus(from) : index));
+    const { start } = spec;
+    return {
+      ...spec,
+      shape: spec.shape.map((size, d) => (d === column ? count : size)),
+      term: (s, out, k) => spec.term(s, moved(out), k),
+      ...(start && { start: (s, out) => start(s, moved(out)) }),
+      finish: (s, out, sum) => spec.finish(s, moved(out), sum),
+    };
+  };
+  // Without a whole run the last columns are like the others.
+  if (whole === columns || spec.length < RUN + (spec.start ? 0 : 1)) return dotInOrder(b, spec);
+  const rest = dotInRuns(b, part(whole, columns - whole));
+  if (whole === 0) return rest;
+  const main = dotInOrder(b, part(0, whole));
+  return b.emit({
+    dtype: "f32",
+    shape: spec.shape,
+    ...(spec.order && { order: spec.order }),
+    finish: (s, out) => {
+      const behind = out.map((index, d) => (d === column ? index.minus(whole) : index));
+      const parts = [s.load(main, out, { guarded: [column] }), s.load(rest, behind, { guarded: [column] })];
+      const [x, y] = parts.map((value) => s.op("fbits", value));
+      return s.op("bitsf", s.op("ior", x as Ref, y as Ref));
+    },
+  });
+};

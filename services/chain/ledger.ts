@@ -1,0 +1,256 @@
+import type { Log, Provider } from "ethers";
+
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { disputeEventOf } from "../../runner/dispute/events.ts";
+import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
+import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import type { Deployment, Suite } from "./deployment.ts";
+
+/** RequestStatus of contracts/types/Request.sol, in its order. */
+const REQUEST_STATUS = [
+  "none",
+  "open",
+  "assigned",
+  "inputDemanded",
+  "claimed",
+  "challenged",
+  "final",
+  "refunded",
+  "timedOut",
+  "cancelled",
+  "convicted",
+] as const;
+
+export type RequestStatus = (typeof REQUEST_STATUS)[number];
+
+/** The status that a contract's number means. */
+export const requestStatus = (status: bigint): RequestStatus => REQUEST_STATUS[Number(status)] ?? "none";
+
+/** A request as the market's events tell it. */
+export interface RequestView {
+  readonly id: Hash;
+  readonly request: RequestStruct;
+  readonly assignBy: number;
+  /** Input bytes when they stood in calldata; empty otherwise. */
+  readonly inputs: Uint8Array;
+  readonly inputUri: string;
+  /** Chunks of a committed input that were put on chain, in order. */
+  readonly chunks: readonly Uint8Array[];
+  /** What the randomness of the present draw is asked with. */
+  readonly ticket: bigint;
+  readonly operator?: string;
+  readonly claim?: ClaimView;
+  /** Whether the request is in a terminal state. */
+  readonly settled: boolean;
+}
+
+/** What is claimed for a request. */
+export interface ClaimView {
+  readonly id: Hash;
+  readonly operator: string;
+  readonly outputRoot: Hash;
+  /** In the market's time. */
+  readonly windowEnd: number;
+  readonly outputs: Uint8Array;
+  readonly outputUri: string;
+}
+
+/** A share of slashed stake that waits to be paid. */
+export interface PayoutView {
+  readonly id: bigint;
+  readonly share: number;
+  readonly recipient: string;
+  readonly payableAt: number;
+}
+
+/** Logs of one range of blocks. */
+interface Page {
+  readonly lastBlock: number;
+  readonly lastHash: string;
+  readonly logs: readonly Log[];
+}
+
+const PAGE_BLOCKS = 2_000;
+/** Blocks that are read again when the chain was reorganised: deeper reorganisations start from the beginning. */
+const OVERLAP = 64;
+
+/**
+ * All that the suite's events say, and the only memory that services have: whoever starts again reads the chain again,
+ * so nothing is done twice and no deadline is lost. A reorganisation drops what it dropped.
+ */
+export class Ledger {
+  readonly #suite: Suite;
+  readonly #provider: Provider;
+  readonly #from: number;
+  readonly #addresses: readonly string[];
+  #pages: Page[] = [];
+  #requests = new Map<string, RequestView>();
+  #disputes = new Map<string, DisputeView>();
+  #versions = new Map<string, Hash>();
+  #payouts = new Map<string, PayoutView>();
+
+  constructor(suite: Suite, provider: Provider, deployment: Deployment) {
+    this.#suite = suite;
+    this.#provider = provider;
+    this.#from = deployment.block;
+    const { ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt } = deployment.contracts;
+    this.#addresses = [ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt];
+  }
+
+  get requests(): ReadonlyMap<string, RequestView> {
+    return this.#requests;
+  }
+
+  /** The dispute of a claim. */
+  dispute(claimId: Hash): DisputeView {
+    return this.#disputes.get(claimId) ?? noDispute(claimId);
+  }
+
+  /** Shares of slashed stake that are not paid yet. */
+  get payouts(): Iterable<PayoutView> {
+    return this.#payouts.values();
+  }
+
+  /** Commitment of the model that a version is of. */
+  commitmentOf(versionId: string): Hash | undefined {
+    return this.#versions.get(versionId);
+  }
+
+  /** Published versions of a model, by model commitment. */
+  versionsOf(commitment: Hash): readonly Hash[] {
+    return [...this.#versions].flatMap(([version, model]) => (model === commitment ? [version as Hash] : []));
+  }
+
+  /** Reads what happened since the last call. @returns Whether blocks that were read before are gone. */
+  async sync(): Promise<boolean> {
+    const reorganised = await this.#dropReplaced();
+    const head = await this.#provider.getBlockNumber();
+    for (let first = (this.#pages.at(-1)?.lastBlock ?? this.#from - 1) + 1; first <= head; first += PAGE_BLOCKS) {
+      // The pages near the head are short, so that a reorganisation drops little.
+      const last = Math.min(head, first + PAGE_BLOCKS - 1);
+      const page = await this.#read(first, last);
+      this.#pages.push(page);
+      page.logs.forEach((entry) => {
+        this.#apply(entry);
+      });
+    }
+    this.#merge(head);
+    return reorganised;
+  }
+
+  async #read(first: number, last: number): Promise<Page> {
+    const before = await this.#provider.getBlock(last);
+    const logs = await this.#provider.getLogs({ address: [...this.#addresses], fromBlock: first, toBlock: last });
+    const after = await this.#provider.getBlock(last);
+    // Replaced while it was read, so nobody knows which chain the logs are of: the next look reads it again.
+    const lastHash = before?.hash === after?.hash ? (after?.hash ?? "") : "";
+    return { lastBlock: last, lastHash, logs };
+  }
+
+  /** Forgets pages whose last block is no longer on the chain, and rebuilds what the others say. */
+  async #dropReplaced(): Promise<boolean> {
+    // All questions before the first change: a server that fails between two must not leave half of it done.
+    let kept = this.#pages.length;
+    for (; kept > 0; kept--) {
+      const page = this.#pages[kept - 1];
+      if (page === undefined) break;
+      const block = await this.#provider.getBlock(page.lastBlock);
+      if (block?.hash === page.lastHash) break;
+    }
+    if (kept === this.#pages.length) return false;
+    this.#pages = this.#pages.slice(0, kept);
+    this.#requests = new Map();
+    this.#disputes = new Map();
+    this.#versions = new Map();
+    this.#payouts = new Map();
+    for (const { logs } of this.#pages) for (const entry of logs) this.#apply(entry);
+    return true;
+  }
+
+  /** Joins pages far behind the head into one: there are never more than about OVERLAP of them. */
+  #merge(head: number): void {
+    const old = this.#pages.filter(({ lastBlock }) => lastBlock < head - OVERLAP);
+    const last = old.at(-1);
+    if (last === undefined || old.length < OVERLAP) return;
+    const logs = old.flatMap((page) => page.logs);
+    this.#pages = [{ ...last, logs }, ...this.#pages.slice(old.length)];
+  }
+
+  #apply(entry: Log): void {
+    const { market, court, registry, staking } = this.#suite;
+    const place = { topics: [...entry.topics], data: entry.data };
+    const ofMarket = entry.address === market.target ? market.interface.parseLog(place) : null;
+    if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
+    const ofCourt = entry.address === court.target ? court.interface.parseLog(place) : null;
+    if (ofCourt !== null) {
+      const event = disputeEventOf({ name: ofCourt.name, args: ofCourt.args, block: entry.blockNumber });
+      const claimId = ofCourt.args[0] as Hash;
+      if (event !== undefined) this.#disputes.set(claimId, afterEvent(this.dispute(claimId), event));
+    }
+    const ofStaking = entry.address === staking.target ? staking.interface.parseLog(place) : null;
+    if (ofStaking !== null) this.#applyStaking(ofStaking.name, ofStaking.args);
+    const ofRegistry = entry.address === registry.target ? registry.interface.parseLog(place) : null;
+    if (ofRegistry?.name === "VersionPublished") {
+      this.#versions.set(ofRegistry.args.versionId as string, ofRegistry.args.commitment as Hash);
+    }
+  }
+
+  #applyStaking(name: string, args: Readonly<Record<string, unknown>>): void {
+    const id = args.payoutId as bigint;
+    if (name === "PayoutMarked") {
+      const payableAt = Number(args.payableAt);
+      for (const [role, share] of Object.entries(SHARES)) {
+        const recipient = args[role] as string;
+        if ((args.amounts as readonly bigint[])[share] === 0n) continue;
+        this.#payouts.set(`${String(id)}:${String(share)}`, { id, share, recipient, payableAt });
+      }
+    } else if (name === "PayoutPaid") {
+      this.#payouts.delete(`${String(id)}:${String(args.share)}`);
+    } else if (name === "PayoutFrozen") {
+      for (const [key, payout] of this.#payouts) {
+        if (payout.id === id) this.#payouts.set(key, { ...payout, payableAt: Number(args.payableAt) });
+      }
+    }
+  }
+
+  #applyMarket(name: string, args: Readonly<Record<string, unknown>>): void {
+    const id = args.requestId as Hash;
+    if (name === "RequestOpened") {
+      const request = (args.request as { toObject: () => RequestStruct }).toObject();
+      this.#requests.set(id, {
+        id,
+        request,
+        assignBy: Number(args.assignBy),
+        inputs: bytesOf(args.inputs),
+        inputUri: args.inputUri as string,
+        chunks: [],
+        ticket: 0n,
+        settled: false,
+      });
+      return;
+    }
+    const known = this.#requests.get(id);
+    if (known === undefined) return;
+    if (name === "DrawCommitted") this.#requests.set(id, { ...known, ticket: args.ticket as bigint });
+    else if (name === "RequestAssigned") this.#requests.set(id, { ...known, operator: args.operator as string });
+    else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
+    else if (name === "InputAnswered") {
+      const { data } = args.segment as { data: string };
+      this.#requests.set(id, { ...known, chunks: [...known.chunks, bytesOf(data)] });
+    } else if (name === "Claimed") {
+      const claim: ClaimView = {
+        id: args.claimId as Hash,
+        operator: args.operator as string,
+        outputRoot: args.outputRoot as Hash,
+        windowEnd: Number(args.windowEnd),
+        outputs: bytesOf(args.outputs),
+        outputUri: args.outputUri as string,
+      };
+      this.#requests.set(id, { ...known, claim });
+    }
+  }
+}
+
+const SHARES = { accuser: 0, harmed: 1 } as const;
+
+const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));

@@ -1,0 +1,188 @@
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { commitTrace } from "../../runner/commitment/trace.ts";
+import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
+import type { Store } from "../../runner/files/store.ts";
+import { mutable } from "../chain/calldata.ts";
+import { publishTrace } from "../blobs/blobs.ts";
+import { collect } from "../chain/collect.ts";
+import { evidenceFor } from "../chain/evidence.ts";
+import { inputOf } from "../blobs/input.ts";
+import { requestStatus, type RequestView } from "../chain/ledger.ts";
+import { log, short } from "../environment/log.ts";
+import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
+import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
+
+/** Order of IRandomness.TicketState. */
+const READY = 1n;
+const EXPIRED = 2n;
+
+export interface OperatorOptions extends Scene {
+  readonly models: readonly HostedModel[];
+  readonly store: Store;
+  /** What stands before a blob's id in the locations that are given to others. */
+  readonly locationPrefix: string;
+  /** What is claimed instead of the honest run; for demonstrations of fraud only. */
+  readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
+}
+
+/**
+ * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. It remembers nothing that is
+ * not on chain but what it can compute again, so it can be stopped and started at any time.
+ */
+export class Operator {
+  readonly #options: OperatorOptions;
+  /** Traces of challenged claims, by claim. */
+  readonly #defended = new Map<Hash, DefendedTrace>();
+  #address = "";
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  /** Everything there is to do now, one transaction after the other. */
+  async look(signal?: AbortSignal): Promise<void> {
+    const { ledger, signer, models } = this.#options;
+    this.#address = await signer.getAddress();
+    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    const now = await nowOf(this.#options);
+    await eachAlone([...ledger.requests.values()], signal, async (view) => {
+      if (view.settled) {
+        if (view.claim !== undefined) this.#defended.delete(view.claim.id);
+        return;
+      }
+      const hosted = modelFor(models, ledger, view);
+      if (hosted !== undefined) await this.#attend(view, hosted, now, signal);
+    });
+    if (signal?.aborted !== true) await collect(this.#options);
+  }
+
+  async #attend(
+    view: RequestView,
+    hosted: HostedModel,
+    { marketTime, time }: Now,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite } = this.#options;
+    const state = await suite.market.stateOf(view.id);
+    // The chain may have answered after this look was given up.
+    if (signal?.aborted === true) return;
+    const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
+    switch (requestStatus(state.status)) {
+      case "open":
+        if (marketTime < deadline) await this.#draw(view);
+        return;
+      case "assigned":
+        if (mine && marketTime < deadline) await this.#claim(view, hosted, deadline, signal);
+        return;
+      case "inputDemanded":
+        if (mine && marketTime >= deadline) {
+          await send(`cancelled ${short(view.id)}: its input was withheld`, suite.market.cancelWithheld(view.request));
+        }
+        return;
+      case "claimed":
+        if (mine && marketTime >= deadline) {
+          const outputs = view.claim?.outputs ?? new Uint8Array();
+          await send(`finalised ${short(view.id)}`, suite.market.finalise(view.request, outputs));
+        }
+        return;
+      case "challenged":
+        if (mine) await this.#defend(view, hosted, time, signal);
+        return;
+      default:
+        return;
+    }
+  }
+
+  async #draw({ id, request, ticket }: RequestView): Promise<void> {
+    const { suite } = this.#options;
+    const { state } = await suite.randomness.seedOf(ticket);
+    if (state === READY) await send(`drew an operator for ${short(id)}`, suite.market.assign(request));
+    else if (state === EXPIRED) await send(`committed a new draw for ${short(id)}`, suite.market.recommit(request));
+  }
+
+  async #claim(
+    view: RequestView,
+    hosted: HostedModel,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite, signer, store, locationPrefix } = this.#options;
+    const input = await inputOf(this.#options.store, view, hosted);
+    if (input === undefined) {
+      await send(`demanded the input of ${short(view.id)} on chain`, suite.market.demandInput(view.request));
+      return;
+    }
+    const run = await this.#run(hosted, input, signal);
+    const outputs = joinTensors(run.outputs);
+    const inline = outputs.length <= Number(await suite.market.INLINE_LIMIT());
+    const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
+    const evidence = await evidenceFor(suite, signer, {
+      requestId: view.id,
+      request: view.request,
+      outputRoot: run.outputRoot,
+      operator: this.#address,
+      deadline,
+    });
+    if (signal?.aborted === true) return;
+    await send(
+      `claimed ${short(view.id)} with ${hosted.name}`,
+      suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
+    );
+  }
+
+  async #run(hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined): Promise<Run> {
+    const run = await execute(hosted, input, { signal });
+    const { tamper } = this.#options;
+    return tamper === undefined ? run : await tamper(run, hosted);
+  }
+
+  async #defend(view: RequestView, hosted: HostedModel, time: number, signal: AbortSignal | undefined): Promise<void> {
+    const { suite, ledger, store, locationPrefix } = this.#options;
+    const { claim, request } = view;
+    const defended = await this.#defendedTrace(view, hosted, signal);
+    if (claim === undefined || defended === undefined) return;
+    const move = nextOperatorMove(defended, ledger.dispute(claim.id), time);
+    switch (move.kind) {
+      case "commitTrace": {
+        const location = `${locationPrefix}${await publishTrace(store, defended.trace, defended.commitment)}`;
+        const manifest = mutable(hosted.commitment.manifest);
+        const { traceRoot, outputRoots, outputSiblings } = mutable(move);
+        await send(
+          `committed the trace of ${short(view.id)}`,
+          suite.court.commitTrace(claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, location),
+        );
+        return;
+      }
+      case "answer":
+        await send(
+          `answered ${String(move.answers.length)} demands on ${short(view.id)}`,
+          suite.court.answer(claim.id, mutable(move.answers)),
+        );
+        return;
+      case "resolve":
+        await send(`upheld on ${short(view.id)}`, suite.court.resolve(claim.id));
+        return;
+      case "wait":
+      case "done":
+        return;
+    }
+  }
+
+  /** What a challenged claim stands on, executed once; undefined while its input cannot be had. */
+  async #defendedTrace(
+    view: RequestView,
+    hosted: HostedModel,
+    signal: AbortSignal | undefined,
+  ): Promise<DefendedTrace | undefined> {
+    const { claim } = view;
+    const known = claim === undefined ? undefined : this.#defended.get(claim.id);
+    if (claim === undefined || known !== undefined) return known;
+    const input = await inputOf(this.#options.store, view, hosted);
+    if (input === undefined) return undefined;
+    const { trace } = await this.#run(hosted, input, signal);
+    const commitment = await commitTrace(trace, { signal });
+    const defended = { outputKernels: hosted.model.program.outputs, trace, commitment };
+    this.#defended.set(claim.id, defended);
+    return defended;
+  }
+}

@@ -1,0 +1,167 @@
+import { type EventLog, ZeroAddress, ZeroHash } from "ethers";
+
+import type { Hash } from "../../runner/commitment/keccak.ts";
+import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
+import { commitTensors } from "../../runner/commitment/tensor.ts";
+import { AssayError, isAssayError } from "../../runner/errors.ts";
+import { loadInputs } from "../../runner/cli/load.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
+import type { Store } from "../../runner/files/store.ts";
+import { fetchBlob } from "../blobs/blobs.ts";
+import { answerInput } from "../blobs/input.ts";
+import { requestStatus, type RequestView } from "../chain/ledger.ts";
+import { log, short } from "../environment/log.ts";
+import { type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
+import { invalid } from "../environment/options.ts";
+import { keepLooking, nowOf, type Scene, send } from "../chain/service.ts";
+import { allow, fund } from "../operator/stake.ts";
+
+export interface Question {
+  readonly inputs: readonly Tensor[];
+  readonly policy: string;
+  readonly fee: bigint;
+  /** What a wrong answer would cost; sets the operator's collateral. */
+  readonly valueAtRisk: bigint;
+  readonly windowSeconds: number;
+  /** Where a large input is put for the operator to fetch. */
+  readonly store: Store;
+  readonly locationPrefix?: string;
+}
+
+export interface Answer {
+  readonly requestId: Hash;
+  readonly finality: "provisional" | "final" | "failed";
+  readonly operator: string;
+  readonly outputRoot: string;
+  /** Empty when there is no answer, or its data are not where the operator said. */
+  readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
+}
+
+/** Order of IInferenceMarket.Finality. */
+const FINALITY = ["unknown", "pending", "provisional", "disputed", "final", "failed"] as const;
+const STAGE_SECONDS = 3_600;
+
+/** Tensors of `NAME=FILE,…` for a model's inputs. */
+export const readInputs = async (hosted: HostedModel, text: string): Promise<readonly Tensor[]> =>
+  await Promise.resolve(loadInputs(hosted.model, text.split(",")));
+
+/** Opens a request for the newest version of a model. @returns The request's id. */
+export async function ask(scene: Scene, hosted: HostedModel, question: Question): Promise<Hash> {
+  const { suite, ledger } = scene;
+  await ledger.sync();
+  const versionId = ledger.versionsOf(hosted.commitment.commitment).at(-1);
+  if (versionId === undefined) throw invalid("ASSAY_MODEL", hosted.path, "publish the model first");
+  await fund(scene, question.fee);
+  await allow(scene, suite.market);
+  const bytes = joinTensors(question.inputs);
+  const inline = bytes.length <= Number(await suite.market.INLINE_LIMIT());
+  const { locationPrefix = "store:" } = question;
+  const receipt = await send(
+    `asked ${hosted.name}`,
+    suite.market.request({
+      versionId,
+      inputs: inline ? bytes : "0x",
+      inputRoot: inline ? ZeroHash : tensorsRoot(await commitTensors("commit inputs", question.inputs)),
+      inputUri: inline ? "" : `${locationPrefix}${await question.store.put(bytes)}`,
+      policy: question.policy,
+      fee: question.fee,
+      valueAtRisk: question.valueAtRisk,
+      assignSeconds: STAGE_SECONDS,
+      claimSeconds: STAGE_SECONDS,
+      windowSeconds: question.windowSeconds,
+      callback: ZeroAddress,
+      callbackGas: 0,
+      minimumHolders: 0,
+    }),
+  );
+  return openedIn(scene, receipt.logs as EventLog[]);
+}
+
+/** Id of the request that was opened in a transaction. */
+export function openedIn({ suite: { market } }: Scene, logs: readonly EventLog[]): Hash {
+  for (const entry of logs) {
+    if (entry.address !== market.target) continue;
+    const parsed = market.interface.parseLog({ topics: [...entry.topics], data: entry.data });
+    if (parsed?.name === "RequestOpened") return parsed.args.requestId as Hash;
+  }
+  throw new AssayError("RPC_UNUSABLE", "the receipt has no RequestOpened event", { reason: "no event" });
+}
+
+/** How to wait for an answer. */
+export interface Waiting {
+  /** Whether a provisional answer is not enough. */
+  readonly final: boolean;
+  readonly intervalMilliseconds: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Waits until the request has an answer (or, when `final`, until it is settled). Meanwhile it puts a large input on chain
+ * when the operator demands it, and finalises or takes refunds when nobody else does.
+ * @throws AssayError ABORTED.
+ */
+export async function awaitAnswer(
+  scene: Scene,
+  hosted: HostedModel,
+  requestId: Hash,
+  { inputs, store }: Pick<Question, "inputs" | "store">,
+  { final, intervalMilliseconds, signal }: Waiting,
+): Promise<Answer> {
+  const { suite, ledger } = scene;
+  const answered = new AbortController();
+  let answer: Answer | undefined;
+  await keepLooking("request", intervalMilliseconds, AbortSignal.any([signal, answered.signal]), async () => {
+    await ledger.sync();
+    const view = ledger.requests.get(requestId);
+    // Not read yet, or gone with a reorganisation.
+    if (view === undefined) return;
+    const finality = FINALITY[Number((await suite.market.resultOf(requestId)).finality)];
+    if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
+      const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
+      const outputs = finality === "failed" ? [] : await outputsOf(store, hosted, view);
+      answer = { requestId, finality, operator, outputRoot, outputs };
+      answered.abort();
+    } else await attend(scene, view, inputs);
+  });
+  if (answer === undefined) throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
+  return answer;
+}
+
+/** Does what only the requester will, and takes the exit that time has opened: nobody's goodwill is needed. */
+async function attend(scene: Scene, view: RequestView, inputs: readonly Tensor[]): Promise<void> {
+  const { market } = scene.suite;
+  const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(scene)]);
+  const [status, late] = [requestStatus(state.status), marketTime - Number(state.deadline)];
+  if (status === "inputDemanded" && late < 0) await answerInput(scene, view, inputs);
+  // A little later than the operators, who do the same: two transactions for one exit would waste one.
+  if (late < 30) return;
+  if (status === "open") await send("took the refund: nobody could be drawn", market.refund(view.request));
+  if (status === "assigned") await send("timed the operator out", market.timeOut(view.request));
+  if (status === "claimed") {
+    await send("finalised", market.finalise(view.request, view.claim?.outputs ?? new Uint8Array()));
+  }
+}
+
+/** Outputs by name, 64-bit integers as text; none when their data cannot be had or are not what was claimed. */
+async function outputsOf(store: Store, { model }: HostedModel, { id, claim }: RequestView): Promise<Answer["outputs"]> {
+  if (claim === undefined) return [];
+  try {
+    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(store, claim.outputUri);
+    const tensors = splitTensors("output", outputTypes(model.program), bytes);
+    const root = tensorsRoot(await commitTensors("commit outputs", tensors));
+    if (root !== claim.outputRoot) {
+      const details = { name: "output", expected: claim.outputRoot, actual: root };
+      throw new AssayError("TENSOR_MISMATCH", `the root of the data is ${root}, not ${claim.outputRoot}`, details);
+    }
+    return tensors.map(({ data }, i) => ({
+      name: model.outputs[i]?.name ?? String(i),
+      values: Array.from(data as ArrayLike<number | bigint>, (value) =>
+        typeof value === "bigint" ? String(value) : value,
+      ),
+    }));
+  } catch (error) {
+    if (!isAssayError(error)) throw error;
+    log(`the answer of ${short(id)} is ${claim.outputRoot}, but its data are missing: ${error.message}`);
+    return [];
+  }
+}

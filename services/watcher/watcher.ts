@@ -1,0 +1,211 @@
+import { type Hash } from "../../runner/commitment/keccak.ts";
+import { commitTrace } from "../../runner/commitment/trace.ts";
+import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
+import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
+import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import { nodeNames } from "../../runner/inspection/inspect.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
+import type { Store } from "../../runner/files/store.ts";
+import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
+import { fetchOutput, fetchRoots } from "../blobs/blobs.ts";
+import { mutable } from "../chain/calldata.ts";
+import { collect } from "../chain/collect.ts";
+import { inputOf } from "../blobs/input.ts";
+import type { ClaimView, RequestView } from "../chain/ledger.ts";
+import { log, short } from "../environment/log.ts";
+import { execute, type HostedModel, modelFor, type Run } from "../models/models.ts";
+import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
+
+export interface WatcherOptions extends Scene {
+  readonly models: readonly HostedModel[];
+  readonly store: Store;
+  /** 32 secret bytes, hex: makes the salts of accusations. The same one after a restart finds them again. */
+  readonly secret: string;
+}
+
+interface Work {
+  readonly hosted: HostedModel;
+  readonly run: Run;
+  own?: OwnExecution;
+  /** What a transaction of a proof may carry; less after one that failed. */
+  budget: Budget;
+  roots?: readonly Hash[] | null;
+  readonly outputs: Map<number, Tensor | null>;
+}
+
+/**
+ * Re-executes every claim of the models that it has; stays silent when the answer is right, and otherwise challenges,
+ * finds the wrong element and convicts. It remembers nothing that is not on chain but what it can compute again.
+ */
+export class Watcher {
+  readonly #options: WatcherOptions;
+  readonly #work = new Map<string, Work>();
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Everything there is to do now, one transaction after the other. */
+  async look(signal?: AbortSignal): Promise<void> {
+    const { ledger } = this.#options;
+    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    let now = await nowOf(this.#options);
+    await eachAlone([...ledger.requests.values()], signal, async (view) => {
+      const { claim } = view;
+      if (claim === undefined) return;
+      if (view.settled) this.#work.delete(claim.id);
+      else
+        while (await this.#move(view, claim, now, signal)) {
+          await ledger.sync();
+          now = await nowOf(this.#options);
+        }
+    });
+    if (signal?.aborted === true) return;
+    await this.#reclaim();
+    await collect(this.#options);
+  }
+
+  /** The bonds of one's demands come back when the claim was convicted. */
+  async #reclaim(): Promise<void> {
+    const { ledger, suite, signer } = this.#options;
+    const own = await signer.getAddress();
+    for (const { claim } of ledger.requests.values()) {
+      if (claim === undefined || ledger.dispute(claim.id).status !== "convicted") continue;
+      for (const { opening, demander } of ledger.dispute(claim.id).demands.values()) {
+        if (demander !== own) continue;
+        // The event log does not say which bonds are back already; the court does.
+        const left = await suite.court.demandOf(claim.id, mutable(opening));
+        if (left.demander === own)
+          await send("reclaimed the bond of a demand", suite.court.reclaim(claim.id, mutable(opening)));
+      }
+    }
+  }
+
+  /** One move of one claim. @returns Whether there may be another one now. */
+  async #move(
+    view: RequestView,
+    claim: ClaimView,
+    { time, block, marketTime }: Now,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { suite, signer, ledger, secret } = this.#options;
+    const dispute = ledger.dispute(claim.id);
+    if (dispute.status === "none" && marketTime >= claim.windowEnd) return false;
+    const work = await this.#workOn(view, claim, signal);
+    if (work === undefined) return false;
+    // Most claims are right: the whole trace is committed only once something is wrong.
+    if (dispute.status === "none" && work.run.outputRoot === claim.outputRoot) return false;
+    work.own ??= await ownExecution(work, signal);
+    const terms = await suite.court.termsOf(dispute.termsId);
+    const published: Published = { ...(work.roots === undefined ? {} : { roots: work.roots }), outputs: work.outputs };
+    const move = nextWatcherMove(
+      { address: await signer.getAddress(), secret },
+      work.own,
+      work.run.outputRoot,
+      dispute,
+      published,
+      { time, block, claimedRoot: claim.outputRoot, answerWindow: Number(terms.answerWindow) },
+      work.budget,
+    );
+    if (signal?.aborted === true) return false;
+    try {
+      return await this.#carryOut(move, view, claim, work);
+    } catch (error) {
+      // Data made to be expensive must not make a fraud unprovable: the next look tries smaller parts.
+      if (move.kind === "replay" || move.kind === "proveFraud") work.budget = halved(work.budget);
+      throw error;
+    }
+  }
+
+  async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
+    const { suite, store, ledger } = this.#options;
+    const { court } = suite;
+    switch (move.kind) {
+      case "wait":
+      case "done":
+        return false;
+      case "fetchRoots":
+        work.roots = await fetchRoots(store, move.location);
+        return true;
+      case "fetchOutput":
+        work.outputs.set(move.kernel, await fetchOutput(store, move.location, move.kernel));
+        return true;
+      case "challenge":
+        await send(`challenged ${short(id)}: its answer is not what the model gives`, court.challenge(id, claim.id));
+        return true;
+      case "convictWithoutTrace":
+        await send(`convicted ${short(id)}: no trace in time`, court.convictWithoutTrace(claim.id, request));
+        return true;
+      case "demand": {
+        const places = mutable(move.places);
+        const what = `demanded ${String(places.length)} places of ${short(id)}`;
+        if (move.kernel === TRACE_TREE) await send(what, court.demandTrace(claim.id, places));
+        else await send(what, court.demandTensor(claim.id, kernelOpening(work, move.kernel), places));
+        return true;
+      }
+      case "convictUnanswered":
+        await send(
+          `convicted ${short(id)}: a demand was not answered`,
+          court.convictUnanswered(claim.id, request, mutable(move.opening)),
+        );
+        return true;
+      case "accuse":
+        await send(`accused an element of ${short(id)}`, court.accuse(claim.id, move.commitment));
+        return true;
+      case "replay":
+        await send(
+          `replayed a part of a reduction of ${short(id)}`,
+          court.replay(claim.id, move.accusation, mutable(move.execution), move.maxSteps),
+        );
+        return true;
+      case "proveFraud": {
+        const { kernel, element } = move.execution;
+        const nodes = nodeNames(work.hosted.model.nodes[kernel.index] ?? []);
+        await send(
+          `convicted ${short(id)}: element ${String(element)} of kernel ${String(kernel.index)} (${nodes}) is wrong`,
+          court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
+        );
+        this.#work.delete(claim.id);
+        await ledger.sync();
+        return false;
+      }
+    }
+  }
+
+  async #workOn(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<Work | undefined> {
+    const { models, ledger, store } = this.#options;
+    const known = this.#work.get(claim.id);
+    if (known !== undefined) return known;
+    const hosted = modelFor(models, ledger, view);
+    if (hosted === undefined) return undefined;
+    const bytes = await inputOf(store, view, hosted);
+    // Without its input nobody can judge a claim.
+    if (bytes === undefined) return undefined;
+    const work: Work = {
+      hosted,
+      run: await execute(hosted, bytes, { signal }),
+      outputs: new Map(),
+      budget: DEFAULT_BUDGET,
+    };
+    this.#work.set(claim.id, work);
+    return work;
+  }
+}
+
+const kernelOpening = ({ hosted: { commitment } }: Work, index: number) => ({
+  index,
+  encoded: commitment.kernels[index] ?? new Uint8Array(),
+  siblings: [...commitment.programTree.prove(index)],
+});
+
+async function ownExecution({ hosted, run }: Work, signal: AbortSignal | undefined): Promise<OwnExecution> {
+  const { model, commitment } = hosted;
+  return {
+    program: model.program,
+    model: commitment,
+    inputs: run.inputs,
+    constants: model.constants,
+    trace: run.trace,
+    commitment: await commitTrace(run.trace, { signal }),
+  };
+}

@@ -1,0 +1,435 @@
+import { expect } from "chai";
+
+import { rootsTree } from "../../../runner/commitment/model.ts";
+import {
+  answerOf,
+  ethers,
+  HONEST,
+  HOUR,
+  MANIFEST,
+  networkHelpers,
+  other,
+  requestOf,
+  SINK,
+  stageAt,
+  STATUS,
+  TERMS,
+  TRACE_TREE,
+  WINDOW,
+  WRONG,
+} from "../../../testing/toy-court.ts";
+
+const { time } = networkHelpers;
+const timeOf = async (): Promise<bigint> => BigInt(await time.latest());
+
+describe("DisputeCourt", () => {
+  describe("addTerms", () => {
+    describe("given a caller without the right", () => {
+      it("reverts", async () => {
+        const { court, stranger } = await stageAt("open");
+        await expect(court.connect(stranger).addTerms(TERMS))
+          .to.be.revertedWithCustomError(court, "AccessManagedUnauthorized")
+          .withArgs(stranger);
+      });
+    });
+
+    describe("given the governor", () => {
+      for (const [what, change] of Object.entries({
+        "a trace window below a minute": { traceWindow: 59 },
+        "a demand window below four answer windows": { demandWindow: 8 * HOUR - 1 },
+        "an answer window below a minute": { answerWindow: 59 },
+        "a proof margin below a minute": { proofMargin: 59 },
+        "windows that outlast the market": { demandWindow: 9 * 24 * HOUR },
+        "no challenge bond": { challengeBond: 0 },
+        "no demand bond": { demandBond: 0 },
+        "a burn above the bond": { burnBps: 10_001 },
+      })) {
+        it(`refuses ${what}`, async () => {
+          const { court } = await stageAt("open");
+          await expect(court.addTerms({ ...TERMS, ...change })).to.be.revertedWithCustomError(
+            court,
+            "CourtTermsOutside",
+          );
+        });
+      }
+
+      it("takes windows that leave exactly a day of the market's longest dispute, and none longer", async () => {
+        const { court } = await stageAt("open");
+        const rest = TERMS.traceWindow + TERMS.answerWindow + TERMS.proofMargin;
+        const demandWindow = 9 * 24 * HOUR - rest;
+        await expect(court.addTerms({ ...TERMS, demandWindow: demandWindow + 1 })).to.be.revertedWithCustomError(
+          court,
+          "CourtTermsOutside",
+        );
+        await court.addTerms({ ...TERMS, demandWindow });
+      });
+
+      it("takes the shortest windows, and terms that burn the whole bond", async () => {
+        const { court } = await stageAt("open");
+        const shortest = { traceWindow: 60, demandWindow: 240, answerWindow: 60, proofMargin: 60, burnBps: 10_000 };
+        await expect(court.addTerms({ ...TERMS, ...shortest })).to.emit(court, "TermsAdded");
+      });
+
+      it("adds them for later disputes and leaves open ones as they are", async () => {
+        const { court, claimId, challenger, token, market, operator, trace } = await stageAt("challenged");
+        const dearer = { ...TERMS, challengeBond: 5_000n };
+        await expect(court.addTerms(dearer)).to.emit(court, "TermsAdded");
+        expect(await court.currentTermsId()).to.equal(1n);
+        expect((await court.termsOf(0n)).challengeBond).to.equal(TERMS.challengeBond);
+        expect((await court.termsOf(1n)).challengeBond).to.equal(5_000n);
+        expect((await court.disputeOf(claimId)).termsId).to.equal(0n);
+
+        const request = requestOf(2);
+        const windowEnd = (await time.latest()) + WINDOW;
+        await market.claim(request, operator, rootsTree(trace.outputRoots).root, windowEnd);
+        const requestId = await market.idOf(request);
+        const second = await market.claimOf(requestId);
+        const challenge = court.connect(challenger).challenge(requestId, second.claimId);
+        await expect(challenge).to.changeTokenBalances(ethers, token, [challenger, court], [-5_000n, 5_000n]);
+      });
+    });
+  });
+
+  describe("challenge", () => {
+    describe("given an open window", () => {
+      it("records the dispute, takes the bond and freezes finality", async () => {
+        const { court, challenger, operator, token, market, requestId, claimId, windowEnd } = await stageAt("open");
+        const move = court.connect(challenger).challenge(requestId, claimId);
+        await expect(move).to.changeTokenBalances(
+          ethers,
+          token,
+          [challenger, court],
+          [-TERMS.challengeBond, TERMS.challengeBond],
+        );
+        const now = await timeOf();
+        await expect(move)
+          .to.emit(court, "Challenged")
+          .withArgs(claimId, requestId, challenger, operator, 0n, now + BigInt(TERMS.traceWindow));
+        const dispute = await court.disputeOf(claimId);
+        expect(dispute.status).to.equal(STATUS.challenged);
+        expect(dispute.challenger).to.equal(challenger.address);
+        expect(dispute.operator).to.equal(operator.address);
+        expect(dispute.requestId).to.equal(requestId);
+        expect(dispute.challengeableUntil).to.equal(BigInt(windowEnd));
+        expect(dispute.end).to.equal(0n);
+        expect((await market.claimOf(requestId)).status).to.equal(5n);
+      });
+
+      it("reverts for another claim of the request", async () => {
+        const { court, challenger, marketErrors, requestId, claimId } = await stageAt("open");
+        await expect(court.connect(challenger).challenge(requestId, other(claimId)))
+          .to.be.revertedWithCustomError(marketErrors, "MarketClaimMismatch")
+          .withArgs(claimId, other(claimId));
+      });
+
+      it("reverts when the token calls the court from inside the transfer of the bond", async () => {
+        const { court, challenger, token, requestId, claimId } = await stageAt("openCalling");
+        for (const payload of [
+          court.interface.encodeFunctionData("challenge", [requestId, claimId]),
+          court.interface.encodeFunctionData("withdraw", [challenger.address]),
+        ]) {
+          await token.setHook(court, payload);
+          await expect(court.connect(challenger).challenge(requestId, claimId)).to.be.revertedWithCustomError(
+            court,
+            "ReentrancyGuardReentrantCall",
+          );
+        }
+      });
+
+      it("reverts when the token keeps a fee", async () => {
+        const { court, challenger, token, requestId, claimId } = await stageAt("open");
+        await token.setFee(100n);
+        await expect(court.connect(challenger).challenge(requestId, claimId))
+          .to.be.revertedWithCustomError(court, "CourtBondShort")
+          .withArgs(991n, 1001n);
+      });
+    });
+
+    describe("given the window is over", () => {
+      it("reverts with the market's error", async () => {
+        const { court, challenger, marketErrors, requestId, claimId, windowEnd } = await stageAt("open");
+        await time.increaseTo(windowEnd + 1);
+        await expect(court.connect(challenger).challenge(requestId, claimId)).to.be.revertedWithCustomError(
+          marketErrors,
+          "MarketDeadlinePassed",
+        );
+      });
+    });
+
+    describe("given the claim is in dispute", () => {
+      it("reverts: a second challenger would add nothing but delay", async () => {
+        const { court, watcher, requestId, claimId } = await stageAt("challenged");
+        await expect(court.connect(watcher).challenge(requestId, claimId))
+          .to.be.revertedWithCustomError(court, "CourtStatus")
+          .withArgs(STATUS.challenged, STATUS.none);
+      });
+    });
+  });
+
+  describe("commitTrace", () => {
+    const commit = (
+      { court, operator, claimId, request }: Awaited<ReturnType<typeof stageAt<"challenged">>>,
+      change: {
+        manifest?: typeof MANIFEST;
+        nonce?: number;
+        root?: string;
+        roots?: string[];
+        siblings?: string[][];
+      } = {},
+    ) =>
+      court
+        .connect(operator)
+        .commitTrace(
+          claimId,
+          { ...request, nonce: change.nonce ?? request.nonce },
+          change.manifest ?? MANIFEST,
+          change.root ?? HONEST.root,
+          change.roots ?? HONEST.outputRoots,
+          change.siblings ?? HONEST.outputSiblings,
+          "ipfs://trace",
+        );
+
+    describe("given a challenge", () => {
+      it("records what the trace is judged against and fixes the end", async () => {
+        const stage = await stageAt("challenged");
+        const { court, claimId, request, windowEnd } = stage;
+        const move = commit(stage);
+        await move;
+        const demandUntil = BigInt(windowEnd + TERMS.demandWindow);
+        const end = demandUntil + BigInt(TERMS.answerWindow + TERMS.proofMargin);
+        await expect(move)
+          .to.emit(court, "TraceCommitted")
+          .withArgs(claimId, HONEST.root, HONEST.outputRoots, demandUntil, end, "ipfs://trace");
+        const dispute = await court.disputeOf(claimId);
+        expect([dispute.status, dispute.demandUntil, dispute.end]).to.deep.equal([
+          STATUS.traceCommitted,
+          demandUntil,
+          end,
+        ]);
+        expect([...(await court.caseOf(claimId))]).to.deep.equal([
+          MANIFEST.programRoot,
+          MANIFEST.weightsRoot,
+          request.inputRoot,
+          HONEST.root,
+          18n,
+          2n,
+          1n,
+        ]);
+      });
+
+      it("leaves a whole demand window after the claim's own window, however early the challenge", async () => {
+        const { court, market, challenger, operator, claimId: _claimId, trace } = await stageAt("open");
+        const request = requestOf(3);
+        const windowEnd = (await time.latest()) + 48 * HOUR;
+        await market.claim(request, operator, rootsTree(trace.outputRoots).root, windowEnd);
+        const requestId = await market.idOf(request);
+        const { claimId } = await market.claimOf(requestId);
+        await court.connect(challenger).challenge(requestId, claimId);
+        await court
+          .connect(operator)
+          .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
+        const { demandUntil, end } = await court.disputeOf(claimId);
+        expect(demandUntil).to.equal(BigInt(windowEnd + TERMS.demandWindow));
+        expect(end).to.equal(demandUntil + BigInt(TERMS.answerWindow + TERMS.proofMargin));
+      });
+
+      it("counts the demand window from the trace when the claim's own window is over by then", async () => {
+        const stage = await stageAt("open");
+        const { court, challenger, requestId, claimId, windowEnd } = stage;
+        await time.setNextBlockTimestamp(windowEnd - 2);
+        await court.connect(challenger).challenge(requestId, claimId);
+        await time.setNextBlockTimestamp(windowEnd + 100);
+        await commit(stage);
+        expect((await court.disputeOf(claimId)).demandUntil).to.equal(BigInt(windowEnd + 100 + TERMS.demandWindow));
+      });
+
+      it("is in time at the last second and late one after", async () => {
+        const stage = await stageAt("challenged");
+        const until = (await stage.court.disputeOf(stage.claimId)).traceUntil;
+        await time.setNextBlockTimestamp(until + 1n);
+        await expect(commit(stage))
+          .to.be.revertedWithCustomError(stage.court, "CourtTooLate")
+          .withArgs(until + 1n, until);
+        const again = await stageAt("challenged");
+        await time.setNextBlockTimestamp((await again.court.disputeOf(again.claimId)).traceUntil);
+        await expect(commit(again)).to.emit(again.court, "TraceCommitted");
+      });
+
+      it("reverts for anybody but the operator: only the answer's end is checkable here", async () => {
+        const { court, stranger, operator, claimId, request, trace } = await stageAt("challenged");
+        await expect(
+          court
+            .connect(stranger)
+            .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, ""),
+        )
+          .to.be.revertedWithCustomError(court, "CourtOperatorOnly")
+          .withArgs(stranger, operator);
+      });
+
+      it("reverts for another request", async () => {
+        const stage = await stageAt("challenged");
+        await expect(commit(stage, { nonce: 9 }))
+          .to.be.revertedWithCustomError(stage.court, "CourtRequestMismatch")
+          .withArgs(await stage.market.idOf(requestOf(9)), stage.requestId);
+      });
+
+      it("reverts for another manifest", async () => {
+        const stage = await stageAt("challenged");
+        const manifest = { ...MANIFEST, kernelCount: 17 };
+        await expect(commit(stage, { manifest }))
+          .to.be.revertedWithCustomError(stage.court, "CourtManifestMismatch")
+          .withArgs(await stage.market.commitmentFor(manifest), await stage.market.commitmentFor(MANIFEST));
+      });
+
+      it("reverts unless every output has a root and a proof", async () => {
+        const stage = await stageAt("challenged");
+        await expect(commit(stage, { roots: HONEST.outputRoots.slice(1) }))
+          .to.be.revertedWithCustomError(stage.court, "CourtOutputCount")
+          .withArgs(1n, 2n);
+        await expect(commit(stage, { siblings: HONEST.outputSiblings.slice(1) }))
+          .to.be.revertedWithCustomError(stage.court, "CourtOutputCount")
+          .withArgs(1n, 2n);
+      });
+
+      it("reverts when the outputs are not the claimed ones", async () => {
+        const stage = await stageAt("challenged");
+        const roots = WRONG.outputRoots;
+        await expect(commit(stage, { root: WRONG.root, roots, siblings: WRONG.outputSiblings }))
+          .to.be.revertedWithCustomError(stage.court, "CourtOutputRootMismatch")
+          .withArgs(rootsTree(roots).root, rootsTree(HONEST.outputRoots).root);
+      });
+
+      it("reverts when the trace does not end in the outputs", async () => {
+        const stage = await stageAt("challenged");
+        await expect(commit(stage, { root: WRONG.root })).to.be.revertedWithCustomError(
+          stage.court,
+          "CourtTraceMismatch",
+        );
+        await expect(commit(stage, { siblings: [...HONEST.outputSiblings].reverse() })).to.be.revertedWithCustomError(
+          stage.court,
+          "TreeSiblingCount",
+        );
+        await expect(
+          commit(stage, { siblings: HONEST.outputSiblings.map((row) => row.slice(1)) }),
+        ).to.be.revertedWithCustomError(stage.court, "TreeSiblingCount");
+      });
+    });
+
+    describe("given a committed trace", () => {
+      it("reverts: there is no second one", async () => {
+        const stage = await stageAt("traced");
+        await expect(commit(stage))
+          .to.be.revertedWithCustomError(stage.court, "CourtStatus")
+          .withArgs(STATUS.traceCommitted, STATUS.challenged);
+      });
+    });
+  });
+
+  describe("convictWithoutTrace", () => {
+    describe("given a challenge without a trace", () => {
+      it("reverts until the time is over", async () => {
+        const { court, claimId, request } = await stageAt("challenged");
+        const until = (await court.disputeOf(claimId)).traceUntil;
+        await time.setNextBlockTimestamp(until);
+        await expect(court.convictWithoutTrace(claimId, request))
+          .to.be.revertedWithCustomError(court, "CourtTooEarly")
+          .withArgs(until, until);
+      });
+
+      it("then convicts for anyone, rewards the challenger and returns its bond", async () => {
+        const { court, stranger, challenger, market, claimId, requestId, request } = await stageAt("challenged");
+        await time.increase(TERMS.traceWindow + 1);
+        const move = court.connect(stranger).convictWithoutTrace(claimId, request);
+        await expect(move).to.emit(court, "Convicted").withArgs(claimId, challenger);
+        await expect(move).to.emit(court, "Credited").withArgs(claimId, challenger, TERMS.challengeBond);
+        await expect(move).to.emit(market, "StageConvicted").withArgs(requestId, claimId, challenger);
+        expect((await court.disputeOf(claimId)).status).to.equal(STATUS.convicted);
+        expect(await court.creditOf(challenger)).to.equal(TERMS.challengeBond);
+      });
+
+      it("reverts for another request", async () => {
+        const { court, claimId } = await stageAt("challenged");
+        await time.increase(TERMS.traceWindow + 1);
+        await expect(court.convictWithoutTrace(claimId, requestOf(9))).to.be.revertedWithCustomError(
+          court,
+          "CourtRequestMismatch",
+        );
+      });
+
+      it("returns the bond when the market has given up", async () => {
+        const { court, challenger, market, claimId, requestId, request } = await stageAt("challenged");
+        await market.giveUp(requestId);
+        await time.increase(TERMS.traceWindow + 1);
+        await expect(court.convictWithoutTrace(claimId, request)).to.not.emit(market, "StageConvicted");
+        expect(await court.creditOf(challenger)).to.equal(TERMS.challengeBond);
+      });
+    });
+
+    describe("given a committed trace", () => {
+      it("reverts", async () => {
+        const { court, claimId, request } = await stageAt("traced");
+        await expect(court.convictWithoutTrace(claimId, request))
+          .to.be.revertedWithCustomError(court, "CourtStatus")
+          .withArgs(STATUS.traceCommitted, STATUS.challenged);
+      });
+    });
+  });
+
+  describe("resolve", () => {
+    describe("given a committed trace that nobody refuted", () => {
+      it("reverts until the end is over", async () => {
+        const { court, claimId } = await stageAt("traced");
+        const { end } = await court.disputeOf(claimId);
+        await time.setNextBlockTimestamp(end);
+        await expect(court.resolve(claimId)).to.be.revertedWithCustomError(court, "CourtTooEarly").withArgs(end, end);
+      });
+
+      it("then upholds: the challenger's bond less the burn and all demand bonds are the operator's", async () => {
+        const { court, claimId, requestId, market, operator, watcher, stranger } = await stageAt("traced");
+        await court.connect(watcher).demandTrace(claimId, [
+          { level: 0, index: 0 },
+          { level: 0, index: 16 },
+        ]);
+        await court.answer(
+          claimId,
+          [0, 16].map((index) => answerOf(HONEST, TRACE_TREE, { level: 0, index })),
+        );
+        await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
+        const move = court.connect(stranger).resolve(claimId);
+        // A quarter of 1,001 burns, rounded up.
+        const [burned, paid] = [251n, 750n + 20n];
+        await expect(move).to.emit(court, "Upheld").withArgs(claimId, operator, paid, burned);
+        await expect(move).to.emit(market, "StageUpheld").withArgs(requestId, claimId);
+        expect(await court.creditOf(operator)).to.equal(paid);
+        expect(await court.creditOf(SINK)).to.equal(burned);
+        expect((await court.disputeOf(claimId)).status).to.equal(STATUS.upheld);
+      });
+
+      it("pays when the market has given up", async () => {
+        const { court, claimId, requestId, market, operator } = await stageAt("traced");
+        await market.giveUp(requestId);
+        await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
+        await expect(court.resolve(claimId)).to.not.emit(market, "StageUpheld");
+        expect(await court.creditOf(operator)).to.equal(750n);
+      });
+    });
+
+    describe("given an unanswered demand", () => {
+      it("reverts: the default is due", async () => {
+        const { court, claimId, watcher } = await stageAt("traced");
+        await court.connect(watcher).demandTrace(claimId, [{ level: 0, index: 0 }]);
+        await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
+        await expect(court.resolve(claimId)).to.be.revertedWithCustomError(court, "CourtDemandsOpen").withArgs(1n);
+      });
+    });
+
+    describe("given no trace", () => {
+      it("reverts", async () => {
+        const { court, claimId } = await stageAt("challenged");
+        await expect(court.resolve(claimId))
+          .to.be.revertedWithCustomError(court, "CourtStatus")
+          .withArgs(STATUS.challenged, STATUS.traceCommitted);
+      });
+    });
+  });
+});

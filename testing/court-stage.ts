@@ -1,0 +1,143 @@
+import type { ContractTransactionReceipt } from "ethers";
+import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { network } from "hardhat";
+
+import { OPTIMISTIC_MODE } from "../ignition/modules/Assay.ts";
+import type { Hash } from "../runner/commitment/keccak.ts";
+import type { Tensor } from "../runner/machine/tensor.ts";
+import type { Store } from "../runner/files/store.ts";
+import { ask } from "../services/requester/ask.ts";
+import { type Connection, deploySuite, type Deployment, type Signer } from "../services/chain/deployment.ts";
+import { policyOf } from "../services/chain/evidence.ts";
+import type { RequestView } from "../services/chain/ledger.ts";
+import type { HostedModel } from "../services/models/models.ts";
+import { Operator, type OperatorOptions } from "../services/operator/operator.ts";
+import { publish } from "../services/publisher/publish.ts";
+import { type Scene, sceneOf, setSent } from "../services/chain/service.ts";
+import { allow, fund, join } from "../services/operator/stake.ts";
+import { Watcher, type WatcherOptions } from "../services/watcher/watcher.ts";
+
+/** A transaction that a service sent. */
+export interface Sent {
+  readonly from: string;
+  readonly what: string;
+  readonly receipt: ContractTransactionReceipt;
+  readonly calldata: number;
+}
+
+export const WINDOW_SECONDS = 3_600;
+export const FEE = parseEther("20");
+/** Ahead of any clock, so that a chain's own time is what services go by. */
+export const BEGINNING = new Date("2040-01-01T00:00:00Z");
+const MINING = new Set(["eth_sendTransaction", "eth_sendRawTransaction", "evm_mine", "hardhat_mine"]);
+
+/** Makes each block one second later than the last, whatever the clock says: the same run gives the same bytes. */
+export function steadyTime({ provider }: Pick<Connection, "provider">): void {
+  const request = provider.request.bind(provider) as (call: { method: string; params?: unknown }) => Promise<unknown>;
+  let chosen = false;
+  provider.request = async (call): Promise<unknown> => {
+    if (call.method === "evm_setNextBlockTimestamp") chosen = true;
+    if (MINING.has(call.method)) {
+      if (!chosen) {
+        const latest: unknown = await request({ method: "eth_getBlockByNumber", params: ["latest", false] });
+        const { timestamp } = latest as { readonly timestamp: string };
+        await request({ method: "evm_setNextBlockTimestamp", params: [Number(timestamp) + 1] });
+      }
+      chosen = false;
+    }
+    return await request(call);
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof openStage>>;
+
+/**
+ * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
+ * with bonds, one requester with money; all that services send is kept. One operator, so that the draw is certain.
+ */
+export async function openStage(models: readonly HostedModel[], store: Store) {
+  const connection = await network.create({ override: { initialDate: BEGINNING } });
+  steadyTime(connection);
+  const { ethers, networkHelpers } = connection;
+  const signers = await ethers.getSigners();
+  const [publisher, requester, watching, operating, stranger] = signers.slice(1, 6) as [
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+  ];
+  const deployment: Deployment = await deploySuite(connection);
+  const sent: Sent[] = [];
+  setSent((from, what, receipt, calldata) => {
+    sent.push({ from, what, receipt, calldata });
+  });
+  const sceneFor = (signer: Signer): Scene => sceneOf(connection, deployment, signer);
+  const publishing = sceneFor(publisher);
+  for (const model of models) {
+    await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
+  }
+  await join(sceneFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
+  const asking = sceneFor(requester);
+  await fund(asking, parseEther("1000"));
+  await allow(asking, asking.suite.market);
+  const accusing = sceneFor(watching);
+  await fund(accusing, parseEther("10000"));
+  await allow(accusing, accusing.suite.court);
+
+  /** An operator as it starts: with nothing but what is on chain. */
+  const operator = (more: Partial<OperatorOptions> = {}): Operator =>
+    new Operator({ ...sceneFor(operating), models, store, locationPrefix: "store:", ...more });
+  const watcher = (more: Partial<WatcherOptions> = {}): Watcher =>
+    new Watcher({ ...sceneFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
+
+  /** A request as the chain tells it now. */
+  const view = async (id: Hash): Promise<RequestView> => {
+    await asking.ledger.sync();
+    const found = asking.ledger.requests.get(id);
+    if (found === undefined) throw new Error(`no request ${id}`);
+    return found;
+  };
+  const status = async (id: Hash): Promise<bigint> => (await asking.suite.market.stateOf(id)).status;
+
+  /** Lets time pass on the chain. */
+  const advance = async (seconds: number): Promise<void> => {
+    await networkHelpers.time.increaseTo((await networkHelpers.time.latest()) + seconds);
+  };
+
+  /** Opens a request and mines until its operator can be drawn. */
+  const open = async (
+    model: HostedModel,
+    inputs: readonly Tensor[],
+    { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
+  ): Promise<Hash> => {
+    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("750"), windowSeconds: WINDOW_SECONDS };
+    const id = await ask(asking, model, { ...question, store: from });
+    await networkHelpers.mine(3);
+    return id;
+  };
+
+  /** Terms of a request with its input in calldata, for a consumer contract to ask with. */
+  const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
+    versionId,
+    inputs,
+    inputRoot: ZeroHash,
+    inputUri: "",
+    policy: policyOf(OPTIMISTIC_MODE),
+    fee: FEE,
+    valueAtRisk: parseEther("750"),
+    assignSeconds: WINDOW_SECONDS,
+    claimSeconds: WINDOW_SECONDS,
+    windowSeconds: WINDOW_SECONDS,
+    callback,
+    callbackGas: callback === ZeroAddress ? 0 : 150_000,
+    minimumHolders: 1,
+  });
+
+  const { suite } = asking;
+  const accounts = { publisher, requester, watching, operating, stranger };
+  return {
+    ...{ connection, networkHelpers, suite, asking, accusing, sent, accounts, sceneFor },
+    ...{ operator, watcher, view, status, advance, open, termsOf },
+  };
+}

@@ -1,0 +1,160 @@
+import { setImmediate } from "node:timers/promises";
+
+import type { PreparedKernel } from "../runner/backends/backend.ts";
+import { tensorsRoot } from "../runner/commitment/model.ts";
+import { commitTensors } from "../runner/commitment/tensor.ts";
+import { compiled } from "../runner/backends/javascript/compiled.ts";
+import { DTYPE_BYTES, type DType } from "../runner/machine/dtype.ts";
+import type { Kernel } from "../runner/machine/kernel.ts";
+import {
+  createTensor,
+  elementBits,
+  setElementBits,
+  type Tensor,
+  tensorBytes,
+  tensorFromBytes,
+} from "../runner/machine/tensor.ts";
+import type { HostedModel, Run } from "../services/models/models.ts";
+
+/*
+ * Two ways to lie that look like honest work: every byte of the forged trace follows from the forgery. For
+ * demonstrations and tests.
+ */
+
+/** What was forged, for the reader of the demo. */
+export interface Forgery {
+  readonly run: Run;
+  readonly description: string;
+  /** Kernel whose output is the first wrong one. */
+  readonly kernel: number;
+}
+
+/** Whether a forged run is the lie that is wanted, a change of the answer for one; any other change is second best. */
+export type Wanted = (run: Run) => boolean;
+
+/** Forgeries that are tried for the wanted one; subtle ones come first. */
+const TRIES = { weight: 60, activation: 400 };
+
+/** Serves the model with one weight changed: the cheapest way to sell another model under this one's name. */
+export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
+  const { index, tensor, reader } = layerOfWeights(hosted);
+  const count = tensor.data.length;
+  return await firstWanted(TRIES.weight, wanted, honest, async (attempt) => {
+    // Spread over the tensor, with a step that is prime to most sizes.
+    const element = (attempt * 1_009) % count;
+    const changed = copyOf(tensor);
+    setElementBits(changed, element, extremeOf(tensor.dtype));
+    const forged = hosted.model.constants.map((constant, c) => (c === index ? changed : constant));
+    // Nothing before the kernel that reads the weight can differ.
+    const run = await continueRun(hosted, honest, honest.trace.slice(0, reader), forged);
+    const [was, is] = [short(tensor.data[element]), short(changed.data[element])];
+    return {
+      run,
+      description: `weight ${grouped(element)} of ${grouped(count)} that kernel ${String(reader)} reads is ${is} instead of ${was}`,
+      kernel: reader,
+    };
+  });
+}
+
+/** Executes honestly but for one bit of one activation, and goes on from it. */
+export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
+  const { kernels } = hosted.model.program;
+  const middle = Math.floor(kernels.length / 2);
+  return await firstWanted(TRIES.activation, wanted, honest, async (attempt) => {
+    // Deep inside: a kernel in the middle or soon after it; in a text model the last elements are the last characters.
+    const kernel = Math.min(middle + (attempt % 4), kernels.length - 2);
+    const activation = honest.trace[kernel];
+    if (activation === undefined) throw new Error(`the trace has no kernel ${String(kernel)}`);
+    const bits = activation.dtype === "f32" ? [25, 26, 24, 31, 30] : [8 * DTYPE_BYTES[activation.dtype] - 1];
+    const bit = bits[Math.floor((attempt * bits.length) / TRIES.activation)] ?? 0;
+    const element = activation.data.length - 1 - (attempt % activation.data.length);
+    const run = await forgeElement(hosted, honest, { kernel, element, mask: 1n << BigInt(bit) });
+    const description = `bit ${String(bit)} of element ${grouped(element)} that kernel ${String(kernel)} gives is flipped`;
+    return { run, description, kernel };
+  });
+}
+
+/** Executes honestly but for the masked bits of one element of one kernel's output, and goes on from it. */
+export async function forgeElement(
+  hosted: HostedModel,
+  honest: Run,
+  { kernel, element, mask }: { readonly kernel: number; readonly element: number; readonly mask: bigint },
+): Promise<Run> {
+  const activation = honest.trace[kernel];
+  if (activation === undefined) throw new Error(`there is no kernel ${String(kernel)}`);
+  const forged = copyOf(activation);
+  setElementBits(forged, element, elementBits(activation, element) ^ mask);
+  return await continueRun(hosted, honest, [...honest.trace.slice(0, kernel), forged], hosted.model.constants);
+}
+
+/** A number with at most four digits that matter. */
+const short = (value: number | bigint | undefined): string => String(Number(Number(value).toPrecision(4)));
+const grouped = (count: number): string => count.toLocaleString("en");
+
+async function firstWanted(
+  tries: number,
+  wanted: Wanted,
+  honest: Run,
+  forge: (attempt: number) => Promise<Forgery>,
+): Promise<Forgery> {
+  let second: Forgery | undefined;
+  for (let attempt = 0; attempt < tries; attempt++) {
+    const forgery = await forge(attempt);
+    if (forgery.run.outputRoot === honest.outputRoot) continue;
+    if (wanted(forgery.run)) return forgery;
+    second ??= forgery;
+  }
+  if (second === undefined) throw new Error("no forgery that was tried changes this answer");
+  return second;
+}
+
+/** The largest tensor of weights, and the first kernel that reads it. */
+function layerOfWeights({ model: { program, constants } }: HostedModel) {
+  const sizes = constants.map(({ data, dtype }) => (dtype === "bool" ? 0 : data.length));
+  const index = sizes.indexOf(Math.max(...sizes));
+  const reader = program.kernels.findIndex(({ operands }) =>
+    operands.some((operand) => operand.space === "constant" && operand.index === index),
+  );
+  const tensor = constants[index];
+  if (tensor === undefined || reader < 0) throw new Error("the model has no weights to change");
+  return { index, tensor, reader };
+}
+
+/** Bits of a value that no trained weight has: 50 as an f32, the largest of a signed integer. */
+const extremeOf = (dtype: DType): bigint =>
+  dtype === "f32" ? 0x42480000n : (1n << BigInt(8 * DTYPE_BYTES[dtype] - 1)) - 1n;
+
+const copyOf = (tensor: Tensor): Tensor => tensorFromBytes(tensor.dtype, Uint8Array.from(tensorBytes(tensor)));
+
+/** Executes the rest of a program after the start of a trace, with the given constants. */
+async function continueRun(
+  { model: { program } }: HostedModel,
+  { inputs }: Run,
+  start: readonly Tensor[],
+  constants: readonly Tensor[],
+): Promise<Run> {
+  const trace = [...start];
+  const spaces = { input: inputs, constant: constants, kernel: trace };
+  for (const kernel of program.kernels.slice(start.length)) {
+    const operands = kernel.operands.flatMap(({ space, index }) => spaces[space][index] ?? []);
+    const output = createTensor(
+      kernel.dtype,
+      kernel.shape.reduce((size, dim) => size * dim, 1),
+    );
+    // The compiled kernel yields now and then so that others may go on.
+    for (const _pause of compiledOf(kernel)(operands, output)) await setImmediate();
+    trace.push(output);
+  }
+  const outputs = program.outputs.flatMap((index) => trace[index] ?? []);
+  const outputRoot = tensorsRoot(await commitTensors("commit outputs", outputs));
+  return { inputs, trace, outputs, outputRoot };
+}
+
+const prepared = new WeakMap<Kernel, PreparedKernel>();
+
+/** Compiling takes longer than executing, so each kernel is compiled once for all tries. */
+function compiledOf(kernel: Kernel): PreparedKernel {
+  const known = prepared.get(kernel) ?? compiled.prepare(kernel);
+  prepared.set(kernel, known);
+  return known;
+}
