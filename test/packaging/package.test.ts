@@ -11,8 +11,8 @@ import { expect } from "chai";
 import { tensorFrom, tensorRoot } from "../../runner/index.ts";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const examples = fileURLToPath(new URL("../../examples", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 
 /** Versions of what an integrator installs beside the package: those that this project pins. */
 const pinned = (name: string): string => {

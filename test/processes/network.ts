@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { JsonRpcProvider } from "ethers";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(import.meta.url);
 const HARDHAT = `${root}node_modules/hardhat/dist/src/cli.js`;
 

@@ -11,7 +11,7 @@ import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { elementBits, setElementBits } from "../../runner/machine/tensor.ts";
 import { importModel } from "../../runner/onnx/import/import.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGE = join(ROOT, "docs", "cli.md");
 const PROMPT = "$ npx assay ";
 
