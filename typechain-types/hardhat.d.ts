@@ -29,6 +29,7 @@ getContractFactory(name: 'FraudGame', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'OpeningGame', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OpeningGame__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
+getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
@@ -38,10 +39,12 @@ getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
+getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'MarketRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MarketRecord__factory>
 getContractFactory(name: 'RequestIntake', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestIntake__factory>
+getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
@@ -53,6 +56,7 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
 getContractFactory(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SlashedPayouts__factory>
 getContractFactory(name: 'StakeRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.StakeRecord__factory>
 getContractFactory(name: 'VersionPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VersionPools__factory>
@@ -78,6 +82,7 @@ getContractAt(name: 'FraudGame', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'OpeningGame', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OpeningGame>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
+getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
@@ -87,10 +92,12 @@ getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, si
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
+getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'MarketRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MarketRecord>
 getContractAt(name: 'RequestIntake', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestIntake>
+getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
@@ -102,6 +109,7 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
 getContractAt(name: 'SlashedPayouts', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SlashedPayouts>
 getContractAt(name: 'StakeRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.StakeRecord>
 getContractAt(name: 'VersionPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VersionPools>
@@ -127,6 +135,7 @@ deployContract(name: 'FraudGame', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'OpeningGame', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
+deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -136,10 +145,12 @@ deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
+deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'MarketRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
 deployContract(name: 'RequestIntake', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -151,6 +162,7 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
 deployContract(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
@@ -176,6 +188,7 @@ deployContract(name: 'FraudGame', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'OpeningGame', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OpeningGame>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
+deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -185,10 +198,12 @@ deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
+deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'MarketRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
 deployContract(name: 'RequestIntake', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -200,6 +215,7 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
 deployContract(name: 'SlashedPayouts', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>

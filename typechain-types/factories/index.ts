@@ -8,6 +8,7 @@ export * as interfaces from './interfaces/index.js';
 export * as libraries from './libraries/index.js';
 export * as market from './market/index.js';
 export * as mocks from './mocks/index.js';
+export * as randomness from './randomness/index.js';
 export * as staking from './staking/index.js';
 export * as verifiers from './verifiers/index.js';
 export { AssayToken__factory } from './AssayToken__factory.js';

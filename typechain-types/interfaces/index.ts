@@ -5,6 +5,7 @@ import type * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export type { iOperatorStakingSol };
 export type { IAttestationVerifier } from './IAttestationVerifier.js';
 export type { IDisputeCourt } from './IDisputeCourt.js';
+export type { IDrandRandomness } from './IDrandRandomness.js';
 export type { IExpiringPause } from './IExpiringPause.js';
 export type { IInferenceConsumer } from './IInferenceConsumer.js';
 export type { IInferenceMarket } from './IInferenceMarket.js';

@@ -4,6 +4,7 @@
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
+export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';
 export { IExpiringPause__factory } from './IExpiringPause__factory.js';
 export { IInferenceConsumer__factory } from './IInferenceConsumer__factory.js';
 export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
