@@ -36,14 +36,17 @@ getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IModelRegistry__factory>
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
+getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
+getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'MarketRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MarketRecord__factory>
 getContractFactory(name: 'RequestIntake', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestIntake__factory>
+getContractFactory(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeaderHarness__factory>
 getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
@@ -57,6 +60,7 @@ getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
+getContractFactory(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RandaoRandomness__factory>
 getContractFactory(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SlashedPayouts__factory>
 getContractFactory(name: 'StakeRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.StakeRecord__factory>
 getContractFactory(name: 'VersionPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VersionPools__factory>
@@ -89,14 +93,17 @@ getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, si
 getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IModelRegistry>
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
+getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
+getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'MarketRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MarketRecord>
 getContractAt(name: 'RequestIntake', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestIntake>
+getContractAt(name: 'BlockHeaderHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeaderHarness>
 getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
@@ -110,6 +117,7 @@ getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
+getContractAt(name: 'RandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RandaoRandomness>
 getContractAt(name: 'SlashedPayouts', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SlashedPayouts>
 getContractAt(name: 'StakeRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.StakeRecord>
 getContractAt(name: 'VersionPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VersionPools>
@@ -142,14 +150,17 @@ deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
+deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'MarketRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
 deployContract(name: 'RequestIntake', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
@@ -163,6 +174,7 @@ deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
+deployContract(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
@@ -195,14 +207,17 @@ deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
+deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'MarketRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MarketRecord>
 deployContract(name: 'RequestIntake', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestIntake>
+deployContract(name: 'BlockHeaderHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
@@ -216,6 +231,7 @@ deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
+deployContract(name: 'RandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'SlashedPayouts', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>

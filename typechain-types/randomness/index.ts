@@ -2,3 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { DrandRandomness } from './DrandRandomness.js';
+export type { RandaoRandomness } from './RandaoRandomness.js';

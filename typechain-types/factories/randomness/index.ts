@@ -2,3 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export { DrandRandomness__factory } from './DrandRandomness__factory.js';
+export { RandaoRandomness__factory } from './RandaoRandomness__factory.js';
