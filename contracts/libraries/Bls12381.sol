@@ -60,25 +60,19 @@ library Bls12381 {
     /// @notice Reads a point of G1 other than infinity. Whether it lies on the curve is for the pairing check to say.
     /// @param encoded x and y, 64 bytes each.
     function decodeG1(bytes memory encoded) internal pure returns (G1Point memory point) {
-        require(encoded.length == G1_BYTES, BlsPointLength(encoded.length, G1_BYTES));
+        _requirePoint(encoded, G1_BYTES);
         point = abi.decode(encoded, (G1Point));
         _requireCanonical(point.x);
         _requireCanonical(point.y);
-        require(point.x.high | point.x.low | point.y.high | point.y.low != 0, BlsPointAtInfinity());
     }
 
     /// @notice Reads a point of G2 other than infinity, and checks that it lies on the curve and in the subgroup.
     /// @param encoded x0, x1, y0 and y1, 64 bytes each.
     function decodeG2(bytes memory encoded) internal view returns (G2Point memory point) {
-        require(encoded.length == G2_BYTES, BlsPointLength(encoded.length, G2_BYTES));
-        // Multiplication, unlike addition, includes the check of the subgroup.
+        _requirePoint(encoded, G2_BYTES);
+        // Multiplication, unlike addition, includes the check of the subgroup. The precompile refuses elements from p on.
         bytes memory product = _call(G2MSM, bytes.concat(encoded, bytes32(uint256(1))), G2_BYTES);
-        point = abi.decode(product, (G2Point));
-        require(
-            point.x0.high | point.x0.low | point.x1.high | point.x1.low != 0 ||
-                point.y0.high | point.y0.low | point.y1.high | point.y1.low != 0,
-            BlsPointAtInfinity()
-        );
+        return abi.decode(product, (G2Point));
     }
 
     /// @notice The 48 bytes in which signatures are published: x with three flags in its highest bits.
@@ -170,6 +164,12 @@ library Bls12381 {
     }
 
     // ------------------------------------------------------------------------------------------------ internals
+
+    /// @dev Infinity is the only point of zeroes alone.
+    function _requirePoint(bytes memory encoded, uint256 length) private pure {
+        require(encoded.length == length, BlsPointLength(encoded.length, length));
+        require(keccak256(encoded) != keccak256(new bytes(length)), BlsPointAtInfinity());
+    }
 
     function _requireCanonical(Fp memory element) private pure {
         require(

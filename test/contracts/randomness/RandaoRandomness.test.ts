@@ -3,7 +3,7 @@ import { concat, dataLength, dataSlice, getBytes, hexlify, keccak256, toBeHex, Z
 import hre, { network } from "hardhat";
 
 import { headerOf } from "../support/header.ts";
-import { recordParent, remember } from "../support/history.ts";
+import { HISTORY, recordParent, remember } from "../support/history.ts";
 
 const connection = await network.create();
 const { ethers, networkHelpers } = connection;
@@ -184,13 +184,15 @@ describe("RandaoRandomness", () => {
         expect(await time.latestBlock()).to.equal(ticket + 256);
         expect(await seedOf(randomness, ticket)).to.deep.equal([READY, prevRandao]);
       });
-      it("has lost the ticket then", async () => {
+      it("has lost the ticket then, whether the history contract reverts or is missing", async () => {
         const { randomness, ticket, rlp } = await due();
         await mineTo(ticket + 256);
         await expect(randomness.submit(ticket, rlp))
           .to.be.revertedWithCustomError(randomness, "RandaoBlockLost")
           .withArgs(ticket);
         await mine();
+        expect(await seedOf(randomness, ticket)).to.deep.equal([EXPIRED, ZeroHash]);
+        await networkHelpers.setCode(HISTORY, "0x");
         expect(await seedOf(randomness, ticket)).to.deep.equal([EXPIRED, ZeroHash]);
       });
     });
