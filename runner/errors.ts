@@ -59,6 +59,8 @@ export interface AssayErrorDetails {
   readonly EVIDENCE_UNSUPPORTED: { readonly mode: string };
   /** A chain that does not answer, or not as chains do. */
   readonly RPC_UNUSABLE: { readonly reason: string };
+  /** Bytes of a randomness beacon that are not a signature. */
+  readonly BEACON_MALFORMED: { readonly reason: string };
   /** The work was stopped through its AbortSignal. */
   readonly ABORTED: { readonly task: string };
 }

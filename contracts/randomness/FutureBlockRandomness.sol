@@ -6,8 +6,9 @@ import {IRandomness} from "../interfaces/IRandomness.sol";
 /// @title FutureBlockRandomness
 /// @notice The seed is the hash of one fixed future block, read from the EVM for 256 blocks and from the history contract
 /// of EIP-2935 for 8,191. Nobody chooses the block: it follows from the commitment.
-/// @dev The proposer of that block can withhold it and so reject one outcome, at the price of its block. Where that is
-/// worth it, deploy a VRF behind IRandomness instead.
+/// @dev For local chains and tests only. Whoever builds that block chooses the outcome for nothing: its hash changes with
+/// every byte of extra data and every order of transactions, so the builder tries headers until it likes one. Where draws
+/// matter deploy DrandRandomness or, on Ethereum itself, RandaoRandomness.
 contract FutureBlockRandomness is IRandomness {
     /// @notice Blocks between the commitment and the block of the seed.
     uint256 public constant DELAY_BLOCKS = 2;

@@ -1,6 +1,6 @@
 import type { Connection } from "./protocol.ts";
 
-const HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935";
+export const HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935";
 
 /** Runtime code of the history contract, as EIP-2935 gives it. */
 const HISTORY_CODE =
@@ -14,4 +14,23 @@ export async function remember(connection: Connection, block: number, told?: str
   if (typeof hash !== "string") throw new RangeError(`no block ${block}`);
   await networkHelpers.setCode(HISTORY, HISTORY_CODE);
   await networkHelpers.setStorageAt(HISTORY, block % 8191, hash);
+}
+
+/** Who calls the history contract at the start of each block. */
+const SYSTEM = "0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE";
+
+/**
+ * Mines a block in which the history contract is told the hash of its parent, as every block of Ethereum does.
+ * @returns the number of the parent.
+ */
+export async function recordParent(connection: Connection): Promise<number> {
+  const { ethers, networkHelpers } = connection;
+  const parent = await ethers.provider.getBlock("latest");
+  if (parent?.hash === undefined || parent.hash === null) throw new RangeError("no latest block");
+  await networkHelpers.setCode(HISTORY, HISTORY_CODE);
+  await networkHelpers.setBalance(SYSTEM, 10n ** 18n);
+  await networkHelpers.impersonateAccount(SYSTEM);
+  const system = await ethers.getSigner(SYSTEM);
+  await (await system.sendTransaction({ to: HISTORY, data: parent.hash })).wait();
+  return parent.number;
 }

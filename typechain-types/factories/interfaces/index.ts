@@ -4,10 +4,12 @@
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
+export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';
 export { IExpiringPause__factory } from './IExpiringPause__factory.js';
 export { IInferenceConsumer__factory } from './IInferenceConsumer__factory.js';
 export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
 export { IModelRegistry__factory } from './IModelRegistry__factory.js';
+export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
 export { ITensorMachine__factory } from './ITensorMachine__factory.js';
 export { IVerifier__factory } from './IVerifier__factory.js';
