@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { RELATION } from "../../runner/protocol/enums.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import {
   attach,
@@ -37,7 +38,6 @@ export interface Cast {
 }
 
 const STAKE = parseEther("5000");
-const QUANTISED_FROM = 1;
 const NAMES = ["Ada", "Bruno", "Chen"];
 
 /** Deploys the suite, publishes the models, the last of which is asked, and brings operators and a watcher in. */
@@ -71,7 +71,7 @@ export async function assemble(
   const publishing = sceneOf(connection, deployment, publisher);
   const versions: Hash[] = [];
   for (const model of models) {
-    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: QUANTISED_FROM }));
+    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: RELATION.quantisedFrom }));
     versions.push(await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address, parents }));
   }
   const versionId = versions.at(-1);

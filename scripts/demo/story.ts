@@ -1,7 +1,8 @@
 import type { ContractTransactionReceipt, ContractTransactionResponse, Log } from "ethers";
-import { formatEther } from "ethers";
+import { formatEther, ZeroAddress } from "ethers";
 import { styleText } from "node:util";
 
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { Deployment, Suite } from "../../services/chain/deployment.ts";
 import type { Kind, Phrase } from "./phrases.ts";
 
@@ -40,8 +41,8 @@ export class Story {
     this.name(contracts.InferenceMarket, "Market");
     this.name(contracts.OperatorStaking, "Staking");
     this.name(contracts.DisputeCourt, "Court");
-    this.name("0x0000000000000000000000000000000000000000", "(minted)");
-    this.name("0x000000000000000000000000000000000000dEaD", "(burned)");
+    this.name(ZeroAddress, "(minted)");
+    this.name(CONSTANTS.DisputeCourt.SINK, "(burned)");
   }
 
   name(address: string, name: string): void {

@@ -4,6 +4,7 @@ import { tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors, leafCount, openSegment } from "../../runner/commitment/tensor.ts";
 import { AssayError } from "../../runner/errors.ts";
 import { type Tensor, tensorType } from "../../runner/machine/tensor.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { fetchBlob } from "./blobs.ts";
 import { mutable } from "../chain/calldata.ts";
@@ -12,8 +13,7 @@ import { log, short } from "../environment/log.ts";
 import { type HostedModel, splitTensors } from "../models/models.ts";
 import { type Scene, send } from "../chain/service.ts";
 
-/** Leaves in a chunk of an input: `TensorList.CHUNK_LEAVES`. */
-const CHUNK_LEAVES = 32;
+const { CHUNK_LEAVES } = CONSTANTS.TensorList;
 
 /**
  * A request's input: from calldata, from answered demands once they are all there, or from where the requester put it;

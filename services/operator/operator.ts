@@ -1,20 +1,18 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { requestStatusOf, ticketStateOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { mutable } from "../chain/calldata.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { collect } from "../chain/collect.ts";
 import { evidenceFor } from "../chain/evidence.ts";
 import { inputOf } from "../blobs/input.ts";
-import { requestStatus, type RequestView } from "../chain/ledger.ts";
+import type { RequestView } from "../chain/ledger.ts";
 import { log, short } from "../environment/log.ts";
 import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
 import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
-
-/** Order of IRandomness.TicketState. */
-const READY = 1n;
-const EXPIRED = 2n;
 
 export interface OperatorOptions extends Scene {
   readonly models: readonly HostedModel[];
@@ -67,7 +65,7 @@ export class Operator {
     // The chain may have answered after this look was given up.
     if (signal?.aborted === true) return;
     const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
-    switch (requestStatus(state.status)) {
+    switch (requestStatusOf(state.status)) {
       case "open":
         if (marketTime < deadline) await this.#draw(view);
         return;
@@ -95,9 +93,9 @@ export class Operator {
 
   async #draw({ id, request, ticket }: RequestView): Promise<void> {
     const { suite } = this.#options;
-    const { state } = await suite.randomness.seedOf(ticket);
-    if (state === READY) await send(`drew an operator for ${short(id)}`, suite.market.assign(request));
-    else if (state === EXPIRED) await send(`committed a new draw for ${short(id)}`, suite.market.recommit(request));
+    const state = ticketStateOf((await suite.randomness.seedOf(ticket)).state);
+    if (state === "ready") await send(`drew an operator for ${short(id)}`, suite.market.assign(request));
+    else if (state === "expired") await send(`committed a new draw for ${short(id)}`, suite.market.recommit(request));
   }
 
   async #claim(
@@ -114,7 +112,7 @@ export class Operator {
     }
     const run = await this.#run(hosted, input, signal);
     const outputs = joinTensors(run.outputs);
-    const inline = outputs.length <= Number(await suite.market.INLINE_LIMIT());
+    const inline = outputs.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
     const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
     const evidence = await evidenceFor(suite, signer, {
       requestId: view.id,

@@ -2,24 +2,20 @@ import { keccak256, ZeroAddress } from "ethers";
 import { readFile } from "node:fs/promises";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { RELATION } from "../../runner/protocol/enums.ts";
 import { mutable } from "../chain/calldata.ts";
 import { type HostedModel, loadModel } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
 import { type Scene, send } from "../chain/service.ts";
 
-/** Order of `Relation` in contracts/types/Version.sol. */
-const RELATIONS = [
-  "FineTunedFrom",
-  "QuantisedFrom",
-  "ConvertedFrom",
-  "DistilledFrom",
-  "MergedFrom",
-  "PrunedFrom",
-] as const;
+/** Relations as options name them: as Solidity does, with a capital. */
+const RELATIONS = new Map(
+  Object.entries(RELATION).map(([name, code]) => [name.charAt(0).toUpperCase() + name.slice(1), code]),
+);
 
 export interface Parent {
   readonly versionId: Hash;
-  readonly relation: number;
+  readonly relation: bigint;
 }
 
 export interface PublishOptions {
@@ -53,8 +49,10 @@ export async function parentsFrom({ ledger }: Scene, text: string): Promise<read
   const parents: Parent[] = [];
   for (const part of text.split(",").filter((entry) => entry !== "")) {
     const [source = "", name = ""] = part.split(":");
-    const relation = RELATIONS.findIndex((known) => known === name);
-    if (relation < 0) throw invalid("ASSAY_PARENTS", text, `the relation is one of ${RELATIONS.join(", ")}`);
+    const relation = RELATIONS.get(name);
+    if (relation === undefined) {
+      throw invalid("ASSAY_PARENTS", text, `the relation is one of ${[...RELATIONS.keys()].join(", ")}`);
+    }
     parents.push({ versionId: await versionFrom(source, ledger), relation });
   }
   return parents;

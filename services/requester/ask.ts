@@ -5,11 +5,13 @@ import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import { loadInputs } from "../../runner/cli/load.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { finalityOf, requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { fetchBlob } from "../blobs/blobs.ts";
 import { answerInput } from "../blobs/input.ts";
-import { requestStatus, type RequestView } from "../chain/ledger.ts";
+import type { RequestView } from "../chain/ledger.ts";
 import { log, short } from "../environment/log.ts";
 import { type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
@@ -37,8 +39,6 @@ export interface Answer {
   readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
 }
 
-/** Order of IInferenceMarket.Finality. */
-const FINALITY = ["unknown", "pending", "provisional", "disputed", "final", "failed"] as const;
 const STAGE_SECONDS = 3_600;
 
 /** Tensors of `NAME=FILE,…` for a model's inputs. */
@@ -54,7 +54,7 @@ export async function ask(scene: Scene, hosted: HostedModel, question: Question)
   await fund(scene, question.fee);
   await allow(scene, suite.market);
   const bytes = joinTensors(question.inputs);
-  const inline = bytes.length <= Number(await suite.market.INLINE_LIMIT());
+  const inline = bytes.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
   const { locationPrefix = "store:" } = question;
   const receipt = await send(
     `asked ${hosted.name}`,
@@ -115,7 +115,7 @@ export async function awaitAnswer(
     const view = ledger.requests.get(requestId);
     // Not read yet, or gone with a reorganisation.
     if (view === undefined) return;
-    const finality = FINALITY[Number((await suite.market.resultOf(requestId)).finality)];
+    const finality = finalityOf((await suite.market.resultOf(requestId)).finality);
     if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
       const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
       const outputs = finality === "failed" ? [] : await outputsOf(store, hosted, view);
@@ -131,7 +131,7 @@ export async function awaitAnswer(
 async function attend(scene: Scene, view: RequestView, inputs: readonly Tensor[]): Promise<void> {
   const { market } = scene.suite;
   const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(scene)]);
-  const [status, late] = [requestStatus(state.status), marketTime - Number(state.deadline)];
+  const [status, late] = [requestStatusOf(state.status), marketTime - Number(state.deadline)];
   if (status === "inputDemanded" && late < 0) await answerInput(scene, view, inputs);
   // A little later than the operators, who do the same: two transactions for one exit would waste one.
   if (late < 30) return;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { loadInputs } from "../../runner/cli/load.ts";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
@@ -28,8 +29,8 @@ import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
 
-/** Order of RequestStatus in contracts/types/Request.sol. */
-const [ASSIGNED, INPUT_DEMANDED, FINAL, CANCELLED, CONVICTED] = [2n, 3n, 6n, 9n, 10n];
+const { assigned: ASSIGNED, inputDemanded: INPUT_DEMANDED, final: FINAL } = REQUEST_STATUS;
+const { cancelled: CANCELLED, convicted: CONVICTED } = REQUEST_STATUS;
 const NEVER = new Promise<never>(() => undefined);
 
 describe("Services", () => {
