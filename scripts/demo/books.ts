@@ -29,7 +29,7 @@ export async function settle(
   failed: readonly Hash[],
 ): Promise<void> {
   const { market, court, staking } = suite;
-  const collects = (what: string, buys: string): Phrase => ({ kind: "collect", what, buys });
+  const collects = (what: string, buys: string): Phrase => ({ purpose: "collect", what, buys });
   const all = { payments: true };
   const back = async (): Promise<void> => {
     for (const id of failed) {

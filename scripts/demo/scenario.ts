@@ -1,7 +1,7 @@
 import type { ContractTransactionResponse } from "ethers";
 import { readFile } from "node:fs/promises";
 
-import { loadInputs } from "../../runner/cli/load.ts";
+import { readInputs } from "../../runner/files/model.ts";
 import { stageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
@@ -67,7 +67,7 @@ const digits: Omit<Scenario, "files"> = {
   title: "Which digit is this?",
   noun: "digit",
   prepare: ({ model }) => {
-    const inputs = loadInputs(model, [`image=models/digits/images/digit-${String(DIGIT)}.npy`]);
+    const inputs = readInputs(model, "image", [`image=models/digits/images/digit-${String(DIGIT)}.npy`]);
     return Promise.resolve({
       inputs,
       picture: { kind: "pixels", width: 8, values: Array.from(inputs[0]?.data ?? [], Number) },

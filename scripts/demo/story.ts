@@ -4,7 +4,7 @@ import { styleText } from "node:util";
 
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { Deployment, Suite } from "../../services/chain/deployment.ts";
-import type { Kind, Phrase } from "./phrases.ts";
+import type { Phrase, Purpose } from "./phrases.ts";
 
 /** One transaction of the story. */
 export interface Step extends Phrase {
@@ -108,9 +108,9 @@ export class Story {
     if (payments) this.#paid(summed(steps.flatMap((step) => step.payments)));
   }
 
-  /** Steps of some kinds since a place in the story. */
-  since(from: number, kinds: readonly Kind[]): readonly Step[] {
-    return this.steps.slice(from).filter(({ kind }) => kinds.includes(kind));
+  /** Steps for some purposes since a place in the story. */
+  since(from: number, purposes: readonly Purpose[]): readonly Step[] {
+    return this.steps.slice(from).filter(({ purpose }) => purposes.includes(purpose));
   }
 
   #line(who: string, what: string, gas: bigint, buys: string): void {

@@ -22,8 +22,8 @@ export const modesOf = (policy: string): readonly string[] =>
     (_, i) => `0x${policy.slice(2 + 8 * i, 10 + 8 * i)}`,
   ).filter((mode) => mode !== "0x00000000");
 
-/** What is claimed, as evidence binds it. */
-export interface Answer {
+/** What an operator claims, as evidence binds it. */
+export interface ClaimStatement {
   readonly requestId: string;
   readonly request: RequestStruct;
   readonly outputRoot: string;
@@ -36,8 +36,8 @@ export interface Answer {
  * One piece of evidence for each mode of the request's policy.
  * @throws AssayError EVIDENCE_UNSUPPORTED for a mode that this operator cannot bring.
  */
-export async function evidenceFor(suite: Suite, key: AbstractSigner, answer: Answer): Promise<string[]> {
-  const { request } = answer;
+export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: ClaimStatement): Promise<string[]> {
+  const { request } = statement;
   const chainId = (await suite.market.runner?.provider?.getNetwork())?.chainId ?? 0n;
   const domain: TypedDataDomain = {
     ...ANSWER_TYPED_DATA.domain,
@@ -52,14 +52,14 @@ export async function evidenceFor(suite: Suite, key: AbstractSigner, answer: Ans
     }
     return await key.signTypedData(domain, ANSWER_TYPED_DATA.types, {
       market,
-      requestId: answer.requestId,
+      requestId: statement.requestId,
       versionId: request.versionId,
       numericsVersion: request.numericsVersion,
       inputRoot: request.inputRoot,
-      outputRoot: answer.outputRoot,
-      operator: answer.operator,
+      outputRoot: statement.outputRoot,
+      operator: statement.operator,
       mode,
-      deadline: answer.deadline,
+      deadline: statement.deadline,
       windowSeconds: request.windowSeconds,
     });
   });

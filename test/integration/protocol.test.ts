@@ -54,7 +54,7 @@ describe("runner/protocol", () => {
     const unread: string[] = [];
     for (const [scope, constants] of Object.entries(CONSTANTS)) {
       const at = READ_AT[scope as keyof typeof CONSTANTS];
-      for (const [name, value] of Object.entries(constants)) {
+      for (const [name, value] of Object.entries<string | number | bigint>(constants)) {
         const contract = at === undefined ? undefined : suite[at];
         if (contract?.interface.hasFunction(name) !== true) {
           unread.push(at === undefined ? scope : `${scope}.${name}`);

@@ -13,7 +13,6 @@ import { buildFraudProof, type Execution } from "../../runner/proving/fraud-proo
 import { createFolderStore } from "../../runner/files/store.ts";
 import { forgeElement } from "../../testing/forgeries.ts";
 import { mutable } from "../../services/chain/calldata.ts";
-import { setLog } from "../../services/environment/log.ts";
 import { openStage } from "../../testing/court-stage.ts";
 import { softmaxModel } from "../../testing/wide-kernels.ts";
 
@@ -24,7 +23,6 @@ describe("A softmax over 50,257 classes", () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "assay-softmax-"));
-    setLog(() => undefined);
   });
   after(async () => {
     await rm(folder, { recursive: true, force: true });

@@ -74,7 +74,7 @@ export async function openNetwork(folder: string, model: string) {
     return (parsed.args.request as { readonly toObject: () => RequestStruct }).toObject();
   };
   const claimed = async (id: string): Promise<void> => {
-    await until("the claim", async () => (await market.queryFilter(market.filters.Claimed(id))).length === 1);
+    await until(async () => (await market.queryFilter(market.filters.Claimed(id))).length === 1);
   };
   /** What the market is asked with when no consumer asks. */
   const termsOf = (version: string, inputs: Uint8Array) => ({

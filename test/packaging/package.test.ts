@@ -101,7 +101,7 @@ describe("the npm package", () => {
       await network.claimed(id);
       await advance(61);
       expect(await asked.ended(), asked.output).to.equal(0);
-      const result = JSON.parse(asked.output.slice(asked.output.indexOf("{"))) as Record<string, unknown>;
+      const result = JSON.parse(asked.stdout) as Record<string, unknown>;
       expect(result).to.include({ requestId: id, finality: "final", verified: true });
       const [scores = []] = result.outputs as number[][];
       expect(scores.indexOf(Math.max(...scores))).to.equal(DIGIT);
@@ -157,7 +157,7 @@ describe("the npm package", () => {
       await network.claimed(id);
       expect(await answerOf(id)).to.deep.equal([0n, false]);
       await network.advance(WINDOW_SECONDS + 1);
-      await until("the final answer", async () => String(await answerOf(id)) !== "0,false");
+      await until(async () => String(await answerOf(id)) !== "0,false");
       expect(await answerOf(id)).to.deep.equal([BigInt(DIGIT), true]);
     });
 
@@ -178,7 +178,7 @@ describe("the npm package", () => {
       await network.claimed(id);
       await network.advance(WINDOW_SECONDS + 1);
       const done = async () => await market.queryFilter(market.filters.CallbackDone(id));
-      await until("both callbacks", async () => (await done()).length === 2);
+      await until(async () => (await done()).length === 2);
       expect((await done()).map(({ args }) => args.success)).to.deep.equal([false, false]);
       expect(await answerOf(id)).to.deep.equal([0n, false]);
     });
