@@ -119,6 +119,8 @@ export {
   type Watcher,
   type WatcherMove,
 } from "./dispute/watcher.ts";
+/** Enums, constants, typed data and errors of the contracts. */
+export * as protocol from "./protocol/index.ts";
 export { createFolderStore, type Store } from "./files/store.ts";
 
 export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, summarise } from "./check/check.ts";

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Command, Option } from "commander";
+import { network } from "hardhat";
 
 import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
@@ -29,8 +30,9 @@ const print = (line = ""): void => {
 
 await run(async (signal) => {
   const folder = await mkdtemp(join(tmpdir(), "assay-demo-"));
+  const connection = await network.create();
   try {
-    const tale = await runDemo(SCENARIOS[model], folder, print, signal);
+    const tale = await runDemo(connection, SCENARIOS[model], folder, print, signal);
     if (report === undefined) return;
     await writeFile(report, renderReport(tale));
     print(`\n  Report: ${report}`);
@@ -40,6 +42,7 @@ await run(async (signal) => {
     print("\n  Stopped.");
     process.exitCode = 130;
   } finally {
+    await connection.close();
     await rm(folder, { recursive: true, force: true });
   }
 });

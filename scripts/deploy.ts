@@ -1,24 +1,24 @@
-/**
- * Deploys the suite and writes the addresses that the other scripts and integrators read.
- *
- *   npx hardhat run scripts/deploy.ts --network sepolia
- *
- * Environment: ASSAY_PARAMETERS (a JSON5 file like those in ignition/parameters/), ASSAY_GOVERNANCE (address that governs
- * after the delay; default the deployer). Interrupted, it goes on where it stopped.
- */
+/** Deploys the suite and writes the addresses that other scripts and integrators read. Interrupted, it goes on later. */
 import { readDeploymentParameters } from "@nomicfoundation/hardhat-ignition/helpers";
 import { network } from "hardhat";
 
 import { deploySuite } from "../services/chain/deployment.ts";
 import { option } from "../services/environment/options.ts";
-import { run } from "../services/environment/run.ts";
+import { runScript, type Script } from "../services/environment/run.ts";
 
-await run(async () => {
+const SCRIPT: Script = {
+  about: "Deploys the suite and writes its addresses. Interrupted, it goes on where it stopped.",
+  example: "npx hardhat run scripts/deploy.ts --network sepolia",
+  options: ["ASSAY_PARAMETERS", "ASSAY_GOVERNANCE", "ASSAY_DEPLOYMENTS"],
+};
+
+await runScript(SCRIPT, async () => {
   const connection = await network.create();
   const file = option("ASSAY_PARAMETERS");
   const deployment = await deploySuite(connection, {
     ...(file === undefined ? {} : { parameters: await readDeploymentParameters(file) }),
     governance: option("ASSAY_GOVERNANCE"),
+    folder: option("ASSAY_DEPLOYMENTS"),
     displayUi: true,
   });
   console.table(deployment.contracts);

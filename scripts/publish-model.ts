@@ -1,33 +1,37 @@
-/**
- * Compiles a model file and publishes its commitment.
- *
- *   ASSAY_MODEL='models/digits/digits.onnx?N=1' npx hardhat run scripts/publish-model.ts --network localhost
- *
- * Environment: ASSAY_MODEL (file, sizes of symbolic dimensions behind `?`), ASSAY_URI (where the file can be fetched;
- * default: its name), ASSAY_LICENCE (SPDX, default MIT), ASSAY_PARENTS (`VERSION:RELATION,…` with a relation of
- * contracts/types/Version.sol; a model file in place of VERSION stands for its newest version), ASSAY_ROYALTY_BPS and
- * ASSAY_ROYALTY_RECIPIENT, ASSAY_ACCOUNT (index of the account, default 0).
- */
+/** Compiles a model file and publishes its commitment. */
 import { network } from "hardhat";
 
-import { readDeployment } from "../services/chain/deployment.ts";
+import { accountContext } from "../services/environment/account.ts";
 import { log } from "../services/environment/log.ts";
-import { loadModel } from "../services/models/models.ts";
 import { integerOption, option, requiredOption } from "../services/environment/options.ts";
+import { runScript, type Script } from "../services/environment/run.ts";
+import { hostModel } from "../services/models/models.ts";
 import { parentsFrom, publish } from "../services/publisher/publish.ts";
-import { run } from "../services/environment/run.ts";
-import { sceneOf } from "../services/chain/service.ts";
-import { accountOf } from "../services/environment/account.ts";
 
-await run(async (signal) => {
+const SCRIPT: Script = {
+  about: "Compiles a model file and publishes its commitment. Relations are those of contracts/types/Version.sol.",
+  example: "ASSAY_MODEL='models/digits/digits.onnx?N=1' npx hardhat run scripts/publish-model.ts --network localhost",
+  options: [
+    "ASSAY_MODEL",
+    "ASSAY_ACCOUNT",
+    "ASSAY_URI",
+    "ASSAY_LICENCE",
+    "ASSAY_PARENTS",
+    "ASSAY_ROYALTY_BPS",
+    "ASSAY_ROYALTY_RECIPIENT",
+    "ASSAY_DEPLOYMENTS",
+  ],
+};
+
+await runScript(SCRIPT, async (signal) => {
   const connection = await network.create();
-  const hosted = await loadModel(requiredOption("ASSAY_MODEL", "the model file to publish"), { signal });
-  const scene = sceneOf(connection, await readDeployment(connection), await accountOf(connection));
-  await scene.ledger.sync();
-  const versionId = await publish(scene, hosted, {
+  const hosted = await hostModel(requiredOption("ASSAY_MODEL"), { signal });
+  const context = await accountContext(connection);
+  await context.ledger.sync();
+  const versionId = await publish(context, hosted, {
     uri: option("ASSAY_URI"),
     licence: option("ASSAY_LICENCE"),
-    parents: await parentsFrom(scene, option("ASSAY_PARENTS") ?? ""),
+    parents: await parentsFrom(context, option("ASSAY_PARENTS") ?? ""),
     royaltyBps: integerOption("ASSAY_ROYALTY_BPS", 0, 0, 5_000),
     royaltyRecipient: option("ASSAY_ROYALTY_RECIPIENT"),
   });

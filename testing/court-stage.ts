@@ -1,4 +1,3 @@
-import type { ContractTransactionReceipt } from "ethers";
 import { parseEther, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
@@ -11,23 +10,17 @@ import { type Connection, deploySuite, type Deployment, type Signer } from "../s
 import { policyOf } from "../services/chain/evidence.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
-import { Operator, type OperatorOptions } from "../services/operator/operator.ts";
+import { type OperatorOptions, OperatorService } from "../services/operator/operator.ts";
 import { publish } from "../services/publisher/publish.ts";
-import { type Scene, sceneOf, setSent } from "../services/chain/service.ts";
+import { contextOf, type ServiceContext } from "../services/chain/context.ts";
+import { CHAIN_CLOCK } from "../services/environment/clock.ts";
+import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
 import { allow, fund, join } from "../services/operator/stake.ts";
-import { Watcher, type WatcherOptions } from "../services/watcher/watcher.ts";
-
-/** A transaction that a service sent. */
-export interface Sent {
-  readonly from: string;
-  readonly what: string;
-  readonly receipt: ContractTransactionReceipt;
-  readonly calldata: number;
-}
+import { type WatcherOptions, WatcherService } from "../services/watcher/watcher.ts";
 
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
-/** Ahead of any clock, so that a chain's own time is what services go by. */
+/** The same for each run, so that each run has the same bytes. */
 export const BEGINNING = new Date("2040-01-01T00:00:00Z");
 const MINING = new Set(["eth_sendTransaction", "eth_sendRawTransaction", "evm_mine", "hardhat_mine"]);
 
@@ -53,7 +46,7 @@ export type Stage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
- * with bonds, one requester with money; all that services send is kept. One operator, so that the draw is certain.
+ * with bonds, one requester with money; all that services report is kept. One operator, so that the draw is certain.
  */
 export async function openStage(models: readonly HostedModel[], store: Store) {
   const connection = await network.create({ override: { initialDate: BEGINNING } });
@@ -68,28 +61,31 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     Signer,
   ];
   const deployment: Deployment = await deploySuite(connection);
-  const sent: Sent[] = [];
-  setSent((from, what, receipt, calldata) => {
-    sent.push({ from, what, receipt, calldata });
-  });
-  const sceneFor = (signer: Signer): Scene => sceneOf(connection, deployment, signer);
-  const publishing = sceneFor(publisher);
+  const events: ServiceEvent[] = [];
+  const report = (event: ServiceEvent): void => {
+    events.push(event);
+  };
+  /** The transactions that services sent, from a place in the list of events on. */
+  const sentSince = (from: number): readonly SentEvent[] => events.slice(from).filter((event) => event.kind === "sent");
+  const contextFor = (signer: Signer): ServiceContext =>
+    contextOf(connection, deployment, signer, { report, clock: CHAIN_CLOCK });
+  const publishing = contextFor(publisher);
   for (const model of models) {
     await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
   }
-  await join(sceneFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
-  const asking = sceneFor(requester);
+  await join(contextFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
+  const asking = contextFor(requester);
   await fund(asking, parseEther("1000"));
   await allow(asking, asking.suite.market);
-  const accusing = sceneFor(watching);
+  const accusing = contextFor(watching);
   await fund(accusing, parseEther("10000"));
   await allow(accusing, accusing.suite.court);
 
   /** An operator as it starts: with nothing but what is on chain. */
-  const operator = (more: Partial<OperatorOptions> = {}): Operator =>
-    new Operator({ ...sceneFor(operating), models, store, locationPrefix: "store:", ...more });
-  const watcher = (more: Partial<WatcherOptions> = {}): Watcher =>
-    new Watcher({ ...sceneFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
+  const operator = (more: Partial<OperatorOptions> = {}): OperatorService =>
+    new OperatorService({ ...contextFor(operating), models, store, locationPrefix: "store:", ...more });
+  const watcher = (more: Partial<WatcherOptions> = {}): WatcherService =>
+    new WatcherService({ ...contextFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
 
   /** A request as the chain tells it now. */
   const view = async (id: Hash): Promise<RequestView> => {
@@ -137,7 +133,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   const { suite } = asking;
   const accounts = { publisher, requester, watching, operating, stranger };
   return {
-    ...{ connection, networkHelpers, suite, asking, accusing, sent, accounts, sceneFor },
+    ...{ connection, networkHelpers, suite, asking, accusing, events, sentSince, accounts, contextFor },
     ...{ operator, watcher, view, status, advance, open, termsOf },
   };
 }

@@ -1,6 +1,8 @@
 import { AbiCoder, hexlify, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { CONSTANTS as PROTOCOL } from "../runner/protocol/constants.ts";
+import { DISPUTE_STATUS } from "../runner/protocol/enums.ts";
 import type { BondTokenMock, TokenMock } from "../typechain-types/index.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
 import { MerkleTree } from "../runner/commitment/merkle.ts";
@@ -18,12 +20,11 @@ import { createTensor, elementBits, setElementBits, type Tensor, tensorFrom } fr
 const MINUTE = 60;
 export const HOUR = 60 * MINUTE;
 export const WINDOW = 6 * HOUR;
-export const SINK = "0x000000000000000000000000000000000000dEaD";
+export const { SINK } = PROTOCOL.DisputeCourt;
 
 export { LEVEL_BYTES, TRACE_TREE };
 
-/** Codes of a dispute's status. */
-export const STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
+export { DISPUTE_STATUS as STATUS };
 
 /** Any other hash. */
 export const other = (hash: string): string => keccak256(hash);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { createRandom } from "../runner/machine/prng.ts";
 import { createTensor, setElementBits, type Tensor } from "../runner/machine/tensor.ts";
-import { type HostedModel, joinTensors, loadModel, execute } from "../services/models/models.ts";
+import { type HostedModel, joinTensors, hostModel, execute } from "../services/models/models.ts";
 import { f32, onnxFile, type TestModel } from "./onnx-model.ts";
 
 /** Values as activations and weights have them: normal, around one, a tenth of them zero. */
@@ -22,7 +22,7 @@ export async function hosted(folder: string, name: string, model: TestModel): Pr
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${name}.onnx`);
   await writeFile(path, onnxFile(model));
-  return await loadModel(path);
+  return await hostModel(path);
 }
 
 /** Kernel of the program that takes the longest sum. */

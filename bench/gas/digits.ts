@@ -1,14 +1,15 @@
-import { type ContractTransactionReceipt, type EventLog, getBytes, parseEther, type Result } from "ethers";
+import { type ContractTransactionReceipt, getBytes, parseEther, type Result } from "ethers";
 
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { calldataOf } from "../../runner/check/machine.ts";
-import { loadInputs } from "../../runner/cli/load.ts";
+import { readInputs } from "../../runner/files/model.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { changeOneWeight, flipOneBit, type Forgery } from "../../testing/forgeries.ts";
 import { openedIn } from "../../services/requester/ask.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
-import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../services/models/models.ts";
-import { send } from "../../services/chain/service.ts";
+import { execute, type HostedModel, joinTensors, hostModel, type Run } from "../../services/models/models.ts";
+import { send } from "../../services/chain/context.ts";
+import type { Action } from "../../services/environment/events.ts";
 import { allow, fund } from "../../services/operator/stake.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
@@ -21,26 +22,30 @@ const ANSWER_AIM = 450_000n;
 interface Digits {
   readonly stage: Stage;
   readonly models: readonly HostedModel[];
-  readonly image: ReturnType<typeof loadInputs>;
+  readonly image: ReturnType<typeof readInputs>;
 }
 
 const digits = async (folder: string): Promise<Digits> => {
   const models = [
-    await loadModel("models/digits/digits.onnx?N=1"),
-    await loadModel("models/digits/digits.int8.onnx?N=1"),
+    await hostModel("models/digits/digits.onnx?N=1"),
+    await hostModel("models/digits/digits.int8.onnx?N=1"),
   ];
   const [model] = models;
   if (model === undefined) throw new Error("no model");
-  const image = loadInputs(model.model, ["image=models/digits/images/digit-7.npy"]);
+  const image = readInputs(model.model, "image", ["image=models/digits/images/digit-7.npy"]);
   return { stage: await openStage(models, createFolderStore(folder)), models, image };
 };
 
 const nameOf = ({ name }: HostedModel): string => (name.includes("int8") ? "int8" : "f32");
 
-/** Gas of the transactions that services sent since `from`, by the beginning of their description. */
-const sentSince = ({ sent }: Stage, from: number, what: string): bigint => {
-  const found = sent.slice(from).find((entry) => entry.what.startsWith(what));
-  if (found === undefined) throw new Error(`nobody ${what}`);
+/** Gas of the first transaction of a kind that services sent since `from`. */
+const gasSince = (stage: Stage, from: number, ...[kind, model]: [Action["kind"], string?]): bigint => {
+  const found = stage
+    .sentSince(from)
+    .find(
+      ({ action }) => action.kind === kind && (model === undefined || ("model" in action && action.model === model)),
+    );
+  if (found === undefined) throw new Error(`nothing was ${kind}`);
   return found.receipt.gasUsed;
 };
 
@@ -54,13 +59,13 @@ export const publishingScenario = (folder: string): Scenario => ({
       await gauge.measure(
         `publish, ${nameOf(model)}`,
         `${String(model.model.program.kernels.length)} kernels and ${String(model.model.constants.length)} tensors of weights, for ever`,
-        sentSince(stage, 0, `published ${model.name}`),
+        gasSince(stage, 0, "published", model.name),
       );
     }
-    await gauge.measure("deposit", "stake that wrong answers cost", sentSince(stage, 0, "staked"));
-    await gauge.measure("rotateSigningKey", "a key for signed answers", sentSince(stage, 0, "set the signing key"));
-    await gauge.measure("setEndpoint", "where the operator is reached", sentSince(stage, 0, "set the endpoint"));
-    await gauge.measure("optIn", "part in the draws of a model", sentSince(stage, 0, "opted in"));
+    await gauge.measure("deposit", "stake that wrong answers cost", gasSince(stage, 0, "staked"));
+    await gauge.measure("rotateSigningKey", "a key for signed answers", gasSince(stage, 0, "signingKeySet"));
+    await gauge.measure("setEndpoint", "where the operator is reached", gasSince(stage, 0, "endpointSet"));
+    await gauge.measure("optIn", "part in the draws of a model", gasSince(stage, 0, "optedIn"));
     await stage.connection.close();
   },
 });
@@ -81,7 +86,9 @@ export const answerScenario = (folder: string): Scenario => ({
       await operator.look();
       await stage.advance(WINDOW_SECONDS + 1);
       await operator.look();
-      const [assigned, claimed, final] = ["drew", "claimed", "finalised"].map((what) => sentSince(stage, from, what));
+      const [assigned, claimed, final] = (["drawn", "claimed", "finalised"] as const).map((kind) =>
+        gasSince(stage, from, kind),
+      );
       if (assigned === undefined || claimed === undefined || final === undefined) throw new Error(`${id} got stuck`);
       await gauge.measure(`request, ${label}`, "fee in escrow, input on chain", asked);
       await gauge.measure(`assign, ${label}`, "operator drawn, collateral locked", assigned);
@@ -97,9 +104,9 @@ export const answerScenario = (folder: string): Scenario => ({
       { label: "signed answer", policy: policyOf(OPTIMISTIC_MODE, SIGNATURE_MODE) },
     ];
     for (const { label, policy } of cases) {
-      const from = stage.sent.length;
+      const from = stage.events.length;
       const id = await stage.open(model, image, { policy });
-      await story(label, id, sentSince(stage, from, "asked"), from);
+      await story(label, id, gasSince(stage, from, "asked"), from);
     }
 
     const reader = await new DigitReader__factory(stage.accounts.requester).deploy(stage.suite.market);
@@ -107,10 +114,10 @@ export const answerScenario = (folder: string): Scenario => ({
     await allow(stage.asking, reader);
     const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
     const label = "consumer with callback";
-    const from = stage.sent.length;
+    const from = stage.events.length;
     const terms = stage.termsOf(versionId, joinTensors(image), await reader.getAddress());
-    const receipt = await send("asked through a consumer", reader.ask(terms));
-    const id = openedIn(stage.asking, receipt.logs as EventLog[]);
+    const receipt = await send(stage.asking, { kind: "asked", model: model.name }, reader.ask(terms));
+    const id = openedIn(stage.asking, receipt);
     await stage.networkHelpers.mine(3);
     await story(label, id, receipt.gasUsed, from);
     await stage.connection.close();
@@ -142,12 +149,14 @@ export const convictionScenario = (folder: string): Scenario => ({
   },
 });
 
-const MOVES = [
-  ["challenged", "challenge", "freezes the payment, takes the bond"],
-  ["committed the trace", "commitTrace", "one root over every activation"],
-  ["accused", "accuse", "a proof that cannot be copied"],
-  ["convicted", "proveFraud", "one element re-executed: the operator is slashed"],
-] as const;
+/** Calls of the court by what they do, and what their gas buys. */
+const MOVES: Readonly<Partial<Record<Action["kind"], readonly [string, string]>>> = {
+  challenged: ["challenge", "freezes the payment, takes the bond"],
+  traceCommitted: ["commitTrace", "one root over every activation"],
+  accused: ["accuse", "a proof that cannot be copied"],
+  replayed: ["replay", "a part of a reduction"],
+  convicted: ["proveFraud", "one element re-executed: the operator is slashed"],
+};
 
 /** Lets the services play a forged answer to its end and reads every move. @returns The request's id. */
 export async function convict(
@@ -158,7 +167,7 @@ export async function convict(
 ): Promise<Hash> {
   const tamper = (): Promise<Run> => Promise.resolve(forgery.run);
   const [operator, watcher] = [stage.operator({ tamper }), stage.watcher()];
-  const from = stage.sent.length;
+  const from = stage.events.length;
   const id = await stage.open(model, forgery.run.inputs);
   await operator.look();
   await operator.look();
@@ -168,11 +177,10 @@ export async function convict(
     await stage.networkHelpers.mine();
   }
   let total = 0n;
-  for (const { what, receipt, calldata } of stage.sent.slice(from)) {
-    const replay = what.startsWith("replayed") ? (["replayed", "replay", "a part of a reduction"] as const) : undefined;
-    const move = replay ?? MOVES.find(([beginning]) => what.startsWith(beginning));
+  for (const { action, receipt, calldata } of stage.sentSince(from)) {
+    const move = MOVES[action.kind];
     if (move === undefined) continue;
-    const [, name, buys] = move;
+    const [name, buys] = move;
     const proof = name === "proveFraud" || name === "replay";
     const bytes = proof ? `; ${calldata.toLocaleString("en")} bytes` : "";
     await gauge.measure(`${name}, ${label}`, buys + bytes, receipt.gasUsed, proof ? limits : {});

@@ -1,19 +1,20 @@
-import { AbiCoder, id } from "ethers";
+import { AbiCoder } from "ethers";
 
 import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/interpreter.ts";
 import type { Program, TensorType } from "../machine/kernel.ts";
 import { expectTensorType, type Tensor } from "../machine/tensor.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
 import type { TaskOptions } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
 import { MerkleTree } from "./merkle.ts";
 import { commitTensors, type TensorCommitment } from "./tensor.ts";
 
 /** Version of docs/tensor-machine.md that this package implements. */
-export const NUMERICS_VERSION = 1;
+export const NUMERICS_VERSION = CONSTANTS.ModelRegistry.NUMERICS_VERSION;
 
-export const MANIFEST_TAG = id("assay.model.v1") as Hash;
+export const MANIFEST_TAG: Hash = CONSTANTS.ModelRegistry.MANIFEST_TAG;
 
 /** `ModelManifest` of contracts/types/Model.sol, ready for ethers. */
 export interface ModelManifest {

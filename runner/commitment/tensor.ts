@@ -2,12 +2,13 @@ import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, DTYPE_CODE } from "../machine/dtype.ts";
 import type { TensorType } from "../machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
 import { runNow, runTask, type TaskOptions } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
 import { leafHash, MerkleTree, rootOfRange } from "./merkle.ts";
 
 /** Bytes of a whole leaf of a tensor. */
-export const LEAF_BYTES = 1024;
+export const LEAF_BYTES = CONSTANTS.TensorTree.LEAF_BYTES;
 
 const TENSOR_TAG = 0x02;
 

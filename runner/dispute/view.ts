@@ -1,6 +1,8 @@
 import { AbiCoder, keccak256 } from "ethers";
 
 import type { Hash } from "../commitment/keccak.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
+import type { DisputeStatus } from "../protocol/enums.ts";
 
 /*
  * What anybody can know of a dispute from the court's events. Times are seconds since the epoch; a move at exactly its
@@ -8,13 +10,13 @@ import type { Hash } from "../commitment/keccak.ts";
  */
 
 /** `level` of a place that stands for the bytes of a leaf. */
-export const LEVEL_BYTES = 255;
+export const LEVEL_BYTES = CONSTANTS.OpeningGame.LEVEL_BYTES;
 
 /** `kernelIndex` of an opening that stands for the tree of traceRoot itself. */
-export const TRACE_TREE = 2 ** 32 - 1;
+export const TRACE_TREE = CONSTANTS.OpeningGame.TRACE_TREE;
 
 /** Nodes of one demand at most; the index of a place is a multiple of it, unless it asks for bytes. */
-export const NODES = 16;
+export const NODES = CONSTANTS.OpeningGame.NODES;
 
 /** `Place` of contracts/types/Dispute.sol. */
 export interface Place {
@@ -49,7 +51,7 @@ export interface Demand {
   readonly answer?: Answer;
 }
 
-export type DisputeStatus = "none" | "challenged" | "traceCommitted" | "upheld" | "convicted";
+export type { DisputeStatus };
 
 /** State of a dispute as the court's events give it. */
 export interface DisputeView {

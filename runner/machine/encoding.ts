@@ -1,11 +1,12 @@
 import { AssayError } from "../errors.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
 import { inferClasses, type StageSkeleton } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
 import type { Affine, Constant, Guard, Instruction, Kernel, Operand, Read, Space, Stage } from "./kernel.ts";
 import { OPCODES, type Opcode } from "./scalar.ts";
 
 /** Longest encoding of a kernel, in bytes. */
-export const MAX_KERNEL_BYTES = 24_576;
+export const MAX_KERNEL_BYTES = CONSTANTS.KernelDecoder.MAX_BYTES;
 
 /** Codes of the address spaces in encodings and on chain. */
 export const SPACES: readonly Space[] = ["input", "constant", "kernel"];

@@ -1,5 +1,6 @@
 import { DTYPE_BYTES } from "./dtype.ts";
 import type { Kernel, Stage } from "./kernel.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
 
 /*
  * What it takes to convict: a wrong element is worth nothing to whoever cannot bring its re-execution on chain. These are
@@ -7,7 +8,7 @@ import type { Kernel, Stage } from "./kernel.ts";
  * estimated in runner/proving and runner/inspection.
  */
 
-const LEAF_BYTES = 1024;
+const { LEAF_BYTES } = CONSTANTS.TensorTree;
 /** A segment of one leaf in calldata beside its bytes and siblings: six words. */
 const SEGMENT_BYTES = 192;
 const HASH_BYTES = 32;

@@ -1,4 +1,5 @@
 import { AssayError, isAssayError } from "../errors.ts";
+import { CONSTANTS } from "../protocol/constants.ts";
 import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
@@ -9,18 +10,18 @@ import { nameOfType } from "./tensor.ts";
 
 /** Limits of docs/tensor-machine.md section 2. */
 export const LIMITS = {
-  rank: 8,
-  reductionRank: 8,
-  accumulators: 4,
-  operands: 16,
-  reads: 16,
-  guards: 4,
-  constants: 64,
-  registers: 255,
+  rank: CONSTANTS.KernelDecoder.MAX_RANK,
+  reductionRank: CONSTANTS.KernelDecoder.MAX_RANK,
+  accumulators: CONSTANTS.KernelDecoder.MAX_ACCUMULATORS,
+  operands: CONSTANTS.KernelDecoder.MAX_OPERANDS,
+  reads: CONSTANTS.KernelDecoder.MAX_READS,
+  guards: CONSTANTS.KernelDecoder.MAX_GUARDS,
+  constants: CONSTANTS.KernelDecoder.MAX_CONSTANTS,
+  registers: CONSTANTS.KernelDecoder.MAX_REGISTERS,
   /** |base|, bounds, and the largest distance that one stride can cover. */
-  reach: 2 ** 47,
+  reach: CONSTANTS.KernelDecoder.MAX_REACH,
   /** Elements of a tensor, steps of a reduction. */
-  count: 2 ** 32 - 1,
+  count: CONSTANTS.KernelDecoder.MAX_COUNT,
   /** `reductionWork`: what can be replayed on chain while a dispute lasts, some 1,500 transactions. */
   work: 2 ** 24,
   /** `proofBytes`: under the 128 KB that public mempools take, with room for the request and the output. */

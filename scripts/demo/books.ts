@@ -1,4 +1,6 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { SHARE, type Share, shareOf } from "../../runner/protocol/enums.ts";
 import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
 import type { Phrase } from "./phrases.ts";
 import type { Consumer } from "./scenario.ts";
@@ -10,9 +12,13 @@ export interface Books {
   readonly supply: bigint;
 }
 
-const BURN = "0x000000000000000000000000000000000000dEaD";
-/** Purposes of the shares of slashed stake, in the order of the staking contract. */
-const SHARES = ["the watcher's reward", "the harmed asker's damages", "nobody gains from this part"];
+const BURN = CONSTANTS.DisputeCourt.SINK;
+/** Purposes of the shares of slashed stake. */
+const SHARES: Readonly<Record<Share, string>> = {
+  accuser: "the watcher's reward",
+  harmed: "the harmed asker's damages",
+  sink: "nobody gains from this part",
+};
 
 /** Everyone takes what is owed; what was slashed is paid after its airgap. */
 export async function settle(
@@ -23,7 +29,7 @@ export async function settle(
   failed: readonly Hash[],
 ): Promise<void> {
   const { market, court, staking } = suite;
-  const collects = (what: string, buys: string): Phrase => ({ kind: "collect", what, buys });
+  const collects = (what: string, buys: string): Phrase => ({ purpose: "collect", what, buys });
   const all = { payments: true };
   const back = async (): Promise<void> => {
     for (const id of failed) {
@@ -41,7 +47,8 @@ export async function settle(
     }
   }
   const marked = await staking.queryFilter(staking.filters.PayoutMarked());
-  for (const [share, buys] of SHARES.entries()) {
+  for (const code of Object.values(SHARE)) {
+    const [share, buys] = [Number(code), SHARES[shareOf(code)]];
     const pay = async (): Promise<void> => {
       for (const { args } of marked) {
         if ((args.amounts[share] ?? 0n) === 0n) continue;

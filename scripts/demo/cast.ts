@@ -1,6 +1,7 @@
 import { parseEther } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { RELATION } from "../../runner/protocol/enums.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import {
   attach,
@@ -11,11 +12,13 @@ import {
   type Suite,
 } from "../../services/chain/deployment.ts";
 import { type HostedModel, type Run } from "../../services/models/models.ts";
-import { Operator } from "../../services/operator/operator.ts";
+import { OperatorService } from "../../services/operator/operator.ts";
 import { publish } from "../../services/publisher/publish.ts";
-import { type Scene, sceneOf, setSent } from "../../services/chain/service.ts";
+import { contextOf, type ServiceContext } from "../../services/chain/context.ts";
+import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
+import type { Reporter } from "../../services/environment/events.ts";
 import { allow, fund, join } from "../../services/operator/stake.ts";
-import { Watcher } from "../../services/watcher/watcher.ts";
+import { WatcherService } from "../../services/watcher/watcher.ts";
 import { phraseOf } from "./phrases.ts";
 import { type Print, Story, tokens } from "./story.ts";
 
@@ -27,9 +30,9 @@ export interface Cast {
   readonly publisher: Signer;
   readonly requester: Signer;
   readonly watcherAccount: Signer;
-  readonly asking: Scene;
-  readonly watcher: Watcher;
-  readonly operators: readonly { readonly signer: Signer; readonly operator: Operator }[];
+  readonly asking: ServiceContext;
+  readonly watcher: WatcherService;
+  readonly operators: readonly { readonly signer: Signer; readonly operator: OperatorService }[];
   /** Version of the model that is asked. */
   readonly versionId: Hash;
   /** What an operator claims instead of its honest run, by its address. */
@@ -37,7 +40,6 @@ export interface Cast {
 }
 
 const STAKE = parseEther("5000");
-const QUANTISED_FROM = 1;
 const NAMES = ["Ada", "Bruno", "Chen"];
 
 /** Deploys the suite, publishes the models, the last of which is asked, and brings operators and a watcher in. */
@@ -62,16 +64,19 @@ export async function assemble(
   signers.forEach(({ address }, i) => {
     story.name(address, NAMES[i] ?? address);
   });
-  setSent((signer, what, receipt, calldata) => {
-    story.record(story.nameOf(signer), phraseOf(what), receipt, calldata);
-  });
+  const report: Reporter = (event) => {
+    if (event.kind !== "sent") return;
+    story.record(story.nameOf(event.from), phraseOf(event.action), event.receipt, event.calldata);
+  };
+  const contextFor = (signer: Signer): ServiceContext =>
+    contextOf(connection, deployment, signer, { report, clock: CHAIN_CLOCK });
 
   story.chapter("Models are published, operators stake");
   print(`  ${"who".padEnd(10)} ${"does what".padEnd(36)} ${"gas".padStart(9)}  and what it buys`);
-  const publishing = sceneOf(connection, deployment, publisher);
+  const publishing = contextFor(publisher);
   const versions: Hash[] = [];
   for (const model of models) {
-    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: QUANTISED_FROM }));
+    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: RELATION.quantisedFrom }));
     versions.push(await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address, parents }));
   }
   const versionId = versions.at(-1);
@@ -79,23 +84,26 @@ export async function assemble(
 
   const store = createFolderStore(folder);
   const lies = new Map<string, Run>();
-  const operators: { readonly signer: Signer; readonly operator: Operator }[] = [];
+  const operators: { readonly signer: Signer; readonly operator: OperatorService }[] = [];
   for (const signer of signers) {
-    const scene = sceneOf(connection, deployment, signer);
+    const context = contextFor(signer);
     const what = `joins and stakes ${tokens(STAKE)} ASSAY`;
     await story.digest(story.nameOf(signer.address), what, "something to lose, a place in the draw", async () => {
-      await join(scene, models, { amount: STAKE, endpoint: "" });
+      await join(context, models, { amount: STAKE, endpoint: "" });
     });
     const tamper = (run: Run): Promise<Run> => Promise.resolve(lies.get(signer.address) ?? run);
-    operators.push({ signer, operator: new Operator({ ...scene, models, store, locationPrefix: "store:", tamper }) });
+    operators.push({
+      signer,
+      operator: new OperatorService({ ...context, models, store, locationPrefix: "store:", tamper }),
+    });
   }
-  const watching = sceneOf(connection, deployment, watcherAccount);
-  const asking = sceneOf(connection, deployment, requester);
+  const watching = contextFor(watcherAccount);
+  const asking = contextFor(requester);
   await story.digest("Watcher", "gets ready to post bonds", "it lives on rewards for convictions", async () => {
     await fund(watching, parseEther("1000"));
     await allow(watching, suite.court);
   });
-  const watcher = new Watcher({ ...watching, models, store, secret: `0x${"5e".repeat(32)}` });
+  const watcher = new WatcherService({ ...watching, models, store, secret: `0x${"5e".repeat(32)}` });
   const parts = { deployment, suite, story, publisher, requester, watcherAccount };
   return { ...parts, asking, watcher, operators, versionId, lies };
 }

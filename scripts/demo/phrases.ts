@@ -1,5 +1,7 @@
+import type { Action } from "../../services/environment/events.ts";
+
 /** What a transaction is for; the totals are made of these. */
-export type Kind =
+export type Purpose =
   | "publish"
   | "join"
   | "ask"
@@ -15,41 +17,79 @@ export type Kind =
 
 /** A transaction in the story's words. */
 export interface Phrase {
-  readonly kind: Kind;
+  readonly purpose: Purpose;
   readonly what: string;
   /** What its gas buys, for somebody who knows nothing of the protocol. */
   readonly buys: string;
 }
 
-const PHRASES: readonly (readonly [RegExp, Kind, string, string])[] = [
-  [/^published (.*)/, "publish", "publishes $1", "a fingerprint of program and weights"],
-  [/^minted .*/, "join", "mints test tokens", "something to pay with"],
-  [/^approved .*/, "join", "approves the token", "the contract may take payments"],
-  [/^staked .*/, "join", "stakes", "something to lose"],
-  [/^set the signing key.*/, "join", "registers its key", "it can sign answers"],
-  [/^opted in to (.*)/, "join", "opts in to $1", "takes part in its draws"],
-  [/^claimed .*/, "claim", "claims the answer", "the answer on chain; its time starts"],
-  [/^finalised .*/, "finalise", "finalises the answer", "fee and royalty paid, stake freed"],
-  [/^challenged .*/, "challenge", "challenges the claim", "a bond that freezes the payment"],
-  [/^committed the trace .*/, "trace", "commits to its whole trace", "one hash over every number it computed"],
-  [/^accused .*/, "accuse", "accuses one number, sealed", "nobody can take the reward first"],
-  [/^replayed .*/, "replay", "replays part of a long sum", "the machine goes on where it stopped"],
-  [/^demanded .*/, "accuse", "demands withheld numbers", "silence would convict as well"],
-  [/^answered .*/, "trace", "publishes what was demanded", "its defence goes on"],
-  [/^convicted .*/, "prove", "convicts with one fraud proof", "one number computed again on chain"],
-  [/^collected .* from the market/, "collect", "collects its fee", "what the market owes it"],
-  [/^collected .* from the court/, "collect", "takes its bond back", "what the court owes it"],
-];
+const phrase = (purpose: Purpose, what: string, buys: string): Phrase => ({ purpose, what, buys });
 
-/** A service's log line as the story tells it. */
-export function phraseOf(what: string): Phrase {
-  for (const [pattern, kind, phrase, buys] of PHRASES) {
-    if (pattern.test(what)) return { kind, what: what.replace(pattern, phrase), buys };
+/** What a service did, as the story tells it. */
+export function phraseOf(action: Action): Phrase {
+  switch (action.kind) {
+    case "published":
+      return phrase("publish", `publishes ${action.model}`, "a fingerprint of program and weights");
+    case "minted":
+      return phrase("join", "mints test tokens", "something to pay with");
+    case "approved":
+      return phrase("join", "approves the token", "the contract may take payments");
+    case "staked":
+      return phrase("join", "stakes", "something to lose");
+    case "signingKeySet":
+      return phrase("join", "registers its key", "it can sign answers");
+    case "endpointSet":
+      return phrase("join", "says where it is reached", "others can fetch its traces");
+    case "optedIn":
+      return phrase("join", `opts in to ${action.model}`, "takes part in its draws");
+    case "asked":
+      return phrase("ask", `asks ${action.model}`, "fee held, input on chain");
+    case "inputShown":
+      return phrase("ask", "shows a part of its input", "the operator can work");
+    case "drawn":
+      return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
+    case "drawCommitted":
+      return phrase("draw", "commits to another draw", "the last one was missed");
+    case "inputDemanded":
+      return phrase("claim", "demands the input", "nobody can hide it and blame the operator");
+    case "claimed":
+      return phrase("claim", "claims the answer", "the answer on chain; its time starts");
+    case "finalised":
+      return phrase("finalise", "finalises the answer", "fee and royalty paid, stake freed");
+    case "refunded":
+    case "timedOut":
+    case "cancelled":
+      return phrase("collect", "ends a request without an answer", "the fee comes back");
+    case "challenged":
+      return phrase("challenge", "challenges the claim", "a bond that freezes the payment");
+    case "traceCommitted":
+      return phrase("trace", "commits to its whole trace", "one hash over every number it computed");
+    case "demandsAnswered":
+      return phrase("trace", "publishes what was demanded", "its defence goes on");
+    case "upheld":
+      return phrase("finalise", "has its answer upheld", "the dispute is over");
+    case "accused":
+      return phrase("accuse", "accuses one number, sealed", "nobody can take the reward first");
+    case "demanded":
+      return phrase("accuse", "demands withheld numbers", "silence would convict as well");
+    case "replayed":
+      return phrase("replay", "replays part of a long sum", "the machine goes on where it stopped");
+    case "convicted":
+      return phrase("prove", "convicts with one fraud proof", "one number computed again on chain");
+    case "convictedForSilence":
+      return phrase("prove", "convicts for silence", "who does not defend an answer loses");
+    case "demandReclaimed":
+      return phrase("collect", "takes the bond of a demand back", "what the court owes it");
+    case "collected":
+      return action.from === "market"
+        ? phrase("collect", "collects its fee", "what the market owes it")
+        : phrase("collect", "takes its bond back", "what the court owes it");
+    case "payoutCollected":
+      return phrase("collect", "collects slashed stake", "its share of what the liar lost");
   }
-  return { kind: "join", what, buys: "" };
 }
 
 /** Moves of a dispute. */
-export const DISPUTE: readonly Kind[] = ["challenge", "trace", "accuse", "replay", "prove"];
+export const DISPUTE: readonly Purpose[] = ["challenge", "trace", "accuse", "replay", "prove"];
 /** What an answer that nobody doubts takes. */
-export const ANSWER: readonly Kind[] = ["ask", "draw", "claim", "finalise"];
+export const ANSWER: readonly Purpose[] = ["ask", "draw", "claim", "finalise"];

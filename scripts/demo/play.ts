@@ -1,79 +1,32 @@
 import { parseEther, ZeroHash } from "ethers";
-import { network } from "hardhat";
 import { styleText } from "node:util";
 
 import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { throwIfAborted } from "../../runner/errors.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
-import type { DType } from "../../runner/machine/dtype.ts";
 import { openedIn } from "../../services/requester/ask.ts";
 import type { Connection, Signer } from "../../services/chain/deployment.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
-import { setLog } from "../../services/environment/log.ts";
-import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../services/models/models.ts";
+import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
 import { allow, fund } from "../../services/operator/stake.ts";
-import { type Books, checkBooks, settle } from "./books.ts";
+import { checkBooks, settle } from "./books.ts";
 import { assemble, type Cast } from "./cast.ts";
 import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";
 import { DISPUTE } from "./phrases.ts";
 import { drawPicture } from "./picture.ts";
 import { type Consumer, highest, type Question, type Reading, type Scenario } from "./scenario.ts";
-import type { Print, Step } from "./story.ts";
+import type { Print } from "./story.ts";
+import type { Tale, Trial, Verdict } from "./tale.ts";
 import { printTotals } from "./totals.ts";
 import { bitsText, valueText } from "./values.ts";
-
-/** All that happened, for the report and for tests. */
-export interface Tale {
-  readonly scenario: Scenario;
-  readonly model: HostedModel;
-  readonly question: Question;
-  readonly honest: Run;
-  readonly steps: readonly Step[];
-  /** What the consumer was told when the answer was claimed, and when it was final. */
-  readonly provisional: Reading;
-  readonly final: Reading;
-  readonly trials: readonly Trial[];
-  readonly books: Books;
-}
-
-/** One forged answer and its end. */
-export interface Trial {
-  readonly title: string;
-  readonly liar: string;
-  readonly forgery: Forgery;
-  /** What the consumer was told by the forged claim. */
-  readonly told: Reading;
-  readonly verdict: Verdict;
-  /** Transactions of the dispute, in order. */
-  readonly dispute: readonly Step[];
-}
-
-/** The number that convicted. */
-export interface Verdict {
-  readonly kernel: number;
-  readonly element: number;
-  readonly dtype: DType;
-  readonly claimed: bigint;
-  readonly executed: bigint;
-}
 
 const WINDOW_SECONDS = 3_600;
 const FEE = parseEther("20");
 const ROUNDS = 12;
 
 /** Plays the demo, printing as it goes. Throws when anything is not as it must be, ABORTED when the signal says so. */
-export async function runDemo(scenario: Scenario, folder: string, print: Print, signal: AbortSignal): Promise<Tale> {
-  setLog(() => undefined);
-  const connection = await network.create();
-  try {
-    return await play(connection, scenario, folder, print, signal);
-  } finally {
-    await connection.close();
-  }
-}
-
-async function play(
+export async function runDemo(
   connection: Connection,
   scenario: Scenario,
   folder: string,
@@ -81,7 +34,7 @@ async function play(
   signal: AbortSignal,
 ): Promise<Tale> {
   const models: HostedModel[] = [];
-  for (const file of scenario.files) models.push(await loadModel(file, { signal }));
+  for (const file of scenario.files) models.push(await hostModel(file, { signal }));
   const model = models.at(-1);
   if (model === undefined) throw new Error("the scenario has no model");
   const question = await scenario.prepare(model);
@@ -167,7 +120,7 @@ async function ask(
   throwIfAborted(signal, "demo");
   const receipt = await story.tell(
     "Requester",
-    { kind: "ask", what: `asks through ${consumer.name}`, buys: "fee held, input on chain" },
+    { purpose: "ask", what: `asks through ${consumer.name}`, buys: "fee held, input on chain" },
     consumer.ask({
       versionId,
       inputs: joinTensors(question.inputs),
@@ -184,9 +137,9 @@ async function ask(
       minimumHolders: 3,
     }),
   );
-  const id = openedIn(asking, receipt.logs as never);
+  const id = openedIn(asking, receipt);
   await connection.networkHelpers.mine(3);
-  const phrase = { kind: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
+  const phrase = { purpose: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
   await story.tell("Anyone", phrase, suite.market.assign((await requestView(asking, id)).request));
   const { operator: address } = await suite.market.stateOf(id);
   const drawn = operators.find(({ signer }) => signer.address === address);

@@ -1,4 +1,4 @@
-import type { Tale, Trial } from "./play.ts";
+import type { Tale, Trial } from "./tale.ts";
 import { barsOf, label, pictureOf } from "./report/answer.ts";
 import { gasOf, totalsOf } from "./report/gas.ts";
 import { grouped, html, type Markup } from "./report/html.ts";

@@ -1,7 +1,8 @@
 import type { ContractTransactionResponse } from "ethers";
 import { readFile } from "node:fs/promises";
 
-import { loadInputs } from "../../runner/cli/load.ts";
+import { readInputs } from "../../runner/files/model.ts";
+import { stageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
 import type { RequestTermsStruct } from "../../typechain-types/market/InferenceMarket.ts";
@@ -66,7 +67,7 @@ const digits: Omit<Scenario, "files"> = {
   title: "Which digit is this?",
   noun: "digit",
   prepare: ({ model }) => {
-    const inputs = loadInputs(model, [`image=models/digits/images/digit-${String(DIGIT)}.npy`]);
+    const inputs = readInputs(model, "image", [`image=models/digits/images/digit-${String(DIGIT)}.npy`]);
     return Promise.resolve({
       inputs,
       picture: { kind: "pixels", width: 8, values: Array.from(inputs[0]?.data ?? [], Number) },
@@ -82,7 +83,7 @@ const digits: Omit<Scenario, "files"> = {
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { digit, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(digit), final: stage === FINAL };
+            return { known, value: Number(digit), final: stageOf(stage) === "final" };
           },
         };
       },
@@ -91,8 +92,6 @@ const digits: Omit<Scenario, "files"> = {
   },
 };
 
-/** IInferenceConsumer.Stage.Final */
-const FINAL = 1n;
 /** Characters that the text model sees, as its README says. */
 const PLACES = 32;
 const PROMPT = "Which is heavier, tin or gold? ";
@@ -129,7 +128,7 @@ const text: Scenario = {
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { token, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(token), final: stage === FINAL };
+            return { known, value: Number(token), final: stageOf(stage) === "final" };
           },
         };
       },

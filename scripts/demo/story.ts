@@ -1,9 +1,10 @@
 import type { ContractTransactionReceipt, ContractTransactionResponse, Log } from "ethers";
-import { formatEther } from "ethers";
+import { formatEther, ZeroAddress } from "ethers";
 import { styleText } from "node:util";
 
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { Deployment, Suite } from "../../services/chain/deployment.ts";
-import type { Kind, Phrase } from "./phrases.ts";
+import type { Phrase, Purpose } from "./phrases.ts";
 
 /** One transaction of the story. */
 export interface Step extends Phrase {
@@ -40,8 +41,8 @@ export class Story {
     this.name(contracts.InferenceMarket, "Market");
     this.name(contracts.OperatorStaking, "Staking");
     this.name(contracts.DisputeCourt, "Court");
-    this.name("0x0000000000000000000000000000000000000000", "(minted)");
-    this.name("0x000000000000000000000000000000000000dEaD", "(burned)");
+    this.name(ZeroAddress, "(minted)");
+    this.name(CONSTANTS.DisputeCourt.SINK, "(burned)");
   }
 
   name(address: string, name: string): void {
@@ -107,9 +108,9 @@ export class Story {
     if (payments) this.#paid(summed(steps.flatMap((step) => step.payments)));
   }
 
-  /** Steps of some kinds since a place in the story. */
-  since(from: number, kinds: readonly Kind[]): readonly Step[] {
-    return this.steps.slice(from).filter(({ kind }) => kinds.includes(kind));
+  /** Steps for some purposes since a place in the story. */
+  since(from: number, purposes: readonly Purpose[]): readonly Step[] {
+    return this.steps.slice(from).filter(({ purpose }) => purposes.includes(purpose));
   }
 
   #line(who: string, what: string, gas: bigint, buys: string): void {

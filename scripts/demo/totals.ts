@@ -1,11 +1,11 @@
-import type { Tale } from "./play.ts";
+import type { Tale } from "./tale.ts";
 import { ANSWER } from "./phrases.ts";
 import { type Step, type Story, sumOfCalldata, sumOfGas, tokens } from "./story.ts";
 
 /** Transactions of the honest answer. */
 export function honestSteps({ steps, trials }: Pick<Tale, "steps" | "trials">): readonly Step[] {
   const doubted = new Set(trials.map(({ title }) => title));
-  return steps.filter(({ kind, chapter }) => ANSWER.includes(kind) && !doubted.has(chapter));
+  return steps.filter(({ purpose, chapter }) => ANSWER.includes(purpose) && !doubted.has(chapter));
 }
 
 /** Prints what everything came to. */
@@ -19,7 +19,7 @@ export function printTotals(story: Story, tale: Tale): void {
   story.chapter("Totals");
   row("An honest answer", honestSteps(tale), "ask, draw, claim, finalise");
   trials.forEach(({ dispute }, i) => {
-    const proof = dispute.find(({ kind }) => kind === "prove");
+    const proof = dispute.find(({ purpose }) => purpose === "prove");
     row(`Conviction ${String(i + 1)}`, dispute, `of which the proof ${(proof?.gas ?? 0n).toLocaleString("en")} gas`);
   });
   story.print();

@@ -7,18 +7,23 @@ import { isHash } from "../../runner/files/fields.ts";
 import { DTYPES, type DType } from "../../runner/machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
+import type { Clock } from "../environment/clock.ts";
 
 /*
  * How services hand data to one another: blobs named by their keccak256, so that it does not matter who serves them. A
  * location is `store:ID` (the store that both share, a folder) or `http(s)://HOST/blobs/ID`.
  */
 
-/** What a stranger's server may cost. */
-interface FetchLimits {
-  readonly milliseconds: number;
-  readonly bytes: number;
+/** Longest that a stranger's server may take for a blob, or that a client may take for its question. */
+const PATIENCE_MILLISECONDS = 10_000;
+/** Most that a stranger's server may send. */
+const MAX_BYTES = 256 << 20;
+
+/** Where blobs come from: the store that is at hand, and the clock that ends waiting for strangers. */
+export interface BlobSource {
+  readonly store: Store;
+  readonly clock: Clock;
 }
-const LIMITS: FetchLimits = { milliseconds: 10_000, bytes: 256 << 20 };
 
 /** What a published trace's location leads to. */
 interface TraceIndex {
@@ -39,15 +44,15 @@ export async function publishTrace(
 }
 
 /** Tensor roots that an operator published; null when they cannot be had. */
-export async function fetchRoots(store: Store, location: string): Promise<readonly Hash[] | null> {
-  return (await fetchIndex(store, location))?.roots ?? null;
+export async function fetchRoots(source: BlobSource, location: string): Promise<readonly Hash[] | null> {
+  return (await fetchIndex(source, location))?.roots ?? null;
 }
 
 /** A kernel's output that an operator published; null when it cannot be had. Whoever uses it checks it. */
-export async function fetchOutput(store: Store, location: string, kernel: number): Promise<Tensor | null> {
-  const entry = (await fetchIndex(store, location))?.outputs[kernel];
+export async function fetchOutput(source: BlobSource, location: string, kernel: number): Promise<Tensor | null> {
+  const entry = (await fetchIndex(source, location))?.outputs[kernel];
   if (entry === undefined) return null;
-  const bytes = await fetchBlob(store, siblingOf(location, entry.blob)).catch(() => undefined);
+  const bytes = await fetchBlob(source, siblingOf(location, entry.blob)).catch(() => undefined);
   if (bytes === undefined) return null;
   try {
     return tensorFromBytes(entry.dtype, bytes);
@@ -56,9 +61,9 @@ export async function fetchOutput(store: Store, location: string, kernel: number
   }
 }
 
-async function fetchIndex(store: Store, location: string): Promise<TraceIndex | undefined> {
+async function fetchIndex(source: BlobSource, location: string): Promise<TraceIndex | undefined> {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(await fetchBlob(store, location)));
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(await fetchBlob(source, location)));
     return isIndex(parsed) ? parsed : undefined;
   } catch {
     // Nothing there, not what its name says, or not an index: the same to a watcher, who then demands it on chain.
@@ -87,7 +92,11 @@ const siblingOf = (location: string, id: Hash): string => location.replace(/0x[0
  * A blob by its location, checked against the id in it.
  * @throws AssayError BLOB_UNAVAILABLE, STORE_MISSING, STORE_CORRUPT.
  */
-export async function fetchBlob(store: Store, location: string, limits = LIMITS): Promise<Uint8Array> {
+export async function fetchBlob(
+  { store, clock }: BlobSource,
+  location: string,
+  maxBytes = MAX_BYTES,
+): Promise<Uint8Array> {
   const id = /(0x[0-9a-f]{64})$/.exec(location)?.[1] as Hash | undefined;
   if (id === undefined) throw unavailable(location, "the location names no blob");
   if (location === `store:${id}`) return await store.get(id);
@@ -96,7 +105,7 @@ export async function fetchBlob(store: Store, location: string, limits = LIMITS)
     throw unavailable(location, "only store:, http: and https: are fetched");
   }
   if (await store.has(id)) return await store.get(id);
-  const bytes = await download(url, limits).catch((error: unknown) => {
+  const bytes = await download(url, clock.deadline(PATIENCE_MILLISECONDS), maxBytes).catch((error: unknown) => {
     throw unavailable(location, error instanceof Error ? error.message : String(error));
   });
   if (toHash(keccak256(bytes)) !== id) throw unavailable(location, "what it gives does not hash to its name");
@@ -104,8 +113,8 @@ export async function fetchBlob(store: Store, location: string, limits = LIMITS)
 }
 
 /** A stranger's server may redirect to where only this machine gets, never answer, or never end: none of it is followed. */
-async function download(url: URL, { milliseconds, bytes }: FetchLimits): Promise<Uint8Array> {
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(milliseconds) });
+async function download(url: URL, signal: AbortSignal, maxBytes: number): Promise<Uint8Array> {
+  const response = await fetch(url, { redirect: "error", signal });
   const { body } = response;
   if (!response.ok || body === null) {
     await body?.cancel();
@@ -115,7 +124,7 @@ async function download(url: URL, { milliseconds, bytes }: FetchLimits): Promise
   let size = 0;
   for await (const part of body as AsyncIterable<Uint8Array>) {
     size += part.length;
-    if (size > bytes) throw new Error(`it is larger than ${String(bytes)} bytes`);
+    if (size > maxBytes) throw new Error(`it is larger than ${String(maxBytes)} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);
@@ -137,7 +146,7 @@ export async function serveBlobs(store: Store, host: string, port: number, signa
       () => response.writeHead(404).end(),
     );
   });
-  server.requestTimeout = LIMITS.milliseconds;
+  server.requestTimeout = PATIENCE_MILLISECONDS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);

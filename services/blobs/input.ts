@@ -4,33 +4,37 @@ import { tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors, leafCount, openSegment } from "../../runner/commitment/tensor.ts";
 import { AssayError } from "../../runner/errors.ts";
 import { type Tensor, tensorType } from "../../runner/machine/tensor.ts";
-import type { Store } from "../../runner/files/store.ts";
-import { fetchBlob } from "./blobs.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { type BlobSource, fetchBlob } from "./blobs.ts";
 import { mutable } from "../chain/calldata.ts";
 import type { RequestView } from "../chain/ledger.ts";
-import { log, short } from "../environment/log.ts";
+import { describeError } from "../environment/describe.ts";
+import type { Reporter } from "../environment/events.ts";
 import { type HostedModel, splitTensors } from "../models/models.ts";
-import { type Scene, send } from "../chain/service.ts";
+import { send, type ServiceContext } from "../chain/context.ts";
 
-/** Leaves in a chunk of an input: `TensorList.CHUNK_LEAVES`. */
-const CHUNK_LEAVES = 32;
+const { CHUNK_LEAVES } = CONSTANTS.TensorList;
 
 /**
  * A request's input: from calldata, from answered demands once they are all there, or from where the requester put it;
  * undefined when it is nowhere. What comes from a stranger counts only if it is what the request commits to: whoever
  * executed something else would be convicted for it, or lose a bond over it.
  */
-export async function inputOf(store: Store, view: RequestView, hosted: HostedModel): Promise<Uint8Array | undefined> {
+export async function inputOf(
+  source: BlobSource & { readonly report: Reporter },
+  view: RequestView,
+  hosted: HostedModel,
+): Promise<Uint8Array | undefined> {
   if (view.inputs.length > 0) return view.inputs;
   const answered = Buffer.concat(view.chunks);
   if (await isInput(answered, view, hosted)) return answered;
-  const fetched = await fetchBlob(store, view.inputUri).catch((error: unknown) => {
-    log(`the input of ${short(view.id)} cannot be fetched: ${String(error)}`);
+  const fetched = await fetchBlob(source, view.inputUri).catch((error: unknown) => {
+    source.report({ kind: "inputUnavailable", requestId: view.id, reason: describeError(error) });
     return undefined;
   });
   if (fetched === undefined) return undefined;
   if (await isInput(fetched, view, hosted)) return fetched;
-  log(`the input of ${short(view.id)} is not what its requester committed to`);
+  source.report({ kind: "inputMismatch", requestId: view.id });
   return undefined;
 }
 
@@ -46,7 +50,7 @@ async function isInput(bytes: Uint8Array, { request }: RequestView, { model }: H
 
 /** Puts the next chunk of an input on chain, as its operator demanded. */
 export async function answerInput(
-  { suite }: Scene,
+  context: ServiceContext,
   view: RequestView,
   inputs: readonly Tensor[],
 ): Promise<ContractTransactionReceipt> {
@@ -58,8 +62,8 @@ export async function answerInput(
     const [commitment, first] = [committed[i], chunk * CHUNK_LEAVES];
     if (commitment !== undefined && first < leaves) {
       const segment = openSegment(tensor, commitment, first, Math.min(CHUNK_LEAVES, leaves - first));
-      const what = `put chunk ${String(view.chunks.length)} of the input of ${short(view.id)} on chain`;
-      return await send(what, suite.market.answerInput(view.request, roots, mutable(segment)));
+      const action = { kind: "inputShown", requestId: view.id, chunk: view.chunks.length } as const;
+      return await send(context, action, context.suite.market.answerInput(view.request, roots, mutable(segment)));
     }
     chunk -= Math.ceil(leaves / CHUNK_LEAVES);
   }

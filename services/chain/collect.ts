@@ -1,22 +1,20 @@
-import { formatEther } from "ethers";
-
-import { log } from "../environment/log.ts";
-import { nowOf, type Scene, send } from "./service.ts";
+import { nowOf, send, type ServiceContext } from "./context.ts";
 
 /** Takes what the contracts owe to the account: fees and refunds, bonds and rewards, matured shares of slashed stake. */
-export async function collect(scene: Scene): Promise<void> {
-  const { suite, signer, ledger } = scene;
+export async function collect(context: ServiceContext): Promise<void> {
+  const { suite, signer, ledger } = context;
   const own = await signer.getAddress();
   const [market, court, { time }] = await Promise.all([
     suite.market.creditOf(own),
     suite.court.creditOf(own),
-    nowOf(scene),
+    nowOf(context),
   ]);
-  if (market > 0n) await send(`collected ${formatEther(market)} from the market`, suite.market.withdraw(own));
-  if (court > 0n) await send(`collected ${formatEther(court)} from the court`, suite.court.withdraw(own));
+  if (market > 0n) {
+    await send(context, { kind: "collected", from: "market", amount: market }, suite.market.withdraw(own));
+  }
+  if (court > 0n) await send(context, { kind: "collected", from: "court", amount: court }, suite.court.withdraw(own));
   for (const { id, share, recipient, payableAt } of [...ledger.payouts]) {
     if (recipient !== own || time < payableAt) continue;
-    log(`payout ${String(id)} is due`);
-    await send("collected a share of slashed stake", suite.staking.payPayout(id, share));
+    await send(context, { kind: "payoutCollected", payoutId: id }, suite.staking.payPayout(id, share));
   }
 }

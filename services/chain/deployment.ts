@@ -4,7 +4,6 @@ import { join } from "node:path";
 
 import type { network } from "hardhat";
 
-import { option } from "../environment/options.ts";
 import { AssayError } from "../../runner/errors.ts";
 import GovernanceModule, { RenounceModule, SuiteModule } from "../../ignition/modules/Assay.ts";
 import {
@@ -24,7 +23,7 @@ import {
 export type Connection = Awaited<ReturnType<typeof network.create>>;
 export type Signer = Awaited<ReturnType<Connection["ethers"]["getSigners"]>>[number];
 
-/** Where the suite is on one chain: what `deployments/CHAIN_ID.json` holds (another folder: ASSAY_DEPLOYMENTS). */
+/** Where the suite is on one chain: what `deployments/CHAIN_ID.json` holds. */
 export interface Deployment {
   readonly chainId: number;
   /** Block from which events are read. */
@@ -79,11 +78,13 @@ export interface DeployOptions {
   /** Who governs after the delay; the deployer when it is not given. */
   readonly governance?: string | undefined;
   readonly displayUi?: boolean;
+  /** Where addresses are written. */
+  readonly folder?: string | undefined;
 }
 
 const DEVELOPMENT_CHAIN = 31_337;
-const folder = option("ASSAY_DEPLOYMENTS") ?? "deployments";
-const fileOf = (chainId: number): string => join(folder, `${String(chainId)}.json`);
+const FOLDER = "deployments";
+const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
 
 /**
  * Deploys the suite with Ignition, which goes on where an interrupted deployment stopped, and writes its addresses.
@@ -94,12 +95,13 @@ export async function deploySuite(
   options: DeployOptions = {},
 ): Promise<Deployment & { readonly file?: string }> {
   const { ethers, ignition, networkConfig } = connection;
+  const { folder = FOLDER } = options;
   const provider = ethers.provider;
   const chainId = Number((await provider.getNetwork()).chainId);
   const block = await provider.getBlockNumber();
   const deployer = (await ethers.getSigners())[0]?.address ?? "";
   const persistent = networkConfig.type === "http";
-  const known = persistent ? await readDeployment(connection).catch(() => undefined) : undefined;
+  const known = persistent ? await readDeployment(connection, folder).catch(() => undefined) : undefined;
   const development = chainId === DEVELOPMENT_CHAIN;
   const deploymentId = `chain-${String(chainId)}`;
   // A development chain starts anew with the same id: what was deployed on the last one is no start for this one.
@@ -129,7 +131,7 @@ export async function deploySuite(
     contracts: Object.fromEntries(addresses) as Record<ContractName, string>,
   };
   if (!persistent) return deployment;
-  const file = fileOf(chainId);
+  const file = fileOf(folder, chainId);
   await mkdir(folder, { recursive: true });
   await writeFile(`${file}.part`, JSON.stringify(deployment, null, 2) + "\n");
   await rename(`${file}.part`, file);
@@ -140,10 +142,10 @@ export async function deploySuite(
  * Reads where the suite is on the connection's chain.
  * @throws AssayError DEPLOYMENT_MISSING when it was never deployed there, or its chain is gone.
  */
-export async function readDeployment(connection: Connection): Promise<Deployment> {
+export async function readDeployment(connection: Connection, folder = FOLDER): Promise<Deployment> {
   const provider = connection.ethers.provider;
   const chainId = Number((await provider.getNetwork()).chainId);
-  const file = fileOf(chainId);
+  const file = fileOf(folder, chainId);
   const remedy = `run npx hardhat run scripts/deploy.ts --network ${connection.networkName}`;
   const missing = (reason: string): AssayError<"DEPLOYMENT_MISSING"> =>
     new AssayError("DEPLOYMENT_MISSING", `${reason}; ${remedy}`, { chainId, file });

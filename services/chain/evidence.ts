@@ -2,24 +2,10 @@ import type { Signer as AbstractSigner, TypedDataDomain } from "ethers";
 
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { AssayError } from "../../runner/errors.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Suite } from "./deployment.ts";
-
-/** The one statement that operators sign: `SignatureVerifier.ANSWER_TYPEHASH`. */
-const ANSWER_TYPE = {
-  Answer: [
-    { name: "market", type: "address" },
-    { name: "requestId", type: "bytes32" },
-    { name: "versionId", type: "bytes32" },
-    { name: "numericsVersion", type: "uint32" },
-    { name: "inputRoot", type: "bytes32" },
-    { name: "outputRoot", type: "bytes32" },
-    { name: "operator", type: "address" },
-    { name: "mode", type: "bytes4" },
-    { name: "deadline", type: "uint40" },
-    { name: "windowSeconds", type: "uint32" },
-  ],
-};
 
 /** A policy word of evidence modes, all of which must hold: selectors from left to right. */
 export const policyOf = (...modes: readonly string[]): string =>
@@ -31,12 +17,13 @@ export const policyOf = (...modes: readonly string[]): string =>
 
 /** Modes of a policy, in order. */
 export const modesOf = (policy: string): readonly string[] =>
-  Array.from({ length: 8 }, (_, i) => `0x${policy.slice(2 + 8 * i, 10 + 8 * i)}`).filter(
-    (mode) => mode !== "0x00000000",
-  );
+  Array.from(
+    { length: CONSTANTS.AttestationVerifier.MAX_MODES },
+    (_, i) => `0x${policy.slice(2 + 8 * i, 10 + 8 * i)}`,
+  ).filter((mode) => mode !== "0x00000000");
 
-/** What is claimed, as evidence binds it. */
-export interface Answer {
+/** What an operator claims, as evidence binds it. */
+export interface ClaimStatement {
   readonly requestId: string;
   readonly request: RequestStruct;
   readonly outputRoot: string;
@@ -49,12 +36,11 @@ export interface Answer {
  * One piece of evidence for each mode of the request's policy.
  * @throws AssayError EVIDENCE_UNSUPPORTED for a mode that this operator cannot bring.
  */
-export async function evidenceFor(suite: Suite, key: AbstractSigner, answer: Answer): Promise<string[]> {
-  const { request } = answer;
+export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: ClaimStatement): Promise<string[]> {
+  const { request } = statement;
   const chainId = (await suite.market.runner?.provider?.getNetwork())?.chainId ?? 0n;
   const domain: TypedDataDomain = {
-    name: "Assay SignatureVerifier",
-    version: "1",
+    ...ANSWER_TYPED_DATA.domain,
     chainId,
     verifyingContract: await suite.signature.getAddress(),
   };
@@ -64,16 +50,16 @@ export async function evidenceFor(suite: Suite, key: AbstractSigner, answer: Ans
     if (mode !== SIGNATURE_MODE) {
       throw new AssayError("EVIDENCE_UNSUPPORTED", `this operator brings no evidence of mode ${mode}`, { mode });
     }
-    return await key.signTypedData(domain, ANSWER_TYPE, {
+    return await key.signTypedData(domain, ANSWER_TYPED_DATA.types, {
       market,
-      requestId: answer.requestId,
+      requestId: statement.requestId,
       versionId: request.versionId,
       numericsVersion: request.numericsVersion,
       inputRoot: request.inputRoot,
-      outputRoot: answer.outputRoot,
-      operator: answer.operator,
+      outputRoot: statement.outputRoot,
+      operator: statement.operator,
       mode,
-      deadline: answer.deadline,
+      deadline: statement.deadline,
       windowSeconds: request.windowSeconds,
     });
   });

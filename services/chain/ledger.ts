@@ -3,28 +3,9 @@ import type { Log, Provider } from "ethers";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
+import { SHARE } from "../../runner/protocol/enums.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Deployment, Suite } from "./deployment.ts";
-
-/** RequestStatus of contracts/types/Request.sol, in its order. */
-const REQUEST_STATUS = [
-  "none",
-  "open",
-  "assigned",
-  "inputDemanded",
-  "claimed",
-  "challenged",
-  "final",
-  "refunded",
-  "timedOut",
-  "cancelled",
-  "convicted",
-] as const;
-
-export type RequestStatus = (typeof REQUEST_STATUS)[number];
-
-/** The status that a contract's number means. */
-export const requestStatus = (status: bigint): RequestStatus => REQUEST_STATUS[Number(status)] ?? "none";
 
 /** A request as the market's events tell it. */
 export interface RequestView {
@@ -199,8 +180,8 @@ export class Ledger {
     const id = args.payoutId as bigint;
     if (name === "PayoutMarked") {
       const payableAt = Number(args.payableAt);
-      for (const [role, share] of Object.entries(SHARES)) {
-        const recipient = args[role] as string;
+      for (const role of PAID_ROLES) {
+        const [share, recipient] = [Number(SHARE[role]), args[role] as string];
         if ((args.amounts as readonly bigint[])[share] === 0n) continue;
         this.#payouts.set(`${String(id)}:${String(share)}`, { id, share, recipient, payableAt });
       }
@@ -251,6 +232,7 @@ export class Ledger {
   }
 }
 
-const SHARES = { accuser: 0, harmed: 1 } as const;
+/** Shares whose recipient the event names; the third one goes to the sink. */
+const PAID_ROLES = ["accuser", "harmed"] as const;
 
 const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));

@@ -1,8 +1,17 @@
-import type { Connection, Signer } from "../chain/deployment.ts";
-import { integerOption, invalid } from "./options.ts";
+import { type Connection, readDeployment, type Signer } from "../chain/deployment.ts";
+import { contextOf, type ServiceContext } from "../chain/context.ts";
+import { SYSTEM_CLOCK } from "./clock.ts";
+import { logReporter } from "./log.ts";
+import { integerOption, invalid, option } from "./options.ts";
+
+/** What a script's service stands on: the account of ASSAY_ACCOUNT, on the deployment of the connection's chain. */
+export async function accountContext(connection: Connection): Promise<ServiceContext> {
+  const deployment = await readDeployment(connection, option("ASSAY_DEPLOYMENTS"));
+  return contextOf(connection, deployment, await accountOf(connection), { report: logReporter, clock: SYSTEM_CLOCK });
+}
 
 /** The account that a script acts for: ASSAY_ACCOUNT, an index into the network's accounts. */
-export async function accountOf({ ethers }: Connection): Promise<Signer> {
+async function accountOf({ ethers }: Connection): Promise<Signer> {
   const signers = await ethers.getSigners();
   const index = integerOption("ASSAY_ACCOUNT", 0, 0, 1_000);
   const signer = signers[index];

@@ -1,18 +1,104 @@
-type Sink = (line: string) => void;
+import { formatEther } from "ethers";
 
-let sink: Sink = (line) => {
-  console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
-};
+import type { Action, Reporter, ServiceEvent } from "./events.ts";
 
-/** One line for people, with the time; services write their whole story with it. */
+/** One line for people, with the time. It goes to standard error: standard output is for results. */
 export const log = (message: string): void => {
-  sink(message);
+  console.error(`${new Date().toISOString().slice(11, 19)} ${message}`);
 };
 
-/** Sends the lines elsewhere. */
-export const setLog = (to: Sink): void => {
-  sink = to;
+/** A reporter that prints a line for each event. */
+export const logReporter: Reporter = (event) => {
+  log(eventText(event));
 };
+
+/** An event in words. */
+export function eventText(event: ServiceEvent): string {
+  switch (event.kind) {
+    case "sent":
+      return `${actionText(event.action)} (${event.receipt.gasUsed.toLocaleString("en")} gas)`;
+    case "reorganised":
+      return "the chain was reorganised; reading it again";
+    case "unpublished":
+      return `${event.model} is not published here; publish it and run this again`;
+    case "inputUnavailable":
+      return `the input of ${short(event.requestId)} cannot be fetched: ${event.reason}`;
+    case "inputMismatch":
+      return `the input of ${short(event.requestId)} is not what its requester committed to`;
+    case "outputUnavailable":
+      return `the answer of ${short(event.requestId)} is ${event.outputRoot}, but its data are missing: ${event.reason}`;
+    case "retrying":
+      return `${event.task}: ${event.reason}; trying again`;
+  }
+}
+
+/** An action in words, in the past. */
+export function actionText(action: Action): string {
+  switch (action.kind) {
+    case "minted":
+      return `minted ${formatEther(action.amount)}`;
+    case "approved":
+      return "approved the token";
+    case "published":
+      return `published ${action.model}`;
+    case "staked":
+      return `staked ${formatEther(action.amount)}`;
+    case "signingKeySet":
+      return "set the signing key";
+    case "endpointSet":
+      return `set the endpoint ${action.endpoint}`;
+    case "optedIn":
+      return `opted in to ${action.model}`;
+    case "asked":
+      return `asked ${action.model}`;
+    case "inputShown":
+      return `put chunk ${String(action.chunk)} of the input of ${short(action.requestId)} on chain`;
+    case "refunded":
+      return `took the refund of ${short(action.requestId)}: nobody could be drawn`;
+    case "timedOut":
+      return `timed the operator of ${short(action.requestId)} out`;
+    case "drawn":
+      return `drew an operator for ${short(action.requestId)}`;
+    case "drawCommitted":
+      return `committed a new draw for ${short(action.requestId)}`;
+    case "inputDemanded":
+      return `demanded the input of ${short(action.requestId)} on chain`;
+    case "cancelled":
+      return `cancelled ${short(action.requestId)}: its input was withheld`;
+    case "claimed":
+      return `claimed ${short(action.requestId)} with ${action.model}`;
+    case "finalised":
+      return `finalised ${short(action.requestId)}`;
+    case "traceCommitted":
+      return `committed the trace of ${short(action.requestId)}`;
+    case "demandsAnswered":
+      return `answered ${String(action.demands)} demands on ${short(action.requestId)}`;
+    case "upheld":
+      return `upheld ${short(action.requestId)}`;
+    case "challenged":
+      return `challenged ${short(action.requestId)}: its answer is not what the model gives`;
+    case "demanded":
+      return `demanded ${String(action.places)} places of ${short(action.requestId)}`;
+    case "demandReclaimed":
+      return "reclaimed the bond of a demand";
+    case "accused":
+      return `accused an element of ${short(action.requestId)}`;
+    case "replayed":
+      return `replayed a part of a reduction of ${short(action.requestId)}`;
+    case "convictedForSilence":
+      return action.missing === "trace"
+        ? `convicted ${short(action.requestId)}: no trace in time`
+        : `convicted ${short(action.requestId)}: a demand was not answered`;
+    case "convicted": {
+      const where = `element ${String(action.element)} of kernel ${String(action.kernel)} (${action.nodes})`;
+      return `convicted ${short(action.requestId)}: ${where} is wrong`;
+    }
+    case "collected":
+      return `collected ${formatEther(action.amount)} from the ${action.from}`;
+    case "payoutCollected":
+      return `collected a share of slashed stake (payout ${String(action.payoutId)})`;
+  }
+}
 
 /** A hash or address short enough for a line. */
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;

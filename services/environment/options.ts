@@ -1,17 +1,52 @@
 import { AssayError } from "../../runner/errors.ts";
 
+/** Every option that a script reads from the environment, and what it is for: the scripts' help is made of this. */
+export const OPTIONS = {
+  ASSAY_ACCOUNT: "index of the account to act for, default 0",
+  ASSAY_DEPLOYMENTS: "folder of the addresses of deployments, default deployments",
+  ASSAY_ENDPOINT: "URL under which others reach ASSAY_LISTEN",
+  ASSAY_FEE: "price of the answer in whole tokens, default 20",
+  ASSAY_GOVERNANCE: "address that governs after the delay, default the deployer",
+  ASSAY_HELP: "1 prints which options a script reads, and does nothing else",
+  ASSAY_INPUT: "NAME=FILE,… of every input: .npy, .pb or .json",
+  ASSAY_INTERVAL: "milliseconds between two looks at the chain, default 2000",
+  ASSAY_LICENCE: "SPDX licence of the model, default MIT",
+  ASSAY_LISTEN: "HOST:PORT to serve the store on; without it, others need the same store",
+  ASSAY_MODEL: "model file, sizes of symbolic dimensions behind a question mark: model.onnx?N=1",
+  ASSAY_MODELS: "model files, with ; between them",
+  ASSAY_MODES: "evidence that the answer must bring: optimistic, or optimistic+signature, default optimistic",
+  ASSAY_ONCE: "1 for one look at the chain only",
+  ASSAY_PARAMETERS: "JSON5 file like those in ignition/parameters/",
+  ASSAY_PARENTS: "VERSION:RELATION,… where VERSION is an id, or a model file for its newest version",
+  ASSAY_REQUEST: "id of a request that an earlier run opened: goes on waiting for that one",
+  ASSAY_ROYALTY_BPS: "share of every fee for the publisher, in 1/10,000, default 0",
+  ASSAY_ROYALTY_RECIPIENT: "who gets the royalty",
+  ASSAY_RPC_URL: "URL of the chain of --network localhost, default http://127.0.0.1:8545",
+  ASSAY_SECRET: "32 secret bytes in hex, default a file beside the store, made when it is not there",
+  ASSAY_STAKE: "stake to have in whole tokens, default 5000",
+  ASSAY_STORE: "folder for traces and large inputs, default .assay/store",
+  ASSAY_URI: "where the model file can be fetched, default its name",
+  ASSAY_VALUE: "what a wrong answer would cost in whole tokens, default 200",
+  ASSAY_WAIT: "final, claimed or none: what to wait for, default final",
+  ASSAY_WINDOW: "seconds in which the answer can be challenged, default 60",
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** An option from the environment. Empty counts as not given. */
-export const option = (name: string): string | undefined => process.env[name] || undefined;
+export const option = (name: OptionName): string | undefined => process.env[name] || undefined;
 
 /** An option that must be there. @throws AssayError OPTION_INVALID with what it is for. */
-export function requiredOption(name: string, purpose: string): string {
+export function requiredOption(name: OptionName): string {
   const value = option(name);
-  if (value === undefined) throw invalid(name, "", `set ${name}: ${purpose}`);
+  if (value === undefined) throw invalid(name, "", `set it to: ${OPTIONS[name]}`);
   return value;
 }
 
 /** A whole number within bounds, or its default. @throws AssayError OPTION_INVALID. */
-export function integerOption(name: string, fallback: number, minimum: number, maximum: number): number {
+export function integerOption(name: OptionName, fallback: number, minimum: number, maximum: number): number {
   const text = option(name);
   if (text === undefined) return fallback;
   const value = Number(text);
@@ -20,7 +55,7 @@ export function integerOption(name: string, fallback: number, minimum: number, m
 }
 
 /** `a=1,b=2` as a record of numbers. @throws AssayError OPTION_INVALID. */
-export function sizesOption(name: string, text = option(name) ?? ""): Readonly<Record<string, number>> {
+export function sizesOption(name: OptionName, text: string): Readonly<Record<string, number>> {
   const entries = text
     .split(",")
     .filter((part) => part !== "")
@@ -32,5 +67,34 @@ export function sizesOption(name: string, text = option(name) ?? ""): Readonly<R
   return Object.fromEntries(entries);
 }
 
-export const invalid = (name: string, value: string, remedy: string): AssayError<"OPTION_INVALID"> =>
+export const invalid = (name: OptionName, value: string, remedy: string): AssayError<"OPTION_INVALID"> =>
   new AssayError("OPTION_INVALID", `${name} is "${value}": ${remedy}`, { name, value, remedy });
+
+/**
+ * Refuses options that no script knows: a misspelt one would do nothing, and its default may be somebody else's account.
+ * @throws AssayError OPTION_INVALID with the known name that is most like it.
+ */
+export function refuseUnknownOptions(environment: Environment): void {
+  for (const [name, value = ""] of Object.entries(environment)) {
+    if (!name.startsWith("ASSAY_") || Object.hasOwn(OPTIONS, name)) continue;
+    const nearest = Object.keys(OPTIONS).reduce((best, known) =>
+      distance(name, known) < distance(name, best) ? known : best,
+    );
+    const remedy = `no script reads ${name}; did you mean ${nearest}?`;
+    throw new AssayError("OPTION_INVALID", remedy, { name, value, remedy });
+  }
+}
+
+/** How many letters must be put in, taken out or changed to make one text the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const changed = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(changed, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

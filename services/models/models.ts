@@ -9,7 +9,8 @@ import { AssayError } from "../../runner/errors.ts";
 import type { TensorType } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import { DTYPE_BYTES } from "../../runner/machine/dtype.ts";
-import { importModel, type Model } from "../../runner/onnx/import/import.ts";
+import { readModel } from "../../runner/files/model.ts";
+import type { Model } from "../../runner/onnx/import/import.ts";
 import type { TaskOptions } from "../../runner/task.ts";
 import type { Ledger, RequestView } from "../chain/ledger.ts";
 import { invalid, sizesOption } from "../environment/options.ts";
@@ -42,17 +43,17 @@ export interface Run {
 }
 
 /** Compiles a model file. `spec` is its path, with the sizes of symbolic dimensions behind `?`: `model.onnx?N=1`. */
-export async function loadModel(spec: string, options?: TaskOptions): Promise<HostedModel> {
+export async function hostModel(spec: string, options?: TaskOptions): Promise<HostedModel> {
   const [path = "", sizes = ""] = spec.split("?");
-  const model = importModel(path, { shapes: sizesOption("model", sizes) });
+  const { model } = readModel(path, { shapes: sizesOption("ASSAY_MODEL", sizes) }, options);
   const commitment = await commitModel(model.program, model.constants, options);
   return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, compiled) };
 }
 
 /** Models listed with `;` between them. */
-export async function loadModels(list: string, options?: TaskOptions): Promise<readonly HostedModel[]> {
+export async function hostModels(list: string, options?: TaskOptions): Promise<readonly HostedModel[]> {
   const models: HostedModel[] = [];
-  for (const spec of list.split(";").filter((part) => part !== "")) models.push(await loadModel(spec, options));
+  for (const spec of list.split(";").filter((part) => part !== "")) models.push(await hostModel(spec, options));
   if (models.length === 0) throw invalid("ASSAY_MODELS", list, "give model files, with ; between them");
   return models;
 }

@@ -1,22 +1,23 @@
+import type { ContractTransactionResponse } from "ethers";
+
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { requestStatusOf, ticketStateOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { mutable } from "../chain/calldata.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { collect } from "../chain/collect.ts";
 import { evidenceFor } from "../chain/evidence.ts";
 import { inputOf } from "../blobs/input.ts";
-import { requestStatus, type RequestView } from "../chain/ledger.ts";
-import { log, short } from "../environment/log.ts";
+import type { RequestView } from "../chain/ledger.ts";
+import type { Action } from "../environment/events.ts";
 import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
-import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
+import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
+import { eachAlone } from "../chain/loop.ts";
 
-/** Order of IRandomness.TicketState. */
-const READY = 1n;
-const EXPIRED = 2n;
-
-export interface OperatorOptions extends Scene {
+export interface OperatorOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
   readonly store: Store;
   /** What stands before a blob's id in the locations that are given to others. */
@@ -29,7 +30,7 @@ export interface OperatorOptions extends Scene {
  * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. It remembers nothing that is
  * not on chain but what it can compute again, so it can be stopped and started at any time.
  */
-export class Operator {
+export class OperatorService {
   readonly #options: OperatorOptions;
   /** Traces of challenged claims, by claim. */
   readonly #defended = new Map<Hash, DefendedTrace>();
@@ -41,9 +42,9 @@ export class Operator {
 
   /** Everything there is to do now, one transaction after the other. */
   async look(signal?: AbortSignal): Promise<void> {
-    const { ledger, signer, models } = this.#options;
+    const { ledger, signer, models, report } = this.#options;
     this.#address = await signer.getAddress();
-    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    if (await ledger.sync()) report({ kind: "reorganised" });
     const now = await nowOf(this.#options);
     await eachAlone([...ledger.requests.values()], signal, async (view) => {
       if (view.settled) {
@@ -67,7 +68,7 @@ export class Operator {
     // The chain may have answered after this look was given up.
     if (signal?.aborted === true) return;
     const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
-    switch (requestStatus(state.status)) {
+    switch (requestStatusOf(state.status)) {
       case "open":
         if (marketTime < deadline) await this.#draw(view);
         return;
@@ -76,13 +77,13 @@ export class Operator {
         return;
       case "inputDemanded":
         if (mine && marketTime >= deadline) {
-          await send(`cancelled ${short(view.id)}: its input was withheld`, suite.market.cancelWithheld(view.request));
+          await this.#send({ kind: "cancelled", requestId: view.id }, suite.market.cancelWithheld(view.request));
         }
         return;
       case "claimed":
         if (mine && marketTime >= deadline) {
           const outputs = view.claim?.outputs ?? new Uint8Array();
-          await send(`finalised ${short(view.id)}`, suite.market.finalise(view.request, outputs));
+          await this.#send({ kind: "finalised", requestId: view.id }, suite.market.finalise(view.request, outputs));
         }
         return;
       case "challenged":
@@ -95,9 +96,11 @@ export class Operator {
 
   async #draw({ id, request, ticket }: RequestView): Promise<void> {
     const { suite } = this.#options;
-    const { state } = await suite.randomness.seedOf(ticket);
-    if (state === READY) await send(`drew an operator for ${short(id)}`, suite.market.assign(request));
-    else if (state === EXPIRED) await send(`committed a new draw for ${short(id)}`, suite.market.recommit(request));
+    const state = ticketStateOf((await suite.randomness.seedOf(ticket)).state);
+    if (state === "ready") await this.#send({ kind: "drawn", requestId: id }, suite.market.assign(request));
+    else if (state === "expired") {
+      await this.#send({ kind: "drawCommitted", requestId: id }, suite.market.recommit(request));
+    }
   }
 
   async #claim(
@@ -107,14 +110,14 @@ export class Operator {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { suite, signer, store, locationPrefix } = this.#options;
-    const input = await inputOf(this.#options.store, view, hosted);
+    const input = await inputOf(this.#options, view, hosted);
     if (input === undefined) {
-      await send(`demanded the input of ${short(view.id)} on chain`, suite.market.demandInput(view.request));
+      await this.#send({ kind: "inputDemanded", requestId: view.id }, suite.market.demandInput(view.request));
       return;
     }
     const run = await this.#run(hosted, input, signal);
     const outputs = joinTensors(run.outputs);
-    const inline = outputs.length <= Number(await suite.market.INLINE_LIMIT());
+    const inline = outputs.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
     const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
     const evidence = await evidenceFor(suite, signer, {
       requestId: view.id,
@@ -124,10 +127,14 @@ export class Operator {
       deadline,
     });
     if (signal?.aborted === true) return;
-    await send(
-      `claimed ${short(view.id)} with ${hosted.name}`,
+    await this.#send(
+      { kind: "claimed", requestId: view.id, model: hosted.name },
       suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
     );
+  }
+
+  async #send(action: Action, transaction: Promise<ContractTransactionResponse>): Promise<void> {
+    await send(this.#options, action, transaction);
   }
 
   async #run(hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined): Promise<Run> {
@@ -147,20 +154,20 @@ export class Operator {
         const location = `${locationPrefix}${await publishTrace(store, defended.trace, defended.commitment)}`;
         const manifest = mutable(hosted.commitment.manifest);
         const { traceRoot, outputRoots, outputSiblings } = mutable(move);
-        await send(
-          `committed the trace of ${short(view.id)}`,
+        await this.#send(
+          { kind: "traceCommitted", requestId: view.id },
           suite.court.commitTrace(claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, location),
         );
         return;
       }
       case "answer":
-        await send(
-          `answered ${String(move.answers.length)} demands on ${short(view.id)}`,
+        await this.#send(
+          { kind: "demandsAnswered", requestId: view.id, demands: move.answers.length },
           suite.court.answer(claim.id, mutable(move.answers)),
         );
         return;
       case "resolve":
-        await send(`upheld on ${short(view.id)}`, suite.court.resolve(claim.id));
+        await this.#send({ kind: "upheld", requestId: view.id }, suite.court.resolve(claim.id));
         return;
       case "wait":
       case "done":
@@ -177,7 +184,7 @@ export class Operator {
     const { claim } = view;
     const known = claim === undefined ? undefined : this.#defended.get(claim.id);
     if (claim === undefined || known !== undefined) return known;
-    const input = await inputOf(this.#options.store, view, hosted);
+    const input = await inputOf(this.#options, view, hosted);
     if (input === undefined) return undefined;
     const { trace } = await this.#run(hosted, input, signal);
     const commitment = await commitTrace(trace, { signal });

@@ -1,54 +1,56 @@
-import { formatEther, MaxUint256, ZeroAddress } from "ethers";
+import { MaxUint256, ZeroAddress } from "ethers";
 
-import { log } from "../environment/log.ts";
 import type { HostedModel } from "../models/models.ts";
-import { type Scene, send } from "../chain/service.ts";
+import { send, type ServiceContext } from "../chain/context.ts";
 
 /** Makes sure that the account has at least `amount` of the token; the testnet token mints itself. */
-export async function fund({ suite, signer }: Scene, amount: bigint): Promise<void> {
+export async function fund(context: ServiceContext, amount: bigint): Promise<void> {
+  const { suite, signer } = context;
   const own = await signer.getAddress();
-  const balance = await suite.token.balanceOf(own);
-  if (balance < amount) await send(`minted ${formatEther(amount - balance)}`, suite.token.mint(own, amount - balance));
+  const missing = amount - (await suite.token.balanceOf(own));
+  if (missing > 0n) await send(context, { kind: "minted", amount: missing }, suite.token.mint(own, missing));
 }
 
 /** Lets a contract take the account's tokens, once. */
-export async function allow({ suite, signer }: Scene, spender: { readonly target: unknown }): Promise<void> {
+export async function allow(context: ServiceContext, spender: { readonly target: unknown }): Promise<void> {
+  const { suite, signer } = context;
   const [own, target] = [await signer.getAddress(), String(spender.target)];
   if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send("approved the token", suite.token.approve(target, MaxUint256));
+    await send(context, { kind: "approved" }, suite.token.approve(target, MaxUint256));
   }
 }
 
 /** Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions. */
 export async function join(
-  scene: Scene,
+  context: ServiceContext,
   models: readonly HostedModel[],
   options: { readonly amount: bigint; readonly endpoint: string },
 ): Promise<void> {
-  const { suite, signer, provider, ledger } = scene;
+  const { suite, signer, provider, ledger } = context;
   const { staking } = suite;
   const own = await signer.getAddress();
   await ledger.sync();
   const { stake } = await staking.operatorOf(own);
   if (stake < options.amount) {
     const missing = options.amount - stake;
-    await fund(scene, missing);
-    await allow(scene, staking);
-    await send(`staked ${formatEther(missing)}`, staking.deposit(missing));
+    await fund(context, missing);
+    await allow(context, staking);
+    await send(context, { kind: "staked", amount: missing }, staking.deposit(missing));
   }
   const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
-    await send("set the signing key", staking.rotateSigningKey(own));
+    await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey(own));
   }
   if (options.endpoint !== "" && (await staking.endpointOf(own)) !== options.endpoint) {
-    await send(`set the endpoint ${options.endpoint}`, staking.setEndpoint(options.endpoint));
+    const { endpoint } = options;
+    await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint(endpoint));
   }
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
-    if (versions.length === 0) log(`${name} is not published here; publish it and run this again`);
+    if (versions.length === 0) context.report({ kind: "unpublished", model: name });
     for (const versionId of versions) {
       if (!(await staking.isOptedIn(own, versionId))) {
-        await send(`opted in to ${name}`, staking.optIn(versionId));
+        await send(context, { kind: "optedIn", model: name }, staking.optIn(versionId));
       }
     }
   }

@@ -2,24 +2,20 @@ import { keccak256, ZeroAddress } from "ethers";
 import { readFile } from "node:fs/promises";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { RELATION } from "../../runner/protocol/enums.ts";
 import { mutable } from "../chain/calldata.ts";
-import { type HostedModel, loadModel } from "../models/models.ts";
+import { type HostedModel, hostModel } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
-import { type Scene, send } from "../chain/service.ts";
+import { send, type ServiceContext } from "../chain/context.ts";
 
-/** Order of `Relation` in contracts/types/Version.sol. */
-const RELATIONS = [
-  "FineTunedFrom",
-  "QuantisedFrom",
-  "ConvertedFrom",
-  "DistilledFrom",
-  "MergedFrom",
-  "PrunedFrom",
-] as const;
+/** Relations as options name them: as Solidity does, with a capital. */
+const RELATIONS = new Map(
+  Object.entries(RELATION).map(([name, code]) => [name.charAt(0).toUpperCase() + name.slice(1), code]),
+);
 
 export interface Parent {
   readonly versionId: Hash;
-  readonly relation: number;
+  readonly relation: bigint;
 }
 
 export interface PublishOptions {
@@ -30,8 +26,9 @@ export interface PublishOptions {
   readonly royaltyRecipient?: string | undefined;
 }
 
-/** Publishes a model as a new version of the scene's account. @returns The version's id. */
-export async function publish({ suite, ledger }: Scene, hosted: HostedModel, options: PublishOptions): Promise<Hash> {
+/** Publishes a model as a new version of the context's account. @returns The version's id. */
+export async function publish(context: ServiceContext, hosted: HostedModel, options: PublishOptions): Promise<Hash> {
+  const { suite, ledger } = context;
   const metadata = {
     fileHash: keccak256(await readFile(hosted.path)),
     contentUri: options.uri ?? hosted.name,
@@ -41,7 +38,8 @@ export async function publish({ suite, ledger }: Scene, hosted: HostedModel, opt
     royaltyRecipient: options.royaltyRecipient ?? ZeroAddress,
   };
   const before = new Set(ledger.versionsOf(hosted.commitment.commitment));
-  await send(`published ${hosted.name}`, suite.registry.publish(mutable(hosted.commitment.manifest), metadata));
+  const sending = suite.registry.publish(mutable(hosted.commitment.manifest), metadata);
+  await send(context, { kind: "published", model: hosted.name }, sending);
   await ledger.sync();
   const versionId = ledger.versionsOf(hosted.commitment.commitment).find((id) => !before.has(id));
   if (versionId === undefined) throw invalid("ASSAY_MODEL", hosted.path, "the version was published but is not found");
@@ -49,22 +47,24 @@ export async function publish({ suite, ledger }: Scene, hosted: HostedModel, opt
 }
 
 /** `VERSION:RELATION,…`, where VERSION is an id or a model file. @throws AssayError OPTION_INVALID. */
-export async function parentsFrom({ ledger }: Scene, text: string): Promise<readonly Parent[]> {
+export async function parentsFrom({ ledger }: ServiceContext, text: string): Promise<readonly Parent[]> {
   const parents: Parent[] = [];
   for (const part of text.split(",").filter((entry) => entry !== "")) {
     const [source = "", name = ""] = part.split(":");
-    const relation = RELATIONS.findIndex((known) => known === name);
-    if (relation < 0) throw invalid("ASSAY_PARENTS", text, `the relation is one of ${RELATIONS.join(", ")}`);
+    const relation = RELATIONS.get(name);
+    if (relation === undefined) {
+      throw invalid("ASSAY_PARENTS", text, `the relation is one of ${[...RELATIONS.keys()].join(", ")}`);
+    }
     parents.push({ versionId: await versionFrom(source, ledger), relation });
   }
   return parents;
 }
 
 /** A version id as it is, or the newest version of a model file. @throws AssayError OPTION_INVALID. */
-export async function versionFrom(source: string, ledger: Scene["ledger"]): Promise<Hash> {
+export async function versionFrom(source: string, ledger: ServiceContext["ledger"]): Promise<Hash> {
   if (/^0x[0-9a-f]{64}$/.test(source)) return source as Hash;
-  const { commitment } = await loadModel(source);
+  const { commitment } = await hostModel(source);
   const versionId = ledger.versionsOf(commitment.commitment).at(-1);
-  if (versionId === undefined) throw invalid("version", source, "publish the model first");
+  if (versionId === undefined) throw invalid("ASSAY_PARENTS", source, "publish the model first");
   return versionId;
 }

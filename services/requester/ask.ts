@@ -1,19 +1,20 @@
-import { type EventLog, ZeroAddress, ZeroHash } from "ethers";
+import { type ContractTransactionReceipt, ZeroAddress, ZeroHash } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
-import { loadInputs } from "../../runner/cli/load.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { finalityOf, requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
-import { fetchBlob } from "../blobs/blobs.ts";
+import { type BlobSource, fetchBlob } from "../blobs/blobs.ts";
 import { answerInput } from "../blobs/input.ts";
-import { requestStatus, type RequestView } from "../chain/ledger.ts";
-import { log, short } from "../environment/log.ts";
+import type { RequestView } from "../chain/ledger.ts";
 import { type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
-import { keepLooking, nowOf, type Scene, send } from "../chain/service.ts";
+import { nowOf, send, type ServiceContext } from "../chain/context.ts";
+import { keepLooking } from "../chain/loop.ts";
 import { allow, fund } from "../operator/stake.ts";
 
 export interface Question {
@@ -28,7 +29,8 @@ export interface Question {
   readonly locationPrefix?: string;
 }
 
-export interface Answer {
+/** What became of a request. */
+export interface Outcome {
   readonly requestId: Hash;
   readonly finality: "provisional" | "final" | "failed";
   readonly operator: string;
@@ -37,27 +39,22 @@ export interface Answer {
   readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
 }
 
-/** Order of IInferenceMarket.Finality. */
-const FINALITY = ["unknown", "pending", "provisional", "disputed", "final", "failed"] as const;
 const STAGE_SECONDS = 3_600;
 
-/** Tensors of `NAME=FILE,…` for a model's inputs. */
-export const readInputs = async (hosted: HostedModel, text: string): Promise<readonly Tensor[]> =>
-  await Promise.resolve(loadInputs(hosted.model, text.split(",")));
-
 /** Opens a request for the newest version of a model. @returns The request's id. */
-export async function ask(scene: Scene, hosted: HostedModel, question: Question): Promise<Hash> {
-  const { suite, ledger } = scene;
+export async function ask(context: ServiceContext, hosted: HostedModel, question: Question): Promise<Hash> {
+  const { suite, ledger } = context;
   await ledger.sync();
   const versionId = ledger.versionsOf(hosted.commitment.commitment).at(-1);
   if (versionId === undefined) throw invalid("ASSAY_MODEL", hosted.path, "publish the model first");
-  await fund(scene, question.fee);
-  await allow(scene, suite.market);
+  await fund(context, question.fee);
+  await allow(context, suite.market);
   const bytes = joinTensors(question.inputs);
-  const inline = bytes.length <= Number(await suite.market.INLINE_LIMIT());
+  const inline = bytes.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
   const { locationPrefix = "store:" } = question;
   const receipt = await send(
-    `asked ${hosted.name}`,
+    context,
+    { kind: "asked", model: hosted.name },
     suite.market.request({
       versionId,
       inputs: inline ? bytes : "0x",
@@ -74,11 +71,11 @@ export async function ask(scene: Scene, hosted: HostedModel, question: Question)
       minimumHolders: 0,
     }),
   );
-  return openedIn(scene, receipt.logs as EventLog[]);
+  return openedIn(context, receipt);
 }
 
 /** Id of the request that was opened in a transaction. */
-export function openedIn({ suite: { market } }: Scene, logs: readonly EventLog[]): Hash {
+export function openedIn({ suite: { market } }: ServiceContext, { logs }: ContractTransactionReceipt): Hash {
   for (const entry of logs) {
     if (entry.address !== market.target) continue;
     const parsed = market.interface.parseLog({ topics: [...entry.topics], data: entry.data });
@@ -100,53 +97,59 @@ export interface Waiting {
  * when the operator demands it, and finalises or takes refunds when nobody else does.
  * @throws AssayError ABORTED.
  */
-export async function awaitAnswer(
-  scene: Scene,
+export async function awaitOutcome(
+  context: ServiceContext,
   hosted: HostedModel,
   requestId: Hash,
   { inputs, store }: Pick<Question, "inputs" | "store">,
   { final, intervalMilliseconds, signal }: Waiting,
-): Promise<Answer> {
-  const { suite, ledger } = scene;
+): Promise<Outcome> {
+  const { suite, ledger } = context;
   const answered = new AbortController();
-  let answer: Answer | undefined;
-  await keepLooking("request", intervalMilliseconds, AbortSignal.any([signal, answered.signal]), async () => {
+  let outcome: Outcome | undefined;
+  await keepLooking(context, "request", intervalMilliseconds, AbortSignal.any([signal, answered.signal]), async () => {
     await ledger.sync();
     const view = ledger.requests.get(requestId);
     // Not read yet, or gone with a reorganisation.
     if (view === undefined) return;
-    const finality = FINALITY[Number((await suite.market.resultOf(requestId)).finality)];
+    const finality = finalityOf((await suite.market.resultOf(requestId)).finality);
     if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
       const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
-      const outputs = finality === "failed" ? [] : await outputsOf(store, hosted, view);
-      answer = { requestId, finality, operator, outputRoot, outputs };
+      const outputs = finality === "failed" ? [] : await outputsOf({ ...context, store }, hosted, view);
+      outcome = { requestId, finality, operator, outputRoot, outputs };
       answered.abort();
-    } else await attend(scene, view, inputs);
+    } else await attend(context, view, inputs);
   });
-  if (answer === undefined) throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
-  return answer;
+  if (outcome === undefined) throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
+  return outcome;
 }
 
 /** Does what only the requester will, and takes the exit that time has opened: nobody's goodwill is needed. */
-async function attend(scene: Scene, view: RequestView, inputs: readonly Tensor[]): Promise<void> {
-  const { market } = scene.suite;
-  const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(scene)]);
-  const [status, late] = [requestStatus(state.status), marketTime - Number(state.deadline)];
-  if (status === "inputDemanded" && late < 0) await answerInput(scene, view, inputs);
+async function attend(context: ServiceContext, view: RequestView, inputs: readonly Tensor[]): Promise<void> {
+  const { market } = context.suite;
+  const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(context)]);
+  const [status, late] = [requestStatusOf(state.status), marketTime - Number(state.deadline)];
+  if (status === "inputDemanded" && late < 0) await answerInput(context, view, inputs);
   // A little later than the operators, who do the same: two transactions for one exit would waste one.
   if (late < 30) return;
-  if (status === "open") await send("took the refund: nobody could be drawn", market.refund(view.request));
-  if (status === "assigned") await send("timed the operator out", market.timeOut(view.request));
+  const requestId = view.id;
+  if (status === "open") await send(context, { kind: "refunded", requestId }, market.refund(view.request));
+  if (status === "assigned") await send(context, { kind: "timedOut", requestId }, market.timeOut(view.request));
   if (status === "claimed") {
-    await send("finalised", market.finalise(view.request, view.claim?.outputs ?? new Uint8Array()));
+    const outputs = view.claim?.outputs ?? new Uint8Array();
+    await send(context, { kind: "finalised", requestId }, market.finalise(view.request, outputs));
   }
 }
 
 /** Outputs by name, 64-bit integers as text; none when their data cannot be had or are not what was claimed. */
-async function outputsOf(store: Store, { model }: HostedModel, { id, claim }: RequestView): Promise<Answer["outputs"]> {
+async function outputsOf(
+  source: BlobSource & Pick<ServiceContext, "report">,
+  { model }: HostedModel,
+  { id, claim }: RequestView,
+): Promise<Outcome["outputs"]> {
   if (claim === undefined) return [];
   try {
-    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(store, claim.outputUri);
+    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(source, claim.outputUri);
     const tensors = splitTensors("output", outputTypes(model.program), bytes);
     const root = tensorsRoot(await commitTensors("commit outputs", tensors));
     if (root !== claim.outputRoot) {
@@ -161,7 +164,8 @@ async function outputsOf(store: Store, { model }: HostedModel, { id, claim }: Re
     }));
   } catch (error) {
     if (!isAssayError(error)) throw error;
-    log(`the answer of ${short(id)} is ${claim.outputRoot}, but its data are missing: ${error.message}`);
+    const { outputRoot } = claim;
+    source.report({ kind: "outputUnavailable", requestId: id, outputRoot, reason: error.message });
     return [];
   }
 }

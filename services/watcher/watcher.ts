@@ -1,4 +1,6 @@
-import { type Hash } from "../../runner/commitment/keccak.ts";
+import type { ContractTransactionResponse } from "ethers";
+
+import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
 import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
@@ -12,11 +14,12 @@ import { mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { inputOf } from "../blobs/input.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
-import { log, short } from "../environment/log.ts";
+import type { Action } from "../environment/events.ts";
 import { execute, type HostedModel, modelFor, type Run } from "../models/models.ts";
-import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
+import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
+import { eachAlone } from "../chain/loop.ts";
 
-export interface WatcherOptions extends Scene {
+export interface WatcherOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
   readonly store: Store;
   /** 32 secret bytes, hex: makes the salts of accusations. The same one after a restart finds them again. */
@@ -37,7 +40,7 @@ interface Work {
  * Re-executes every claim of the models that it has; stays silent when the answer is right, and otherwise challenges,
  * finds the wrong element and convicts. It remembers nothing that is not on chain but what it can compute again.
  */
-export class Watcher {
+export class WatcherService {
   readonly #options: WatcherOptions;
   readonly #work = new Map<string, Work>();
 
@@ -47,8 +50,8 @@ export class Watcher {
 
   /** Everything there is to do now, one transaction after the other. */
   async look(signal?: AbortSignal): Promise<void> {
-    const { ledger } = this.#options;
-    if (await ledger.sync()) log("the chain was reorganised; reading it again");
+    const { ledger, report } = this.#options;
+    if (await ledger.sync()) report({ kind: "reorganised" });
     let now = await nowOf(this.#options);
     await eachAlone([...ledger.requests.values()], signal, async (view) => {
       const { claim } = view;
@@ -75,8 +78,9 @@ export class Watcher {
         if (demander !== own) continue;
         // The event log does not say which bonds are back already; the court does.
         const left = await suite.court.demandOf(claim.id, mutable(opening));
-        if (left.demander === own)
-          await send("reclaimed the bond of a demand", suite.court.reclaim(claim.id, mutable(opening)));
+        if (left.demander === own) {
+          await this.#send({ kind: "demandReclaimed" }, suite.court.reclaim(claim.id, mutable(opening)));
+        }
       }
     }
   }
@@ -118,51 +122,54 @@ export class Watcher {
   }
 
   async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
-    const { suite, store, ledger } = this.#options;
+    const { suite, ledger } = this.#options;
     const { court } = suite;
     switch (move.kind) {
       case "wait":
       case "done":
         return false;
       case "fetchRoots":
-        work.roots = await fetchRoots(store, move.location);
+        work.roots = await fetchRoots(this.#options, move.location);
         return true;
       case "fetchOutput":
-        work.outputs.set(move.kernel, await fetchOutput(store, move.location, move.kernel));
+        work.outputs.set(move.kernel, await fetchOutput(this.#options, move.location, move.kernel));
         return true;
       case "challenge":
-        await send(`challenged ${short(id)}: its answer is not what the model gives`, court.challenge(id, claim.id));
+        await this.#send({ kind: "challenged", requestId: id }, court.challenge(id, claim.id));
         return true;
       case "convictWithoutTrace":
-        await send(`convicted ${short(id)}: no trace in time`, court.convictWithoutTrace(claim.id, request));
+        await this.#send(
+          { kind: "convictedForSilence", requestId: id, missing: "trace" },
+          court.convictWithoutTrace(claim.id, request),
+        );
         return true;
       case "demand": {
         const places = mutable(move.places);
-        const what = `demanded ${String(places.length)} places of ${short(id)}`;
-        if (move.kernel === TRACE_TREE) await send(what, court.demandTrace(claim.id, places));
-        else await send(what, court.demandTensor(claim.id, kernelOpening(work, move.kernel), places));
+        const action = { kind: "demanded", requestId: id, places: places.length } as const;
+        if (move.kernel === TRACE_TREE) await this.#send(action, court.demandTrace(claim.id, places));
+        else await this.#send(action, court.demandTensor(claim.id, kernelOpening(work, move.kernel), places));
         return true;
       }
       case "convictUnanswered":
-        await send(
-          `convicted ${short(id)}: a demand was not answered`,
+        await this.#send(
+          { kind: "convictedForSilence", requestId: id, missing: "answer" },
           court.convictUnanswered(claim.id, request, mutable(move.opening)),
         );
         return true;
       case "accuse":
-        await send(`accused an element of ${short(id)}`, court.accuse(claim.id, move.commitment));
+        await this.#send({ kind: "accused", requestId: id }, court.accuse(claim.id, move.commitment));
         return true;
       case "replay":
-        await send(
-          `replayed a part of a reduction of ${short(id)}`,
+        await this.#send(
+          { kind: "replayed", requestId: id },
           court.replay(claim.id, move.accusation, mutable(move.execution), move.maxSteps),
         );
         return true;
       case "proveFraud": {
         const { kernel, element } = move.execution;
         const nodes = nodeNames(work.hosted.model.nodes[kernel.index] ?? []);
-        await send(
-          `convicted ${short(id)}: element ${String(element)} of kernel ${String(kernel.index)} (${nodes}) is wrong`,
+        await this.#send(
+          { kind: "convicted", requestId: id, kernel: kernel.index, element, nodes },
           court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
         );
         this.#work.delete(claim.id);
@@ -172,13 +179,17 @@ export class Watcher {
     }
   }
 
+  async #send(action: Action, transaction: Promise<ContractTransactionResponse>): Promise<void> {
+    await send(this.#options, action, transaction);
+  }
+
   async #workOn(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<Work | undefined> {
-    const { models, ledger, store } = this.#options;
+    const { models, ledger } = this.#options;
     const known = this.#work.get(claim.id);
     if (known !== undefined) return known;
     const hosted = modelFor(models, ledger, view);
     if (hosted === undefined) return undefined;
-    const bytes = await inputOf(store, view, hosted);
+    const bytes = await inputOf(this.#options, view, hosted);
     // Without its input nobody can judge a claim.
     if (bytes === undefined) return undefined;
     const work: Work = {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress } from "ethers";
 import { network } from "hardhat";
 
+import { OPERATOR_STATUS, REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { Ledger } from "./support/ledger.ts";
 import {
   DAY,
@@ -31,16 +32,18 @@ const SEQUENCES = Math.max(3, Number(process.env.ASSAY_FUZZ ?? 0));
 const STEPS = 150;
 const FIRST_SEED = Number(process.env.ASSAY_SEED ?? 1);
 
-const [OPEN, ASSIGNED, DEMANDED, CLAIMED, CHALLENGED, FINAL] = [1n, 2n, 3n, 4n, 5n, 6n];
-const [, JAILED, TOMBSTONED] = [1n, 2n, 3n];
+const { open: OPEN, assigned: ASSIGNED, inputDemanded: DEMANDED, claimed: CLAIMED } = REQUEST_STATUS;
+const { challenged: CHALLENGED, final: FINAL } = REQUEST_STATUS;
+const { refunded: REFUNDED, timedOut: TIMED_OUT, cancelled: CANCELLED, convicted: CONVICTED } = REQUEST_STATUS;
+const { jailed: JAILED, tombstoned: TOMBSTONED } = OPERATOR_STATUS;
 
 /** The states that may follow each state; terminal ones have none. */
 const NEXT = new Map<bigint, readonly bigint[]>([
-  [OPEN, [ASSIGNED, 7n]],
-  [ASSIGNED, [DEMANDED, CLAIMED, 8n, 9n]],
-  [DEMANDED, [ASSIGNED, 9n]],
+  [OPEN, [ASSIGNED, REFUNDED]],
+  [ASSIGNED, [DEMANDED, CLAIMED, TIMED_OUT, CANCELLED]],
+  [DEMANDED, [ASSIGNED, CANCELLED]],
   [CLAIMED, [CHALLENGED, FINAL]],
-  [CHALLENGED, [CLAIMED, 9n, 10n]],
+  [CHALLENGED, [CLAIMED, CANCELLED, CONVICTED]],
 ]);
 
 interface Tracked extends Opened {

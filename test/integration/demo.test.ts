@@ -2,15 +2,17 @@ import { expect } from "chai";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { network } from "hardhat";
 
 import { isAssayError } from "../../runner/errors.ts";
 import { elementBits } from "../../runner/machine/tensor.ts";
-import { runDemo, type Tale } from "../../scripts/demo/play.ts";
+import { runDemo } from "../../scripts/demo/play.ts";
 import { renderReport } from "../../scripts/demo/report.ts";
 import { html } from "../../scripts/demo/report/html.ts";
 import { SCENARIOS } from "../../scripts/demo/scenario.ts";
 import { chains } from "../../scripts/demo/story.ts";
 import { honestSteps } from "../../scripts/demo/totals.ts";
+import type { Tale } from "../../scripts/demo/tale.ts";
 import { bitsText } from "../../scripts/demo/values.ts";
 import type { Run } from "../../services/models/models.ts";
 
@@ -22,13 +24,14 @@ describe("the demo", () => {
       let tale: Tale;
       const lines: string[] = [];
 
-      before(async function () {
-        this.timeout(120_000);
+      before(async () => {
         const folder = await mkdtemp(join(tmpdir(), "assay-demo-test-"));
+        const connection = await network.create();
         try {
           const print = (line = ""): unknown => lines.push(...line.split("\n"));
-          tale = await runDemo(scenario, folder, print, new AbortController().signal);
+          tale = await runDemo(connection, scenario, folder, print, new AbortController().signal);
         } finally {
+          await connection.close();
           await rm(folder, { recursive: true });
         }
       });
@@ -47,7 +50,7 @@ describe("the demo", () => {
       });
 
       it("pays the honest operator the fee less the royalty, and the publisher the royalty", () => {
-        const operator = honestSteps(tale).find(({ kind }) => kind === "claim")?.who ?? "";
+        const operator = honestSteps(tale).find(({ purpose }) => purpose === "claim")?.who ?? "";
         const paid = chains(tale.steps.flatMap(({ payments }) => payments));
         expect(paid).to.include(`19 ASSAY: Market → ${operator}`);
         expect(paid).to.include("1 ASSAY: Market → Publisher");
@@ -56,9 +59,9 @@ describe("the demo", () => {
       it("convicts both forgeries, each by exactly one fraud proof", () => {
         expect(tale.trials).to.have.lengthOf(2);
         for (const { dispute } of tale.trials) {
-          expect(dispute.map(({ kind }) => kind)).to.deep.equal(["challenge", "trace", "accuse", "prove"]);
+          expect(dispute.map(({ purpose }) => purpose)).to.deep.equal(["challenge", "trace", "accuse", "prove"]);
         }
-        expect(tale.steps.filter(({ kind }) => kind === "prove")).to.have.lengthOf(2);
+        expect(tale.steps.filter(({ purpose }) => purpose === "prove")).to.have.lengthOf(2);
       });
 
       it("names the forged kernel, what it should have given and what was claimed", () => {
@@ -109,11 +112,13 @@ describe("the demo", () => {
   });
 
   it("stops when it is asked to", async () => {
-    const aborted = runDemo(digits, tmpdir(), () => undefined, AbortSignal.abort());
+    const connection = await network.create();
+    const aborted = runDemo(connection, digits, tmpdir(), () => undefined, AbortSignal.abort());
     await aborted.then(
       () => expect.fail("it went on"),
       (error: unknown) => expect(isAssayError(error, "ABORTED")).to.equal(true),
     );
+    await connection.close();
   });
 });
 

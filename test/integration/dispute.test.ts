@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { hexlify, id, parseEther } from "ethers";
 import { network } from "hardhat";
 
+import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { type Hash, ZERO_HASH } from "../../runner/commitment/keccak.ts";
 import { commitModel, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensor } from "../../runner/commitment/tensor.ts";
@@ -131,7 +132,7 @@ describe("A dispute on the real market", () => {
       await expect(move).to.emit(market, "ClaimConvicted").withArgs(opened.id, claimId, accuser);
       await expect(move).to.emit(staking, "Tombstoned").withArgs(alice);
 
-      expect((await market.stateOf(opened.id)).status).to.equal(10n);
+      expect((await market.stateOf(opened.id)).status).to.equal(REQUEST_STATUS.convicted);
       expect(await market.creditOf(requester)).to.equal(parseEther("10"));
       await court.withdraw(accuser);
       expect(await token.balanceOf(accuser)).to.equal(before);

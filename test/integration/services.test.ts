@@ -5,31 +5,34 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
-import { loadInputs } from "../../runner/cli/load.ts";
+import { readInputs } from "../../runner/files/model.ts";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
 import { commitTensor, openSegment } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import { flipOneBit } from "../../testing/forgeries.ts";
-import { awaitAnswer } from "../../services/requester/ask.ts";
+import { awaitOutcome } from "../../services/requester/ask.ts";
 import { fetchBlob } from "../../services/blobs/blobs.ts";
 import { mutable } from "../../services/chain/calldata.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
-import { setLog } from "../../services/environment/log.ts";
-import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../../services/models/models.ts";
-import type { Operator } from "../../services/operator/operator.ts";
-import { keepLooking, nowOf, withPatience } from "../../services/chain/service.ts";
-import type { Watcher } from "../../services/watcher/watcher.ts";
+import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
+import { describeError } from "../../services/environment/describe.ts";
+import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
+import type { OperatorService } from "../../services/operator/operator.ts";
+import { nowOf } from "../../services/chain/context.ts";
+import { keepLooking, withPatience } from "../../services/chain/loop.ts";
+import type { WatcherService } from "../../services/watcher/watcher.ts";
 import { f32 } from "../../testing/onnx-model.ts";
 import { FEE, openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
 
-/** Order of RequestStatus in contracts/types/Request.sol. */
-const [ASSIGNED, INPUT_DEMANDED, FINAL, CANCELLED, CONVICTED] = [2n, 3n, 6n, 9n, 10n];
+const { assigned: ASSIGNED, inputDemanded: INPUT_DEMANDED, final: FINAL } = REQUEST_STATUS;
+const { cancelled: CANCELLED, convicted: CONVICTED } = REQUEST_STATUS;
 const NEVER = new Promise<never>(() => undefined);
 
 describe("Services", () => {
@@ -38,17 +41,12 @@ describe("Services", () => {
   let image: readonly Tensor[];
   let honest: Run;
   let forged: Run;
-  let lines: string[] = [];
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "assay-services-"));
-    model = await loadModel("models/digits/digits.int8.onnx?N=1");
-    image = loadInputs(model.model, ["image=models/digits/images/digit-3.npy"]);
+    model = await hostModel("models/digits/digits.int8.onnx?N=1");
+    image = readInputs(model.model, "image", ["image=models/digits/images/digit-3.npy"]);
     honest = await execute(model, joinTensors(image));
     forged = (await flipOneBit(model, honest)).run;
-    setLog((line) => lines.push(line));
-  });
-  beforeEach(() => {
-    lines = [];
   });
   after(async () => {
     await rm(folder, { recursive: true, force: true });
@@ -58,7 +56,7 @@ describe("Services", () => {
   const tamper = (): Promise<Run> => Promise.resolve(forged);
 
   /** Lets watcher and operator act in turns until the request is settled. */
-  const play = async (stage: Stage, id: Hash, watcher: Watcher, operator?: Operator): Promise<void> => {
+  const play = async (stage: Stage, id: Hash, watcher: WatcherService, operator?: OperatorService): Promise<void> => {
     for (let round = 0; round < 16 && !(await stage.view(id)).settled; round++) {
       await watcher.look();
       await operator?.look();
@@ -90,7 +88,7 @@ describe("Services", () => {
       expect(claims).to.have.length(1);
       const found = (await stage.view(id)).claim?.id ?? "0x";
       expect(found).not.to.equal(lost);
-      expect(lines.some((line) => line.includes("reorganised"))).to.equal(true);
+      expect(stage.events.some(({ kind }) => kind === "reorganised")).to.equal(true);
 
       const court = suite.court.connect(stage.accounts.watching);
       await expect(court.challenge(id, lost))
@@ -105,7 +103,7 @@ describe("Services", () => {
 
   describe("given an RPC server", () => {
     it("that hangs, withPatience gives RPC_UNUSABLE", async () => {
-      const error: unknown = await withPatience("look", NEVER, 20).catch((reason: unknown) => reason);
+      const error: unknown = await withPatience("look", NEVER, AbortSignal.abort()).catch((reason: unknown) => reason);
       expect(isAssayError(error, "RPC_UNUSABLE")).to.equal(true);
     });
 
@@ -116,7 +114,11 @@ describe("Services", () => {
       const operator = stage.operator();
       const request = provider.request.bind(provider) as (call: { method: string }) => Promise<unknown>;
       const methods: string[] = [];
+      const patience = new AbortController();
+      const deadlines = [patience.signal];
+      const clock = { ...CHAIN_CLOCK, deadline: () => deadlines.shift() ?? CHAIN_CLOCK.deadline(0) };
       let looks = 0;
+      let first: Promise<void> | undefined;
       let answerAfterAll = (): void => undefined;
       const late = new Promise<void>((resolve) => {
         answerAfterAll = resolve;
@@ -127,30 +129,39 @@ describe("Services", () => {
         methods.push(call.method);
         const answer = await request(call);
         // The first look learns that an operator can be drawn, but only when a later one has drawn and claimed.
-        if (asked === 1 && call.method === "eth_call") await late;
+        if (asked === 1 && call.method === "eth_call") {
+          patience.abort();
+          await late;
+        }
         return answer;
       };
       const controller = new AbortController();
-      await keepLooking(
-        "serve",
-        1,
-        controller.signal,
-        async (signal) => {
-          looks++;
-          const now = looks;
-          await operator.look(signal);
-          if (now >= 4) controller.abort();
-        },
-        1_500,
-      );
+      await keepLooking({ ...stage.asking, clock }, "serve", 1, controller.signal, async (signal) => {
+        looks++;
+        const now = looks;
+        const work = operator.look(signal);
+        first ??= work;
+        await work;
+        if (now >= 4) controller.abort();
+      });
       const claimed = async (): Promise<number> =>
         (await stage.suite.market.queryFilter(stage.suite.market.filters.Claimed(id))).length;
       expect([looks, await claimed()]).to.deep.equal([4, 1]);
       methods.length = 0;
       answerAfterAll();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await first;
       expect(methods, "nothing is even asked").to.deep.equal([]);
-      expect(lines.filter((line) => /no answer in 1500 ms|bad gateway/.test(line))).to.have.length(2);
+      const reasons = stage.events.flatMap((event) => (event.kind === "retrying" ? event.reason : []));
+      expect(reasons.join()).to.match(/^error RPC_UNUSABLE: serve: no answer in time,[^,]*bad gateway$/);
+    });
+  });
+
+  describe("given a contract that refuses", () => {
+    it("describeError names its error and the arguments, in one line", async () => {
+      const { suite, accounts } = await openStage([model], storeAt("refusing"));
+      const { address } = accounts.stranger;
+      const error: unknown = await suite.market.withdraw(address).catch((reason: unknown) => reason);
+      expect(describeError(error)).to.equal(`the contract refused: MarketCreditZero(${address})`);
     });
   });
 
@@ -170,8 +181,9 @@ describe("Services", () => {
       for (const server of servers) server.close().closeAllConnections();
     });
 
+    let giveUp = (): void => undefined;
     const hostile: Readonly<Record<string, readonly [RequestListener, RegExp]>> = {
-      hangs: [() => undefined, /abort|timeout/i],
+      hangs: [() => giveUp(), /abort|timeout/i],
       "gives wrong bytes": [(_, response) => response.end("something else"), /does not hash to its name/],
       "never ends": [
         (_, response) => {
@@ -196,8 +208,10 @@ describe("Services", () => {
     for (const [name, [listener, message]] of Object.entries(hostile)) {
       it(`that ${name}, fetchBlob gives BLOB_UNAVAILABLE`, async () => {
         const location = `${await serve(listener)}${id}`;
-        const limits = { milliseconds: 300, bytes: 100_000 };
-        const error: unknown = await fetchBlob(storeAt("empty"), location, limits).catch((reason: unknown) => reason);
+        const patience = new AbortController();
+        giveUp = () => patience.abort();
+        const source = { store: storeAt("empty"), clock: { ...CHAIN_CLOCK, deadline: () => patience.signal } };
+        const error: unknown = await fetchBlob(source, location, 100_000).catch((reason: unknown) => reason);
         expect(isAssayError(error, "BLOB_UNAVAILABLE"), String(error)).to.equal(true);
         expect(String(error)).to.match(message);
       });
@@ -205,7 +219,9 @@ describe("Services", () => {
 
     it("that gives what its name says, fetchBlob gives it", async () => {
       const location = `${await serve((_, response) => response.end(blob))}${id}`;
-      expect(Buffer.from(await fetchBlob(storeAt("empty"), location)).equals(blob)).to.equal(true);
+      expect(
+        Buffer.from(await fetchBlob({ store: storeAt("empty"), clock: CHAIN_CLOCK }, location)).equals(blob),
+      ).to.equal(true);
     });
 
     it("where a forged trace is not, the watcher demands it on chain and convicts by arithmetic", async () => {
@@ -367,7 +383,7 @@ describe("Services", () => {
       const id = await stage.open(wide, [input]);
       await operator.look();
       await operator.look();
-      const answer = await awaitAnswer(stage.asking, wide, id, { inputs: [input], store }, waiting(false));
+      const answer = await awaitOutcome(stage.asking, wide, id, { inputs: [input], store }, waiting(false));
       const expected = await execute(wide, joinTensors([input]));
       expect(answer).to.deep.equal({
         requestId: id,
@@ -378,9 +394,9 @@ describe("Services", () => {
       });
 
       const empty = { inputs: [input], store: storeAt("nothing-here") };
-      const blind = await awaitAnswer(stage.asking, wide, id, empty, waiting(false));
+      const blind = await awaitOutcome(stage.asking, wide, id, empty, waiting(false));
       expect([blind.outputRoot, blind.outputs]).to.deep.equal([expected.outputRoot, []]);
-      expect(lines.at(-1)).to.match(/its data are missing/);
+      expect(stage.events.at(-1)?.kind).to.equal("outputUnavailable");
     });
 
     it("for an operator that never claims, it takes its fee back", async () => {
@@ -389,7 +405,7 @@ describe("Services", () => {
       await stage.operator().look();
       await stage.advance(2 * WINDOW_SECONDS);
       const question = { inputs: image, store: storeAt("lazy") };
-      const answer = await awaitAnswer(stage.asking, model, id, question, waiting(true));
+      const answer = await awaitOutcome(stage.asking, model, id, question, waiting(true));
       expect([answer.finality, answer.outputs]).to.deep.equal(["failed", []]);
       expect(await stage.suite.market.creditOf(stage.accounts.requester)).to.equal(FEE);
     });
@@ -407,7 +423,7 @@ describe("Services", () => {
         return await request(call);
       };
       const question = { inputs: image, store: storeAt("bad-gateway") };
-      const answer = await awaitAnswer(stage.asking, model, id, question, waiting(false));
+      const answer = await awaitOutcome(stage.asking, model, id, question, waiting(false));
       expect(answer.outputRoot).to.equal(honest.outputRoot);
     });
   });
@@ -483,16 +499,13 @@ describe("Services", () => {
       const [operator, store] = [stage.operator(), storeAt("requester")];
       const inputs = [activations(2, 4), input];
       const id = await stage.open(two, inputs, { from: store });
-      const stop = new AbortController();
-      const waiting = { final: false, intervalMilliseconds: 1, signal: stop.signal };
-      const answer = awaitAnswer(stage.asking, two, id, { inputs, store }, waiting);
-      for (let i = 0; i < 50 && (await stage.view(id)).claim === undefined; i++) {
-        await operator.look();
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      // Requester and operator act in turns.
+      const clock = { ...CHAIN_CLOCK, pause: () => operator.look() };
+      const waiting = { final: false, intervalMilliseconds: 1, signal: new AbortController().signal };
+      const outcome = await awaitOutcome({ ...stage.asking, clock }, two, id, { inputs, store }, waiting);
       expect((await stage.view(id)).chunks).to.have.length(3);
       const expected = await execute(two, joinTensors(inputs));
-      expect((await answer).outputRoot).to.equal(expected.outputRoot);
+      expect(outcome.outputRoot).to.equal(expected.outputRoot);
     });
 
     it("whose location leads to other data than was committed, the operator claims nothing for those", async () => {

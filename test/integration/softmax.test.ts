@@ -6,13 +6,13 @@ import { expect } from "chai";
 import { AbiCoder, id, keccak256 } from "ethers";
 import hre from "hardhat";
 
+import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { accusationOf } from "../../runner/dispute/view.ts";
 import { buildFraudProof, type Execution } from "../../runner/proving/fraud-proof.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { forgeElement } from "../../testing/forgeries.ts";
 import { mutable } from "../../services/chain/calldata.ts";
-import { setLog } from "../../services/environment/log.ts";
 import { openStage } from "../../testing/court-stage.ts";
 import { softmaxModel } from "../../testing/wide-kernels.ts";
 
@@ -23,7 +23,6 @@ describe("A softmax over 50,257 classes", () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "assay-softmax-"));
-    setLog(() => undefined);
   });
   after(async () => {
     await rm(folder, { recursive: true, force: true });
@@ -106,7 +105,7 @@ describe("A softmax over 50,257 classes", () => {
     expect(replayed.length).to.equal(proof.replays.length);
     const [proven] = await court.queryFilter(court.filters.FraudProven(claimId));
     expect([proven?.args.kernelIndex, proven?.args.element]).to.deep.equal([BigInt(kernel), BigInt(element)]);
-    expect(await stage.status(requestId)).to.equal(10n);
+    expect(await stage.status(requestId)).to.equal(REQUEST_STATUS.convicted);
     for (const event of [...replayed, proven]) {
       const receipt = await event?.getTransactionReceipt();
       expect(receipt?.gasUsed).to.be.lessThan(TRANSACTION_GAS);

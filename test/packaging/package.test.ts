@@ -7,11 +7,30 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { expect } from "chai";
+import {
+  type BaseContract,
+  ContractFactory,
+  HDNodeWallet,
+  Interface,
+  type InterfaceAbi,
+  isError,
+  parseEther,
+  ZeroHash,
+} from "ethers";
 
-import { tensorFrom, tensorRoot } from "../../runner/index.ts";
+import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
+import { readTensorFile } from "../../runner/files/tensor-file.ts";
+import { tensorBytes } from "../../runner/machine/tensor.ts";
+import { STAGE } from "../../runner/protocol/enums.ts";
+import { policyOf } from "../../services/chain/evidence.ts";
+import { Service, until } from "../processes/network.ts";
+import { FEE, type Network, openNetwork, PHRASE, type Sent, WINDOW_SECONDS } from "./network.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const DIGIT = 7;
+const MODEL = "models/digits/digits.onnx";
+const IMAGE = `models/digits/images/digit-${String(DIGIT)}.npy`;
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 
 /** Versions of what an integrator installs beside the package: those that this project pins. */
@@ -23,6 +42,7 @@ const pinned = (name: string): string => {
 describe("the npm package", () => {
   let folder: string;
   let tarball: string;
+  let network: Network;
 
   const npm = async (cwd: string, ...args: string[]): Promise<string> => {
     const shell = process.platform === "win32";
@@ -43,9 +63,11 @@ describe("the npm package", () => {
     const name = (await readdir(folder)).find((file) => file.endsWith(".tgz"));
     if (name === undefined) throw new Error("npm pack gave no package");
     tarball = join(folder, name);
+    network = await openNetwork(folder, `${MODEL}?N=1`);
   });
 
   after(async () => {
+    await network.close();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -63,23 +85,115 @@ describe("the npm package", () => {
       expect(files.filter((file) => /mock|\btest\b|(?<!\.d)\.ts$|\.onnx$/i.test(file))).to.deep.equal([]);
     });
 
-    it("compiles against bindings and runner, and computes what the clone computes", async () => {
+    it("gives the ABIs as files", () => {
+      const abi = createRequire(join(path, "main.js"))("@assay/contracts/abi/ITensorMachine.json") as InterfaceAbi;
+      expect(new Interface(abi).hasFunction("execute")).to.equal(true);
+    });
+
+    it("asks, waits until the answer is final, and verifies it by running the model", async () => {
       await run(process.execPath, [join(path, "node_modules/typescript/bin/tsc")], { cwd: path });
-      const { stdout } = await run(process.execPath, [join(path, "out/main.js")], { cwd: path });
-      const result = JSON.parse(stdout) as Record<string, unknown>;
-      expect(result).to.include({ root: tensorRoot(tensorFrom("f32", [1, 2, 3])), sameAbi: true });
-      expect(result.refusal).to.equal("TENSOR_MISMATCH");
+      const { url, deploymentFile, versionId, advance } = network;
+      const files = [deploymentFile, versionId, join(root, MODEL), join(root, IMAGE)];
+      const asked = new Service("main.js", process.execPath, [join(path, "out/main.js"), url, ...files], {
+        PRIVATE_KEY: HDNodeWallet.fromPhrase(PHRASE, "", "m/44'/60'/0'/0/3").privateKey,
+      });
+      const [, id = ""] = await asked.prints(/request (0x[0-9a-f]{64})/);
+      await network.claimed(id);
+      await advance(61);
+      expect(await asked.ended(), asked.output).to.equal(0);
+      const result = JSON.parse(asked.stdout) as Record<string, unknown>;
+      expect(result).to.include({ requestId: id, finality: "final", verified: true });
+      const [scores = []] = result.outputs as number[][];
+      expect(scores.indexOf(Math.max(...scores))).to.equal(DIGIT);
     });
   });
 
   describe("given a fresh Solidity project", () => {
-    it("compiles a consumer of the market", async () => {
+    let oracle: BaseContract;
+    let image: Uint8Array;
+    const call = (method: string) => oracle.getFunction(method);
+    /** What a call as a stranger reverts with. */
+    const refusal = async (method: string, ...args: readonly unknown[]): Promise<unknown> => {
+      const asStranger = oracle.connect(network.stranger);
+      const error: unknown = await asStranger
+        .getFunction(method)
+        .staticCall(...args)
+        .then(
+          () => "nothing",
+          (reason: unknown) => reason,
+        );
+      return isError(error, "CALL_EXCEPTION")
+        ? [error.revert?.name, ...((error.revert?.args ?? []) as readonly unknown[])]
+        : error;
+    };
+    const answerOf = async (id: string): Promise<unknown> => [...((await call("answerOf")(id)) as Iterable<unknown>)];
+    const ask = async (): Promise<string> => await network.openedBy((await call("ask")(image)) as Sent);
+
+    before(async () => {
       const path = await project("solidity", pinned("hardhat"), pinned("solc"));
       await run(process.execPath, [join(path, "node_modules/hardhat/dist/src/cli.js"), "build"], { cwd: path });
       const artifact = JSON.parse(await readFile(join(path, "artifacts/contracts/Oracle.sol/Oracle.json"), "utf8")) as {
+        readonly abi: InterfaceAbi;
         readonly bytecode: string;
       };
-      expect(artifact.bytecode.length).to.be.greaterThan(200);
+      const { owner, market, token, versionId } = network;
+      const settings = {
+        versionId,
+        policy: policyOf(OPTIMISTIC_MODE),
+        fee: FEE,
+        valueAtRisk: parseEther("200"),
+        windowSeconds: WINDOW_SECONDS,
+        minimumHolders: 1,
+      };
+      oracle = await new ContractFactory(artifact.abi, artifact.bytecode, owner).deploy(market, settings);
+      await oracle.waitForDeployment();
+      await (await token.connect(owner).mint(owner, 10n * FEE)).wait();
+      await (await token.connect(owner).approve(oracle, 10n * FEE)).wait();
+      image = tensorBytes(readTensorFile(join(root, IMAGE), { name: "image", element: "f32", shape: [1, 1, 8, 8] }));
+    });
+
+    it("the oracle keeps an answer once it is final, and not before", async () => {
+      const id = await ask();
+      await network.claimed(id);
+      expect(await answerOf(id)).to.deep.equal([0n, false]);
+      await network.advance(WINDOW_SECONDS + 1);
+      await until(async () => String(await answerOf(id)) !== "0,false");
+      expect(await answerOf(id)).to.deep.equal([BigInt(DIGIT), true]);
+    });
+
+    it("the oracle refuses a stranger that asks, or gives it an answer", async () => {
+      const { market, owner, stranger } = network;
+      expect(await refusal("ask", image)).to.deep.equal(["OracleNotOwner", stranger.address, owner.address]);
+      const lie = [ZeroHash, STAGE.final, ZeroHash, "0x"];
+      const expected = ["ConsumerNotMarket", stranger.address, await market.getAddress()];
+      expect(await refusal("onInference", ...lie)).to.deep.equal(expected);
+    });
+
+    it("the oracle refuses the answer to a question of a stranger that names it as the callback", async () => {
+      const { market, token, stranger, versionId } = network;
+      await (await token.connect(stranger).mint(stranger, FEE)).wait();
+      await (await token.connect(stranger).approve(market, FEE)).wait();
+      const terms = { ...network.termsOf(versionId, image), callback: oracle, callbackGas: 200_000 };
+      const id = await network.openedBy(await market.connect(stranger).request(terms));
+      await network.claimed(id);
+      await network.advance(WINDOW_SECONDS + 1);
+      const done = async () => await market.queryFilter(market.filters.CallbackDone(id));
+      await until(async () => (await done()).length === 2);
+      expect((await done()).map(({ args }) => args.success)).to.deep.equal([false, false]);
+      expect(await answerOf(id)).to.deep.equal([0n, false]);
+    });
+
+    it("the oracle returns the fee of a question that nobody answered", async () => {
+      const { market, token, owner, stopServing, advance } = network;
+      await stopServing();
+      const before = await token.balanceOf(owner);
+      const id = await ask();
+      expect(await token.balanceOf(owner)).to.equal(before - FEE);
+      await advance(3_700);
+      await (await market.refund(await network.requestOf(id))).wait();
+      await ((await call("reclaim")()) as Sent).wait();
+      expect(await token.balanceOf(owner)).to.equal(before);
+      expect(await answerOf(id)).to.deep.equal([0n, false]);
     });
   });
 });

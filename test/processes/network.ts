@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { JsonRpcProvider } from "ethers";
@@ -9,45 +10,63 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(import.meta.url);
 const HARDHAT = `${root}node_modules/hardhat/dist/src/cli.js`;
 
-/** A process of the network, with all that it has printed. */
+/** What processes inherit: neither options of the test runner nor of the scripts; those are given to each. */
+const INHERITED = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("ASSAY_") && name !== "NODE_OPTIONS"),
+);
+
+/** A process of the network, with all that it has printed. Whatever waits for it waits as long as it runs. */
 export class Service {
   readonly name: string;
   readonly #child: ChildProcess;
-  #output = "";
+  readonly #waiting: (() => void)[] = [];
+  #stdout = "";
+  #stderr = "";
+  #running = true;
   readonly #exit: Promise<number | null>;
 
   constructor(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.name = name;
-    // No inherited options of the test runner: these are processes of their own.
-    this.#child = spawn(command, args, {
-      cwd: root,
-      env: { ...process.env, NODE_OPTIONS: "", ...env },
-      // A group of its own, so that a signal also reaches what it starts.
-      detached: true,
+    // A group of its own, so that a signal also reaches what it starts.
+    this.#child = spawn(command, args, { cwd: root, env: { ...INHERITED, ...env }, detached: true });
+    this.#child.stdout?.on("data", (part: Buffer) => {
+      this.#stdout += part.toString();
+      this.#wake();
     });
-    const keep = (part: Buffer): void => {
-      this.#output += part.toString();
-    };
-    this.#child.stdout?.on("data", keep);
-    this.#child.stderr?.on("data", keep);
-    this.#exit = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.stderr?.on("data", (part: Buffer) => {
+      this.#stderr += part.toString();
+      this.#wake();
+    });
+    // Not "exit", which comes before the last of the output.
+    this.#exit = new Promise((resolve) =>
+      this.#child.once("close", (code) => {
+        this.#running = false;
+        this.#wake();
+        resolve(code);
+      }),
+    );
   }
 
+  /** What it gave as its result. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  /** All that it printed: the result and what it says for people. */
   get output(): string {
-    return this.#output;
+    return this.#stdout + this.#stderr;
   }
 
-  /** Waits until the process has printed something. */
-  async prints(pattern: RegExp, seconds = 120): Promise<RegExpExecArray> {
-    for (let i = 0; i < seconds * 10; i++) {
-      const match = pattern.exec(this.#output);
+  /** Waits until the process has printed something. @throws when it ends without having done so. */
+  async prints(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.output);
       if (match !== null) return match;
-      if (this.#child.exitCode !== null) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (!this.#running) {
+        throw new Error(`${this.name} did not print ${String(pattern)}; it printed:\n${this.output}`);
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    const last = pattern.exec(this.#output);
-    if (last !== null) return last;
-    throw new Error(`${this.name} did not print ${String(pattern)}; it printed:\n${this.#output}`);
   }
 
   /** Waits for the end. @returns The exit code. */
@@ -60,6 +79,15 @@ export class Service {
     const { pid, exitCode, signalCode } = this.#child;
     if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, signal);
     return await this.#exit;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Something was printed, or the process ended. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }
 
@@ -103,23 +131,19 @@ export const freePort = async (): Promise<number> =>
     });
   });
 
-/** Waits until a chain answers. */
+/** Waits until a chain answers. @throws when it ends without having done so. */
 export async function chainAt(url: string, chain: Service): Promise<JsonRpcProvider> {
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] });
   const headers = { "content-type": "application/json" };
-  for (let i = 0; i < 1_200; i++) {
+  while (chain.running) {
     const answer = await fetch(url, { method: "POST", headers, body }).catch(() => undefined);
     if (answer?.ok === true) return new JsonRpcProvider(url);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
   throw new Error(`${chain.name} does not answer:\n${chain.output}`);
 }
 
-/** Waits until something holds. */
-export async function until(what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> {
-  for (let i = 0; i < seconds * 4; i++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  throw new Error(`${what} did not come in ${String(seconds)} seconds`);
+/** Waits until something holds on the chain. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await pause(250);
 }

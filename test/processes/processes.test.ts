@@ -19,6 +19,8 @@ import { chainAt, CHAINS, done, freePort, script, type Service, until } from "./
  */
 
 const MODEL = "models/digits/digits.onnx?N=1";
+/** Seconds to challenge: so many that no machine is so slow that a forged answer becomes final. */
+const WINDOW = 3_600;
 const IMAGE = "image=models/digits/images/digit-3.npy";
 
 for (const [name, start] of Object.entries(CHAINS)) {
@@ -36,6 +38,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
       ASSAY_ACCOUNT: String(account),
       ASSAY_STORE: join(folder, `account-${String(account)}`),
       ASSAY_INTERVAL: "250",
+      ASSAY_WINDOW: String(WINDOW),
       ...more,
     });
 
@@ -68,6 +71,16 @@ for (const [name, start] of Object.entries(CHAINS)) {
       await rm(folder, { recursive: true, force: true });
     });
 
+    it("says in one line what a contract refused, and which option is misspelt", async () => {
+      const poor = running(script("stake", as(4, { ASSAY_STAKE: "1" })));
+      expect(await poor.ended()).to.equal(1);
+      expect(poor.output).to.match(/^the contract refused: Staking[A-Za-z]+\([^)]*\)$/m);
+      expect(poor.output).not.to.match(/^ +at /m);
+      const misspelt = running(script("stake", { ...shared, ASSAY_ACOUNT: "4" }));
+      expect(await misspelt.ended()).to.equal(1);
+      expect(misspelt.output.trim()).to.match(/no script reads ASSAY_ACOUNT; did you mean ASSAY_ACCOUNT\?$/);
+    });
+
     it("answers a question, survives a crash of the operator, and finalises", async () => {
       const serve = running(script("serve", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
       const watch = running(script("watch", as(2)));
@@ -77,10 +90,10 @@ for (const [name, start] of Object.entries(CHAINS)) {
       // The window passes while nobody serves; the one who comes back finds its claim and collects.
       const again = running(script("serve", as(1, { ASSAY_LISTEN: "127.0.0.1:0" })));
       await watch.prints(/watching/);
-      await increaseTime(61);
+      await increaseTime(WINDOW + 1);
       await again.prints(/finalised/);
       expect(await asked.ended()).to.equal(0);
-      const answer = JSON.parse(asked.output.slice(asked.output.indexOf("{"))) as {
+      const answer = JSON.parse(asked.stdout) as {
         finality: string;
         outputs: { values: number[] }[];
       };
@@ -108,7 +121,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
       await watch.stop("SIGKILL");
       const again = running(script("watch", as(2)));
       const court = DisputeCourt__factory.connect(deployment.contracts.DisputeCourt, provider);
-      await until("the conviction", async () => (await court.queryFilter(court.filters.FraudProven())).length === 1);
+      await until(async () => (await court.queryFilter(court.filters.FraudProven())).length === 1);
       // It sees the false claim or, when the watcher was quicker, already its end.
       await asked.prints(/"finality": "(provisional|failed)"/);
       const staking = OperatorStaking__factory.connect(deployment.contracts.OperatorStaking, provider);

@@ -1,7 +1,7 @@
 import { checkTrace, type CheckedElement, type CheckedKernel, summarise } from "../../check/check.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
-import { loadInputs, loadModel } from "../load.ts";
+import { readInputs, readModel } from "../../files/model.ts";
 import { parseCount, parseShapes } from "../options.ts";
 import { type Column, count, hex, table } from "../table.ts";
 
@@ -23,8 +23,8 @@ export async function check(
 ): Promise<CommandResult> {
   const samples = parseCount("--samples", options.samples);
   const seed = options.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : parseCount("--seed", options.seed, 0);
-  const { model } = loadModel(path, parseShapes(options.shape), context);
-  const inputs = loadInputs(model, options.input);
+  const { model } = readModel(path, parseShapes(options.shape), context);
+  const inputs = readInputs(model, "--input", options.input);
   const { createMachineContract } = await import("../../check/evm.ts");
   const trace = await executeModel(model, inputs, context);
   const contract = await createMachineContract();

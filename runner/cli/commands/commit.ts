@@ -2,7 +2,7 @@ import { commitModel } from "../../commitment/model.ts";
 import { saveTrace } from "../../inspection/trace-file.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
-import { loadInputs, loadModel } from "../load.ts";
+import { readInputs, readModel } from "../../files/model.ts";
 import { parseShapes } from "../options.ts";
 import { list } from "../table.ts";
 
@@ -14,8 +14,8 @@ export interface CommitOptions {
 
 /** `assay commit MODEL`: executes a model and keeps every kernel's output, ready for a challenge. */
 export async function commit(path: string, options: CommitOptions, context: CommandContext): Promise<CommandResult> {
-  const { model } = loadModel(path, parseShapes(options.shape), context);
-  const inputs = loadInputs(model, options.input);
+  const { model } = readModel(path, parseShapes(options.shape), context);
+  const inputs = readInputs(model, "--input", options.input);
   const commitment = await commitModel(model.program, model.constants, context);
   const trace = await executeModel(model, inputs, context);
   const saved = await saveTrace(options.store, commitment, model.program, { inputs, trace }, context);

@@ -9,7 +9,7 @@ import type { Tensor } from "../../machine/tensor.ts";
 import type { Port } from "../../onnx/import/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel, outputsOf } from "../execute.ts";
-import { loadInputs, loadModel } from "../load.ts";
+import { readInputs, readModel } from "../../files/model.ts";
 import { parseShapes } from "../options.ts";
 import { list } from "../table.ts";
 
@@ -22,8 +22,8 @@ export interface InferOptions {
 
 /** `assay infer MODEL`: runs a model; outputs as .npy files, and the roots that a claim names. */
 export async function infer(path: string, options: InferOptions, context: CommandContext): Promise<CommandResult> {
-  const { model } = loadModel(path, parseShapes(options.shape), context);
-  const inputs = loadInputs(model, options.input);
+  const { model } = readModel(path, parseShapes(options.shape), context);
+  const inputs = readInputs(model, "--input", options.input);
   const { commitment } = await commitModel(model.program, model.constants, context);
   const trace = await executeModel(model, inputs, context);
   const ends = await commitEnds(model.program, inputs, trace, context);

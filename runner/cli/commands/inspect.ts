@@ -2,7 +2,7 @@ import { type Inspection, inspectModel, nodeNames } from "../../inspection/inspe
 import type { ModelManifest } from "../../commitment/model.ts";
 import type { Port } from "../../onnx/import/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
-import { loadModel } from "../load.ts";
+import { readModel } from "../../files/model.ts";
 import { parseShapes } from "../options.ts";
 import { bytes, count, dims, list, table } from "../table.ts";
 
@@ -12,7 +12,7 @@ export interface InspectOptions {
 
 /** `assay inspect MODEL`: what a model is made of, what it commits to, and what proving it can cost. */
 export async function inspect(path: string, options: InspectOptions, context: CommandContext): Promise<CommandResult> {
-  const { model } = loadModel(path, parseShapes(options.shape), context);
+  const { model } = readModel(path, parseShapes(options.shape), context);
   const inspection = await inspectModel(model, context);
   const { model: commitment, ...rest } = inspection;
   const data = { file: path, commitment: commitment.commitment, manifest: commitment.manifest, ...rest };

@@ -2,7 +2,7 @@ import { commitModel } from "../../commitment/model.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import { manifestFile, type ManifestFile } from "../../inspection/manifest-file.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
-import { loadModel } from "../load.ts";
+import { readModel } from "../../files/model.ts";
 import { parseShapes, type Shapes } from "../options.ts";
 import { list } from "../table.ts";
 import { commitments } from "./inspect.ts";
@@ -28,7 +28,7 @@ export async function manifest(
 
 /** The manifest file of a model, compiled here. */
 export async function compileManifest(path: string, shapes: Shapes, context: CommandContext): Promise<ManifestFile> {
-  const { model, bytes } = loadModel(path, shapes, context);
+  const { model, bytes } = readModel(path, shapes, context);
   const commitment = await commitModel(model.program, model.constants, context);
   return manifestFile(commitment, model, bytes, shapes.shapes);
 }

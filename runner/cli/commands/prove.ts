@@ -9,7 +9,7 @@ import { buildFraudProof, type FraudProof } from "../../proving/fraud-proof.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
 import { toJson } from "../json.ts";
-import { loadInputs, loadModel } from "../load.ts";
+import { readInputs, readModel } from "../../files/model.ts";
 import { parseShapes } from "../options.ts";
 import { bytes, hex, list } from "../table.ts";
 
@@ -22,8 +22,8 @@ export interface ProveOptions {
 
 /** `assay prove MODEL`: finds the first wrong element of an operator's trace and writes what convicts it. */
 export async function prove(path: string, options: ProveOptions, context: CommandContext): Promise<CommandResult> {
-  const { model } = loadModel(path, parseShapes(options.shape), context);
-  const inputs = loadInputs(model, options.input);
+  const { model } = readModel(path, parseShapes(options.shape), context);
+  const inputs = readInputs(model, "--input", options.input);
   const commitment = await commitModel(model.program, model.constants, context);
   const inputRoot = tensorsRoot(await commitTensors("commit inputs", inputs, context));
   const operator = loadTrace(

@@ -1,4 +1,4 @@
-import type { Tale } from "../play.ts";
+import type { Tale } from "../tale.ts";
 import { type Step, sumOfCalldata, sumOfGas } from "../story.ts";
 import { honestSteps } from "../totals.ts";
 import { grouped, html, type Markup } from "./html.ts";
@@ -10,8 +10,8 @@ export function gasOf({ steps }: Tale): Markup {
     const rows = steps
       .filter((step) => step.chapter === chapter)
       .map(
-        ({ who, what, buys, gas, kind }) =>
-          html`<div class="${kind === "prove" ? "gas prove" : "gas"}">
+        ({ who, what, buys, gas, purpose }) =>
+          html`<div class="${purpose === "prove" ? "gas prove" : "gas"}">
             <span><b>${who}</b> ${what}</span><span class="figure">${grouped(gas)}</span
             ><span class="rail"><i style="width:${((100 * Number(gas)) / most).toFixed(1)}%"></i></span
             ><small>${buys}</small>
@@ -32,7 +32,7 @@ export function totalsOf(tale: Tale): Markup {
       <td class="figure">${grouped(sumOfCalldata(steps))}</td>
       <td class="figure">${grouped(sumOfGas(steps))}</td>
     </tr>`;
-  const proofs = tale.trials.map(({ dispute }) => dispute.filter(({ kind }) => kind === "prove"));
+  const proofs = tale.trials.map(({ dispute }) => dispute.filter(({ purpose }) => purpose === "prove"));
   const rows = [
     row("The honest answer: ask, draw, claim, finalise", honestSteps(tale)),
     ...tale.trials.flatMap(({ dispute, liar }, i) => [

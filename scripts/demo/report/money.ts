@@ -1,4 +1,4 @@
-import type { Tale } from "../play.ts";
+import type { Tale } from "../tale.ts";
 import { type Payment, summed, tokens } from "../story.ts";
 import { html, type Markup } from "./html.ts";
 

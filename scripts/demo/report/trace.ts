@@ -1,6 +1,6 @@
 import type { Kernel } from "../../../runner/machine/kernel.ts";
 import { elementBits, type Tensor } from "../../../runner/machine/tensor.ts";
-import type { Tale, Trial } from "../play.ts";
+import type { Tale, Trial } from "../tale.ts";
 import { bitsText, valueText } from "../values.ts";
 import { grouped, html, type Markup } from "./html.ts";
 

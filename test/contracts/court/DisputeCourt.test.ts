@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import {
   answerOf,
@@ -112,7 +113,7 @@ describe("DisputeCourt", () => {
         expect(dispute.requestId).to.equal(requestId);
         expect(dispute.challengeableUntil).to.equal(BigInt(windowEnd));
         expect(dispute.end).to.equal(0n);
-        expect((await market.claimOf(requestId)).status).to.equal(5n);
+        expect((await market.claimOf(requestId)).status).to.equal(REQUEST_STATUS.challenged);
       });
 
       it("reverts for another claim of the request", async () => {

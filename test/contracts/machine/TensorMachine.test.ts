@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { hexlify, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { LIMIT } from "../../../runner/protocol/enums.ts";
 import { commitTensor } from "../../../runner/commitment/tensor.ts";
 import { encodeKernel } from "../../../runner/machine/encoding.ts";
 import { executeElement } from "../../../runner/machine/interpreter.ts";
@@ -11,21 +12,6 @@ import { createTensor, setElementBits, type Tensor, tensorFrom } from "../../../
 import { witnessElement } from "../../../runner/proving/witness.ts";
 
 const ALL = 2n ** 64n - 1n;
-
-/** Values of ITensorMachine.Limit. */
-const LIMIT = {
-  kernelBytes: 0,
-  rank: 1,
-  reductionRank: 2,
-  elements: 3,
-  accumulators: 4,
-  operands: 5,
-  reads: 6,
-  guards: 7,
-  constants: 8,
-  registers: 9,
-  reach: 10,
-} as const;
 
 interface SegmentArgument {
   firstLeaf: number;

@@ -2,20 +2,18 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import hre from "hardhat";
 
+import { FINALITY, OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { signAnswer } from "../support/answer.ts";
 import {
   connection,
-  ENDED,
   ethers,
   FEE,
-  FINALITY,
   joinedProtocol,
   networkHelpers,
   openAssigned,
   openChallenged,
   openClaimed,
   operatorOf,
-  STATUS,
 } from "../support/market.ts";
 import {
   claim,
@@ -87,7 +85,7 @@ describe("InferenceMarket", () => {
     it("opens the challenge window on the claimed root", async () => {
       const made = await claimed();
       const claimOf = await market.claimOf(made.id);
-      expect(claimOf.status).to.equal(STATUS.claimed);
+      expect(claimOf.status).to.equal(REQUEST_STATUS.claimed);
       expect(claimOf.operator).to.equal(made.operator.address);
       expect(claimOf.outputRoot).to.equal(rootOfF32(OUTPUT));
       expect(claimOf.windowEnd).to.equal((await time.latest()) + WINDOW);
@@ -151,7 +149,7 @@ describe("InferenceMarket", () => {
       const made = await claimed();
       await expect(market.connect(made.operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.claimed);
+        .withArgs(made.id, REQUEST_STATUS.claimed);
       const late = await assigned();
       const { deadline } = await market.stateOf(late.id);
       await time.setNextBlockTimestamp(deadline);
@@ -196,7 +194,7 @@ describe("InferenceMarket", () => {
       const made = await claimed();
       await time.increase(WINDOW);
       const transaction = await market.connect(protocol.stranger).finalise(made.request, "0x");
-      await expect(transaction).to.emit(market, "RequestSettled").withArgs(made.id, STATUS.final);
+      await expect(transaction).to.emit(market, "RequestSettled").withArgs(made.id, REQUEST_STATUS.final);
       expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
       expect(await market.creditOf(protocol.royaltee)).to.equal(parseEther("1"));
       expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
@@ -216,7 +214,7 @@ describe("InferenceMarket", () => {
       await time.increase(WINDOW);
       const transaction = await market.finalise(made.request, "0x");
       expect((await eventsOf(market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal([
-        { name: "RequestSettled", requestId: made.id, status: BigInt(STATUS.final) },
+        { name: "RequestSettled", requestId: made.id, status: REQUEST_STATUS.final },
         { name: "Credited", account: made.operator.address, requestId: made.id, amount: parseEther("9") },
         { name: "Credited", account: protocol.royaltee.address, requestId: made.id, amount: parseEther("1") },
       ]);
@@ -245,14 +243,14 @@ describe("InferenceMarket", () => {
       await market.finalise(made.request, "0x");
       await expect(market.finalise(made.request, "0x"))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.final);
+        .withArgs(made.id, REQUEST_STATUS.final);
     });
     it("refuses a claim under challenge", async () => {
       const made = await challenged();
       await time.increase(WINDOW);
       await expect(market.finalise(made.request, "0x"))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.challenged);
+        .withArgs(made.id, REQUEST_STATUS.challenged);
     });
   });
 
@@ -334,7 +332,7 @@ describe("InferenceMarket", () => {
     });
     it("to an account without code change nothing", async () => {
       const made = await claimed({ callback: protocol.stranger.address, callbackGas: 50_000 });
-      expect(await statusOf(made)).to.equal(STATUS.claimed);
+      expect(await statusOf(made)).to.equal(REQUEST_STATUS.claimed);
     });
   });
 
@@ -346,7 +344,7 @@ describe("InferenceMarket", () => {
       await time.increaseTo(deadline);
       await expect(market.connect(protocol.stranger).refund(made.request))
         .to.emit(market, "RequestSettled")
-        .withArgs(made.id, ENDED.refunded);
+        .withArgs(made.id, REQUEST_STATUS.refunded);
       expect(await market.creditOf(protocol.requester)).to.equal(FEE);
       expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
     });
@@ -355,7 +353,7 @@ describe("InferenceMarket", () => {
       await time.increase(DAY);
       await expect(market.refund(made.request))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.assigned);
+        .withArgs(made.id, REQUEST_STATUS.assigned);
     });
   });
 
@@ -365,11 +363,17 @@ describe("InferenceMarket", () => {
       const operator = await operatorOf(protocol, made);
       await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
       await time.increase(600);
-      await expect(market.timeOut(made.request)).to.emit(market, "RequestSettled").withArgs(made.id, ENDED.timedOut);
+      await expect(market.timeOut(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, REQUEST_STATUS.timedOut);
       expect(await market.creditOf(protocol.requester)).to.equal(FEE);
       expect(await market.creditOf(operator)).to.equal(0n);
       const { stake, locked, status } = await protocol.staking.operatorOf(operator);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake - STAKING.livenessPenalty, 0n, 2n]);
+      expect([stake, locked, status]).to.deep.equal([
+        STAKING.minimumStake - STAKING.livenessPenalty,
+        0n,
+        OPERATOR_STATUS.jailed,
+      ]);
     });
     it("gives nobody a share: whoever asks for an answer in too little time gains nothing by it", async () => {
       const made = await assigned();
@@ -387,9 +391,11 @@ describe("InferenceMarket", () => {
         .to.be.revertedWithCustomError(protocol.attestation, "AttestationRouteUnusable")
         .withArgs(OPTIMISTIC, 2);
       await time.increase(600);
-      await expect(market.timeOut(made.request)).to.emit(market, "RequestSettled").withArgs(made.id, ENDED.cancelled);
+      await expect(market.timeOut(made.request))
+        .to.emit(market, "RequestSettled")
+        .withArgs(made.id, REQUEST_STATUS.cancelled);
       const { stake, locked, status } = await protocol.staking.operatorOf(operator);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, OPERATOR_STATUS.active]);
     });
   });
 
@@ -458,7 +464,7 @@ describe("InferenceMarket", () => {
         await byCourt().markChallenged(made.id, made.claimId);
         await expect(byCourt().markChallenged(made.id, made.claimId))
           .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, STATUS.challenged);
+          .withArgs(made.id, REQUEST_STATUS.challenged);
       });
     });
 
@@ -470,7 +476,11 @@ describe("InferenceMarket", () => {
           .to.emit(market, "ClaimUpheld")
           .withArgs(made.id, made.claimId);
         const after = await market.claimOf(made.id);
-        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([4n, windowEnd, made.claimId]);
+        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([
+          REQUEST_STATUS.claimed,
+          windowEnd,
+          made.claimId,
+        ]);
         await time.increase(WINDOW);
         await market.finalise(made.request, "0x");
       });
@@ -478,7 +488,7 @@ describe("InferenceMarket", () => {
         const made = await claimed();
         await expect(byCourt().upheld(made.id, made.claimId))
           .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, STATUS.claimed);
+          .withArgs(made.id, REQUEST_STATUS.claimed);
       });
     });
 
@@ -496,7 +506,7 @@ describe("InferenceMarket", () => {
         const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
         expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
         expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
-        expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
+        expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(OPERATOR_STATUS.tombstoned);
         expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
         expect((await market.claimOf(made.id)).claimId).to.equal(ZeroHash);
       });
@@ -504,7 +514,7 @@ describe("InferenceMarket", () => {
         const calm = await claimed();
         await expect(byCourt().convict(calm.request, calm.claimId, protocol.accuser))
           .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(calm.id, STATUS.claimed);
+          .withArgs(calm.id, REQUEST_STATUS.claimed);
         const made = await challenged();
         await expect(byCourt().convict(made.request, calm.claimId, protocol.accuser))
           .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
@@ -512,7 +522,7 @@ describe("InferenceMarket", () => {
         await byCourt().convict(made.request, made.claimId, protocol.accuser);
         await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
           .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, ENDED.convicted);
+          .withArgs(made.id, REQUEST_STATUS.convicted);
       });
       it("cannot be stopped by a hostile callback or requester", async () => {
         const mock = await ethers.deployContract("ConsumerMock");
@@ -532,7 +542,7 @@ describe("InferenceMarket", () => {
       await time.increase(10);
       await expect(market.connect(protocol.stranger).expireDispute(made.request))
         .to.emit(market, "RequestSettled")
-        .withArgs(made.id, ENDED.cancelled);
+        .withArgs(made.id, REQUEST_STATUS.cancelled);
       expect(await market.creditOf(protocol.requester)).to.equal(FEE);
       expect((await protocol.staking.operatorOf(made.operator)).stake).to.equal(STAKING.minimumStake);
       expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);

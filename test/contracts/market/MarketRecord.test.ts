@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { id, ZeroHash } from "ethers";
 
-import { connection, ethers, FEE, FINALITY, joinedProtocol, networkHelpers } from "../support/market.ts";
+import { FINALITY } from "../../../runner/protocol/enums.ts";
+import { connection, ethers, FEE, joinedProtocol, networkHelpers } from "../support/market.ts";
 import { assign, DAY, open, type Protocol } from "../support/protocol.ts";
 
 const { time } = networkHelpers;

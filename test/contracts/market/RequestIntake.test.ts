@@ -1,18 +1,17 @@
 import { expect } from "chai";
 import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
+import { OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { remember } from "../support/history.ts";
 import {
   COLLATERAL,
   connection,
-  ENDED,
   ethers,
   FEE,
   joinedProtocol,
   networkHelpers,
   openAssigned,
   operatorOf,
-  STATUS,
 } from "../support/market.ts";
 import { permitOf } from "../support/permit.ts";
 import {
@@ -92,7 +91,7 @@ describe("RequestIntake", () => {
           inputInline: true,
         });
         expect(await market.idOf(made.request)).to.equal(made.id);
-        expect(await statusOf(made)).to.equal(STATUS.open);
+        expect(await statusOf(made)).to.equal(REQUEST_STATUS.open);
       });
       it("gives equal requests different ids", async () => {
         expect((await opened()).id).not.to.equal((await opened()).id);
@@ -279,7 +278,7 @@ describe("RequestIntake", () => {
         .withArgs(await market.idOf(forged));
       await expect(market.assign(made.request))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.assigned);
+        .withArgs(made.id, REQUEST_STATUS.assigned);
     });
     it("refuses once the time to find an operator is over", async () => {
       const made = await opened();
@@ -293,7 +292,7 @@ describe("RequestIntake", () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
       await mine(3);
       await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
-      expect(await statusOf(made)).to.equal(STATUS.open);
+      expect(await statusOf(made)).to.equal(REQUEST_STATUS.open);
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
       await mine(3);
       await market.assign(made.request);
@@ -326,7 +325,7 @@ describe("RequestIntake", () => {
         .withArgs(ticket);
       await expect(market.connect(protocol.stranger).recommit(made.request)).to.emit(market, "DrawCommitted");
       await assign(connection, protocol, made);
-      expect(await statusOf(made)).to.equal(STATUS.assigned);
+      expect(await statusOf(made)).to.equal(REQUEST_STATUS.assigned);
     });
   });
 
@@ -407,7 +406,7 @@ describe("RequestIntake", () => {
         await expect(byAlice().demandInput(made.request))
           .to.emit(market, "InputDemanded")
           .withArgs(made.id, chunk, (await time.latest()) + 1 + 3_600);
-        expect(await statusOf(made)).to.equal(STATUS.demanded);
+        expect(await statusOf(made)).to.equal(REQUEST_STATUS.inputDemanded);
         await time.increase(3_000);
         await expect(market.connect(protocol.stranger).answerInput(made.request, roots, segment)).to.emit(
           market,
@@ -458,15 +457,15 @@ describe("RequestIntake", () => {
       await expect(market.cancelWithheld(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
       await expect(market.timeOut(made.request))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.demanded);
+        .withArgs(made.id, REQUEST_STATUS.inputDemanded);
       await time.increase(3_600);
       await expect(market.connect(protocol.stranger).cancelWithheld(made.request))
         .to.emit(market, "RequestSettled")
-        .withArgs(made.id, ENDED.cancelled);
+        .withArgs(made.id, REQUEST_STATUS.cancelled);
       expect(await market.creditOf(protocol.alice)).to.equal(parseEther("1"));
       expect(await market.creditOf(protocol.requester)).to.equal(parseEther("9"));
       const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, OPERATOR_STATUS.active]);
     });
 
     describe("large outputs", () => {

@@ -2,13 +2,14 @@ import { expect } from "chai";
 import { id, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { TICKET_STATE } from "../../../runner/protocol/enums.ts";
 import { remember } from "../support/history.ts";
 
 const connection = await network.create();
 const { ethers, networkHelpers } = connection;
 const { time, mine } = networkHelpers;
 
-const [PENDING, READY, EXPIRED] = [0n, 1n, 2n];
+const { pending: PENDING, ready: READY, expired: EXPIRED } = TICKET_STATE;
 
 describe("FutureBlockRandomness", () => {
   const fixture = async () => ethers.deployContract("FutureBlockRandomness");

@@ -2,15 +2,15 @@ import { expect } from "chai";
 import { AbiCoder, concat, id, keccak256, ZeroAddress, ZeroHash, zeroPadValue } from "ethers";
 import { network } from "hardhat";
 
+import { RELATION, VERSION_STATUS } from "../../../runner/protocol/enums.ts";
+import { PUBLISH_VERSION_TYPED_DATA } from "../../../runner/protocol/typed-data.ts";
 import { deployProtocol, eventsOf, filled, manifestOf, metadataOf, rootOfF32 } from "../support/protocol.ts";
 import * as tree from "../support/tree.ts";
 
 const connection = await network.create();
 const { ethers, networkHelpers } = connection;
 
-const ACTIVE = 1n;
-const DEPRECATED = 2n;
-const WITHDRAWN = 3n;
+const { active: ACTIVE, deprecated: DEPRECATED, withdrawn: WITHDRAWN } = VERSION_STATUS;
 
 const METADATA =
   "tuple(bytes32 fileHash,string contentUri,string licence,tuple(bytes32 versionId,uint8 relation)[] parents,uint16 royaltyBps,address royaltyRecipient)";
@@ -89,7 +89,7 @@ describe("ModelRegistry", () => {
       });
 
       it("emits manifest and metadata complete, so that they can be read back", async () => {
-        const metadata = metadataOf({ parents: [{ versionId: protocol.versionId, relation: 1 }] });
+        const metadata = metadataOf({ parents: [{ versionId: protocol.versionId, relation: RELATION.quantisedFrom }] });
         const [event] = await eventsOf(registry, await registry.publish(manifestOf(), metadata));
         expect(event?.name).to.equal("VersionPublished");
         expect(event?.args.metadata).to.deep.include({ contentUri: "ipfs://model", licence: "MIT" });
@@ -107,8 +107,16 @@ describe("ModelRegistry", () => {
         await add(protocol.publisher.address, {}, { fileHash: id("other") });
         await add(protocol.publisher.address, {}, { contentUri: "x" });
         await add(protocol.publisher.address, {}, { licence: "Apache-2.0" });
-        await add(protocol.publisher.address, {}, { parents: [{ versionId: protocol.versionId, relation: 0 }] });
-        await add(protocol.publisher.address, {}, { parents: [{ versionId: protocol.versionId, relation: 1 }] });
+        await add(
+          protocol.publisher.address,
+          {},
+          { parents: [{ versionId: protocol.versionId, relation: RELATION.fineTunedFrom }] },
+        );
+        await add(
+          protocol.publisher.address,
+          {},
+          { parents: [{ versionId: protocol.versionId, relation: RELATION.quantisedFrom }] },
+        );
         await add(protocol.publisher.address, {}, { royaltyBps: 1, royaltyRecipient: protocol.alice.address });
         expect(ids.size).to.equal(10);
       });
@@ -119,7 +127,7 @@ describe("ModelRegistry", () => {
           const metadata = metadataOf({ fileHash: id(`parent ${i}`) });
           await registry.publish(manifestOf(), metadata);
           const versionId = await registry.versionIdFor(protocol.publisher, manifestOf(), metadata);
-          parents.push({ versionId, relation: 0 });
+          parents.push({ versionId, relation: RELATION.fineTunedFrom });
         }
         const tensors = Array.from({ length: 16 }, () => ({ dtype: 0, length: 1 }));
         const manifest = { inputs: tensors, outputs: tensors, kernelCount: 16, outputKernels: [...tensors.keys()] };
@@ -181,7 +189,7 @@ describe("ModelRegistry", () => {
         await refuses({}, { licence: "x".repeat(65) }, "RegistryTextLength", 65, 64);
       });
       it("refuses parents that are unknown, doubled or too many", async () => {
-        const parent = { versionId: protocol.versionId, relation: 0 };
+        const parent = { versionId: protocol.versionId, relation: RELATION.fineTunedFrom };
         await refuses({}, { parents: [{ ...parent, versionId: id("?") }] }, "RegistryParentUnknown", id("?"));
         await refuses({}, { parents: [parent, parent] }, "RegistryParentDuplicate", protocol.versionId);
         await refuses({}, { parents: Array(9).fill(parent) }, "RegistryCountOutOfRange", 9, 0, 8);
@@ -209,16 +217,8 @@ describe("ModelRegistry", () => {
     const signed = async (signer: (typeof protocol)["alice"], publisher: string, overrides: object = {}) => {
       const { chainId } = await ethers.provider.getNetwork();
       return await signer.signTypedData(
-        { name: "Assay ModelRegistry", version: "1", chainId, verifyingContract: await registry.getAddress() },
-        {
-          PublishVersion: [
-            { name: "publisher", type: "address" },
-            { name: "commitment", type: "bytes32" },
-            { name: "metadataHash", type: "bytes32" },
-            { name: "nonce", type: "uint256" },
-            { name: "deadline", type: "uint256" },
-          ],
-        },
+        { ...PUBLISH_VERSION_TYPED_DATA.domain, chainId, verifyingContract: await registry.getAddress() },
+        PUBLISH_VERSION_TYPED_DATA.types,
         {
           publisher,
           commitment: await registry.commitmentFor(manifestOf()),
@@ -385,7 +385,7 @@ describe("ModelRegistry", () => {
       ]) {
         await expect(read).to.be.revertedWithCustomError(registry, "RegistryVersionUnknown").withArgs(ZeroHash);
       }
-      expect(await registry.statusOf(ZeroHash)).to.equal(0n);
+      expect(await registry.statusOf(ZeroHash)).to.equal(VERSION_STATUS.none);
     });
   });
 });

@@ -172,7 +172,7 @@ describe("OperatorStaking", () => {
   });
 
   describe("slash", () => {
-    const slash = async (fault: number, accuser = protocol.accuser.address, harmed = protocol.requester.address) =>
+    const slash = async (fault: bigint, accuser = protocol.accuser.address, harmed = protocol.requester.address) =>
       byManager.slash(LOCK, fault, accuser, harmed);
 
     describe("given proven fraud", () => {

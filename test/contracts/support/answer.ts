@@ -1,25 +1,10 @@
 import { id } from "ethers";
 
+import { ANSWER_TYPED_DATA } from "../../../runner/protocol/typed-data.ts";
 import type { Connection, Protocol, Signer } from "./protocol.ts";
 
-/** What evidence speaks about, field by field: the struct `EvidenceContext`, and what a SignatureVerifier's key signs. */
-const FIELDS = {
-  market: "address",
-  requestId: "bytes32",
-  versionId: "bytes32",
-  numericsVersion: "uint32",
-  inputRoot: "bytes32",
-  outputRoot: "bytes32",
-  operator: "address",
-  mode: "bytes4",
-  deadline: "uint40",
-  windowSeconds: "uint32",
-} as const;
-
-/** ABI type of a context. */
-export const CONTEXT = `tuple(${Object.entries(FIELDS)
-  .map(([name, type]) => `${type} ${name}`)
-  .join(",")})`;
+/** ABI type of a context: the struct `EvidenceContext`, whose fields are those that a SignatureVerifier's key signs. */
+export const CONTEXT = `tuple(${ANSWER_TYPED_DATA.types.Answer.map(({ name, type }) => `${type} ${name}`).join(",")})`;
 
 /** A context of alice's answer, changed as told. */
 export const contextOf = (protocol: Protocol, overrides: object = {}) => ({
@@ -47,8 +32,8 @@ export async function signAnswer(
   const { chainId } = await ethers.provider.getNetwork();
   const verifyingContract = await protocol.signature.getAddress();
   return signer.signTypedData(
-    { name: "Assay SignatureVerifier", version: "1", chainId, verifyingContract, ...domain },
-    { Answer: Object.entries(FIELDS).map(([name, type]) => ({ name, type })) },
+    { ...ANSWER_TYPED_DATA.domain, chainId, verifyingContract, ...domain },
+    ANSWER_TYPED_DATA.types,
     context,
   );
 }

@@ -1,5 +1,6 @@
 import type { Provider } from "ethers";
 
+import { OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import type { Opened, Protocol, Signer } from "./protocol.ts";
 
 interface Account {
@@ -86,7 +87,7 @@ export class Ledger {
     switch (name) {
       case "Deposited":
         account.stake += amount();
-        if (account.status === zero) account.status = 1n;
+        if (account.status === OPERATOR_STATUS.none) account.status = OPERATOR_STATUS.active;
         break;
       case "UnbondingQueued":
         account.stake -= amount();
@@ -125,13 +126,13 @@ export class Ledger {
         break;
       }
       case "Jailed":
-        account.status = 2n;
+        account.status = OPERATOR_STATUS.jailed;
         break;
       case "Unjailed":
-        account.status = 1n;
+        account.status = OPERATOR_STATUS.active;
         break;
       case "Tombstoned":
-        account.status = 3n;
+        account.status = OPERATOR_STATUS.tombstoned;
         break;
       case "Credited":
         this.#credits.set(text("account"), (this.#credits.get(text("account")) ?? zero) + amount());
@@ -140,21 +141,21 @@ export class Ledger {
         this.#credits.set(text("account"), (this.#credits.get(text("account")) ?? zero) - amount());
         break;
       case "RequestOpened":
-        state(1n);
+        state(REQUEST_STATUS.open);
         break;
       case "RequestAssigned":
       case "InputAnswered":
-        state(2n);
+        state(REQUEST_STATUS.assigned);
         break;
       case "InputDemanded":
-        state(3n);
+        state(REQUEST_STATUS.inputDemanded);
         break;
       case "Claimed":
       case "ClaimUpheld":
-        state(4n);
+        state(REQUEST_STATUS.claimed);
         break;
       case "ClaimChallenged":
-        state(5n);
+        state(REQUEST_STATUS.challenged);
         break;
       case "RequestSettled":
         state(amount("status"));

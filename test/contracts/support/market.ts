@@ -10,13 +10,6 @@ import { assign, claim, deployProtocol, join, open, type Opened, type Protocol }
 export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
 
-/** Codes of a request's status while it lives, and `final`. */
-export const STATUS = { open: 1, assigned: 2, demanded: 3, claimed: 4, challenged: 5, final: 6 } as const;
-/** Codes of the ways in which a request fails. */
-export const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, convicted: 10 } as const;
-/** How far a result may be relied on. */
-export const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
-
 /** Fee of the usual request. */
 export const FEE = parseEther("10");
 /** Collateral that the usual request locks. */

@@ -1,6 +1,7 @@
 import { id, parseEther, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { FAULT, OPERATOR_STATUS, SHARE } from "../../../runner/protocol/enums.ts";
 import { deployProtocol, join, type Protocol } from "./protocol.ts";
 
 /*
@@ -14,11 +15,11 @@ export const LOCK = id("lock");
 export const ONE = parseEther("1");
 
 /** Codes of a fault. */
-export const [LIVENESS, FRAUD] = [0, 1];
+export const { liveness: LIVENESS, fraud: FRAUD } = FAULT;
 /** Codes of an operator's status. */
-export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
+export const { active: ACTIVE, jailed: JAILED, tombstoned: TOMBSTONED } = OPERATOR_STATUS;
 /** Codes of the shares of a payout. */
-export const [ACCUSER, HARMED, SINK] = [0, 1, 2];
+export const [ACCUSER, HARMED, SINK] = [Number(SHARE.accuser), Number(SHARE.harmed), Number(SHARE.sink)];
 
 /** The protocol in that state. */
 export const stakedProtocol = async (): Promise<Protocol> => {

@@ -1,0 +1,147 @@
+/* Generated from the contracts by `npm run protocol`: do not edit. */
+
+import { nameOf } from "./name-of.ts";
+
+/** `DisputeStatus` of contracts/types/Dispute.sol. */
+export const DISPUTE_STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
+
+export type DisputeStatus = keyof typeof DISPUTE_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `DisputeStatus` does not have. */
+export const disputeStatusOf = (code: bigint | number): DisputeStatus => nameOf("DisputeStatus", DISPUTE_STATUS, code);
+
+/** `Fault` of contracts/interfaces/IOperatorStaking.sol. */
+export const FAULT = { liveness: 0n, fraud: 1n } as const;
+
+export type Fault = keyof typeof FAULT;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Fault` does not have. */
+export const faultOf = (code: bigint | number): Fault => nameOf("Fault", FAULT, code);
+
+/** `Finality` of contracts/interfaces/IInferenceMarket.sol. */
+export const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
+
+export type Finality = keyof typeof FINALITY;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Finality` does not have. */
+export const finalityOf = (code: bigint | number): Finality => nameOf("Finality", FINALITY, code);
+
+/** `Limit` of contracts/interfaces/ITensorMachine.sol. */
+export const LIMIT = {
+  kernelBytes: 0n,
+  rank: 1n,
+  reductionRank: 2n,
+  elements: 3n,
+  accumulators: 4n,
+  operands: 5n,
+  reads: 6n,
+  guards: 7n,
+  constants: 8n,
+  registers: 9n,
+  reach: 10n,
+} as const;
+
+export type Limit = keyof typeof LIMIT;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Limit` does not have. */
+export const limitOf = (code: bigint | number): Limit => nameOf("Limit", LIMIT, code);
+
+/** `OperatorStatus` of contracts/interfaces/IOperatorStaking.sol. */
+export const OPERATOR_STATUS = { none: 0n, active: 1n, jailed: 2n, tombstoned: 3n } as const;
+
+export type OperatorStatus = keyof typeof OPERATOR_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `OperatorStatus` does not have. */
+export const operatorStatusOf = (code: bigint | number): OperatorStatus =>
+  nameOf("OperatorStatus", OPERATOR_STATUS, code);
+
+/** `Relation` of contracts/types/Version.sol. */
+export const RELATION = {
+  fineTunedFrom: 0n,
+  quantisedFrom: 1n,
+  convertedFrom: 2n,
+  distilledFrom: 3n,
+  mergedFrom: 4n,
+  prunedFrom: 5n,
+} as const;
+
+export type Relation = keyof typeof RELATION;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Relation` does not have. */
+export const relationOf = (code: bigint | number): Relation => nameOf("Relation", RELATION, code);
+
+/** `RequestStatus` of contracts/types/Request.sol. */
+export const REQUEST_STATUS = {
+  none: 0n,
+  open: 1n,
+  assigned: 2n,
+  inputDemanded: 3n,
+  claimed: 4n,
+  challenged: 5n,
+  final: 6n,
+  refunded: 7n,
+  timedOut: 8n,
+  cancelled: 9n,
+  convicted: 10n,
+} as const;
+
+export type RequestStatus = keyof typeof REQUEST_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `RequestStatus` does not have. */
+export const requestStatusOf = (code: bigint | number): RequestStatus => nameOf("RequestStatus", REQUEST_STATUS, code);
+
+/** `RouteState` of contracts/interfaces/IAttestationVerifier.sol. */
+export const ROUTE_STATE = { none: 0n, active: 1n, tombstoned: 2n } as const;
+
+export type RouteState = keyof typeof ROUTE_STATE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `RouteState` does not have. */
+export const routeStateOf = (code: bigint | number): RouteState => nameOf("RouteState", ROUTE_STATE, code);
+
+/** `Share` of contracts/interfaces/IOperatorStaking.sol. */
+export const SHARE = { accuser: 0n, harmed: 1n, sink: 2n } as const;
+
+export type Share = keyof typeof SHARE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Share` does not have. */
+export const shareOf = (code: bigint | number): Share => nameOf("Share", SHARE, code);
+
+/** `Stage` of contracts/interfaces/IInferenceConsumer.sol. */
+export const STAGE = { provisional: 0n, final: 1n } as const;
+
+export type Stage = keyof typeof STAGE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Stage` does not have. */
+export const stageOf = (code: bigint | number): Stage => nameOf("Stage", STAGE, code);
+
+/** `TicketState` of contracts/interfaces/IRandomness.sol. */
+export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
+
+export type TicketState = keyof typeof TICKET_STATE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `TicketState` does not have. */
+export const ticketStateOf = (code: bigint | number): TicketState => nameOf("TicketState", TICKET_STATE, code);
+
+/** `VersionStatus` of contracts/types/Version.sol. */
+export const VERSION_STATUS = { none: 0n, active: 1n, deprecated: 2n, withdrawn: 3n } as const;
+
+export type VersionStatus = keyof typeof VERSION_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `VersionStatus` does not have. */
+export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf("VersionStatus", VERSION_STATUS, code);
+
+/** Every enum by its name in Solidity. */
+export const ENUMS = {
+  DisputeStatus: DISPUTE_STATUS,
+  Fault: FAULT,
+  Finality: FINALITY,
+  Limit: LIMIT,
+  OperatorStatus: OPERATOR_STATUS,
+  Relation: RELATION,
+  RequestStatus: REQUEST_STATUS,
+  RouteState: ROUTE_STATE,
+  Share: SHARE,
+  Stage: STAGE,
+  TicketState: TICKET_STATE,
+  VersionStatus: VERSION_STATUS,
+} as const;

@@ -1,0 +1,71 @@
+import type { ContractTransactionReceipt } from "ethers";
+
+import type { Hash } from "../../runner/commitment/keccak.ts";
+
+/** What a transaction does. Amounts are units of 1e-18 token. */
+export type Action =
+  | { readonly kind: "minted"; readonly amount: bigint }
+  | { readonly kind: "approved" }
+  | { readonly kind: "published"; readonly model: string }
+  | { readonly kind: "staked"; readonly amount: bigint }
+  | { readonly kind: "signingKeySet" }
+  | { readonly kind: "endpointSet"; readonly endpoint: string }
+  | { readonly kind: "optedIn"; readonly model: string }
+  | { readonly kind: "asked"; readonly model: string }
+  | { readonly kind: "inputShown"; readonly requestId: Hash; readonly chunk: number }
+  | { readonly kind: "refunded"; readonly requestId: Hash }
+  | { readonly kind: "timedOut"; readonly requestId: Hash }
+  | { readonly kind: "drawn"; readonly requestId: Hash }
+  | { readonly kind: "drawCommitted"; readonly requestId: Hash }
+  | { readonly kind: "inputDemanded"; readonly requestId: Hash }
+  | { readonly kind: "cancelled"; readonly requestId: Hash }
+  | { readonly kind: "claimed"; readonly requestId: Hash; readonly model: string }
+  | { readonly kind: "finalised"; readonly requestId: Hash }
+  | { readonly kind: "traceCommitted"; readonly requestId: Hash }
+  | { readonly kind: "demandsAnswered"; readonly requestId: Hash; readonly demands: number }
+  | { readonly kind: "upheld"; readonly requestId: Hash }
+  | { readonly kind: "challenged"; readonly requestId: Hash }
+  | { readonly kind: "demanded"; readonly requestId: Hash; readonly places: number }
+  | { readonly kind: "demandReclaimed" }
+  | { readonly kind: "accused"; readonly requestId: Hash }
+  | { readonly kind: "replayed"; readonly requestId: Hash }
+  | { readonly kind: "convictedForSilence"; readonly requestId: Hash; readonly missing: "trace" | "answer" }
+  | {
+      readonly kind: "convicted";
+      readonly requestId: Hash;
+      readonly kernel: number;
+      readonly element: number;
+      /** What the kernel does, in the words of the model. */
+      readonly nodes: string;
+    }
+  | { readonly kind: "collected"; readonly from: "market" | "court"; readonly amount: bigint }
+  | { readonly kind: "payoutCollected"; readonly payoutId: bigint };
+
+/** A transaction that was included. */
+export interface SentEvent {
+  readonly kind: "sent";
+  readonly action: Action;
+  /** Account that sent it. */
+  readonly from: string;
+  readonly receipt: ContractTransactionReceipt;
+  /** Bytes. */
+  readonly calldata: number;
+}
+
+/** What a service did or noticed. */
+export type ServiceEvent =
+  | SentEvent
+  | { readonly kind: "reorganised" }
+  | { readonly kind: "unpublished"; readonly model: string }
+  | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
+  | { readonly kind: "inputMismatch"; readonly requestId: Hash }
+  | {
+      readonly kind: "outputUnavailable";
+      readonly requestId: Hash;
+      readonly outputRoot: Hash;
+      readonly reason: string;
+    }
+  | { readonly kind: "retrying"; readonly task: string; readonly reason: string };
+
+/** Is told of everything that a service does or notices. */
+export type Reporter = (event: ServiceEvent) => void;

@@ -1,0 +1,31 @@
+import { parseEther } from "ethers";
+
+import { createFolderStore } from "../../runner/files/store.ts";
+import type { ServiceContext } from "../chain/context.ts";
+import { keepLooking } from "../chain/loop.ts";
+import { log } from "../environment/log.ts";
+import { integerOption, option, requiredOption } from "../environment/options.ts";
+import { hostModels } from "../models/models.ts";
+import { allow, fund } from "../operator/stake.ts";
+import { secretIn } from "./secret.ts";
+import { WatcherService } from "./watcher.ts";
+
+const BONDS = parseEther("1000");
+
+/** Runs a watcher as the environment's options say, until the signal fires. */
+export async function watch(context: ServiceContext, signal: AbortSignal): Promise<void> {
+  const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
+  const folder = option("ASSAY_STORE") ?? ".assay/store";
+  // Bonds must be at hand before there is something to challenge.
+  await fund(context, BONDS);
+  await allow(context, context.suite.court);
+  const secret = option("ASSAY_SECRET") ?? (await secretIn(folder));
+  const watcher = new WatcherService({ ...context, models, store: createFolderStore(folder), secret });
+  log(`watching ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
+  if (option("ASSAY_ONCE") === "1") await watcher.look(signal);
+  else
+    await keepLooking(context, "watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
+      watcher.look(look),
+    );
+  log("stopped");
+}
