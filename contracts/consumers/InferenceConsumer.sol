@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
@@ -28,8 +28,8 @@ abstract contract InferenceConsumer is IInferenceConsumer {
 
     /// @inheritdoc IInferenceConsumer
     function onInference(bytes32 requestId, Stage stage, bytes32 outputRoot, bytes calldata outputs) external {
-        require(msg.sender == address(MARKET), ConsumerNotMarket(msg.sender, address(MARKET)));
-        require(_asked[requestId], ConsumerRequestUnknown(requestId));
+        if (msg.sender != address(MARKET)) revert ConsumerNotMarket(msg.sender, address(MARKET));
+        if (!_asked[requestId]) revert ConsumerRequestUnknown(requestId);
         _onAnswer(requestId, stage, outputRoot, outputs);
     }
 

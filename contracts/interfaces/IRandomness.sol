@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title IRandomness
 /// @notice Seeds that nobody knows when they are asked for. The default commits to a future block; a VRF fits too.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice A run of whole consecutive 1,024-byte leaves of one tensor, with its range proof.
 /// @param firstLeaf Index of the first leaf.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice The committed draw of an open request in one word: ticket (64 bits), cutoff block (40), candidates (32).
 type Draw is bytes32;

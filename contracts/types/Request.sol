@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice Everything agreed when a request was opened. Only its hash is kept; callers pass it back.
 /// @param requester Who paid; refunds and compensation go here.

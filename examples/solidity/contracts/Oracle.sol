@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity ^0.8.27;
 
 import {IInferenceConsumer} from "@assay/contracts/contracts/interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "@assay/contracts/contracts/interfaces/IInferenceMarket.sol";
-import {TensorTree} from "@assay/contracts/contracts/libraries/TensorTree.sol";
+import {TensorTree} from "@assay/contracts/contracts/commitment/TensorTree.sol";
 
 /// @notice What an integrator writes: a contract that is called with answers and keeps the final one.
 contract Oracle is IInferenceConsumer {
