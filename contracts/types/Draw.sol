@@ -19,3 +19,10 @@ function unpack(Draw draw) pure returns (uint64 ticket, uint40 cutoff, uint32 ca
     uint256 word = uint256(Draw.unwrap(draw));
     return (uint64(word >> 72), uint40(word >> 32), uint32(word));
 }
+
+/// @notice State of a ticket. `Expired`: the seed was never read and cannot be had any more.
+enum TicketState {
+    Pending,
+    Ready,
+    Expired
+}

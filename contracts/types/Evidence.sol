@@ -24,3 +24,10 @@ struct EvidenceContext {
     uint40 deadline;
     uint32 windowSeconds;
 }
+
+/// @notice State of a selector.
+enum RouteState {
+    None,
+    Active,
+    Tombstoned
+}

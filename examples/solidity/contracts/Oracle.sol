@@ -4,6 +4,7 @@ pragma solidity ^0.8.27;
 import {IInferenceConsumer} from "@assay/contracts/contracts/interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "@assay/contracts/contracts/interfaces/IInferenceMarket.sol";
 import {TensorTree} from "@assay/contracts/contracts/commitment/TensorTree.sol";
+import {AnswerStage} from "@assay/contracts/contracts/types/Request.sol";
 
 /// @notice What an integrator writes: a contract that is called with answers and keeps the final one.
 contract Oracle is IInferenceConsumer {
@@ -14,9 +15,9 @@ contract Oracle is IInferenceConsumer {
         MARKET = market;
     }
 
-    function onInference(bytes32, Stage stage, bytes32 outputRoot, bytes calldata) external {
+    function onInference(bytes32, AnswerStage stage, bytes32 outputRoot, bytes calldata) external {
         require(msg.sender == address(MARKET));
-        if (stage == Stage.Final) answer = outputRoot;
+        if (stage == AnswerStage.Final) answer = outputRoot;
     }
 
     function rootOf(uint8 dtype, uint64 length, bytes calldata data) external pure returns (bytes32) {
