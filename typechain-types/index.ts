@@ -48,6 +48,8 @@ export type { Authority } from './governance/Authority.js';
 export { Authority__factory } from './factories/governance/Authority__factory.js';
 export type { IAttestationVerifier } from './interfaces/IAttestationVerifier.js';
 export { IAttestationVerifier__factory } from './factories/interfaces/IAttestationVerifier__factory.js';
+export type { ICreditLedger } from './interfaces/ICreditLedger.js';
+export { ICreditLedger__factory } from './factories/interfaces/ICreditLedger__factory.js';
 export type { IDisputeCourt } from './interfaces/IDisputeCourt.js';
 export { IDisputeCourt__factory } from './factories/interfaces/IDisputeCourt__factory.js';
 export type { IDrandRandomness } from './interfaces/IDrandRandomness.js';

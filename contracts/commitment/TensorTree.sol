@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.27 <0.9.0;
 
 /// @title TensorTree
 /// @notice Positional Merkle trees of docs/tensor-machine.md section 5: over the bytes of a tensor, cut into 1,024-byte

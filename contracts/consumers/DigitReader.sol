@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {AnswerStage, RequestTerms} from "../types/Request.sol";
 import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
@@ -16,13 +17,13 @@ contract DigitReader is PaidConsumer {
     /// @param known Whether there is an answer.
     struct Reading {
         uint8 digit;
-        Stage stage;
+        AnswerStage stage;
         bool known;
     }
 
     mapping(bytes32 requestId => Reading reading) public readingOf;
 
-    event DigitRead(bytes32 indexed requestId, uint8 digit, Stage stage);
+    event DigitRead(bytes32 indexed requestId, uint8 digit, AnswerStage stage);
 
     constructor(IInferenceMarket market) InferenceConsumer(market) {}
 
@@ -36,7 +37,7 @@ contract DigitReader is PaidConsumer {
         return Scores.best(scores);
     }
 
-    function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {
+    function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
         uint8 digit = Scores.best(outputs);
         readingOf[requestId] = Reading({digit: digit, stage: stage, known: true});
         emit DigitRead(requestId, digit, stage);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
-import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {AnswerStage, RequestTerms} from "../types/Request.sol";
 
 /// @title InferenceConsumer
 /// @notice Base of contracts that ask a model and are called with the answer. It pays from its own balance of the
@@ -27,9 +28,9 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     }
 
     /// @inheritdoc IInferenceConsumer
-    function onInference(bytes32 requestId, Stage stage, bytes32 outputRoot, bytes calldata outputs) external {
-        require(msg.sender == address(MARKET), ConsumerNotMarket(msg.sender, address(MARKET)));
-        require(_asked[requestId], ConsumerRequestUnknown(requestId));
+    function onInference(bytes32 requestId, AnswerStage stage, bytes32 outputRoot, bytes calldata outputs) external {
+        if (msg.sender != address(MARKET)) revert ConsumerNotMarket(msg.sender, address(MARKET));
+        if (!_asked[requestId]) revert ConsumerRequestUnknown(requestId);
         _onAnswer(requestId, stage, outputRoot, outputs);
     }
 
@@ -41,5 +42,10 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     }
 
     /// @dev What to do with an answer. A provisional answer can still be convicted: act on it only at your own risk.
-    function _onAnswer(bytes32 requestId, Stage stage, bytes32 outputRoot, bytes calldata outputs) internal virtual;
+    function _onAnswer(
+        bytes32 requestId,
+        AnswerStage stage,
+        bytes32 outputRoot,
+        bytes calldata outputs
+    ) internal virtual;
 }

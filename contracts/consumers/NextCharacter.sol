@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {AnswerStage, RequestTerms} from "../types/Request.sol";
 import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
@@ -16,7 +17,7 @@ contract NextCharacter is PaidConsumer {
     /// @param known Whether there is an answer.
     struct Reading {
         uint8 token;
-        Stage stage;
+        AnswerStage stage;
         bool known;
     }
 
@@ -28,7 +29,7 @@ contract NextCharacter is PaidConsumer {
     /// @notice Where the text of a request ends: the place whose row of scores is read.
     mapping(bytes32 requestId => uint256 place) public placeOf;
 
-    event CharacterRead(bytes32 indexed requestId, uint8 token, Stage stage);
+    event CharacterRead(bytes32 indexed requestId, uint8 token, AnswerStage stage);
 
     constructor(IInferenceMarket market, uint256 vocabulary) InferenceConsumer(market) {
         VOCABULARY = vocabulary;
@@ -41,7 +42,7 @@ contract NextCharacter is PaidConsumer {
     }
 
     /// @dev A place beyond the table reverts here, which fails the callback and not the answer.
-    function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {
+    function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
         uint256 row = placeOf[requestId] * VOCABULARY * 4;
         uint8 token = Scores.best(outputs[row:row + VOCABULARY * 4]);
         readingOf[requestId] = Reading({token: token, stage: stage, known: true});

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
-import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {Finality, RequestTerms} from "../types/Request.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 
 /// @title PaidConsumer
@@ -20,13 +20,15 @@ abstract contract PaidConsumer is InferenceConsumer {
 
     mapping(bytes32 requestId => Payment payment) public paymentOf;
 
-    error ReaderNothingToReclaim(bytes32 requestId);
+    error ConsumerNothingToReclaim(bytes32 requestId);
 
     /// @notice Returns the fee of a request that failed to whoever asked; anyone may call.
     function reclaim(bytes32 requestId) external {
         Payment memory payment = paymentOf[requestId];
-        (IInferenceMarket.Finality finality, ) = MARKET.resultOf(requestId);
-        require(payment.fee != 0 && finality == IInferenceMarket.Finality.Failed, ReaderNothingToReclaim(requestId));
+        (Finality finality, ) = MARKET.resultOf(requestId);
+        if (payment.fee == 0 || finality != Finality.Failed) {
+            revert ConsumerNothingToReclaim(requestId);
+        }
         delete paymentOf[requestId];
         if (MARKET.creditOf(address(this)) != 0) MARKET.withdraw(address(this));
         MARKET.TOKEN().safeTransfer(payment.asker, payment.fee);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Scores
 /// @notice Reads the outputs of classifiers: little-endian f32 scores, one a class.

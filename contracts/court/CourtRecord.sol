@@ -5,8 +5,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {CreditLedger} from "../credit/CreditLedger.sol";
+import {ICreditLedger} from "../interfaces/ICreditLedger.sol";
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
 import {CourtTerms, Dispute, DisputeStatus, KernelOpening, TraceCase} from "../types/Dispute.sol";
@@ -16,45 +19,37 @@ import {Request, RequestStatus} from "../types/Request.sol";
 /// @notice What every part of the court shares: disputes, terms, bonds and the verdict.
 /// @dev Money comes in as bonds of exact size and goes out as credit that its owner withdraws. At any time
 /// balance >= credits + challenge bonds of open disputes + bonds of demands that are not yet settled.
-abstract contract CourtRecord is IDisputeCourt, ReentrancyGuardTransient {
+abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     /// @notice Where the claims stand.
     IInferenceMarket public immutable MARKET;
 
+    /// @notice Which model a version is: the market's registry.
+    IModelRegistry public immutable REGISTRY;
+
     /// @notice Re-executes elements.
     ITensorMachine public immutable MACHINE;
-
-    /// @notice Token of all bonds: the market's.
-    IERC20 public immutable TOKEN;
 
     /// @dev Terms are only ever added, so an open dispute reads the ones it was opened under.
     CourtTerms[] internal _terms;
 
     mapping(bytes32 claimId => Dispute dispute) internal _disputes;
     mapping(bytes32 claimId => TraceCase trace) internal _cases;
-    mapping(address account => uint256 amount) private _credits;
 
-    constructor(IInferenceMarket market, ITensorMachine machine) {
+    constructor(IInferenceMarket market, ITensorMachine machine) CreditLedger(market.TOKEN()) {
         MARKET = market;
+        REGISTRY = market.REGISTRY();
         MACHINE = machine;
-        TOKEN = market.TOKEN();
     }
 
     // ------------------------------------------------------------------------------------------------ money
 
-    /// @inheritdoc IDisputeCourt
-    function withdraw(address account) external nonReentrant returns (uint256 amount) {
-        amount = _credits[account];
-        require(amount != 0, CourtCreditNone(account));
-        _credits[account] = 0;
-        emit Withdrawn(account, amount);
-        TOKEN.safeTransfer(account, amount);
-    }
-
-    /// @inheritdoc IDisputeCourt
-    function creditOf(address account) external view returns (uint256) {
-        return _credits[account];
+    /// @inheritdoc ICreditLedger
+    function withdraw(
+        address account
+    ) public override(CreditLedger, ICreditLedger) nonReentrant returns (uint256 amount) {
+        return super.withdraw(account);
     }
 
     /// @dev Takes `amount` from the caller. A token that keeps a fee is refused: what is owed later is the whole bond.
@@ -63,12 +58,6 @@ abstract contract CourtRecord is IDisputeCourt, ReentrancyGuardTransient {
         TOKEN.safeTransferFrom(msg.sender, address(this), amount);
         uint256 received = TOKEN.balanceOf(address(this)) - before;
         require(received >= amount, CourtBondShort(received, amount));
-    }
-
-    /// @dev Money never leaves with a verdict: a recipient whom the token blocks could stop the verdict.
-    function _credit(bytes32 claimId, address account, uint256 amount) internal {
-        _credits[account] += amount;
-        emit Credited(claimId, account, amount);
     }
 
     // ------------------------------------------------------------------------------------------------ states
@@ -87,6 +76,11 @@ abstract contract CourtRecord is IDisputeCourt, ReentrancyGuardTransient {
     function _disputeAt(bytes32 claimId, DisputeStatus expected) internal view returns (Dispute storage dispute) {
         dispute = _disputes[claimId];
         require(dispute.status == expected, CourtStatus(dispute.status, expected));
+    }
+
+    /// @dev The terms that the dispute was opened under.
+    function _termsOf(Dispute storage dispute) internal view returns (CourtTerms storage) {
+        return _terms[dispute.termsId];
     }
 
     /// @dev A move at exactly its deadline is in time.
@@ -134,7 +128,7 @@ abstract contract CourtRecord is IDisputeCourt, ReentrancyGuardTransient {
     function _convict(bytes32 claimId, Dispute storage dispute, Request calldata request, address accuser) internal {
         _requireRequest(dispute, request);
         dispute.status = DisputeStatus.Convicted;
-        _credit(claimId, dispute.challenger, _terms[dispute.termsId].challengeBond);
+        _credit(claimId, dispute.challenger, _termsOf(dispute).challengeBond);
         emit Convicted(claimId, accuser);
         if (_marketWaits(dispute)) MARKET.convict(request, claimId, accuser);
     }

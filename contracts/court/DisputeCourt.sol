@@ -11,7 +11,8 @@ import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
-import {CourtTerms, Dispute, DisputeStatus, TraceCase} from "../types/Dispute.sol";
+import {BPS} from "../types/BasisPoints.sol";
+import {CourtTerm, CourtTerms, Dispute, DisputeStatus, TraceCase} from "../types/Dispute.sol";
 import {ModelManifest} from "../types/Model.sol";
 import {Claim, Request} from "../types/Request.sol";
 
@@ -36,8 +37,6 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
     /// @notice Where the burnt share of bonds goes.
     address public constant SINK = 0x000000000000000000000000000000000000dEaD;
-
-    uint256 private constant _BASIS_POINTS = 10_000;
 
     /// @param authority Access manager that may add terms.
     /// @param market Where the claims stand; its token is the token of the bonds.
@@ -70,20 +69,22 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     }
 
     function _addTerms(CourtTerms memory terms) private returns (uint256 termsId) {
-        uint256 shortest = Math.min(
-            Math.min(terms.traceWindow, terms.demandWindow),
-            Math.min(terms.answerWindow, terms.proofMargin)
-        );
         uint256 longest = uint256(terms.traceWindow) + terms.demandWindow + terms.answerWindow + terms.proofMargin;
-        require(
-            shortest >= MIN_WINDOW &&
-                terms.demandWindow >= ROUNDS * terms.answerWindow &&
-                longest + VERDICT_MARGIN <= MARKET.MAX_DISPUTE_SECONDS() &&
-                terms.challengeBond != 0 &&
-                terms.demandBond != 0 &&
-                terms.burnBps <= _BASIS_POINTS,
-            CourtTermsOutside()
-        );
+        // A row for each CourtTerm, in its order: actual, minimum, maximum.
+        uint256[3][8] memory rows = [
+            [uint256(terms.challengeBond), 1, type(uint128).max],
+            [uint256(terms.demandBond), 1, type(uint128).max],
+            [uint256(terms.traceWindow), MIN_WINDOW, type(uint32).max],
+            [uint256(terms.demandWindow), ROUNDS * terms.answerWindow, type(uint32).max],
+            [uint256(terms.answerWindow), MIN_WINDOW, type(uint32).max],
+            [uint256(terms.proofMargin), MIN_WINDOW, type(uint32).max],
+            [uint256(terms.burnBps), 0, BPS],
+            [longest + VERDICT_MARGIN, 0, MARKET.MAX_DISPUTE_SECONDS()]
+        ];
+        for (uint256 i; i < rows.length; ++i) {
+            (uint256 actual, uint256 minimum, uint256 maximum) = (rows[i][0], rows[i][1], rows[i][2]);
+            require(actual >= minimum && actual <= maximum, CourtTermOutside(CourtTerm(i), actual, minimum, maximum));
+        }
         termsId = _terms.length;
         _terms.push(terms);
         emit TermsAdded(termsId, terms);
@@ -129,12 +130,12 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         require(msg.sender == dispute.operator, CourtOperatorOnly(msg.sender, dispute.operator));
         _requireUntil(dispute.traceUntil);
         _requireRequest(dispute, request);
-        bytes32 commitment = MARKET.REGISTRY().commitmentFor(manifest);
-        bytes32 expected = MARKET.REGISTRY().commitmentOf(request.versionId);
+        bytes32 commitment = REGISTRY.commitmentFor(manifest);
+        bytes32 expected = REGISTRY.commitmentOf(request.versionId);
         require(commitment == expected, CourtManifestMismatch(commitment, expected));
         _requireOutputs(dispute.requestId, manifest, traceRoot, outputRoots, outputSiblings);
 
-        CourtTerms storage terms = _terms[dispute.termsId];
+        CourtTerms storage terms = _termsOf(dispute);
         // Whoever comes in the last second of the claim's own window still has all rounds of demands before it, as if the
         // challenge were its own: a friend's early one takes nothing from it. The latest end stays what it was.
         uint256 demandUntil = Math.max(block.timestamp, dispute.challengeableUntil) + terms.demandWindow;
@@ -195,9 +196,9 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         // INVARIANT: every answer was due before the end, so an open demand is a default and not late.
         require(dispute.openDemands == 0, CourtDemandsOpen(dispute.openDemands));
 
-        CourtTerms storage terms = _terms[dispute.termsId];
+        CourtTerms storage terms = _termsOf(dispute);
         (address operator, bytes32 requestId) = (dispute.operator, dispute.requestId);
-        uint256 burned = Math.mulDiv(terms.challengeBond, terms.burnBps, _BASIS_POINTS, Math.Rounding.Ceil);
+        uint256 burned = Math.ceilDiv(uint256(terms.challengeBond) * terms.burnBps, BPS);
         uint256 paid = terms.challengeBond - burned + uint256(dispute.demands) * terms.demandBond;
         dispute.status = DisputeStatus.Upheld;
         _credit(claimId, operator, paid);

@@ -68,13 +68,15 @@ abstract contract FraudGame is CourtRecord {
     ) external {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         _requireUntil(dispute.end);
-        address accuser = _pursuit(claimId, accusation, execution).accuser;
-        (bool done, uint64 executed, Progress memory next) = _execute(claimId, execution, type(uint64).max);
+        Pursuit memory pursuit = _pursuit(claimId, accusation, execution);
+        // More steps than any reduction has left. A literal here would make the compiler copy `_execute` for it.
+        uint64 maxSteps = type(uint64).max - execution.progress.position;
+        (bool done, uint64 executed, Progress memory next) = _execute(claimId, execution, maxSteps);
         require(done, CourtReplayUnfinished(next.position));
         uint64 claimed = _committedBits(_cases[claimId], execution, output);
         require(claimed != executed, CourtNoFraud(executed));
         emit FraudProven(claimId, execution.kernel.index, execution.element, claimed, executed);
-        _convict(claimId, dispute, request, accuser);
+        _convict(claimId, dispute, request, pursuit.accuser);
     }
 
     /// @inheritdoc IDisputeCourt

@@ -44,7 +44,9 @@ abstract contract OpeningGame is CourtRecord {
             // The leaves of this tree are tensor roots: their preimages are at most what the nodes of level 0 say.
             require(places[i].level != LEVEL_BYTES, CourtPlaceOutside(places[i].level, places[i].index));
         }
-        return _demand(claimId, dispute, TRACE_TREE, 0, 0, kernelCount, places);
+        Opening memory tree;
+        tree.kernelIndex = TRACE_TREE;
+        return _demand(claimId, dispute, tree, kernelCount, places);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -58,25 +60,27 @@ abstract contract OpeningGame is CourtRecord {
         // The program says how large the tensor is, not the operator: nobody can demand a leaf that cannot exist.
         (uint8 dtype, uint64 length) = MACHINE.outputType(kernel.encoded);
         uint256 leaves = TensorTree.leafCount(TensorTree.byteLength(dtype, length));
-        return _demand(claimId, dispute, kernel.index, dtype, length, leaves, places);
+        Opening memory tree;
+        (tree.kernelIndex, tree.dtype, tree.length) = (kernel.index, dtype, length);
+        return _demand(claimId, dispute, tree, leaves, places);
     }
 
     /// @dev Records the places that are new and takes their bonds.
+    /// @param opening Says which tree; its place is overwritten.
+    /// @param leaves Width of the tree.
     function _demand(
         bytes32 claimId,
         Dispute storage dispute,
-        uint32 kernelIndex,
-        uint8 dtype,
-        uint64 length,
+        Opening memory opening,
         uint256 leaves,
         Place[] calldata places
     ) private returns (uint256 fresh) {
         _requireUntil(dispute.demandUntil);
-        uint256 answerUntil = block.timestamp + _terms[dispute.termsId].answerWindow;
+        uint256 answerUntil = block.timestamp + _termsOf(dispute).answerWindow;
         for (uint256 i; i < places.length; ++i) {
             Place calldata place = places[i];
             require(_exists(place, leaves), CourtPlaceOutside(place.level, place.index));
-            Opening memory opening = Opening({kernelIndex: kernelIndex, dtype: dtype, length: length, place: place});
+            opening.place = place;
             bytes32 demandId = _demandId(claimId, opening);
             // Demanded before: passed over, or the operator could block a batch by demanding one of its places itself.
             if (_demands[demandId].demander != address(0)) continue;
@@ -93,7 +97,7 @@ abstract contract OpeningGame is CourtRecord {
         // SAFETY: every demand costs a bond and a slot; 2^64 cannot be reached.
         dispute.demands += uint64(fresh);
         dispute.openDemands += uint64(fresh);
-        _takeBond(fresh * _terms[dispute.termsId].demandBond);
+        _takeBond(fresh * _termsOf(dispute).demandBond);
     }
 
     /// @dev Levels above the root would be the root again, so they do not exist: places are finite.
@@ -181,7 +185,7 @@ abstract contract OpeningGame is CourtRecord {
         bytes32 demandId = _demandId(claimId, opening);
         address demander = _demandAt(demandId).demander;
         delete _demands[demandId];
-        _credit(claimId, demander, _terms[dispute.termsId].demandBond);
+        _credit(claimId, demander, _termsOf(dispute).demandBond);
     }
 
     /// @inheritdoc IDisputeCourt

@@ -5,7 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
-import {EvidenceContext} from "../types/Evidence.sol";
+import {EvidenceContext, RouteState} from "../types/Evidence.sol";
 
 /// @title AttestationVerifier
 /// @notice See IAttestationVerifier.

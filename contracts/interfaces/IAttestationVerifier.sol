@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
-import {EvidenceContext} from "../types/Evidence.sol";
+import {EvidenceContext, RouteState} from "../types/Evidence.sol";
 import {IVerifier} from "./IVerifier.sol";
 
 /// @title IAttestationVerifier
 /// @notice Says what makes a claim acceptable: a policy names modes by 4-byte selector and every one must hold. Routes
 /// from selectors to verifiers are added or tombstoned, never replaced, so a policy means the same for ever or nothing.
 interface IAttestationVerifier {
-    /// @notice State of a selector.
-    enum RouteState {
-        None,
-        Active,
-        Tombstoned
-    }
-
     /// @notice A selector leads to a verifier from now on.
     event RouteAdded(bytes4 indexed selector, address indexed verifier);
     /// @notice A selector is dead for ever.

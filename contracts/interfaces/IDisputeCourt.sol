@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 import {
     Accusation,
     Answer,
+    CourtTerm,
     CourtTerms,
     Dispute,
     DisputeStatus,
@@ -14,6 +15,7 @@ import {
     Place,
     TraceCase
 } from "../types/Dispute.sol";
+import {ICreditLedger} from "./ICreditLedger.sol";
 import {ModelManifest} from "../types/Model.sol";
 import {Request} from "../types/Request.sol";
 
@@ -34,7 +36,7 @@ import {Request} from "../types/Request.sol";
 /// checkable there, and a stranger could commit a wrong trace in the operator's name.
 ///
 /// Nothing here can be paused.
-interface IDisputeCourt {
+interface IDisputeCourt is ICreditLedger {
     // ------------------------------------------------------------------------------------------------ events
 
     /// @notice New terms for disputes opened from now on.
@@ -99,22 +101,16 @@ interface IDisputeCourt {
     /// @notice No fraud was shown by the end.
     event Upheld(bytes32 indexed claimId, address indexed operator, uint256 paid, uint256 burned);
 
-    /// @notice Money that `account` can withdraw.
-    event Credited(bytes32 indexed claimId, address indexed account, uint256 amount);
-
-    /// @notice Credit paid out.
-    event Withdrawn(address indexed account, uint256 amount);
-
     // ------------------------------------------------------------------------------------------------ errors
 
-    error CourtTermsOutside();
+    /// @notice A term is out of range.
+    error CourtTermOutside(CourtTerm term, uint256 actual, uint256 minimum, uint256 maximum);
     error CourtStatus(DisputeStatus actual, DisputeStatus expected);
     error CourtRequestMismatch(bytes32 actual, bytes32 expected);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
     error CourtBondShort(uint256 actual, uint256 expected);
-    error CourtCreditNone(address account);
 
     error CourtManifestMismatch(bytes32 actual, bytes32 expected);
     error CourtOutputCount(uint256 actual, uint256 expected);
@@ -149,8 +145,8 @@ interface IDisputeCourt {
     /// @dev Requirements:
     /// - the caller may call it by the access manager;
     /// - every window is at least one minute; `demandWindow` is at least four answer windows, so that a watcher has its
-    ///   rounds; all together they leave a day of the market's longest dispute, so that the court ends it before the
-    ///   market gives up; the bonds are not zero; `burnBps` is at most 10,000 (CourtTermsOutside).
+    ///   rounds; all windows together leave a day of the market's longest dispute, so that the court ends it before the
+    ///   market gives up; the bonds are not zero; `burnBps` is at most 10,000 (CourtTermOutside).
     function addTerms(CourtTerms calldata terms) external returns (uint256 termsId);
 
     /// @notice Terms of a given id; ids count from 0.
@@ -287,15 +283,6 @@ interface IDisputeCourt {
     /// @dev Requirements: the claim is Convicted (CourtStatus); it was demanded and its bond not yet returned
     /// (CourtDemandUnknown).
     function reclaim(bytes32 claimId, Opening calldata opening) external;
-
-    // ------------------------------------------------------------------------------------------------ money
-
-    /// @notice Pays `account` its credit. Open to everybody; a token that blocks the account blocks nobody else.
-    /// @dev Requirements: there is credit (CourtCreditNone).
-    function withdraw(address account) external returns (uint256 amount);
-
-    /// @notice Credit of an account, in units of the token.
-    function creditOf(address account) external view returns (uint256);
 
     // ------------------------------------------------------------------------------------------------ views
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title IExpiringPause
 /// @notice A pause that ends by itself, cannot be used again before governance re-arms it, and moves every deadline by

@@ -1,73 +1,17 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-
-import {Segment} from "./ITensorMachine.sol";
+import {ICreditLedger} from "./ICreditLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
-import {IInferenceConsumer} from "./IInferenceConsumer.sol";
-import {Claim, Request, RequestStatus} from "../types/Request.sol";
-
-/// @notice What a requester asks for.
-/// @param versionId Model version that must answer.
-/// @param inputs Bytes of the input tensors in order, without gaps; empty when the input is only committed.
-/// @param inputRoot Root over the input tensor roots; zero when `inputs` is given.
-/// @param inputUri Where a committed input can be fetched; empty when `inputs` is given.
-/// @param policy Evidence wanted, see `Request.policy`.
-/// @param fee Price, royalty included.
-/// @param valueAtRisk What a wrong answer would cost; sets the collateral.
-/// @param assignSeconds How long to look for an operator.
-/// @param claimSeconds Time for an assigned operator to claim.
-/// @param windowSeconds Challenge window.
-/// @param callback Contract to call, or zero.
-/// @param callbackGas Gas of each callback.
-/// @param minimumHolders Least number of operators opted in to the version.
-struct RequestTerms {
-    bytes32 versionId;
-    bytes inputs;
-    bytes32 inputRoot;
-    string inputUri;
-    bytes32 policy;
-    uint96 fee;
-    uint96 valueAtRisk;
-    uint32 assignSeconds;
-    uint32 claimSeconds;
-    uint32 windowSeconds;
-    address callback;
-    uint32 callbackGas;
-    uint32 minimumHolders;
-}
+import {AnswerStage, Claim, Finality, Request, RequestStatus, RequestTerms} from "../types/Request.sol";
+import {Segment} from "../types/Witness.sol";
 
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is IExpiringPause {
-    /// @notice How far a result may be relied on.
-    enum Finality {
-        Unknown,
-        Pending,
-        Provisional,
-        Disputed,
-        Final,
-        Failed
-    }
-
-    /// @notice Amounts and times of a deployment; they never change.
-    /// @param minimumFee Least fee.
-    /// @param collateralFeeBps Part of the collateral that a fee must reach besides, in 1/10,000.
-    /// @param minimumCollateral Least collateral; at most the least stake.
-    /// @param catchBps Chance with which wrong answers are assumed to be caught, in 1/10,000; not zero.
-    /// @param maxDisputeSeconds Time a dispute may take after the window.
-    struct Parameters {
-        uint96 minimumFee;
-        uint16 collateralFeeBps;
-        uint96 minimumCollateral;
-        uint16 catchBps;
-        uint40 maxDisputeSeconds;
-    }
-
+interface IInferenceMarket is ICreditLedger, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -95,9 +39,7 @@ interface IInferenceMarket is IExpiringPause {
     event ClaimConvicted(bytes32 indexed requestId, bytes32 indexed claimId, address indexed accuser);
     /// @notice A request reached a terminal state.
     event RequestSettled(bytes32 indexed requestId, RequestStatus status);
-    event Credited(address indexed account, bytes32 indexed requestId, uint256 amount);
-    event CreditWithdrawn(address indexed account, uint256 amount);
-    event CallbackDone(bytes32 indexed requestId, IInferenceConsumer.Stage stage, bool success);
+    event CallbackDone(bytes32 indexed requestId, AnswerStage stage, bool success);
     event CourtSet(address indexed court);
 
     error MarketRequestUnknown(bytes32 requestId);
@@ -116,8 +58,9 @@ interface IInferenceMarket is IExpiringPause {
     error MarketInputTooLarge(uint256 chunks, uint256 maximum);
     /// @notice There is nobody to judge answers yet.
     error MarketCourtMissing();
-    /// @notice Parameters out of range, or a staking contract that lets stake leave before a dispute can end.
-    error MarketParametersInvalid();
+    /// @notice A parameter of the constructor is out of range. `unbondingSeconds` is the staking contract's: stake may not
+    /// leave before a dispute can end.
+    error MarketParameterOutside(string name, uint256 actual, uint256 minimum, uint256 maximum);
     error MarketUriLength(uint256 actual, uint256 maximum);
     error MarketRootMismatch(bytes32 actual, bytes32 expected);
     error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
@@ -131,7 +74,6 @@ interface IInferenceMarket is IExpiringPause {
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
     error MarketClaimMismatch(bytes32 actual, bytes32 expected);
-    error MarketCreditZero(address account);
 
     /// @notice Opens a request and escrows its fee.
     function request(RequestTerms calldata terms) external returns (bytes32 requestId);
@@ -194,9 +136,6 @@ interface IInferenceMarket is IExpiringPause {
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
 
-    /// @notice Pays an account's credits to that account; anyone may call.
-    function withdraw(address account) external;
-
     /// @notice Names the court, once; restricted to governance.
     function setCourt(address court) external;
 
@@ -212,7 +151,6 @@ interface IInferenceMarket is IExpiringPause {
     /// @return taken Amount slashed.
     function convict(Request calldata request_, bytes32 claimId, address accuser) external returns (uint256 taken);
 
-    function TOKEN() external view returns (IERC20);
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
 
@@ -238,6 +176,4 @@ interface IInferenceMarket is IExpiringPause {
 
     /// @notice Least fee for a collateral.
     function minimumFeeFor(uint256 collateral) external view returns (uint256);
-
-    function creditOf(address account) external view returns (uint256);
 }

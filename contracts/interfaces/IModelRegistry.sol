@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
-import {Segment} from "./ITensorMachine.sol";
 import {ModelManifest} from "../types/Model.sol";
 import {Version, VersionMetadata, VersionStatus} from "../types/Version.sol";
+import {Segment} from "../types/Witness.sol";
 
 /// @title IModelRegistry
 /// @notice Which bytes a model is, who published it and what it descends from. Versions are immutable: a publisher can

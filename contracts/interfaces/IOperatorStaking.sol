@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {Fault, Lock, Operator, OperatorStatus, Payout, Share, Unbonding} from "../types/Staking.sol";
 
 /// @title IKeyRegistry
 /// @notice Which key signed for an operator at a time.
@@ -14,91 +16,6 @@ interface IKeyRegistry {
 /// @notice Who stands behind answers, with how much, and how it is taken away. Every answer has its own locked part of
 /// the stake: verdicts do not compete, and no exit, pause or change of keys lowers what a lock can lose.
 interface IOperatorStaking is IKeyRegistry {
-    /// @notice Why stake is taken.
-    enum Fault {
-        Liveness,
-        Fraud
-    }
-
-    /// @notice What an operator may do.
-    enum OperatorStatus {
-        None,
-        Active,
-        Jailed,
-        Tombstoned
-    }
-
-    /// @notice Who gets a share of slashed stake.
-    enum Share {
-        Accuser,
-        Harmed,
-        Sink
-    }
-
-    /// @notice An operator as stored.
-    /// @param stake Bonded stake, locked part included, unbonding part not.
-    /// @param locked Sum of the locks; never above `stake`.
-    /// @param countedFrom Block from which draws count the operator; moves forward with each deposit and unjailing, so
-    /// nothing done after a request was opened raises the odds in its draw.
-    /// @param status What it may do.
-    struct Operator {
-        uint96 stake;
-        uint96 locked;
-        uint40 countedFrom;
-        OperatorStatus status;
-    }
-
-    /// @notice Collateral of one request.
-    struct Lock {
-        address operator;
-        uint96 amount;
-    }
-
-    /// @notice An exit on its way.
-    /// @param amount What is left of it.
-    /// @param releaseAt When it can be withdrawn, fixed when it was queued.
-    struct Unbonding {
-        uint96 amount;
-        uint40 releaseAt;
-    }
-
-    /// @notice Slashed stake on its way to its recipients.
-    /// @param amounts Shares that are still unpaid, indexed by `Share`.
-    /// @param accuser Recipient of the first share.
-    /// @param harmed Recipient of the second share.
-    /// @param payableAt When the shares can be paid.
-    /// @param frozen Whether governance used its one freeze.
-    struct Payout {
-        uint96[3] amounts;
-        address accuser;
-        address harmed;
-        uint40 payableAt;
-        bool frozen;
-    }
-
-    /// @notice Amounts and times of a deployment; they never change.
-    /// @param minimumStake Least stake of an operator that takes part in draws.
-    /// @param fraudMinimum Least penalty for proven fraud, where the stake covers it.
-    /// @param livenessPenalty Penalty for an answer that did not come, at most the lock.
-    /// @param unbondingSeconds Time between `unbond` and `withdraw`.
-    /// @param jailSeconds Least time in jail.
-    /// @param keyDelaySeconds Time before a rotated signing key counts.
-    /// @param payoutDelaySeconds Airgap before slashed stake is paid.
-    /// @param freezeSeconds How far governance can postpone a payout, once.
-    /// @param slotReuseBlocks Blocks before the slot of an operator that opted out goes to another one; longer than any
-    /// draw stays open.
-    struct Parameters {
-        uint96 minimumStake;
-        uint96 fraudMinimum;
-        uint96 livenessPenalty;
-        uint40 unbondingSeconds;
-        uint40 jailSeconds;
-        uint40 keyDelaySeconds;
-        uint40 payoutDelaySeconds;
-        uint40 freezeSeconds;
-        uint40 slotReuseBlocks;
-    }
-
     event Deposited(address indexed operator, uint96 amount);
     event UnbondingQueued(address indexed operator, uint256 indexed slot, uint96 amount, uint40 releaseAt);
     event Withdrawn(address indexed operator, uint256 indexed slot, uint96 amount);
@@ -133,7 +50,8 @@ interface IOperatorStaking is IKeyRegistry {
     event Tombstoned(address indexed operator);
 
     error StakingAmountZero();
-    error StakingAmountTooLarge(uint256 actual, uint256 maximum);
+    /// @notice A parameter of the constructor that may not be zero.
+    error StakingParameterZero(string name);
     /// @notice The token moved another amount than asked: fee-on-transfer tokens are refused.
     error StakingTokenAmountMismatch(uint256 actual, uint256 expected);
     error StakingBelowMinimum(uint256 actual, uint256 minimum);

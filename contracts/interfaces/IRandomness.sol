@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
+
+import {TicketState} from "../types/Draw.sol";
 
 /// @title IRandomness
 /// @notice Seeds that nobody knows when they are asked for. The default commits to a future block; a VRF fits too.
 interface IRandomness {
-    /// @notice State of a ticket. `Expired`: the seed was never read and cannot be had any more.
-    enum TicketState {
-        Pending,
-        Ready,
-        Expired
-    }
-
     /// @notice Commits to a seed that is not known yet.
     /// @return ticket What `seedOf` is asked with.
     function commit() external returns (uint64 ticket);

@@ -9,8 +9,11 @@ import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
+import {BPS} from "../types/BasisPoints.sol";
 import {EvidenceContext} from "../types/Evidence.sol";
-import {Request, RequestStatus} from "../types/Request.sol";
+import {MarketParameters} from "../types/Market.sol";
+import {AnswerStage, Request, RequestStatus} from "../types/Request.sol";
+import {Fault} from "../types/Staking.sol";
 
 /// @title InferenceMarket
 /// @notice See IInferenceMarket. How a request begins is in RequestIntake; here it is answered and settled.
@@ -38,17 +41,13 @@ contract InferenceMarket is RequestIntake {
         IOperatorStaking staking,
         IAttestationVerifier attestation,
         IRandomness randomness,
-        Parameters memory parameters
+        MarketParameters memory parameters
     ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Whoever leaves when a request is opened is still there when its dispute ends.
         uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
-        require(
-            staking.UNBONDING_SECONDS() >= longest &&
-                MINIMUM_COLLATERAL != 0 &&
-                MINIMUM_COLLATERAL <= staking.MINIMUM_STAKE(),
-            MarketParametersInvalid()
-        );
+        _requireParameter("unbondingSeconds", staking.UNBONDING_SECONDS(), longest, type(uint40).max);
+        _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, staking.MINIMUM_STAKE());
     }
 
     // ------------------------------------------------------------------------------------------------ claims
@@ -61,24 +60,23 @@ contract InferenceMarket is RequestIntake {
         string calldata outputUri,
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
-        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Assigned);
+        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
         require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
         _requireEvidence(requestId, request_, job.deadline, outputRoot, evidence);
 
-        job.status = RequestStatus.Claimed;
-        job.deadline = clock() + request_.windowSeconds;
         job.claimedBlock = uint40(block.number);
-        job.word = outputRoot;
+        job.drawOrOutputRoot = outputRoot;
+        uint40 windowEnd = _enter(job, RequestStatus.Claimed, request_.windowSeconds);
         claimId = _claimId(requestId, job);
-        emit Claimed(requestId, claimId, msg.sender, outputRoot, job.deadline, outputs, outputUri);
-        _callBack(requestId, request_, IInferenceConsumer.Stage.Provisional, outputRoot, outputs);
+        emit Claimed(requestId, claimId, msg.sender, outputRoot, windowEnd, outputs, outputUri);
+        _callBack(requestId, request_, AnswerStage.Provisional, outputRoot, outputs);
     }
 
     /// @inheritdoc IInferenceMarket
     function finalise(Request calldata request_, bytes calldata outputs) external {
-        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Claimed, 0);
-        bytes32 outputRoot = job.word;
+        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Claimed);
+        bytes32 outputRoot = job.drawOrOutputRoot;
         // A callback gets the claimed bytes, unless they were too large to be claimed in calldata.
         if (
             request_.callback != address(0) &&
@@ -89,33 +87,33 @@ contract InferenceMarket is RequestIntake {
         _credit(requestId, job.operator, request_.fee - request_.royalty);
         _credit(requestId, request_.royaltyRecipient, request_.royalty);
         STAKING.release(requestId);
-        _callBack(requestId, request_, IInferenceConsumer.Stage.Final, outputRoot, outputs);
+        _callBack(requestId, request_, AnswerStage.Final, outputRoot, outputs);
     }
 
     // ------------------------------------------------------------------------------------------------ exits
 
     /// @inheritdoc IInferenceMarket
     function refund(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Open, 0);
+        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Open);
         _fail(requestId, job, RequestStatus.Refunded);
         _credit(requestId, request_.requester, request_.fee);
     }
 
     /// @inheritdoc IInferenceMarket
     function timeOut(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Assigned, 0);
+        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Assigned);
         // No operator can bring evidence that nobody verifies any more.
         bool blameless = !ATTESTATION.isLive(request_.policy);
         _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
         _credit(requestId, request_.requester, request_.fee);
         // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
         if (blameless) STAKING.release(requestId);
-        else STAKING.slash(requestId, IOperatorStaking.Fault.Liveness, address(0), address(0));
+        else STAKING.slash(requestId, Fault.Liveness, address(0), address(0));
     }
 
     /// @inheritdoc IInferenceMarket
     function cancelWithheld(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.InputDemanded, 0);
+        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.InputDemanded);
         _fail(requestId, job, RequestStatus.Cancelled);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
         _credit(requestId, job.operator, compensation);
@@ -125,7 +123,8 @@ contract InferenceMarket is RequestIntake {
 
     /// @inheritdoc IInferenceMarket
     function expireDispute(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Challenged, MAX_DISPUTE_SECONDS);
+        (bytes32 requestId, Job storage job) = _requireStatus(request_, RequestStatus.Challenged);
+        _requireClockAt(job.deadline + MAX_DISPUTE_SECONDS);
         _fail(requestId, job, RequestStatus.Cancelled);
         _credit(requestId, request_.requester, request_.fee);
         STAKING.release(requestId);
@@ -143,7 +142,7 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Claimed);
-        require(clock() < job.deadline, MarketDeadlinePassed(job.deadline, clock()));
+        _requireClockBefore(job.deadline);
         job.status = RequestStatus.Challenged;
         emit ClaimChallenged(requestId, claimId);
     }
@@ -166,7 +165,7 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, IOperatorStaking.Fault.Fraud, accuser, request_.requester);
+        return STAKING.slash(requestId, Fault.Fraud, accuser, request_.requester);
     }
 
     // ------------------------------------------------------------------------------------------------ internals
@@ -227,7 +226,7 @@ contract InferenceMarket is RequestIntake {
     function _callBack(
         bytes32 requestId,
         Request calldata request_,
-        IInferenceConsumer.Stage stage,
+        AnswerStage stage,
         bytes32 outputRoot,
         bytes calldata outputs
     ) private {

@@ -1,45 +1,38 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-
+import {CreditLedger} from "../credit/CreditLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
-import {Claim, Request, RequestStatus, claimIdOf, requestIdOf} from "../types/Request.sol";
+import {Claim, Finality, Request, RequestStatus, claimIdOf, requestIdOf} from "../types/Request.sol";
 
 /// @title MarketRecord
-/// @notice What every part of the market shares: requests and where they stand, and money that is owed.
+/// @notice What every part of the market shares: requests and where they stand.
 /// @dev A request is two words of storage; its terms are the preimage of its id and come back in calldata. All deadlines
 /// are in `clock()` time.
-abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
-    using SafeERC20 for IERC20;
-
+abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause {
     /// @dev State of a request.
     /// @param operator Assigned operator; zero while open.
     /// @param deadline End of the current stage: assignment, claim, answer to a demand, or challenge window.
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
     /// @param chunk Chunks of the input that were put on chain.
-    /// @param word The draw while open and until the claim, then the claimed output root; zero after a failure.
+    /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; zero after a failure.
     struct Job {
         address operator;
         uint40 deadline;
         uint40 claimedBlock;
         RequestStatus status;
         uint8 chunk;
-        bytes32 word;
+        bytes32 drawOrOutputRoot;
     }
 
     /// @notice Data up to this size must be in calldata, larger must be committed.
     uint256 public constant INLINE_LIMIT = 8_192;
     uint256 public constant MAX_URI_BYTES = 512;
-    uint256 internal constant BPS = 10_000;
 
-    /// @inheritdoc IInferenceMarket
-    IERC20 public immutable TOKEN;
     /// @inheritdoc IInferenceMarket
     IModelRegistry public immutable REGISTRY;
     /// @inheritdoc IInferenceMarket
@@ -51,30 +44,14 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
     uint64 public requestCount;
 
     mapping(bytes32 requestId => Job job) internal _jobs;
-    /// @inheritdoc IInferenceMarket
-    mapping(address account => uint256 amount) public creditOf;
 
-    constructor(address authority, IModelRegistry registry, IOperatorStaking staking) ExpiringPause(authority) {
-        TOKEN = staking.TOKEN();
+    constructor(
+        address authority,
+        IModelRegistry registry,
+        IOperatorStaking staking
+    ) CreditLedger(staking.TOKEN()) ExpiringPause(authority) {
         REGISTRY = registry;
         STAKING = staking;
-    }
-
-    // ------------------------------------------------------------------------------------------------ money
-
-    /// @inheritdoc IInferenceMarket
-    function withdraw(address account) external {
-        uint256 amount = creditOf[account];
-        require(amount != 0, MarketCreditZero(account));
-        creditOf[account] = 0;
-        emit CreditWithdrawn(account, amount);
-        TOKEN.safeTransfer(account, amount);
-    }
-
-    function _credit(bytes32 requestId, address account, uint256 amount) internal {
-        if (amount == 0) return;
-        creditOf[account] += amount;
-        emit Credited(account, requestId, amount);
     }
 
     // ------------------------------------------------------------------------------------------------ states
@@ -87,7 +64,7 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
             Claim({
                 status: job.status,
                 operator: job.operator,
-                outputRoot: stands ? job.word : bytes32(0),
+                outputRoot: stands ? job.drawOrOutputRoot : bytes32(0),
                 windowEnd: job.deadline,
                 claimedBlock: job.claimedBlock,
                 claimId: stands ? _claimId(requestId, job) : bytes32(0)
@@ -107,9 +84,9 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
         Job storage job = _jobs[requestId];
         if (job.status == RequestStatus.None) return (Finality.Unknown, 0);
         if (job.status < RequestStatus.Claimed) return (Finality.Pending, 0);
-        if (job.status == RequestStatus.Claimed) return (Finality.Provisional, job.word);
-        if (job.status == RequestStatus.Challenged) return (Finality.Disputed, job.word);
-        if (job.status == RequestStatus.Final) return (Finality.Final, job.word);
+        if (job.status == RequestStatus.Claimed) return (Finality.Provisional, job.drawOrOutputRoot);
+        if (job.status == RequestStatus.Challenged) return (Finality.Disputed, job.drawOrOutputRoot);
+        if (job.status == RequestStatus.Final) return (Finality.Final, job.drawOrOutputRoot);
         return (Finality.Failed, 0);
     }
 
@@ -118,33 +95,50 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
         return requestIdOf(address(this), request_);
     }
 
-    /// @dev The job of a request in a state whose time is not over.
-    function _before(
+    /// @dev The job of a request, which must stand at `status` and be before its deadline.
+    function _requireBeforeDeadline(
         Request calldata request_,
         RequestStatus status
     ) internal view returns (bytes32 requestId, Job storage job) {
-        (requestId, job) = _existing(request_, status);
-        require(clock() < job.deadline, MarketDeadlinePassed(job.deadline, clock()));
+        (requestId, job) = _requireStatus(request_, status);
+        _requireClockBefore(job.deadline);
     }
 
-    /// @dev The job of a request in a state whose time, and `extra` seconds more, are over.
-    function _after(
-        Request calldata request_,
-        RequestStatus status,
-        uint40 extra
-    ) internal view returns (bytes32 requestId, Job storage job) {
-        (requestId, job) = _existing(request_, status);
-        require(clock() >= job.deadline + extra, MarketDeadlineAhead(job.deadline + extra, clock()));
-    }
-
-    function _existing(
+    /// @dev The job of a request, which must stand at `status` and be past its deadline.
+    function _requireDeadlinePassed(
         Request calldata request_,
         RequestStatus status
-    ) private view returns (bytes32 requestId, Job storage job) {
+    ) internal view returns (bytes32 requestId, Job storage job) {
+        (requestId, job) = _requireStatus(request_, status);
+        _requireClockAt(job.deadline);
+    }
+
+    /// @dev The job of a request, which must stand at `status`.
+    function _requireStatus(
+        Request calldata request_,
+        RequestStatus status
+    ) internal view returns (bytes32 requestId, Job storage job) {
         requestId = idOf(request_);
         job = _jobs[requestId];
         require(job.status != RequestStatus.None, MarketRequestUnknown(requestId));
         require(job.status == status, MarketStatusForbids(requestId, job.status));
+    }
+
+    function _requireClockBefore(uint40 deadline) internal view {
+        uint40 time = clock();
+        require(time < deadline, MarketDeadlinePassed(deadline, time));
+    }
+
+    function _requireClockAt(uint40 deadline) internal view {
+        uint40 time = clock();
+        require(time >= deadline, MarketDeadlineAhead(deadline, time));
+    }
+
+    /// @dev Begins a stage of a request that lasts `duration` seconds of the market's time.
+    function _enter(Job storage job, RequestStatus status, uint32 duration) internal returns (uint40 deadline) {
+        deadline = clock() + duration;
+        job.status = status;
+        job.deadline = deadline;
     }
 
     function _settle(bytes32 requestId, Job storage job, RequestStatus status) internal {
@@ -154,12 +148,12 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
 
     /// @dev Settles without a result.
     function _fail(bytes32 requestId, Job storage job, RequestStatus status) internal {
-        job.word = 0;
+        job.drawOrOutputRoot = 0;
         _settle(requestId, job, status);
     }
 
     function _claimId(bytes32 requestId, Job storage job) internal view returns (bytes32) {
-        return claimIdOf(address(this), requestId, job.operator, job.word, job.deadline, job.claimedBlock);
+        return claimIdOf(address(this), requestId, job.operator, job.drawOrOutputRoot, job.deadline, job.claimedBlock);
     }
 
     // ------------------------------------------------------------------------------------------------ data

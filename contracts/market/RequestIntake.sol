@@ -7,12 +7,14 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
-import {IInferenceMarket, RequestTerms} from "../interfaces/IInferenceMarket.sol";
+import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
-import {Segment} from "../interfaces/ITensorMachine.sol";
-import {Draw, packDraw} from "../types/Draw.sol";
-import {Request, RequestStatus, requestIdOf} from "../types/Request.sol";
+import {BPS} from "../types/BasisPoints.sol";
+import {Draw, TicketState, packDraw} from "../types/Draw.sol";
+import {MarketParameters} from "../types/Market.sol";
+import {Request, RequestStatus, RequestTerms, requestIdOf} from "../types/Request.sol";
 import {VersionStatus} from "../types/Version.sol";
+import {Segment} from "../types/Witness.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 
 /// @title RequestIntake
@@ -26,7 +28,7 @@ abstract contract RequestIntake is MarketRecord {
     uint32 public constant MAX_STAGE_SECONDS = 1 days;
     uint32 public constant MAX_WINDOW_SECONDS = 7 days;
     /// @notice Time to answer a demand for input.
-    uint40 public constant ANSWER_SECONDS = 1 hours;
+    uint32 public constant ANSWER_SECONDS = 1 hours;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
 
     IAttestationVerifier public immutable ATTESTATION;
@@ -41,8 +43,8 @@ abstract contract RequestIntake is MarketRecord {
     uint256 private immutable COLLATERAL_NUMERATOR;
     uint256 private immutable COLLATERAL_DENOMINATOR;
 
-    constructor(IAttestationVerifier attestation, IRandomness randomness, Parameters memory parameters) {
-        require(parameters.catchBps != 0 && parameters.catchBps <= BPS, MarketParametersInvalid());
+    constructor(IAttestationVerifier attestation, IRandomness randomness, MarketParameters memory parameters) {
+        _requireParameter("catchBps", parameters.catchBps, 1, BPS);
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
         MINIMUM_FEE = parameters.minimumFee;
@@ -77,11 +79,11 @@ abstract contract RequestIntake is MarketRecord {
 
     /// @inheritdoc IInferenceMarket
     function assign(Request calldata request_) external whenNotPaused returns (address operator) {
-        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Open);
-        (uint64 ticket, uint40 cutoff, uint32 candidates) = Draw.wrap(job.word).unpack();
-        (IRandomness.TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
-        require(state != IRandomness.TicketState.Pending, MarketSeedPending(ticket));
-        require(state != IRandomness.TicketState.Expired, MarketSeedExpired(ticket));
+        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
+        (uint64 ticket, uint40 cutoff, uint32 candidates) = Draw.wrap(job.drawOrOutputRoot).unpack();
+        (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
+        require(state != TicketState.Pending, MarketSeedPending(ticket));
+        require(state != TicketState.Expired, MarketSeedExpired(ticket));
 
         operator = STAKING.lockDrawn(
             request_.versionId,
@@ -96,18 +98,17 @@ abstract contract RequestIntake is MarketRecord {
             return operator;
         }
         job.operator = operator;
-        job.status = RequestStatus.Assigned;
-        job.deadline = clock() + request_.claimSeconds;
-        emit RequestAssigned(requestId, operator, job.deadline);
+        uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
+        emit RequestAssigned(requestId, operator, claimBy);
     }
 
     /// @inheritdoc IInferenceMarket
     function recommit(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Open);
-        (uint64 ticket, , ) = Draw.wrap(job.word).unpack();
-        (IRandomness.TicketState state, ) = RANDOMNESS.seedOf(ticket);
+        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
+        (uint64 ticket, , ) = Draw.wrap(job.drawOrOutputRoot).unpack();
+        (TicketState state, ) = RANDOMNESS.seedOf(ticket);
         // A seed that can be read stands: otherwise whoever dislikes its outcome would draw again.
-        require(state == IRandomness.TicketState.Expired, MarketDrawStands(ticket));
+        require(state == TicketState.Expired, MarketDrawStands(ticket));
         _commitDraw(requestId, job, request_.versionId);
     }
 
@@ -115,26 +116,24 @@ abstract contract RequestIntake is MarketRecord {
 
     /// @inheritdoc IInferenceMarket
     function demandInput(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Assigned);
+        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
         require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
         require(!request_.inputInline, MarketInputPublic(requestId));
         (, uint256 chunks) = REGISTRY.inputSizeOf(request_.versionId);
         require(job.chunk < chunks, MarketDemandsExhausted(chunks));
 
-        job.status = RequestStatus.InputDemanded;
-        job.deadline = clock() + ANSWER_SECONDS;
-        emit InputDemanded(requestId, job.chunk, job.deadline);
+        uint40 answerBy = _enter(job, RequestStatus.InputDemanded, ANSWER_SECONDS);
+        emit InputDemanded(requestId, job.chunk, answerBy);
     }
 
     /// @inheritdoc IInferenceMarket
     function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external {
-        (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.InputDemanded);
+        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.InputDemanded);
         uint256 chunk = job.chunk++;
         bytes32 root = REGISTRY.inputRootFromChunk(request_.versionId, chunk, roots, segment);
         _requireRoot(root, request_.inputRoot);
-        job.status = RequestStatus.Assigned;
-        job.deadline = clock() + request_.claimSeconds;
-        emit InputAnswered(requestId, chunk, segment, job.deadline);
+        uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
+        emit InputAnswered(requestId, chunk, segment, claimBy);
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -181,17 +180,8 @@ abstract contract RequestIntake is MarketRecord {
         });
         requestId = requestIdOf(address(this), request_);
         Job storage job = _jobs[requestId];
-        job.status = RequestStatus.Open;
-        job.deadline = clock() + terms.assignSeconds;
-        emit RequestOpened(
-            requestId,
-            terms.versionId,
-            msg.sender,
-            request_,
-            job.deadline,
-            terms.inputs,
-            terms.inputUri
-        );
+        uint40 assignBy = _enter(job, RequestStatus.Open, terms.assignSeconds);
+        emit RequestOpened(requestId, terms.versionId, msg.sender, request_, assignBy, terms.inputs, terms.inputUri);
         _commitDraw(requestId, job, terms.versionId);
 
         uint256 before = TOKEN.balanceOf(address(this));
@@ -219,6 +209,10 @@ abstract contract RequestIntake is MarketRecord {
         }
     }
 
+    function _requireParameter(string memory name, uint256 actual, uint256 minimum, uint256 maximum) internal pure {
+        require(actual >= minimum && actual <= maximum, MarketParameterOutside(name, actual, minimum, maximum));
+    }
+
     function _requireSeconds(uint256 actual, uint256 minimum, uint256 maximum) private pure {
         require(actual >= minimum && actual <= maximum, MarketSecondsOutOfRange(actual, minimum, maximum));
     }
@@ -241,7 +235,7 @@ abstract contract RequestIntake is MarketRecord {
         uint64 ticket = RANDOMNESS.commit();
         uint40 cutoff = uint40(block.number);
         uint32 candidates = STAKING.slotsOf(versionId);
-        job.word = Draw.unwrap(packDraw(ticket, cutoff, candidates));
+        job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, cutoff, candidates));
         emit DrawCommitted(requestId, ticket, cutoff, candidates);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
+import {AnswerStage} from "../types/Request.sol";
 
 /// @notice A callback that behaves as told: keeps what it hears, reverts, burns its gas, returns a lot, or calls back.
 contract ConsumerMock is IInferenceConsumer {
@@ -26,7 +27,7 @@ contract ConsumerMock is IInferenceConsumer {
         payload = payload_;
     }
 
-    function onInference(bytes32, Stage stage, bytes32, bytes calldata outputs) external {
+    function onInference(bytes32, AnswerStage stage, bytes32, bytes calldata outputs) external {
         if (mode == Mode.Revert) revert("no");
         if (mode == Mode.BurnGas) {
             while (true) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {TicketState} from "../types/Draw.sol";
 import {IDrandRandomness} from "../interfaces/IDrandRandomness.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {Bls12381, Fp, G1Point, G2Point} from "./Bls12381.sol";

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IRandomness} from "../interfaces/IRandomness.sol";
+import {TicketState} from "../types/Draw.sol";
 
 /// @title FutureBlockRandomness
 /// @notice The seed is the hash of one fixed future block, read from the EVM for 256 blocks and from the history contract

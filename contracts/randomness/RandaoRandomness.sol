@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {TicketState} from "../types/Draw.sol";
 import {IRandaoRandomness} from "../interfaces/IRandaoRandomness.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BlockHeader} from "./BlockHeader.sol";

@@ -6,12 +6,12 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
-import {Segment} from "../interfaces/ITensorMachine.sol";
 import {TensorList} from "../commitment/TensorList.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
 import {ModelManifest, TensorType} from "../types/Model.sol";
 import {countTypes, packTypes, typeAt} from "../types/PackedTypes.sol";
 import {Version, VersionMetadata, VersionStatus} from "../types/Version.sol";
+import {Segment} from "../types/Witness.sol";
 
 /// @title ModelRegistry
 /// @notice See IModelRegistry.

@@ -7,6 +7,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {SlashedPayouts} from "./SlashedPayouts.sol";
+import {Fault, Lock, Operator, OperatorStatus, StakingParameters, Unbonding} from "../types/Staking.sol";
 import {StakeRecord} from "./StakeRecord.sol";
 import {VersionPools} from "./VersionPools.sol";
 
@@ -30,7 +31,7 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
         IERC20 token,
         IModelRegistry registry,
         address sink,
-        Parameters memory parameters
+        StakingParameters memory parameters
     )
         StakeRecord(authority, token, parameters)
         VersionPools(registry, parameters.slotReuseBlocks)

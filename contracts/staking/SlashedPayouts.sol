@@ -5,6 +5,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+import {BPS} from "../types/BasisPoints.sol";
+import {Payout, Share} from "../types/Staking.sol";
 import {StakeRecord} from "./StakeRecord.sol";
 
 /// @title SlashedPayouts
@@ -16,7 +18,6 @@ abstract contract SlashedPayouts is StakeRecord {
     uint256 public constant ACCUSER_BPS = 2_500;
     /// @notice Share of slashed stake for the requester, in 1/10,000.
     uint256 public constant HARMED_BPS = 2_500;
-    uint256 private constant BPS = 10_000;
 
     /// @notice Where the part of slashed stake goes that nobody is to gain from.
     address public immutable SINK;
@@ -29,7 +30,7 @@ abstract contract SlashedPayouts is StakeRecord {
     mapping(uint256 payoutId => Payout payout) private _payouts;
 
     constructor(address sink, uint40 payoutDelaySeconds, uint40 freezeSeconds) {
-        require(sink != address(0), StakingAmountZero());
+        require(sink != address(0), StakingParameterZero("sink"));
         SINK = sink;
         PAYOUT_DELAY_SECONDS = payoutDelaySeconds;
         FREEZE_SECONDS = freezeSeconds;

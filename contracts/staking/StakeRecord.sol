@@ -7,6 +7,7 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IKeyRegistry, IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+import {Operator, OperatorStatus, StakingParameters, Unbonding} from "../types/Staking.sol";
 
 /// @title StakeRecord
 /// @notice Operators: their stake, its way in and out, their keys and endpoints.
@@ -40,8 +41,8 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
     mapping(address operator => string endpoint) public endpointOf;
     mapping(address operator => Key[] keys) private _keys;
 
-    constructor(address authority, IERC20 token, Parameters memory parameters) AccessManaged(authority) {
-        require(parameters.minimumStake != 0, StakingAmountZero());
+    constructor(address authority, IERC20 token, StakingParameters memory parameters) AccessManaged(authority) {
+        require(parameters.minimumStake != 0, StakingParameterZero("minimumStake"));
         TOKEN = token;
         MINIMUM_STAKE = parameters.minimumStake;
         UNBONDING_SECONDS = parameters.unbondingSeconds;

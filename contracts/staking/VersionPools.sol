@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+import {Operator, OperatorStatus} from "../types/Staking.sol";
 import {VersionStatus} from "../types/Version.sol";
 import {StakeRecord} from "./StakeRecord.sol";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
-import {Progress, Segment} from "../interfaces/ITensorMachine.sol";
+import {Progress, Segment} from "./Witness.sol";
 
 /// @notice Where the dispute of a claim stands. Upheld and Convicted are terminal.
 enum DisputeStatus {
@@ -29,6 +29,18 @@ struct CourtTerms {
     uint32 answerWindow;
     uint32 proofMargin;
     uint16 burnBps;
+}
+
+/// @notice What a limit of the terms is about; `DisputeSeconds` is the sum of all windows and the court's verdict margin.
+enum CourtTerm {
+    ChallengeBond,
+    DemandBond,
+    TraceWindow,
+    DemandWindow,
+    AnswerWindow,
+    ProofMargin,
+    BurnBps,
+    DisputeSeconds
 }
 
 /// @notice The dispute of one claim. Times are seconds since the epoch; a move at exactly its deadline is in time.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice Everything that evidence must bind; nothing less identifies an answer.
 /// @param market Market that asks; the chain is the executing one.
@@ -23,4 +23,11 @@ struct EvidenceContext {
     bytes4 mode;
     uint40 deadline;
     uint32 windowSeconds;
+}
+
+/// @notice State of a selector.
+enum RouteState {
+    None,
+    Active,
+    Tombstoned
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice A tensor as the machine sees it: a flat row of elements.
 /// @param dtype Element type code, see docs/tensor-machine.md section 1.

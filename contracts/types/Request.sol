@@ -1,5 +1,35 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
+
+/// @notice What a requester asks for.
+/// @param versionId Model version that must answer.
+/// @param inputs Bytes of the input tensors in order, without gaps; empty when the input is only committed.
+/// @param inputRoot Root over the input tensor roots; zero when `inputs` is given.
+/// @param inputUri Where a committed input can be fetched; empty when `inputs` is given.
+/// @param policy Evidence wanted, see `Request.policy`.
+/// @param fee Price, royalty included.
+/// @param valueAtRisk What a wrong answer would cost; sets the collateral.
+/// @param assignSeconds How long to look for an operator.
+/// @param claimSeconds Time for an assigned operator to claim.
+/// @param windowSeconds Challenge window.
+/// @param callback Contract to call, or zero.
+/// @param callbackGas Gas of each callback.
+/// @param minimumHolders Least number of operators opted in to the version.
+struct RequestTerms {
+    bytes32 versionId;
+    bytes inputs;
+    bytes32 inputRoot;
+    string inputUri;
+    bytes32 policy;
+    uint96 fee;
+    uint96 valueAtRisk;
+    uint32 assignSeconds;
+    uint32 claimSeconds;
+    uint32 windowSeconds;
+    address callback;
+    uint32 callbackGas;
+    uint32 minimumHolders;
+}
 
 /// @notice Everything agreed when a request was opened. Only its hash is kept; callers pass it back.
 /// @param requester Who paid; refunds and compensation go here.
@@ -48,6 +78,22 @@ enum RequestStatus {
     TimedOut,
     Cancelled,
     Convicted
+}
+
+/// @notice How far a result may be relied on.
+enum Finality {
+    Unknown,
+    Pending,
+    Provisional,
+    Disputed,
+    Final,
+    Failed
+}
+
+/// @notice How far an answer may be relied on. A provisional answer can still be convicted.
+enum AnswerStage {
+    Provisional,
+    Final
 }
 
 /// @notice What is claimed for a request, readable by the court.

@@ -2,6 +2,31 @@
 
 import { nameOf } from "./name-of.ts";
 
+/** `AnswerStage` of contracts/types/Request.sol. */
+export const ANSWER_STAGE = { provisional: 0n, final: 1n } as const;
+
+export type AnswerStage = keyof typeof ANSWER_STAGE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `AnswerStage` does not have. */
+export const answerStageOf = (code: bigint | number): AnswerStage => nameOf("AnswerStage", ANSWER_STAGE, code);
+
+/** `CourtTerm` of contracts/types/Dispute.sol. */
+export const COURT_TERM = {
+  challengeBond: 0n,
+  demandBond: 1n,
+  traceWindow: 2n,
+  demandWindow: 3n,
+  answerWindow: 4n,
+  proofMargin: 5n,
+  burnBps: 6n,
+  disputeSeconds: 7n,
+} as const;
+
+export type CourtTerm = keyof typeof COURT_TERM;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `CourtTerm` does not have. */
+export const courtTermOf = (code: bigint | number): CourtTerm => nameOf("CourtTerm", COURT_TERM, code);
+
 /** `DisputeStatus` of contracts/types/Dispute.sol. */
 export const DISPUTE_STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
 
@@ -10,7 +35,7 @@ export type DisputeStatus = keyof typeof DISPUTE_STATUS;
 /** @throws AssayError OUT_OF_RANGE for a code that `DisputeStatus` does not have. */
 export const disputeStatusOf = (code: bigint | number): DisputeStatus => nameOf("DisputeStatus", DISPUTE_STATUS, code);
 
-/** `Fault` of contracts/interfaces/IOperatorStaking.sol. */
+/** `Fault` of contracts/types/Staking.sol. */
 export const FAULT = { liveness: 0n, fraud: 1n } as const;
 
 export type Fault = keyof typeof FAULT;
@@ -18,7 +43,7 @@ export type Fault = keyof typeof FAULT;
 /** @throws AssayError OUT_OF_RANGE for a code that `Fault` does not have. */
 export const faultOf = (code: bigint | number): Fault => nameOf("Fault", FAULT, code);
 
-/** `Finality` of contracts/interfaces/IInferenceMarket.sol. */
+/** `Finality` of contracts/types/Request.sol. */
 export const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
 
 export type Finality = keyof typeof FINALITY;
@@ -46,7 +71,7 @@ export type Limit = keyof typeof LIMIT;
 /** @throws AssayError OUT_OF_RANGE for a code that `Limit` does not have. */
 export const limitOf = (code: bigint | number): Limit => nameOf("Limit", LIMIT, code);
 
-/** `OperatorStatus` of contracts/interfaces/IOperatorStaking.sol. */
+/** `OperatorStatus` of contracts/types/Staking.sol. */
 export const OPERATOR_STATUS = { none: 0n, active: 1n, jailed: 2n, tombstoned: 3n } as const;
 
 export type OperatorStatus = keyof typeof OPERATOR_STATUS;
@@ -90,7 +115,7 @@ export type RequestStatus = keyof typeof REQUEST_STATUS;
 /** @throws AssayError OUT_OF_RANGE for a code that `RequestStatus` does not have. */
 export const requestStatusOf = (code: bigint | number): RequestStatus => nameOf("RequestStatus", REQUEST_STATUS, code);
 
-/** `RouteState` of contracts/interfaces/IAttestationVerifier.sol. */
+/** `RouteState` of contracts/types/Evidence.sol. */
 export const ROUTE_STATE = { none: 0n, active: 1n, tombstoned: 2n } as const;
 
 export type RouteState = keyof typeof ROUTE_STATE;
@@ -98,7 +123,7 @@ export type RouteState = keyof typeof ROUTE_STATE;
 /** @throws AssayError OUT_OF_RANGE for a code that `RouteState` does not have. */
 export const routeStateOf = (code: bigint | number): RouteState => nameOf("RouteState", ROUTE_STATE, code);
 
-/** `Share` of contracts/interfaces/IOperatorStaking.sol. */
+/** `Share` of contracts/types/Staking.sol. */
 export const SHARE = { accuser: 0n, harmed: 1n, sink: 2n } as const;
 
 export type Share = keyof typeof SHARE;
@@ -106,15 +131,7 @@ export type Share = keyof typeof SHARE;
 /** @throws AssayError OUT_OF_RANGE for a code that `Share` does not have. */
 export const shareOf = (code: bigint | number): Share => nameOf("Share", SHARE, code);
 
-/** `Stage` of contracts/interfaces/IInferenceConsumer.sol. */
-export const STAGE = { provisional: 0n, final: 1n } as const;
-
-export type Stage = keyof typeof STAGE;
-
-/** @throws AssayError OUT_OF_RANGE for a code that `Stage` does not have. */
-export const stageOf = (code: bigint | number): Stage => nameOf("Stage", STAGE, code);
-
-/** `TicketState` of contracts/interfaces/IRandomness.sol. */
+/** `TicketState` of contracts/types/Draw.sol. */
 export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
 
 export type TicketState = keyof typeof TICKET_STATE;
@@ -132,6 +149,8 @@ export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf(
 
 /** Every enum by its name in Solidity. */
 export const ENUMS = {
+  AnswerStage: ANSWER_STAGE,
+  CourtTerm: COURT_TERM,
   DisputeStatus: DISPUTE_STATUS,
   Fault: FAULT,
   Finality: FINALITY,
@@ -141,7 +160,6 @@ export const ENUMS = {
   RequestStatus: REQUEST_STATUS,
   RouteState: ROUTE_STATE,
   Share: SHARE,
-  Stage: STAGE,
   TicketState: TICKET_STATE,
   VersionStatus: VERSION_STATUS,
 } as const;

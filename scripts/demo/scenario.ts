@@ -2,7 +2,7 @@ import type { ContractTransactionResponse } from "ethers";
 import { readFile } from "node:fs/promises";
 
 import { readInputs } from "../../runner/files/model.ts";
-import { stageOf } from "../../runner/protocol/enums.ts";
+import { answerStageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
 import type { RequestTermsStruct } from "../../typechain-types/market/InferenceMarket.ts";
@@ -83,7 +83,7 @@ const digits: Omit<Scenario, "files"> = {
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { digit, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(digit), final: stageOf(stage) === "final" };
+            return { known, value: Number(digit), final: answerStageOf(stage) === "final" };
           },
         };
       },
@@ -128,7 +128,7 @@ const text: Scenario = {
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { token, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(token), final: stageOf(stage) === "final" };
+            return { known, value: Number(token), final: answerStageOf(stage) === "final" };
           },
         };
       },

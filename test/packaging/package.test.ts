@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ import {
 import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import { readTensorFile } from "../../runner/files/tensor-file.ts";
 import { tensorBytes } from "../../runner/machine/tensor.ts";
-import { STAGE } from "../../runner/protocol/enums.ts";
+import { ANSWER_STAGE } from "../../runner/protocol/enums.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { Service, until } from "../processes/network.ts";
 import { FEE, type Network, openNetwork, PHRASE, type Sent, WINDOW_SECONDS } from "./network.ts";
@@ -37,6 +38,33 @@ const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 const pinned = (name: string): string => {
   const { version } = createRequire(import.meta.url)(`${root}node_modules/${name}/package.json`) as { version: string };
   return `${name}@${version}`;
+};
+
+/** What integrators import beside interfaces and types; each imports others of them. */
+const IMPORTED = [
+  ["consumers/PaidConsumer.sol", "a consumer base"],
+  ["commitment/TensorTree.sol", "TensorTree"],
+] as const;
+
+/** The part of solc's interface that is used here: JSON in, JSON out. */
+interface Solc {
+  readonly compile: (input: string, options: { import: (path: string) => { contents: string } }) => string;
+}
+
+/** Errors of the compiler that is installed in a project, for one source of the packages there. */
+const compile = (path: string, source: string): string[] => {
+  const require = createRequire(join(path, "package.json"));
+  const load = (name: string): string => readFileSync(join(path, "node_modules", name), "utf8");
+  const input = {
+    language: "Solidity",
+    sources: { [source]: { content: load(source) } },
+    settings: { outputSelection: { "*": { "*": ["evm.bytecode.object"] } } },
+  };
+  const { compile: run } = require("solc") as Solc;
+  const output = JSON.parse(run(JSON.stringify(input), { import: (name) => ({ contents: load(name) }) })) as {
+    readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[];
+  };
+  return (output.errors ?? []).filter(({ severity }) => severity === "error").map((e) => e.formattedMessage);
 };
 
 describe("the npm package", () => {
@@ -164,7 +192,7 @@ describe("the npm package", () => {
     it("the oracle refuses a stranger that asks, or gives it an answer", async () => {
       const { market, owner, stranger } = network;
       expect(await refusal("ask", image)).to.deep.equal(["OracleNotOwner", stranger.address, owner.address]);
-      const lie = [ZeroHash, STAGE.final, ZeroHash, "0x"];
+      const lie = [ZeroHash, ANSWER_STAGE.final, ZeroHash, "0x"];
       const expected = ["ConsumerNotMarket", stranger.address, await market.getAddress()];
       expect(await refusal("onInference", ...lie)).to.deep.equal(expected);
     });
@@ -195,5 +223,14 @@ describe("the npm package", () => {
       expect(await token.balanceOf(owner)).to.equal(before);
       expect(await answerOf(id)).to.deep.equal([0n, false]);
     });
+
+    for (const [file, contract] of IMPORTED) {
+      it(`compiles ${contract} with the oldest compiler that its pragma allows`, async () => {
+        const source = await readFile(join(root, "contracts", file), "utf8");
+        const oldest = /^pragma solidity >=([0-9.]+) /mu.exec(source)?.[1] ?? "";
+        const path = await project("solidity", `solc@${oldest}`);
+        expect(compile(path, `@assay/contracts/contracts/${file}`)).to.deep.equal([]);
+      });
+    }
   });
 });

@@ -80,15 +80,16 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MARKET" | "MIN_WINDOW" | "NODES" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "setAuthority" | "termsOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MARKET" | "MIN_WINDOW" | "NODES" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "setAuthority" | "termsOf" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
     encodeFunctionData(functionFragment: 'LEVEL_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MACHINE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MARKET', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_WINDOW', values?: undefined): string;
 encodeFunctionData(functionFragment: 'NODES', values?: undefined): string;
+encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ROUNDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SINK', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
@@ -125,6 +126,7 @@ decodeFunctionResult(functionFragment: 'MACHINE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MARKET', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_WINDOW', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'NODES', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ROUNDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SINK', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
@@ -218,10 +220,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditedEvent {
-      export type InputTuple = [claimId: BytesLike, account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [claimId: string, account: string, amount: bigint];
-      export interface OutputObject {claimId: string, account: string, amount: bigint };
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -302,18 +316,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace WithdrawnEvent {
-      export type InputTuple = [account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [account: string, amount: bigint];
-      export interface OutputObject {account: string, amount: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
   export interface DisputeCourt extends BaseContract {
     
     connect(runner?: ContractRunner | null): DisputeCourt;
@@ -383,6 +385,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     NODES: TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >
+    
+
+    
+    REGISTRY: TypedContractMethod<
+      [],
+      [string],
       'view'
     >
     
@@ -655,6 +665,11 @@ getFunction(nameOrSignature: 'NODES'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'ROUNDS'): TypedContractMethod<
       [],
       [bigint],
@@ -811,6 +826,7 @@ getEvent(key: 'Answered'): TypedContractEvent<AnsweredEvent.InputTuple, Answered
 getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
 getEvent(key: 'Challenged'): TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
 getEvent(key: 'Convicted'): TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Demanded'): TypedContractEvent<DemandedEvent.InputTuple, DemandedEvent.OutputTuple, DemandedEvent.OutputObject>;
 getEvent(key: 'FraudProven'): TypedContractEvent<FraudProvenEvent.InputTuple, FraudProvenEvent.OutputTuple, FraudProvenEvent.OutputObject>;
@@ -818,7 +834,6 @@ getEvent(key: 'Replayed'): TypedContractEvent<ReplayedEvent.InputTuple, Replayed
 getEvent(key: 'TermsAdded'): TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
 getEvent(key: 'TraceCommitted'): TypedContractEvent<TraceCommittedEvent.InputTuple, TraceCommittedEvent.OutputTuple, TraceCommittedEvent.OutputObject>;
 getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
@@ -842,7 +857,11 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Convicted: TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
     
 
-      'Credited(bytes32,address,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
@@ -868,10 +887,6 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
 
       'Upheld(bytes32,address,uint256,uint256)': TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
       Upheld: TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

@@ -80,11 +80,12 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "accuse" | "accusedIn" | "addTerms" | "answer" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "termsOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "TOKEN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "termsOf" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "Challenged" | "Convicted" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "Challenged" | "Convicted" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'accuse', values: [BytesLike, BytesLike]): string;
+    encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
+encodeFunctionData(functionFragment: 'accuse', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): string;
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
@@ -107,7 +108,8 @@ encodeFunctionData(functionFragment: 'resolve', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'accuse', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'accuse', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'accusedIn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addTerms', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
@@ -180,10 +182,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditedEvent {
-      export type InputTuple = [claimId: BytesLike, account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [claimId: string, account: string, amount: bigint];
-      export interface OutputObject {claimId: string, account: string, amount: bigint };
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -264,18 +278,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace WithdrawnEvent {
-      export type InputTuple = [account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [account: string, amount: bigint];
-      export interface OutputObject {account: string, amount: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
   export interface IDisputeCourt extends BaseContract {
     
     connect(runner?: ContractRunner | null): IDisputeCourt;
@@ -309,6 +311,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
 
     
+    
+    TOKEN: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
     
     accuse: TypedContractMethod<
       [claimId: BytesLike, commitment: BytesLike, ],
@@ -488,7 +498,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'accuse'): TypedContractMethod<
+    getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'accuse'): TypedContractMethod<
       [claimId: BytesLike, commitment: BytesLike, ],
       [void],
       'nonpayable'
@@ -603,6 +618,7 @@ getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
 getEvent(key: 'Answered'): TypedContractEvent<AnsweredEvent.InputTuple, AnsweredEvent.OutputTuple, AnsweredEvent.OutputObject>;
 getEvent(key: 'Challenged'): TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
 getEvent(key: 'Convicted'): TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Demanded'): TypedContractEvent<DemandedEvent.InputTuple, DemandedEvent.OutputTuple, DemandedEvent.OutputObject>;
 getEvent(key: 'FraudProven'): TypedContractEvent<FraudProvenEvent.InputTuple, FraudProvenEvent.OutputTuple, FraudProvenEvent.OutputObject>;
@@ -610,7 +626,6 @@ getEvent(key: 'Replayed'): TypedContractEvent<ReplayedEvent.InputTuple, Replayed
 getEvent(key: 'TermsAdded'): TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
 getEvent(key: 'TraceCommitted'): TypedContractEvent<TraceCommittedEvent.InputTuple, TraceCommittedEvent.OutputTuple, TraceCommittedEvent.OutputObject>;
 getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
@@ -630,7 +645,11 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Convicted: TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
     
 
-      'Credited(bytes32,address,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
@@ -656,10 +675,6 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
 
       'Upheld(bytes32,address,uint256,uint256)': TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
       Upheld: TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

@@ -186,9 +186,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CreditedEvent {
-      export type InputTuple = [account: AddressLike, requestId: BytesLike, amount: BigNumberish];
-      export type OutputTuple = [account: string, requestId: string, amount: bigint];
-      export interface OutputObject {account: string, requestId: string, amount: bigint };
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -605,7 +605,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     withdraw: TypedContractMethod<
       [account: AddressLike, ],
-      [void],
+      [bigint],
       'nonpayable'
     >
     
@@ -780,7 +780,7 @@ getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
       [account: AddressLike, ],
-      [void],
+      [bigint],
       'nonpayable'
     >;
 

@@ -4,6 +4,11 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
+    export type MarketParametersStruct = {minimumFee: BigNumberish, collateralFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
+
+    export type MarketParametersStructOutput = [minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
+  
+
     export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
 
     export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
@@ -23,14 +28,6 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
-
-export declare namespace IInferenceMarket {
-      
-    export type ParametersStruct = {minimumFee: BigNumberish, collateralFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
-
-    export type ParametersStructOutput = [minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
-  
-    }
 
   export interface InferenceMarketInterface extends Interface {
     getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "COLLATERAL_FEE_BPS" | "INLINE_LIMIT" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "convict" | "court" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
@@ -246,9 +243,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CreditedEvent {
-      export type InputTuple = [account: AddressLike, requestId: BytesLike, amount: BigNumberish];
-      export type OutputTuple = [account: string, requestId: string, amount: bigint];
-      export interface OutputObject {account: string, requestId: string, amount: bigint };
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -825,7 +822,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     withdraw: TypedContractMethod<
       [account: AddressLike, ],
-      [void],
+      [bigint],
       'nonpayable'
     >
     
@@ -1100,7 +1097,7 @@ getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
       [account: AddressLike, ],
-      [void],
+      [bigint],
       'nonpayable'
     >;
 

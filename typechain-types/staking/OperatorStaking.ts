@@ -4,11 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-export declare namespace IOperatorStaking {
-      
-    export type ParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, payoutDelaySeconds: BigNumberish, freezeSeconds: BigNumberish, slotReuseBlocks: BigNumberish}
+    export type StakingParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, payoutDelaySeconds: BigNumberish, freezeSeconds: BigNumberish, slotReuseBlocks: BigNumberish}
 
-    export type ParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint }
+    export type StakingParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint }
   
 
     export type LockStruct = {operator: AddressLike, amount: BigNumberish}
@@ -30,7 +28,6 @@ export declare namespace IOperatorStaking {
 
     export type UnbondingStructOutput = [amount: bigint, releaseAt: bigint] & {amount: bigint, releaseAt: bigint }
   
-    }
 
   export interface OperatorStakingInterface extends Interface {
     getFunction(nameOrSignature: "ACCUSER_BPS" | "FRAUD_MINIMUM" | "FREEZE_SECONDS" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_TRIES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "PAYOUT_DELAY_SECONDS" | "REGISTRY" | "SINK" | "SLOT_REUSE_BLOCKS" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutCount" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
@@ -657,7 +654,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     lockOf: TypedContractMethod<
       [manager: AddressLike, lockId: BytesLike, ],
-      [IOperatorStaking.LockStructOutput],
+      [LockStructOutput],
       'view'
     >
     
@@ -673,7 +670,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     operatorOf: TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.OperatorStructOutput],
+      [OperatorStructOutput],
       'view'
     >
     
@@ -713,7 +710,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     payoutOf: TypedContractMethod<
       [payoutId: BigNumberish, ],
-      [IOperatorStaking.PayoutStructOutput],
+      [PayoutStructOutput],
       'view'
     >
     
@@ -801,7 +798,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     unbondingOf: TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.UnbondingStructOutput[]],
+      [UnbondingStructOutput[]],
       'view'
     >
     
@@ -982,7 +979,7 @@ getFunction(nameOrSignature: 'lockDrawn'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'lockOf'): TypedContractMethod<
       [manager: AddressLike, lockId: BytesLike, ],
-      [IOperatorStaking.LockStructOutput],
+      [LockStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'managerActiveFrom'): TypedContractMethod<
@@ -992,7 +989,7 @@ getFunction(nameOrSignature: 'managerActiveFrom'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.OperatorStructOutput],
+      [OperatorStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'optIn'): TypedContractMethod<
@@ -1017,7 +1014,7 @@ getFunction(nameOrSignature: 'payoutCount'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
       [payoutId: BigNumberish, ],
-      [IOperatorStaking.PayoutStructOutput],
+      [PayoutStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -1072,7 +1069,7 @@ getFunction(nameOrSignature: 'unbond'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'unbondingOf'): TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.UnbondingStructOutput[]],
+      [UnbondingStructOutput[]],
       'view'
     >;
 getFunction(nameOrSignature: 'unjail'): TypedContractMethod<

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity ^0.8.27;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {InferenceConsumer} from "@assay/contracts/contracts/consumers/InferenceConsumer.sol";
 import {Scores} from "@assay/contracts/contracts/consumers/Scores.sol";
-import {IInferenceMarket, RequestTerms} from "@assay/contracts/contracts/interfaces/IInferenceMarket.sol";
+import {IInferenceMarket} from "@assay/contracts/contracts/interfaces/IInferenceMarket.sol";
+import {AnswerStage, RequestTerms} from "@assay/contracts/contracts/types/Request.sol";
 
 /// @notice What an integrator writes: a contract that asks one classifier and keeps its final answers. Its base refuses
 /// callers that are not the market, and requests that this contract did not open.
@@ -94,8 +95,8 @@ contract Oracle is InferenceConsumer {
     }
 
     /// @dev A provisional answer can still be convicted: nothing happens before the answer is final.
-    function _onAnswer(bytes32 requestId, Stage stage, bytes32, bytes calldata outputs) internal override {
-        if (stage != Stage.Final) return;
+    function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
+        if (stage != AnswerStage.Final) return;
         // The market leaves out outputs that are too large for calldata; such a model needs an oracle that keeps the root.
         require(outputs.length != 0, OracleOutputsMissing(requestId));
         uint8 class = Scores.best(outputs);

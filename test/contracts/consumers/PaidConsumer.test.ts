@@ -18,12 +18,12 @@ describe("PaidConsumer", () => {
     const { contract, ask } = await digitReader(protocol);
     const made = await ask();
     await expect(contract.reclaim(made.id))
-      .to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim")
+      .to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim")
       .withArgs(made.id);
     await time.increase(600);
     await market.refund(made.request);
     await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
-    await expect(contract.reclaim(made.id)).to.be.revertedWithCustomError(contract, "ReaderNothingToReclaim");
+    await expect(contract.reclaim(made.id)).to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim");
   });
   it("returns it also when somebody else withdrew the credit for it", async () => {
     const { contract, ask } = await digitReader(protocol);

@@ -23,6 +23,8 @@ import {
 const { time } = networkHelpers;
 const timeOf = async (): Promise<bigint> => BigInt(await time.latest());
 
+const DAY = 24 * HOUR;
+
 describe("DisputeCourt", () => {
   describe("addTerms", () => {
     describe("given a caller without the right", () => {
@@ -35,33 +37,42 @@ describe("DisputeCourt", () => {
     });
 
     describe("given the governor", () => {
-      for (const [what, change] of Object.entries({
-        "a trace window below a minute": { traceWindow: 59 },
-        "a demand window below four answer windows": { demandWindow: 8 * HOUR - 1 },
-        "an answer window below a minute": { answerWindow: 59 },
-        "a proof margin below a minute": { proofMargin: 59 },
-        "windows that outlast the market": { demandWindow: 9 * 24 * HOUR },
-        "no challenge bond": { challengeBond: 0 },
-        "no demand bond": { demandBond: 0 },
-        "a burn above the bond": { burnBps: 10_001 },
-      })) {
+      const ANY_WINDOW = 2n ** 32n - 1n;
+      const ANY_BOND = 2n ** 128n - 1n;
+      const LONGEST = 10 * DAY;
+      const rest = TERMS.traceWindow + TERMS.answerWindow + TERMS.proofMargin;
+      // CourtTerm, then actual, minimum and maximum.
+      for (const [what, change, ...refusal] of [
+        ["no challenge bond", { challengeBond: 0 }, 0, 0, 1, ANY_BOND],
+        ["no demand bond", { demandBond: 0 }, 1, 0, 1, ANY_BOND],
+        ["a trace window below a minute", { traceWindow: 59 }, 2, 59, 60, ANY_WINDOW],
+        [
+          "a demand window below four answer windows",
+          { demandWindow: 8 * HOUR - 1 },
+          3,
+          8 * HOUR - 1,
+          8 * HOUR,
+          ANY_WINDOW,
+        ],
+        ["an answer window below a minute", { answerWindow: 59 }, 4, 59, 60, ANY_WINDOW],
+        ["a proof margin below a minute", { proofMargin: 59 }, 5, 59, 60, ANY_WINDOW],
+        ["a burn above the bond", { burnBps: 10_001 }, 6, 10_001, 0, 10_000],
+        ["windows that outlast the market", { demandWindow: 9 * DAY }, 7, rest + 10 * DAY, 0, LONGEST],
+      ] as const) {
         it(`refuses ${what}`, async () => {
           const { court } = await stageAt("open");
-          await expect(court.addTerms({ ...TERMS, ...change })).to.be.revertedWithCustomError(
-            court,
-            "CourtTermsOutside",
-          );
+          await expect(court.addTerms({ ...TERMS, ...change }))
+            .to.be.revertedWithCustomError(court, "CourtTermOutside")
+            .withArgs(...refusal);
         });
       }
 
       it("takes windows that leave exactly a day of the market's longest dispute, and none longer", async () => {
         const { court } = await stageAt("open");
-        const rest = TERMS.traceWindow + TERMS.answerWindow + TERMS.proofMargin;
-        const demandWindow = 9 * 24 * HOUR - rest;
-        await expect(court.addTerms({ ...TERMS, demandWindow: demandWindow + 1 })).to.be.revertedWithCustomError(
-          court,
-          "CourtTermsOutside",
-        );
+        const demandWindow = 9 * DAY - rest;
+        await expect(court.addTerms({ ...TERMS, demandWindow: demandWindow + 1 }))
+          .to.be.revertedWithCustomError(court, "CourtTermOutside")
+          .withArgs(7, LONGEST + 1, 0, LONGEST);
         await court.addTerms({ ...TERMS, demandWindow });
       });
 
@@ -342,7 +353,7 @@ describe("DisputeCourt", () => {
         await time.increase(TERMS.traceWindow + 1);
         const move = court.connect(stranger).convictWithoutTrace(claimId, request);
         await expect(move).to.emit(court, "Convicted").withArgs(claimId, challenger);
-        await expect(move).to.emit(court, "Credited").withArgs(claimId, challenger, TERMS.challengeBond);
+        await expect(move).to.emit(court, "Credited").withArgs(challenger, claimId, TERMS.challengeBond);
         await expect(move).to.emit(market, "StageConvicted").withArgs(requestId, claimId, challenger);
         expect((await court.disputeOf(claimId)).status).to.equal(STATUS.convicted);
         expect(await court.creditOf(challenger)).to.equal(TERMS.challengeBond);

@@ -64,14 +64,19 @@ describe("InferenceMarket", () => {
         { ...MARKET, ...overrides },
       ]);
     it("refuses parameters out of range, and disputes that outlast unbonding", async () => {
-      for (const overrides of [
-        { catchBps: 0 },
-        { catchBps: 10_001 },
-        { minimumCollateral: 0n },
-        { minimumCollateral: STAKING.minimumStake + 1n },
-        { maxDisputeSeconds: 34 * DAY },
-      ]) {
-        await expect(deploy(overrides)).to.be.revertedWithCustomError(market, "MarketParametersInvalid");
+      const least = STAKING.minimumStake;
+      // Two stages of a day, a window of a week, a pause of three days, and the dispute.
+      const longest = (2 + 7 + 3 + 34) * DAY;
+      for (const [overrides, ...refusal] of [
+        [{ catchBps: 0 }, "catchBps", 0, 1, 10_000],
+        [{ catchBps: 10_001 }, "catchBps", 10_001, 1, 10_000],
+        [{ minimumCollateral: 0n }, "minimumCollateral", 0n, 1, least],
+        [{ minimumCollateral: least + 1n }, "minimumCollateral", least + 1n, 1, least],
+        [{ maxDisputeSeconds: 34 * DAY }, "unbondingSeconds", STAKING.unbondingSeconds, longest, 2n ** 40n - 1n],
+      ] as const) {
+        await expect(deploy(overrides))
+          .to.be.revertedWithCustomError(market, "MarketParameterOutside")
+          .withArgs(...refusal);
       }
     });
     it("takes each parameter up to its limit", async () => {
@@ -215,8 +220,8 @@ describe("InferenceMarket", () => {
       const transaction = await market.finalise(made.request, "0x");
       expect((await eventsOf(market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal([
         { name: "RequestSettled", requestId: made.id, status: REQUEST_STATUS.final },
-        { name: "Credited", account: made.operator.address, requestId: made.id, amount: parseEther("9") },
-        { name: "Credited", account: protocol.royaltee.address, requestId: made.id, amount: parseEther("1") },
+        { name: "Credited", account: made.operator.address, cause: made.id, amount: parseEther("9") },
+        { name: "Credited", account: protocol.royaltee.address, cause: made.id, amount: parseEther("1") },
       ]);
       const { outputRoot, claimId } = await market.claimOf(made.id);
       expect([outputRoot, claimId]).to.deep.equal([before.outputRoot, before.claimId]);

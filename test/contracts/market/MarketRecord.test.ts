@@ -26,7 +26,7 @@ describe("MarketRecord", () => {
       await expect(withdrawal).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
       await expect(withdrawal).to.emit(market, "CreditWithdrawn").withArgs(protocol.requester.address, FEE);
       await expect(market.withdraw(protocol.requester))
-        .to.be.revertedWithCustomError(market, "MarketCreditZero")
+        .to.be.revertedWithCustomError(market, "CreditZero")
         .withArgs(protocol.requester.address);
     });
   });

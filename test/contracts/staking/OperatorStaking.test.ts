@@ -42,8 +42,12 @@ describe("OperatorStaking", () => {
           sink,
           { ...STAKING, minimumStake },
         ]);
-      await expect(deploy(ZeroAddress, 1n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
-      await expect(deploy(alice.address, 0n)).to.be.revertedWithCustomError(staking, "StakingAmountZero");
+      await expect(deploy(ZeroAddress, 1n))
+        .to.be.revertedWithCustomError(staking, "StakingParameterZero")
+        .withArgs("sink");
+      await expect(deploy(alice.address, 0n))
+        .to.be.revertedWithCustomError(staking, "StakingParameterZero")
+        .withArgs("minimumStake");
     });
   });
 

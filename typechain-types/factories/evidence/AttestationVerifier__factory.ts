@@ -108,7 +108,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes4"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }
@@ -124,7 +124,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes4"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }
@@ -292,7 +292,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }

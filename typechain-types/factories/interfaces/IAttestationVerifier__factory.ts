@@ -57,7 +57,7 @@
         "type": "bytes4"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }
@@ -73,7 +73,7 @@
         "type": "bytes4"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }
@@ -189,7 +189,7 @@
         "type": "address"
       },
       {
-        "internalType": "enum IAttestationVerifier.RouteState",
+        "internalType": "enum RouteState",
         "name": "state",
         "type": "uint8"
       }

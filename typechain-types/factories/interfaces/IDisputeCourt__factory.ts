@@ -63,17 +63,6 @@
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "CourtCreditNone",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "bytes32",
         "name": "demandId",
         "type": "bytes32"
@@ -387,8 +376,29 @@
     "type": "error"
   },
   {
-    "inputs": [],
-    "name": "CourtTermsOutside",
+    "inputs": [
+      {
+        "internalType": "enum CourtTerm",
+        "name": "term",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimum",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "maximum",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtTermOutside",
     "type": "error"
   },
   {
@@ -437,6 +447,17 @@
       }
     ],
     "name": "CourtTraceMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "CreditZero",
     "type": "error"
   },
   {
@@ -611,15 +632,34 @@
     "inputs": [
       {
         "indexed": true,
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
       },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
       {
         "indexed": true,
         "internalType": "address",
         "name": "account",
         "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "cause",
+        "type": "bytes32"
       },
       {
         "indexed": false,
@@ -907,23 +947,17 @@
     "type": "event"
   },
   {
-    "anonymous": false,
-    "inputs": [
+    "inputs": [],
+    "name": "TOKEN",
+    "outputs": [
       {
-        "indexed": true,
-        "internalType": "address",
-        "name": "account",
+        "internalType": "contract IERC20",
+        "name": "",
         "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
       }
     ],
-    "name": "Withdrawn",
-    "type": "event"
+    "stateMutability": "view",
+    "type": "function"
   },
   {
     "inputs": [

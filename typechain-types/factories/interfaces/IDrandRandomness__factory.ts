@@ -115,7 +115,7 @@
     "name": "seedOf",
     "outputs": [
       {
-        "internalType": "enum IRandomness.TicketState",
+        "internalType": "enum TicketState",
         "name": "state",
         "type": "uint8"
       },

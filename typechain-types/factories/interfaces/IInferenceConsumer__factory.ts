@@ -14,7 +14,7 @@
         "type": "bytes32"
       },
       {
-        "internalType": "enum IInferenceConsumer.Stage",
+        "internalType": "enum AnswerStage",
         "name": "stage",
         "type": "uint8"
       },

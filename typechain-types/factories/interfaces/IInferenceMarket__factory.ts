@@ -10,6 +10,17 @@
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "CreditZero",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "callback",
         "type": "address"
       },
@@ -68,17 +79,6 @@
   {
     "inputs": [],
     "name": "MarketCourtMissing",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "MarketCreditZero",
     "type": "error"
   },
   {
@@ -259,8 +259,29 @@
     "type": "error"
   },
   {
-    "inputs": [],
-    "name": "MarketParametersInvalid",
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimum",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "maximum",
+        "type": "uint256"
+      }
+    ],
+    "name": "MarketParameterOutside",
     "type": "error"
   },
   {
@@ -429,7 +450,7 @@
       },
       {
         "indexed": false,
-        "internalType": "enum IInferenceConsumer.Stage",
+        "internalType": "enum AnswerStage",
         "name": "stage",
         "type": "uint8"
       },
@@ -599,7 +620,7 @@
       {
         "indexed": true,
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "cause",
         "type": "bytes32"
       },
       {
@@ -2428,7 +2449,7 @@
     "name": "resultOf",
     "outputs": [
       {
-        "internalType": "enum IInferenceMarket.Finality",
+        "internalType": "enum Finality",
         "name": "finality",
         "type": "uint8"
       },
@@ -2607,7 +2628,13 @@
       }
     ],
     "name": "withdraw",
-    "outputs": [],
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   }

@@ -97,7 +97,7 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "internalType": "enum IInferenceConsumer.Stage",
+        "internalType": "enum AnswerStage",
         "name": "stage",
         "type": "uint8"
       },

@@ -267,7 +267,7 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "seedOf",
     "outputs": [
       {
-        "internalType": "enum IRandomness.TicketState",
+        "internalType": "enum TicketState",
         "name": "state",
         "type": "uint8"
       },

@@ -4,8 +4,6 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../../common.js"
   
-export declare namespace IOperatorStaking {
-      
     export type LockStruct = {operator: AddressLike, amount: BigNumberish}
 
     export type LockStructOutput = [operator: string, amount: bigint] & {operator: string, amount: bigint }
@@ -25,7 +23,6 @@ export declare namespace IOperatorStaking {
 
     export type UnbondingStructOutput = [amount: bigint, releaseAt: bigint] & {amount: bigint, releaseAt: bigint }
   
-    }
 
   export interface IOperatorStakingInterface extends Interface {
     getFunction(nameOrSignature: "ACCUSER_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
@@ -474,7 +471,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     lockOf: TypedContractMethod<
       [manager: AddressLike, lockId: BytesLike, ],
-      [IOperatorStaking.LockStructOutput],
+      [LockStructOutput],
       'view'
     >
     
@@ -482,7 +479,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     operatorOf: TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.OperatorStructOutput],
+      [OperatorStructOutput],
       'view'
     >
     
@@ -514,7 +511,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     payoutOf: TypedContractMethod<
       [payoutId: BigNumberish, ],
-      [IOperatorStaking.PayoutStructOutput],
+      [PayoutStructOutput],
       'view'
     >
     
@@ -594,7 +591,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     unbondingOf: TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.UnbondingStructOutput[]],
+      [UnbondingStructOutput[]],
       'view'
     >
     
@@ -695,12 +692,12 @@ getFunction(nameOrSignature: 'lockDrawn'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'lockOf'): TypedContractMethod<
       [manager: AddressLike, lockId: BytesLike, ],
-      [IOperatorStaking.LockStructOutput],
+      [LockStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.OperatorStructOutput],
+      [OperatorStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'optIn'): TypedContractMethod<
@@ -720,7 +717,7 @@ getFunction(nameOrSignature: 'payPayout'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
       [payoutId: BigNumberish, ],
-      [IOperatorStaking.PayoutStructOutput],
+      [PayoutStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -770,7 +767,7 @@ getFunction(nameOrSignature: 'unbond'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'unbondingOf'): TypedContractMethod<
       [operator: AddressLike, ],
-      [IOperatorStaking.UnbondingStructOutput[]],
+      [UnbondingStructOutput[]],
       'view'
     >;
 getFunction(nameOrSignature: 'unjail'): TypedContractMethod<

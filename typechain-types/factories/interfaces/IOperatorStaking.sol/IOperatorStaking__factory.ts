@@ -7,22 +7,6 @@
 
   const _abi = [
   {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "maximum",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingAmountTooLarge",
-    "type": "error"
-  },
-  {
     "inputs": [],
     "name": "StakingAmountZero",
     "type": "error"
@@ -204,6 +188,17 @@
   {
     "inputs": [
       {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      }
+    ],
+    "name": "StakingParameterZero",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "payoutId",
         "type": "uint256"
@@ -231,7 +226,7 @@
         "type": "uint256"
       },
       {
-        "internalType": "enum IOperatorStaking.Share",
+        "internalType": "enum Share",
         "name": "share",
         "type": "uint8"
       }
@@ -247,7 +242,7 @@
         "type": "address"
       },
       {
-        "internalType": "enum IOperatorStaking.OperatorStatus",
+        "internalType": "enum OperatorStatus",
         "name": "status",
         "type": "uint8"
       }
@@ -584,7 +579,7 @@
       },
       {
         "indexed": false,
-        "internalType": "enum IOperatorStaking.Share",
+        "internalType": "enum Share",
         "name": "share",
         "type": "uint8"
       },
@@ -683,7 +678,7 @@
       },
       {
         "indexed": false,
-        "internalType": "enum IOperatorStaking.Fault",
+        "internalType": "enum Fault",
         "name": "fault",
         "type": "uint8"
       },
@@ -1105,7 +1100,7 @@
             "type": "uint96"
           }
         ],
-        "internalType": "struct IOperatorStaking.Lock",
+        "internalType": "struct Lock",
         "name": "",
         "type": "tuple"
       }
@@ -1141,12 +1136,12 @@
             "type": "uint40"
           },
           {
-            "internalType": "enum IOperatorStaking.OperatorStatus",
+            "internalType": "enum OperatorStatus",
             "name": "status",
             "type": "uint8"
           }
         ],
-        "internalType": "struct IOperatorStaking.Operator",
+        "internalType": "struct Operator",
         "name": "",
         "type": "tuple"
       }
@@ -1188,7 +1183,7 @@
         "type": "uint256"
       },
       {
-        "internalType": "enum IOperatorStaking.Share",
+        "internalType": "enum Share",
         "name": "share",
         "type": "uint8"
       }
@@ -1236,7 +1231,7 @@
             "type": "bool"
           }
         ],
-        "internalType": "struct IOperatorStaking.Payout",
+        "internalType": "struct Payout",
         "name": "",
         "type": "tuple"
       }
@@ -1315,7 +1310,7 @@
         "type": "bytes32"
       },
       {
-        "internalType": "enum IOperatorStaking.Fault",
+        "internalType": "enum Fault",
         "name": "fault",
         "type": "uint8"
       },
@@ -1434,7 +1429,7 @@
             "type": "uint40"
           }
         ],
-        "internalType": "struct IOperatorStaking.Unbonding[]",
+        "internalType": "struct Unbonding[]",
         "name": "",
         "type": "tuple[]"
       }
