@@ -125,7 +125,8 @@ export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, s
 export type { MachineCall, MachineContract, MachineResult } from "./check/machine.ts";
 export { decodeJson, encodeJson } from "./files/json.ts";
 export { decodeNpy, encodeNpy } from "./files/npy.ts";
-export { readTensorFile, type ShapedTensor, type TensorPlace } from "./files/tensor-file.ts";
+export type { ShapedTensor } from "./files/shaped-tensor.ts";
+export { readTensorFile, type TensorPlace } from "./files/tensor-file.ts";
 export { writeFileAtomic } from "./files/write.ts";
 export { proofBound, type ProofBound } from "./inspection/bounds.ts";
 export { type Inspection, inspectModel, type KernelReport } from "./inspection/inspect.ts";

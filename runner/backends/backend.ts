@@ -1,7 +1,6 @@
-import { expectTensors } from "../commitment/model.ts";
 import { executeElement, product } from "../machine/interpreter.ts";
 import type { Kernel, Program } from "../machine/kernel.ts";
-import { createTensor, setElementBits, type Tensor } from "../machine/tensor.ts";
+import { createTensor, expectTensors, setElementBits, type Tensor } from "../machine/tensor.ts";
 import { verifyProgram } from "../machine/verify.ts";
 import { runTask, type TaskOptions } from "../task.ts";
 

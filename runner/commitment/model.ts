@@ -4,7 +4,7 @@ import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/interpreter.ts";
 import type { Program, TensorType } from "../machine/kernel.ts";
-import { expectTensorType, type Tensor } from "../machine/tensor.ts";
+import { expectTensors, type Tensor } from "../machine/tensor.ts";
 import type { TaskOptions } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
 import { MerkleTree } from "./merkle.ts";
@@ -95,13 +95,6 @@ export async function commitModel(
   };
   const commitment = manifestCommitment(manifest);
   return { commitment, manifest, kernels, programTree, constants: committed, weightsTree };
-}
-
-/** @throws AssayError TENSOR_MISMATCH unless the tensors have the types, in number too. */
-export function expectTensors(name: string, tensors: readonly Tensor[], types: readonly TensorType[]): void {
-  for (let i = 0; i < Math.max(tensors.length, types.length); i++) {
-    expectTensorType(`${name} ${String(i)}`, tensors[i], types[i]);
-  }
 }
 
 const manifestType = ({ dtype, length }: TensorType): ManifestType => ({ dtype: DTYPE_CODE[dtype], length });

@@ -3,7 +3,7 @@ import { type Tensor, tensorFrom } from "../machine/tensor.ts";
 import type { ElementType } from "../onnx/build/value.ts";
 import { storageOf } from "../onnx/build/value.ts";
 import { malformed, unsupported } from "./read.ts";
-import type { ShapedTensor } from "./tensor-file.ts";
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** Deeper nesting is refused; no model here has so many dimensions. */
 const MAX_RANK = 64;

@@ -2,7 +2,7 @@ import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
 import { type ElementType, storageOf } from "../onnx/build/value.ts";
 import { malformed, unsupported } from "./read.ts";
-import type { ShapedTensor } from "./tensor-file.ts";
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 const MAGIC = "\x93NUMPY";
 

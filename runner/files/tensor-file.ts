@@ -8,13 +8,7 @@ import type { ElementType } from "../onnx/build/value.ts";
 import { decodeJson } from "./json.ts";
 import { decodeNpy } from "./npy.ts";
 import { malformed, readBytes, readJson, unsupported } from "./read.ts";
-
-/** A tensor with what a file says of it. Element types without a dtype (f16, f64, …) are held as integers. */
-export interface ShapedTensor {
-  readonly element: ElementType;
-  readonly shape: readonly number[];
-  readonly tensor: Tensor;
-}
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** The place that a tensor is read for: an input or output of a model. */
 export interface TensorPlace {

@@ -98,11 +98,18 @@ export function setElementBits(tensor: Tensor, index: number, bits: bigint): voi
  * @throws AssayError TENSOR_MISMATCH unless the tensor is there and has the type; `name` says whose tensor it is. An
  * undefined type means that there should be no tensor.
  */
-export function expectTensorType(name: string, tensor: Tensor | undefined, type: TensorType | undefined): void {
+function expectTensorType(name: string, tensor: Tensor | undefined, type: TensorType | undefined): void {
   const actual = tensor === undefined ? "missing" : nameOfType(tensorType(tensor));
   const expected = type === undefined ? "absent" : nameOfType(type);
   if (actual === expected) return;
   throw new AssayError("TENSOR_MISMATCH", `${name} must be ${expected}, but is ${actual}`, { name, expected, actual });
+}
+
+/** @throws AssayError TENSOR_MISMATCH unless the tensors have the types, in number too. */
+export function expectTensors(name: string, tensors: readonly Tensor[], types: readonly TensorType[]): void {
+  for (let i = 0; i < Math.max(tensors.length, types.length); i++) {
+    expectTensorType(`${name} ${String(i)}`, tensors[i], types[i]);
+  }
 }
 
 /** As in `f32[1000]`. */
