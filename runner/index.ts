@@ -6,7 +6,7 @@ export { type Backend, type Executable, interpreter, type PreparedKernel, prepar
 export { compiled } from "./backends/javascript/compiled.ts";
 export { type KernelCost, kernelCost } from "./machine/cost.ts";
 export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
-export { decodeKernel, encodeKernel, MAX_KERNEL_BYTES } from "./machine/encoding.ts";
+export { decodeKernel, encodeKernel } from "./machine/encoding.ts";
 export {
   executeElement,
   executeKernel,
@@ -17,6 +17,7 @@ export {
   START,
 } from "./machine/interpreter.ts";
 export type * from "./machine/kernel.ts";
+export { LIMITS } from "./machine/limits.ts";
 export { createRandom, type Random } from "./machine/prng.ts";
 export { OPCODES, type Opcode } from "./machine/scalar.ts";
 export {
@@ -30,7 +31,7 @@ export {
   tensorFromBytes,
   tensorType,
 } from "./machine/tensor.ts";
-export { LIMITS, verifyKernel, verifyProgram } from "./machine/verify.ts";
+export { verifyKernel, verifyProgram } from "./machine/verify.ts";
 
 export { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./commitment/keccak.ts";
 export { leafHash, levelWidth, MerkleTree, nodeHash, rootOfRange } from "./commitment/merkle.ts";

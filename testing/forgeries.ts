@@ -6,6 +6,7 @@ import { commitTensors } from "../runner/commitment/tensor.ts";
 import { compiled } from "../runner/backends/javascript/compiled.ts";
 import { DTYPE_BYTES, type DType } from "../runner/machine/dtype.ts";
 import type { Kernel } from "../runner/machine/kernel.ts";
+import { product } from "../runner/machine/shape.ts";
 import {
   createTensor,
   elementBits,
@@ -137,10 +138,7 @@ async function continueRun(
   const spaces = { input: inputs, constant: constants, kernel: trace };
   for (const kernel of program.kernels.slice(start.length)) {
     const operands = kernel.operands.flatMap(({ space, index }) => spaces[space][index] ?? []);
-    const output = createTensor(
-      kernel.dtype,
-      kernel.shape.reduce((size, dim) => size * dim, 1),
-    );
+    const output = createTensor(kernel.dtype, product(kernel.shape));
     // The compiled kernel yields now and then so that others may go on.
     for (const _pause of compiledOf(kernel)(operands, output)) await setImmediate();
     trace.push(output);

@@ -21,6 +21,7 @@ import type {
 } from "../runner/machine/kernel.ts";
 import type { Random } from "../runner/machine/prng.ts";
 import { OPCODES, type Opcode, type OpcodeRow } from "../runner/machine/scalar.ts";
+import { product } from "../runner/machine/shape.ts";
 import { createTensor, setElementBits, type Tensor } from "../runner/machine/tensor.ts";
 
 /*
@@ -79,7 +80,7 @@ export function randomProgram(
   for (let index = 0; index < kernelCount; index++) {
     const operands = new Set(Array.from({ length: random.between(1, 4) }, () => random.pick(pool)));
     const kernel = randomKernelOver(random, [...operands], limits);
-    pool.push({ space: "kernel", index, dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) });
+    pool.push({ space: "kernel", index, dtype: kernel.dtype, length: product(kernel.shape) });
     kernels.push(kernel);
   }
   const types = (row: readonly Tensor[]) => row.map(({ dtype, data }) => ({ dtype, length: data.length }));

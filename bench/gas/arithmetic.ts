@@ -11,6 +11,7 @@ import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
+import { product } from "../../runner/machine/shape.ts";
 import { createTensor, setElementBits, type Tensor, tensorBytes } from "../../runner/machine/tensor.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
@@ -144,15 +145,7 @@ export const elementScenario = (folder: string): Scenario => ({
       await stage.connection.close();
     };
     const float = (shape: readonly number[], seed: number) =>
-      f32(
-        shape,
-        Array.from(
-          activations(
-            shape.reduce((size, dim) => size * dim, 1),
-            seed,
-          ).data as Float32Array,
-        ),
-      );
+      f32(shape, Array.from(activations(product(shape), seed).data as Float32Array));
     for (const [inputs, aim] of [
       [3_072, 3_000_000n],
       [4_608, 4_000_000n],

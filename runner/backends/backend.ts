@@ -1,4 +1,5 @@
-import { executeElement, product } from "../machine/interpreter.ts";
+import { executeElement } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Kernel, Program } from "../machine/kernel.ts";
 import { createTensor, expectTensors, setElementBits, type Tensor } from "../machine/tensor.ts";
 import { verifyProgram } from "../machine/verify.ts";

@@ -2,7 +2,7 @@ import { AbiCoder, id } from "ethers";
 
 import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
-import { product } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Program, TensorType } from "../machine/kernel.ts";
 import { expectTensors, type Tensor } from "../machine/tensor.ts";
 import type { TaskOptions } from "../task.ts";

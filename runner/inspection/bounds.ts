@@ -1,7 +1,7 @@
 import { LEAF_BYTES, leafCount } from "../commitment/tensor.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
-import { product } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
 import { startGas, stepGas } from "../proving/gas.ts";
 

@@ -3,6 +3,7 @@ import { DTYPE_BYTES, DTYPES, type DType, type RegisterClass } from "./dtype.ts"
 import { f32FromBits, f32FromInteger, f32Rint, f32ToBits, f32ToInteger } from "./float.ts";
 import type { Affine, Instruction, Kernel, Program, Read, Stage } from "./kernel.ts";
 import type { Opcode } from "./scalar.ts";
+import { product } from "./shape.ts";
 import { createTensor, setElementBits, type Tensor } from "./tensor.ts";
 
 /*
@@ -268,8 +269,6 @@ export function indicesOf(flat: number, dims: readonly number[]): number[] {
   }
   return indices;
 }
-
-export const product = (dims: readonly number[]): number => dims.reduce((p, dim) => p * dim, 1);
 
 /** Exact: `verify` bounds every term by 2^47. */
 const affine = ({ base, strides }: Affine, indices: readonly number[]): number =>

@@ -1,5 +1,6 @@
 import { DTYPE_BYTES } from "./dtype.ts";
 import type { Kernel, Stage } from "./kernel.ts";
+import { product } from "./shape.ts";
 
 /*
  * What it takes to convict: a wrong element is worth nothing to whoever cannot bring its re-execution on chain. These are
@@ -38,7 +39,7 @@ export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: n
 /** Work of one element's reduction: steps, each counted by its parts. A unit is about a thousand gas; 0 without one. */
 export function reductionWork({ reduce }: Kernel): number {
   if (reduce === undefined) return 0;
-  return reduce.dims.reduce((steps, dim) => steps * dim, 1) * stepWork(reduce.step);
+  return product(reduce.dims) * stepWork(reduce.step);
 }
 
 const stepWork = ({ reads, code }: Stage): number =>

@@ -1,6 +1,7 @@
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, type DType } from "./dtype.ts";
 import type { TensorType } from "./kernel.ts";
+import { LIMITS } from "./limits.ts";
 
 /** The typed array that holds the elements of a dtype. */
 export interface TensorArrays {
@@ -28,7 +29,7 @@ if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
 
 /** A tensor of zeros. @throws AssayError OUT_OF_RANGE unless 1 <= length < 2^32. */
 export function createTensor(dtype: DType, length: number): Tensor {
-  if (!Number.isInteger(length) || length < 1 || length >= 2 ** 32) {
+  if (!Number.isInteger(length) || length < 1 || length > LIMITS.count) {
     throw new AssayError("OUT_OF_RANGE", `a tensor has 1 to 2^32 - 1 elements, not ${String(length)}`, {
       name: "length",
       value: length,
@@ -52,7 +53,7 @@ export function tensorFromBytes(dtype: DType, bytes: Uint8Array): Tensor {
       actual: `${String(bytes.byteLength)} bytes`,
     });
   }
-  if (length > 0 && length < 2 ** 32 && bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % width === 0) {
+  if (length > 0 && length <= LIMITS.count && bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % width === 0) {
     return view(dtype, bytes.buffer, bytes.byteOffset, length);
   }
   const tensor = createTensor(dtype, length);

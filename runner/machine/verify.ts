@@ -1,31 +1,13 @@
 import { AssayError, isAssayError } from "../errors.ts";
-import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
-import { encodeKernel, MAX_KERNEL_BYTES, SPACES } from "./encoding.ts";
+import { encodeKernel, SPACES } from "./encoding.ts";
 import type { Affine, Kernel, Operand, Program, Read, Stage, TensorType } from "./kernel.ts";
+import { LIMITS } from "./limits.ts";
+import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { OPCODES, type OpcodeRow } from "./scalar.ts";
+import { product } from "./shape.ts";
 import { nameOfType } from "./tensor.ts";
-
-/** Limits of docs/tensor-machine.md section 2. */
-export const LIMITS = {
-  rank: 8,
-  reductionRank: 8,
-  accumulators: 4,
-  operands: 16,
-  reads: 16,
-  guards: 4,
-  constants: 64,
-  registers: 255,
-  /** |base|, bounds, and the largest distance that one stride can cover. */
-  reach: 2 ** 47,
-  /** Elements of a tensor, steps of a reduction. */
-  count: 2 ** 32 - 1,
-  /** `reductionWork`: what can be replayed on chain while a dispute lasts, some 1,500 transactions. */
-  work: 2 ** 24,
-  /** `proofBytes`: under the 128 KB that public mempools take, with room for the request and the output. */
-  proofBytes: 122_880,
-} as const;
 
 /**
  * Checks a program: every kernel as `verifyKernel` does, operands against what they name, outputs.
@@ -62,7 +44,7 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
         );
       }
     });
-    produced.push({ dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) });
+    produced.push({ dtype: kernel.dtype, length: product(kernel.shape) });
     return result;
   });
 
@@ -110,7 +92,7 @@ export function verifyForm(
     most(field, dims.length, limit);
     if (!dims.every(isCount)) throw refuse(field, "has a dimension outside 1 to 2^32 - 1");
     // A product of numbers >= 1 only grows, so an inexact product is already too large.
-    if (!isCount(dims.reduce((p, d) => p * d, 1))) throw refuse(field, "has a product outside 1 to 2^32 - 1");
+    if (!isCount(product(dims))) throw refuse(field, "has a product outside 1 to 2^32 - 1");
   };
   const checkReach = (field: string, value: number): void => {
     if (!Number.isSafeInteger(value) || Math.abs(value) > LIMITS.reach) {
@@ -209,7 +191,7 @@ export function verifyForm(
   const classes = inferred(kernel, index);
   checkTags(kernel, classes, refuse);
   const encodedBytes = encodeKernel(kernel).length;
-  if (encodedBytes > MAX_KERNEL_BYTES) {
+  if (encodedBytes > LIMITS.kernelBytes) {
     throw refuse("encoding", `is ${String(encodedBytes)} bytes, at most 24,576 are allowed`);
   }
   return { classes, encodedBytes };

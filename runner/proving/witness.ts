@@ -1,7 +1,8 @@
 import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
-import { executePiece, type Progress, product, START } from "../machine/interpreter.ts";
+import { executePiece, type Progress, START } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
 import { stepGas } from "./gas.ts";

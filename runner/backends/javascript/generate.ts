@@ -2,6 +2,7 @@ import { inferClasses } from "../../machine/classes.ts";
 import { type DType, registerClass } from "../../machine/dtype.ts";
 import { f32FromBits } from "../../machine/float.ts";
 import type { Gather, Kernel, Read, Stage } from "../../machine/kernel.ts";
+import { rowMajor } from "../../machine/shape.ts";
 import { type Condition, Nest } from "./nest.ts";
 import { accumulatorRanges, accumulatorValues, readRange, stageTerms } from "./stage.ts";
 import { intRange, literal, type Range, type Term } from "./term.ts";
@@ -250,16 +251,4 @@ function store(dtype: DType, index: string, { js, range }: Term): string {
   }
   if (dtype === "i64" || dtype === "u64") return `OUT[${index}] = ${range.kind === "int" ? `BigInt(${js})` : js};`;
   return `OUT[${index}] = ${range.kind === "int" ? js : `Number(BigInt.asIntN(32, ${js}))`};`;
-}
-
-function rowMajor(shape: readonly number[]): number[] {
-  let stride = 1;
-  return shape
-    .toReversed()
-    .map((dim) => {
-      const own = stride;
-      stride *= dim;
-      return own;
-    })
-    .reverse();
 }

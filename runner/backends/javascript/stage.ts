@@ -1,5 +1,5 @@
 import { f32FromBits } from "../../machine/float.ts";
-import { product } from "../../machine/interpreter.ts";
+import { product } from "../../machine/shape.ts";
 import type { Kernel, Reduce, Stage } from "../../machine/kernel.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import type { KernelClasses } from "../../machine/classes.ts";

@@ -8,6 +8,7 @@ import { commitTrace } from "../../../runner/commitment/trace.ts";
 import { prepareProgram } from "../../../runner/backends/backend.ts";
 import { isAssayError } from "../../../runner/errors.ts";
 import { DTYPE_BYTES } from "../../../runner/machine/dtype.ts";
+import { product } from "../../../runner/machine/shape.ts";
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import { START } from "../../../runner/machine/interpreter.ts";
 import type { Program } from "../../../runner/machine/kernel.ts";
@@ -84,7 +85,7 @@ function court(program: Program, proof: FraudProof, roots: Readonly<Record<"prog
   const piece = check(proof.execution, Infinity);
   if (!piece.done) throw new Error("the proof does not finish the element");
 
-  const type = { dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) };
+  const type = { dtype: kernel.dtype, length: product(kernel.shape) };
   const root = segmentRoot(type, proof.output.leaves);
   expect(itemRoot(hashBytes(root), proof.kernel, widths.kernel, proof.output.siblings)).to.equal(roots.trace);
   const first = (proof.output.leaves.firstLeaf * 1024) / DTYPE_BYTES[kernel.dtype];
