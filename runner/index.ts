@@ -23,6 +23,7 @@ export { OPCODES, type Opcode } from "./machine/scalar.ts";
 export {
   createTensor,
   elementBits,
+  firstDifference,
   setElementBits,
   type Tensor,
   type TensorArrays,
@@ -62,7 +63,6 @@ export { commitEnds, commitTrace, type Ends, type TraceCommitment } from "./comm
 
 export { importModel, type ImportOptions, type Model, type Port } from "./onnx/index.ts";
 
-export { compareTraces, type Comparison, type Fault, firstDifference, type OperatorTrace } from "./proving/compare.ts";
 export {
   buildFraudProof,
   type Evidence,
@@ -83,12 +83,13 @@ export {
   type Witness,
   witnessElement,
 } from "./proving/witness.ts";
+export { compareTraces, type Comparison, type Fault, type OperatorTrace } from "./dispute/compare.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
 export { type Difference, KnownTree, placesUnder } from "./dispute/known-tree.ts";
 export {
   type Located,
   locate,
-  type Location,
+  type LocateResult,
   openingOf,
   type OwnExecution,
   type OwnTrace,

@@ -5,8 +5,7 @@ import { commitTensor, LEAF_BYTES, type Segment, segmentRoot, tensorRootOf } fro
 import type { TraceCommitment } from "../commitment/trace.ts";
 import { DTYPE_BYTES, DTYPE_CODE } from "../machine/dtype.ts";
 import type { Program } from "../machine/kernel.ts";
-import { type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
-import { firstDifference } from "../proving/compare.ts";
+import { firstDifference, type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
 import { openElement } from "../proving/witness.ts";
 import { KnownTree, placesUnder } from "./known-tree.ts";
 import {
@@ -40,7 +39,7 @@ export interface Published {
 }
 
 /** Where the operator's trace first differs, or what is needed to know. */
-export type Location =
+export type LocateResult =
   | { readonly kind: "equal" }
   | { readonly kind: "fetchRoots" }
   | { readonly kind: "fetchOutput"; readonly kernel: number }
@@ -68,7 +67,7 @@ export interface Located {
  * answers on chain where they are not.
  * @param rounds Rounds of demands that there is time for, this one included; the fewer, the more is demanded at once.
  */
-export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): Location {
+export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): LocateResult {
   const { traceRoot } = view;
   if (traceRoot === 0 || traceRoot === own.commitment.root) return { kind: "equal" };
   if (published.roots === undefined) return { kind: "fetchRoots" };
@@ -132,7 +131,7 @@ function locateElement(
   traceTree: KnownTree,
   kernel: number,
   answers: readonly Answer[],
-): Location {
+): LocateResult {
   const [mine, commitment] = [own.trace[kernel], own.commitment.outputs[kernel]];
   if (mine === undefined || commitment === undefined) return { kind: "equal" };
   const output = published.outputs.get(kernel);
@@ -175,7 +174,7 @@ export function openingOf(own: OwnTrace, kernel: number, place: Place): Opening 
 }
 
 /** The places that nobody demanded yet. */
-function demand({ demands }: DisputeView, kernel: number, places: readonly Place[]): Location {
+function demand({ demands }: DisputeView, kernel: number, places: readonly Place[]): LocateResult {
   const fresh = places.filter((place) => !demands.has(openingKey({ kernelIndex: kernel, dtype: 0, length: 0, place })));
   return fresh.length === 0 ? { kind: "pending" } : { kind: "demand", kernel, places: fresh };
 }

@@ -95,6 +95,13 @@ export function setElementBits(tensor: Tensor, index: number, bits: bigint): voi
   for (let i = 0; i < width; i++) bytes[index * width + i] = Number((bits >> BigInt(8 * i)) & 0xffn);
 }
 
+/** First element whose bits differ, of two tensors of one type; -1 when there is none. */
+export function firstDifference(a: Tensor, b: Tensor): number {
+  const [left, right] = [tensorBytes(a), tensorBytes(b)];
+  if (Buffer.compare(left, right) === 0) return -1;
+  return Math.floor(left.findIndex((byte, i) => byte !== right[i]) / DTYPE_BYTES[a.dtype]);
+}
+
 /**
  * @throws AssayError TENSOR_MISMATCH unless the tensor is there and has the type; `name` says whose tensor it is. An
  * undefined type means that there should be no tensor.
