@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { format } from "prettier";
 import { SUBJECTS } from "./functions/list.ts";
 import { type Agreement, measure, type Worst } from "./functions/measure.ts";
-import { DENSE, EVEN, type Range } from "./functions/sample.ts";
+import { DENSE, EVEN, type Interval } from "./functions/sample.ts";
 import { table } from "./gas/table.ts";
 
 /* Writes docs/functions.md: how far each elementary function is from the exact value and from onnxruntime-web. */
@@ -24,7 +24,7 @@ const upwards = (value: number): string => {
 
 const LARGEST = 2 ** 128 - 2 ** 104;
 
-const range = ([low, high]: Range): string => {
+const range = ([low, high]: Interval): string => {
   if (low === -LARGEST && high === LARGEST) return "finite";
   if (low === 2 ** -149 && high === LARGEST) return "above 0";
   if (high === LARGEST) return `from ${short(low)}`;

@@ -99,8 +99,8 @@ export { answerTo, type DefendedTrace, nextOperatorMove, type OperatorMove } fro
 export {
   accusationOf,
   afterEvent,
-  type Answer,
   type Demand,
+  type DemandAnswer,
   type DisputeEvent,
   type DisputeStatus,
   type DisputeView,
@@ -115,10 +115,10 @@ export {
 } from "./dispute/view.ts";
 export {
   type Accusation,
+  type ChainState,
   nextWatcherMove,
   proofOf,
-  type Scene,
-  type Watcher,
+  type WatcherIdentity,
   type WatcherMove,
 } from "./dispute/watcher.ts";
 export { createFolderStore, type Store } from "./files/store.ts";

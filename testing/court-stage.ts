@@ -49,7 +49,7 @@ export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   };
 }
 
-export type Stage = Awaited<ReturnType<typeof openStage>>;
+export type CourtStage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher

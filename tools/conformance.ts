@@ -20,7 +20,7 @@ import { type Dense, readTensor } from "../runner/onnx/file/tensors.ts";
 const RTOL = 1e-3;
 const ATOL = 1e-7;
 
-type Verdict =
+type CaseVerdict =
   | { readonly kind: "passed" }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "wrong"; readonly reason: string };
@@ -116,7 +116,7 @@ interface Ran {
   readonly trace: readonly Tensor[];
 }
 
-const runCase = (folder: string, onPass: (ran: Ran) => void): Verdict => {
+const runCase = (folder: string, onPass: (ran: Ran) => void): CaseVerdict => {
   const path = join(folder, "model.onnx");
   const sets = readdirSync(folder).filter((name) => name.startsWith("test_data_set"));
   for (const set of sets) {

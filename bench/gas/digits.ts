@@ -11,15 +11,15 @@ import { execute, type HostedModel, joinTensors, loadModel, type Run } from "../
 import { send } from "../../services/chain/service.ts";
 import { allow, fund } from "../../services/operator/stake.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
-import { openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
+import { openStage, type CourtStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { DigitReader__factory } from "../../typechain-types/index.ts";
-import type { Gauge, Scenario } from "./gauge.ts";
+import type { Gauge, GasScenario } from "./gauge.ts";
 
 /** Request, claim and finalisation together (the assignment is one more transaction, by anyone). */
 const ANSWER_AIM = 450_000n;
 
 interface Digits {
-  readonly stage: Stage;
+  readonly stage: CourtStage;
   readonly models: readonly HostedModel[];
   readonly image: ReturnType<typeof loadInputs>;
 }
@@ -38,14 +38,14 @@ const digits = async (folder: string): Promise<Digits> => {
 const nameOf = ({ name }: HostedModel): string => (name.includes("int8") ? "int8" : "f32");
 
 /** Gas of the transactions that services sent since `from`, by the beginning of their description. */
-const sentSince = ({ sent }: Stage, from: number, what: string): bigint => {
+const sentSince = ({ sent }: CourtStage, from: number, what: string): bigint => {
   const found = sent.slice(from).find((entry) => entry.what.startsWith(what));
   if (found === undefined) throw new Error(`nobody ${what}`);
   return found.receipt.gasUsed;
 };
 
 /** Publication and everything an operator does once. */
-export const publishingScenario = (folder: string): Scenario => ({
+export const publishingScenario = (folder: string): GasScenario => ({
   title: "Once: publish a model, become an operator",
   text: "The digit models of `models/digits/`. A model of any size costs the same to publish: two roots.",
   run: async (gauge) => {
@@ -66,7 +66,7 @@ export const publishingScenario = (folder: string): Scenario => ({
 });
 
 /** A digit asked and answered: without a callback, signed, and through the consumer contract. */
-export const answerScenario = (folder: string): Scenario => ({
+export const answerScenario = (folder: string): GasScenario => ({
   title: "A digit: asked, claimed, final",
   text:
     "64 floats in, ten floats out, both in calldata; royalty, collateral and challenge window included. Anyone may send " +
@@ -123,7 +123,7 @@ const FORGERIES = [
 ] as const;
 
 /** Forged digits and their end. */
-export const convictionScenario = (folder: string): Scenario => ({
+export const convictionScenario = (folder: string): GasScenario => ({
   title: "A forged digit, convicted",
   text:
     "The operator changes one weight, or one bit of one activation deep inside, and everything after follows from it. " +
@@ -152,7 +152,7 @@ const MOVES = [
 /** Lets the services play a forged answer to its end and reads every move. @returns The request's id. */
 export async function convict(
   gauge: Gauge,
-  stage: Stage,
+  stage: CourtStage,
   model: HostedModel,
   { label, forgery, limits = {} }: { label: string; forgery: Pick<Forgery, "run">; limits?: { atMost?: bigint } },
 ): Promise<Hash> {
@@ -191,7 +191,10 @@ export async function convict(
 }
 
 /** What a fraud proof costs beside its calldata and the machine's execution. */
-async function withoutArithmetic({ connection, suite }: Stage, receipt: ContractTransactionReceipt): Promise<bigint> {
+async function withoutArithmetic(
+  { connection, suite }: CourtStage,
+  receipt: ContractTransactionReceipt,
+): Promise<bigint> {
   const { data } = (await connection.ethers.provider.getTransaction(receipt.hash)) ?? { data: "0x" };
   const decoded: Result = suite.court.interface.decodeFunctionData("proveFraud", data);
   // The fields of Execution in order: kernel, element, progress, witness; the encoded kernel is its opening's second.

@@ -69,7 +69,7 @@ export async function checkTrace(
   };
   const spaces = { input: tensors.inputs, constant: tensors.constants, kernel: tensors.trace };
   const work = program.kernels.map((kernel, index) => {
-    const place: Place = {
+    const place: CheckedPlace = {
       index,
       kernel,
       encoded: encodeKernel(kernel),
@@ -101,7 +101,7 @@ export async function checkTrace(
   }));
 }
 
-interface Place {
+interface CheckedPlace {
   readonly index: number;
   readonly kernel: Kernel;
   readonly encoded: Uint8Array;
@@ -117,7 +117,7 @@ function fitsWhole(program: Program, kernel: Kernel): boolean {
   return bytes <= DEFAULT_BUDGET.bytes && executionGas <= DEFAULT_BUDGET.gas;
 }
 
-async function checkElement(contract: MachineContract, place: Place, element: number): Promise<CheckedElement> {
+async function checkElement(contract: MachineContract, place: CheckedPlace, element: number): Promise<CheckedElement> {
   const { kernel, encoded, operands, commitments, output, index } = place;
   const expected = output === undefined ? 0n : elementBits(output, element);
   const spent = { gas: 0, calldataBytes: 0, calldataGas: 0, calls: 0 };

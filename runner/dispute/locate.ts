@@ -9,7 +9,7 @@ import { firstDifference, type Tensor, tensorBytes, tensorType } from "../machin
 import { openElement } from "../proving/witness.ts";
 import { KnownTree, placesUnder } from "./known-tree.ts";
 import {
-  type Answer,
+  type DemandAnswer,
   type DisputeView,
   LEVEL_BYTES,
   type Opening,
@@ -89,7 +89,7 @@ const strideFor = (levels: number, rounds: number): number => Math.max(4, Math.c
 /** The nodes of the trace's tree that answers and faithful roots give. */
 function learnTrace(
   own: OwnTrace,
-  answers: readonly Answer[],
+  answers: readonly DemandAnswer[],
   roots: readonly Hash[] | null | undefined,
   traceRoot: Hash,
 ): KnownTree {
@@ -113,7 +113,7 @@ function learnTrace(
 }
 
 /** Tensor root that an answer about a kernel's output leads to. */
-function answeredRoot(own: OwnTrace, { opening, nodes, data, siblings }: Answer): Hash | undefined {
+function answeredRoot(own: OwnTrace, { opening, nodes, data, siblings }: DemandAnswer): Hash | undefined {
   const commitment = own.commitment.outputs[opening.kernelIndex];
   if (commitment === undefined) return undefined;
   const { level, index } = opening.place;
@@ -130,7 +130,7 @@ function locateElement(
   rounds: number,
   traceTree: KnownTree,
   kernel: number,
-  answers: readonly Answer[],
+  answers: readonly DemandAnswer[],
 ): LocateResult {
   const [mine, commitment] = [own.trace[kernel], own.commitment.outputs[kernel]];
   if (mine === undefined || commitment === undefined) return { kind: "equal" };

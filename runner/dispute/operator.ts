@@ -4,7 +4,7 @@ import { openSegment } from "../commitment/tensor.ts";
 import type { TraceCommitment } from "../commitment/trace.ts";
 import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { type Answer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
+import { type DemandAnswer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
 
 /** A trace that an operator stands behind. */
 export interface DefendedTrace {
@@ -24,7 +24,7 @@ export type OperatorMove =
       readonly outputRoots: readonly Hash[];
       readonly outputSiblings: readonly (readonly Hash[])[];
     }
-  | { readonly kind: "answer"; readonly answers: readonly Answer[] }
+  | { readonly kind: "answer"; readonly answers: readonly DemandAnswer[] }
   | { readonly kind: "resolve" };
 
 /** Answers of one transaction: at most about 35,000 bytes of calldata. */
@@ -67,7 +67,7 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
  * The answer to a demand, from the trace.
  * @throws AssayError OUT_OF_RANGE when the place does not exist; the court takes no such demand.
  */
-export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): Answer {
+export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): DemandAnswer {
   const { kernelIndex, place } = opening;
   const { level, index } = place;
   if (kernelIndex === TRACE_TREE) return { ...nodesOf(commitment.tree, opening), traceSiblings: [] };
@@ -83,7 +83,7 @@ export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening)
   return { opening, nodes: [], data, siblings, traceSiblings };
 }
 
-function nodesOf(tree: TraceCommitment["tree"], opening: Opening): Omit<Answer, "traceSiblings"> {
+function nodesOf(tree: TraceCommitment["tree"], opening: Opening): Omit<DemandAnswer, "traceSiblings"> {
   const { level, index } = opening.place;
   const count = Math.min(NODES, levelWidth(tree.width, level) - index);
   const nodes = tree.nodes(index, count, level);

@@ -33,8 +33,8 @@ export interface Opening {
   readonly place: Place;
 }
 
-/** `Answer` of contracts/types/Dispute.sol. What is in a view was checked by the court. */
-export interface Answer {
+/** An answer to a demand: `Answer` of contracts/types/Dispute.sol. The court has checked every answer of a view. */
+export interface DemandAnswer {
   readonly opening: Opening;
   readonly nodes: readonly Hash[];
   readonly data: Uint8Array;
@@ -46,7 +46,7 @@ export interface Demand {
   readonly opening: Opening;
   readonly demander: string;
   readonly answerUntil: number;
-  readonly answer?: Answer;
+  readonly answer?: DemandAnswer;
 }
 
 export type DisputeStatus = "none" | "challenged" | "traceCommitted" | "upheld" | "convicted";
@@ -89,7 +89,7 @@ export type DisputeEvent =
       readonly location: string;
     }
   | { readonly name: "Demanded"; readonly opening: Opening; readonly demander: string; readonly answerUntil: number }
-  | { readonly name: "Answered"; readonly answer: Answer }
+  | { readonly name: "Answered"; readonly answer: DemandAnswer }
   | { readonly name: "Accused"; readonly commitment: string; readonly block: number }
   | {
       readonly name: "Replayed";

@@ -23,7 +23,7 @@ import type { Operator } from "../../services/operator/operator.ts";
 import { keepLooking, nowOf, withPatience } from "../../services/chain/service.ts";
 import type { Watcher } from "../../services/watcher/watcher.ts";
 import { f32 } from "../../testing/onnx-model.ts";
-import { FEE, openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
+import { type CourtStage, FEE, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
@@ -58,7 +58,7 @@ describe("Services", () => {
   const tamper = (): Promise<Run> => Promise.resolve(forged);
 
   /** Lets watcher and operator act in turns until the request is settled. */
-  const play = async (stage: Stage, id: Hash, watcher: Watcher, operator?: Operator): Promise<void> => {
+  const play = async (stage: CourtStage, id: Hash, watcher: Watcher, operator?: Operator): Promise<void> => {
     for (let round = 0; round < 16 && !(await stage.view(id)).settled; round++) {
       await watcher.look();
       await operator?.look();
@@ -424,7 +424,7 @@ describe("Services", () => {
       });
     });
 
-    const stakeOf = async ({ suite, accounts }: Stage): Promise<bigint> =>
+    const stakeOf = async ({ suite, accounts }: CourtStage): Promise<bigint> =>
       (await suite.staking.operatorOf(accounts.operating)).stake;
 
     it("that the requester withholds, the operator demands it, cancels and loses nothing", async () => {
