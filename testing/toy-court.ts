@@ -1,6 +1,7 @@
 import { AbiCoder, hexlify, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
+import { at } from "../runner/at.ts";
 import type { BondTokenMock, TokenMock } from "../typechain-types/index.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
 import { MerkleTree } from "../runner/commitment/merkle.ts";
@@ -139,7 +140,7 @@ export function toyState(sum: bigint, steps: number): ToyProgress {
 }
 
 function toyOutput(kernel: ToyKernel, sum: bigint): Tensor {
-  const acc = toyState(sum, kernel.steps).accumulators[0] ?? 0n;
+  const acc = at(toyState(sum, kernel.steps).accumulators, 0);
   const tensor = createTensor(kernel.dtype, kernel.length);
   for (let i = 0; i < kernel.length; i++) setElementBits(tensor, i, acc + BigInt(i));
   return tensor;

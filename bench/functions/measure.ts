@@ -1,3 +1,4 @@
+import { at } from "../../runner/at.ts";
 import { prepareProgram } from "../../runner/backends/backend.ts";
 import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
@@ -40,7 +41,7 @@ const argumentsOf = ({ name, domain, usual }: Subject): readonly (readonly numbe
   if (name !== "Pow") return [x];
   // Exponents that take the result through all of f32 and a little beyond; by values, -8 to 8.
   const logs = golden([-152, 130], EVEN);
-  const y = logs.map((log, i) => Math.fround(log / (Math.log2(x[i] ?? 1) || 1)));
+  const y = logs.map((log, i) => Math.fround(log / (Math.log2(at(x, i)) || 1)));
   return [x, [...y, ...golden([-8, 8], DENSE).map(Math.fround)]];
 };
 
@@ -81,7 +82,7 @@ const execute = async (
   constants: readonly Tensor[],
 ): Promise<readonly number[]> => {
   const trace = await prepareProgram(program, compiled).run(inputs, constants);
-  return Array.from(trace[program.outputs[0] ?? 0]?.data ?? [], Number);
+  return Array.from(at(trace, at(program.outputs, 0)).data, Number);
 };
 
 const errors = (
@@ -89,22 +90,22 @@ const errors = (
   operands: readonly (readonly number[])[],
   results: readonly number[],
 ): Measurement => {
-  const argument = (i: number): number[] => operands.map((values) => values[i] ?? NaN);
+  const argument = (i: number): number[] => operands.map((values) => at(values, i));
   const worst = (from: number, to: number): Worst => {
-    let [most, at, absolute] = [-1, from, 0];
+    let [most, where, absolute] = [-1, from, 0];
     const invalid: number[][] = [];
     for (let i = from; i < to; i++) {
-      const [result, [x = NaN, y = NaN]] = [results[i] ?? NaN, argument(i)];
+      const [result, [x = NaN, y = NaN]] = [at(results, i), argument(i)];
       const wanted = exact(x, y);
       const error = ulps(result, wanted);
       if (error === Infinity) {
         invalid.push(argument(i));
         continue;
       }
-      if (error > most) [most, at] = [error, i];
+      if (error > most) [most, where] = [error, i];
       if (Number.isFinite(result)) absolute = Math.max(absolute, Math.abs(result - wanted));
     }
-    return { ulps: most, at: argument(at), absolute, invalid };
+    return { ulps: most, at: argument(where), absolute, invalid };
   };
   return { overall: worst(0, EVEN), usual: worst(EVEN, EVEN + DENSE) };
 };
@@ -112,7 +113,7 @@ const errors = (
 const agreement = (ours: readonly number[], theirs: readonly number[]): Agreement => {
   let [differ, relative] = [0, 0];
   ours.forEach((value, i) => {
-    const other = theirs[i] ?? NaN;
+    const other = at(theirs, i);
     if (Object.is(value, other)) return;
     differ++;
     const [a, b] = [Math.abs(value), Math.abs(other)];

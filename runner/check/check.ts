@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { commitTensors } from "../commitment/tensor.ts";
 import { ZERO_HASH } from "../commitment/keccak.ts";
 import { throwIfAborted } from "../errors.ts";
@@ -73,9 +74,9 @@ export async function checkTrace(
       index,
       kernel,
       encoded: encodeKernel(kernel),
-      operands: kernel.operands.flatMap((operand) => spaces[operand.space][operand.index] ?? []),
-      commitments: kernel.operands.flatMap((operand) => commitments[operand.space][operand.index] ?? []),
-      output: tensors.trace[index],
+      operands: kernel.operands.map(({ space, index: i }) => at<Tensor>(spaces[space], i)),
+      commitments: kernel.operands.map(({ space, index: i }) => at(commitments[space], i)),
+      output: at<Tensor>(tensors.trace, index),
       whole: fitsWhole(program, kernel),
     };
     // Kernels of one shape are not sampled at the same places.
@@ -107,7 +108,7 @@ interface CheckedPlace {
   readonly encoded: Uint8Array;
   readonly operands: readonly Tensor[];
   readonly commitments: readonly TensorCommitment[];
-  readonly output: Tensor | undefined;
+  readonly output: Tensor;
   /** Whether any element fits one call, so that no cut has to be looked for. */
   readonly whole: boolean;
 }
@@ -119,7 +120,7 @@ function fitsWhole(program: Program, kernel: Kernel): boolean {
 
 async function checkElement(contract: MachineContract, place: CheckedPlace, element: number): Promise<CheckedElement> {
   const { kernel, encoded, operands, commitments, output, index } = place;
-  const expected = output === undefined ? 0n : elementBits(output, element);
+  const expected = elementBits(output, element);
   const spent = { gas: 0, calldataBytes: 0, calldataGas: 0, calls: 0 };
   const result = (actual: bigint | undefined, fault: string | undefined): CheckedElement => ({
     kernel: index,
@@ -173,7 +174,7 @@ export interface GasSummary {
 /** Spread of the execution gas over elements. */
 export function summarise(elements: readonly CheckedElement[]): GasSummary {
   const sorted = [...elements].sort((a, b) => a.gas - b.gas);
-  const gas = (at: number): number => sorted[at]?.gas ?? 0;
+  const gas = (rank: number): number => (sorted.length === 0 ? 0 : at(sorted, rank).gas);
   return {
     samples: elements.length,
     mismatches: elements.filter(({ fault }) => fault !== undefined).length,

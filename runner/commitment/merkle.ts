@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { AssayError } from "../errors.ts";
 import { runNow } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./keccak.ts";
@@ -42,7 +43,7 @@ export class MerkleTree {
 
   private constructor(levels: readonly Uint8Array[]) {
     this.#levels = levels;
-    this.width = (levels[0]?.length ?? 0) / HASH_BYTES;
+    this.width = at(levels, 0).length / HASH_BYTES;
     const top = levels.at(-1);
     this.root = top === undefined || top.length === 0 ? ZERO_HASH : toHash(top);
   }
@@ -98,9 +99,9 @@ export class MerkleTree {
     checkRange(first, count, this.#widthOf(level));
     const siblings: Hash[] = [];
     let [from, end] = [first, first + count];
-    for (let at = level; at < this.depth; at++) {
-      if (from % 2 === 1) siblings.push(this.#node(at, from - 1));
-      if (end % 2 === 1 && end < this.#widthOf(at)) siblings.push(this.#node(at, end));
+    for (let row = level; row < this.depth; row++) {
+      if (from % 2 === 1) siblings.push(this.#node(row, from - 1));
+      if (end % 2 === 1 && end < this.#widthOf(row)) siblings.push(this.#node(row, end));
       from = Math.floor(from / 2);
       end = Math.ceil(end / 2);
     }
@@ -117,7 +118,7 @@ export class MerkleTree {
   }
 
   #node(level: number, index: number): Hash {
-    const packed = this.#levels[level] ?? new Uint8Array(HASH_BYTES);
+    const packed = at(this.#levels, level);
     return toHash(packed.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES));
   }
 }
@@ -139,7 +140,7 @@ export function rootOfRange(nodes: readonly Hash[], first: number, width: number
   }
   let row = nodes.map(hashBytes);
   let [from, size, next] = [first, width, 0];
-  const sibling = (): Uint8Array => hashBytes(siblings[next++] ?? ZERO_HASH);
+  const sibling = (): Uint8Array => hashBytes(at(siblings, next++));
   while (size > 1) {
     if (from % 2 === 1) row.unshift(sibling());
     const last = Math.floor(from / 2) * 2 + row.length;

@@ -1,5 +1,6 @@
 import { AbiCoder, id } from "ethers";
 
+import { at } from "../at.ts";
 import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/shape.ts";
@@ -64,9 +65,9 @@ export const tensorsRoot = (commitments: readonly { readonly root: Hash }[]): Ha
 
 /** Types of the program's outputs, in order. The program must be verified. */
 export const outputTypes = ({ kernels, outputs }: Program): readonly TensorType[] =>
-  outputs.flatMap((index) => {
-    const kernel = kernels[index];
-    return kernel === undefined ? [] : [{ dtype: kernel.dtype, length: product(kernel.shape) }];
+  outputs.map((index) => {
+    const { dtype, shape } = at(kernels, index);
+    return { dtype, length: product(shape) };
   });
 
 /**

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { type Hash, hashBytes, toHash } from "../commitment/keccak.ts";
 import { leafHash, levelWidth, rootOfRange } from "../commitment/merkle.ts";
 import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
@@ -132,8 +133,7 @@ function locateElement(
   kernel: number,
   answers: readonly DemandAnswer[],
 ): LocateResult {
-  const [mine, commitment] = [own.trace[kernel], own.commitment.outputs[kernel]];
-  if (mine === undefined || commitment === undefined) return { kind: "equal" };
+  const [mine, commitment] = [at(own.trace, kernel), at(own.commitment.outputs, kernel)];
   const output = published.outputs.get(kernel);
   if (output === undefined) return { kind: "fetchOutput", kernel };
   if (output !== null && sameType(output, mine)) {
@@ -183,8 +183,8 @@ function demand({ demands }: DisputeView, kernel: number, places: readonly Place
 function firstDifferentElement(mine: Tensor, leaf: number, data: Uint8Array): number {
   const start = leaf * LEAF_BYTES;
   const bytes = tensorBytes(mine).subarray(start, start + data.length);
-  const at = data.findIndex((byte, i) => byte !== bytes[i]);
-  return Math.floor((start + at) / DTYPE_BYTES[mine.dtype]);
+  const first = data.findIndex((byte, i) => byte !== bytes[i]);
+  return Math.floor((start + first) / DTYPE_BYTES[mine.dtype]);
 }
 
 function sameType(a: Tensor, b: Tensor): boolean {

@@ -1,5 +1,6 @@
 import { AbiCoder, keccak256 } from "ethers";
 
+import { at } from "../at.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraud-proof.ts";
 import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
@@ -144,7 +145,7 @@ function convict(
     return accumulators === undefined ? one : { ...one, progress: { position, accumulators } };
   };
   for (const [i, { execution: part, maxSteps }] of replays.entries()) {
-    const reached = starts[i + 1]?.progress.position ?? 0;
+    const reached = at(starts, i + 1).progress.position;
     if (view.replays.has(stateKey(kernel, element, reached))) continue;
     return { kind: "replay", accusation, execution: resumed(part), maxSteps };
   }
@@ -159,18 +160,18 @@ export function proofOf(own: OwnExecution, located: Located, budget: Budget = DE
   const { kernel, element, leaves, siblings, traceTree } = located;
   const { program, model, inputs, constants, trace, commitment } = own;
   const traceRoots = commitment.outputs.map(({ root }) => root);
-  const output = trace[kernel] as OwnExecution["trace"][number];
+  const output = at(trace, kernel);
   const proof = buildFraudProof(
     { program, model, inputs, constants, trace, traceRoots },
     { kernel, element, output },
     budget,
   );
-  const operands = program.kernels[kernel]?.operands ?? [];
+  const operands = at(program.kernels, kernel).operands;
   const inOperatorsTree = (execution: Execution): Execution => ({
     ...execution,
     operandSiblings: execution.operandSiblings.map((row, i) => {
-      const [operand, covered] = [operands[i], (execution.witness[i] ?? []).length > 0];
-      return operand?.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
+      const [operand, covered] = [at(operands, i), at(execution.witness, i).length > 0];
+      return operand.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
     }),
   });
   return {

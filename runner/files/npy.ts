@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
 import { type ElementType, storageOf } from "../onnx/build/value.ts";
@@ -134,7 +135,7 @@ function parseHeader(path: string, header: string): Header {
 }
 
 function swapBytes(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> {
-  for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+  for (let from = 0; from < bytes.length; from += width) bytes.subarray(from, from + width).reverse();
   return bytes;
 }
 
@@ -144,11 +145,11 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, width: number, shape: readon
   const indices = shape.map(() => 0);
   for (let to = 0; to < bytes.length; to += width) {
     let from = 0;
-    for (let d = shape.length - 1; d >= 0; d--) from = from * (shape[d] ?? 1) + (indices[d] ?? 0);
+    for (let d = shape.length - 1; d >= 0; d--) from = from * at(shape, d) + at(indices, d);
     ordered.set(bytes.subarray(from * width, (from + 1) * width), to);
     for (let d = shape.length - 1; d >= 0; d--) {
-      indices[d] = (indices[d] ?? 0) + 1;
-      if ((indices[d] ?? 0) < (shape[d] ?? 1)) break;
+      indices[d] = at(indices, d) + 1;
+      if (at(indices, d) < at(shape, d)) break;
       indices[d] = 0;
     }
   }

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { commitModel, type ModelCommitment } from "../commitment/model.ts";
 import { kernelCost } from "../machine/cost.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
@@ -58,7 +59,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
     return {
       index,
       kind: kernelKind(kernel),
-      nodes: model.nodes[index] ?? [],
+      nodes: at(model.nodes, index),
       dtype: kernel.dtype,
       shape: kernel.shape,
       reduction: kernel.reduce?.dims ?? [],
@@ -66,7 +67,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
       multiplyAccumulates: cost.multiplyAccumulates,
       instructions: cost.instructions,
       outputBytes: cost.elements * DTYPE_BYTES[kernel.dtype],
-      encodedBytes: commitment.kernels[index]?.length ?? 0,
+      encodedBytes: at(commitment.kernels, index).length,
       proof: proofBound(program, kernel),
     };
   });

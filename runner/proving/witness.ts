@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
@@ -57,15 +58,15 @@ export function splitElement(
   const parts: Part[] = [];
   let current = new LeafSet(operands);
   let start = START;
-  let at = START;
+  let reached = START;
   for (let steps = 0; ;) {
     const touched = new LeafSet(operands);
-    const piece = executePiece(kernel, operands, element, at, 1, touched.add);
+    const piece = executePiece(kernel, operands, element, reached, 1, touched.add);
     const over = steps >= maxSteps || current.bytesWith(touched) > budget.bytes;
     if (over && steps > 0) {
       parts.push({ progress: start, steps, leaves: current.sorted() });
       current = new LeafSet(operands);
-      start = at;
+      start = reached;
       steps = 0;
     }
     current.merge(touched);
@@ -74,7 +75,7 @@ export function splitElement(
       parts.push({ progress: start, steps: kernel.reduce === undefined ? 0 : steps, leaves: current.sorted() });
       return parts;
     }
-    at = piece.next;
+    reached = piece.next;
   }
 }
 
@@ -87,11 +88,9 @@ export function openWitness(
   operands: readonly Tensor[],
   commitments: readonly TensorCommitment[],
 ): Witness {
-  return leaves.map((row, i) => {
-    const [operand, commitment] = [operands[i], commitments[i]];
-    if (operand === undefined || commitment === undefined) return [];
-    return runsOf(row).map(([first, count]) => openSegment(operand, commitment, first, count));
-  });
+  return leaves.map((row, i) =>
+    runsOf(row).map(([first, count]) => openSegment(at(operands, i), at(commitments, i), first, count)),
+  );
 }
 
 /** Witness of a whole element. @throws AssayError OUT_OF_RANGE when the element is not in the output. */
@@ -150,22 +149,21 @@ class LeafSet {
   }
 
   readonly add = (operand: number, offset: number): void => {
-    const tensor = this.#operands[operand];
-    if (tensor === undefined) return;
-    this.#sets[operand]?.add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
+    const tensor = at(this.#operands, operand);
+    at(this.#sets, operand).add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
   };
 
   merge(other: LeafSet): void {
-    other.#sets.forEach((set, i) => set.forEach((leaf) => this.#sets[i]?.add(leaf)));
+    other.#sets.forEach((set, i) => set.forEach((leaf) => at(this.#sets, i).add(leaf)));
   }
 
   /** Bytes of the witness of both: leaves, and up to two siblings a level for each run. */
   bytesWith(other: LeafSet): number {
     let bytes = 0;
     this.#sets.forEach((set, i) => {
-      const added = other.#sets[i] ?? new Set();
+      const added = at(other.#sets, i);
       const has = (leaf: number): boolean => set.has(leaf) || added.has(leaf);
-      const leaves = Math.ceil((this.#operands[i]?.data.byteLength ?? 0) / LEAF_BYTES);
+      const leaves = Math.ceil(at(this.#operands, i).data.byteLength / LEAF_BYTES);
       let runs = 0;
       for (const leaf of set) if (!has(leaf - 1)) runs++;
       for (const leaf of added) if (!set.has(leaf) && !has(leaf - 1)) runs++;
