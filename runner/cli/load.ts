@@ -2,9 +2,10 @@ import { AssayError } from "../errors.ts";
 import { readBytes } from "../files/read.ts";
 import { readTensorFile } from "../files/tensor-file.ts";
 import type { Tensor } from "../machine/tensor.ts";
+import { decodeModel } from "../onnx/file/decode.ts";
 import { importModel, type Model } from "../onnx/import/import.ts";
 import type { CommandContext } from "./context.ts";
-import { pairs, type Shapes } from "./options.ts";
+import { pairs, type Shapes, usage } from "./options.ts";
 
 /** A model with the bytes of the file that it came from. */
 export interface LoadedModel {
@@ -12,13 +13,49 @@ export interface LoadedModel {
   readonly bytes: Uint8Array;
 }
 
-/** Imports a model. @throws AssayError FILE_UNREADABLE and those of `importModel`. */
-export function loadModel(path: string, shapes: Shapes, { signal, onProgress }: CommandContext): LoadedModel {
+/**
+ * Imports a model.
+ * @param defaults Sizes of symbolic dimensions where `shapes` gives none; the model may lack these dimensions.
+ * @throws AssayError FILE_UNREADABLE, USAGE when `shapes` names what the model lacks, and those of `importModel`.
+ */
+export function loadModel(
+  path: string,
+  shapes: Shapes,
+  { signal, onProgress }: CommandContext,
+  defaults: Shapes["shapes"] = {},
+): LoadedModel {
   // Read here too, so that what is not a file is refused before the importer waits for it.
   const bytes = readBytes(path);
+  expectNames(bytes, shapes);
   const progress = (done: number, total: number): void => onProgress?.({ task: "import", done, total });
-  const model = importModel(path, { ...shapes, signal, onProgress: progress });
+  const model = importModel(path, {
+    ...shapes,
+    shapes: { ...defaults, ...shapes.shapes },
+    signal,
+    onProgress: progress,
+  });
   return { model, bytes };
+}
+
+/** @throws AssayError USAGE unless the model has every dimension and every input that is given a size. */
+function expectNames(bytes: Uint8Array, { shapes, inputShapes }: Shapes): void {
+  const given = { dimension: Object.keys(shapes), input: Object.keys(inputShapes) };
+  if (given.dimension.length + given.input.length === 0) return;
+  const { input = [], initializer = [] } = decodeModel(bytes).graph ?? {};
+  const initialized = new Set(initializer.map(({ name }) => name));
+  const inputs = input.filter(({ name }) => !initialized.has(name));
+  const dimensions = inputs.flatMap(({ type }) => type?.tensor_type?.shape?.dim ?? []);
+  const known = {
+    dimension: new Set(dimensions.flatMap(({ dim_param: name }) => (name ? [name] : []))),
+    input: new Set(inputs.flatMap(({ name }) => name ?? [])),
+  };
+  for (const kind of ["dimension", "input"] as const) {
+    const unknown = given[kind].find((name) => !known[kind].has(name));
+    if (unknown === undefined) continue;
+    const names =
+      known[kind].size === 0 ? "it has none" : `it has ${[...known[kind]].map((name) => `"${name}"`).join(", ")}`;
+    throw usage("--shape", `names ${kind} "${unknown}", which the model does not have; ${names}`);
+  }
 }
 
 /**

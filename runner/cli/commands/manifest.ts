@@ -26,9 +26,14 @@ export async function manifest(
   return { exitCode: 0, data: { file: options.out, commitment: compiled.commitment }, text };
 }
 
-/** The manifest file of a model, compiled here. */
-export async function compileManifest(path: string, shapes: Shapes, context: CommandContext): Promise<ManifestFile> {
-  const { model, bytes } = loadModel(path, shapes, context);
+/** The manifest file of a model, compiled here. For `defaults` see `loadModel`. */
+export async function compileManifest(
+  path: string,
+  shapes: Shapes,
+  context: CommandContext,
+  defaults: Shapes["shapes"] = {},
+): Promise<ManifestFile> {
+  const { model, bytes } = loadModel(path, shapes, context, defaults);
   const commitment = await commitModel(model.program, model.constants, context);
-  return manifestFile(commitment, model, bytes, shapes.shapes);
+  return manifestFile(commitment, model, bytes, { ...defaults, ...shapes.shapes });
 }

@@ -158,7 +158,7 @@ describe("summarise", () => {
     calls: 1,
   });
 
-  it("gives the spread and the dearest element", () => {
+  it("gives the spread and the most expensive element", () => {
     const { worst, ...rest } = summarise([element(5), element(1, "bits differ"), element(3), element(9)]);
     expect(rest).to.deep.equal({ samples: 4, mismatches: 1, min: 1, median: 3, max: 9, calldataBytes: 18 });
     expect(worst?.element).to.equal(9);

@@ -35,7 +35,7 @@ describe("assay", () => {
       expect(stdout).to.match(/multiply-accumulates +6\n/);
       expect(stdout).to.match(/model commitment +0x[0-9a-f]{64}\n/);
       expect(stdout).to.match(/f32 dot/);
-      expect(stdout).to.match(/dearest element to prove is one of kernel \d+: at most/);
+      expect(stdout).to.match(/most expensive element to prove is one of kernel \d+: at most/);
     });
 
     it("gives the same as JSON", async () => {
@@ -303,6 +303,16 @@ describe("assay", () => {
         "an input of another shape",
         () => ["infer", model, "--shape", "N=1", "--input", `x=${folder.put("i.json", "[1, 2, 3]")}`],
         /^error TENSOR_MISMATCH: "x" takes shape \[1, 3\]/,
+      ],
+      [
+        "a size of a dimension that the model lacks",
+        () => ["inspect", model, "--shape", "bach=1"],
+        /^error USAGE: --shape names dimension "bach", which the model does not have; it has "N"\n/,
+      ],
+      [
+        "a shape of an input that the model lacks",
+        () => ["inspect", model, "--shape", "N=1", "--shape", "w=[3,2]"],
+        /^error USAGE: --shape names input "w", which the model does not have; it has "x"\n/,
       ],
       ["a size of 0", () => ["inspect", model, "--shape", "N=0"], /^error USAGE: --shape takes a whole number/],
       ["a size that is no number", () => ["inspect", model, "--shape", "N=one"], /^error USAGE: --shape/],
