@@ -27,11 +27,11 @@ export interface Sent {
 
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
-/** Ahead of any clock, so that a chain's own time is what services go by. */
+/** Later than any clock, so that services must use the time of the chain. */
 export const BEGINNING = new Date("2040-01-01T00:00:00Z");
 const MINING = new Set(["eth_sendTransaction", "eth_sendRawTransaction", "evm_mine", "hardhat_mine"]);
 
-/** Makes each block one second later than the last, whatever the clock says: the same run gives the same bytes. */
+/** Makes each block one second later than the one before, independent of the clock: the same run gives the same bytes. */
 export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   const request = provider.request.bind(provider) as (call: { method: string; params?: unknown }) => Promise<unknown>;
   let chosen = false;
@@ -53,7 +53,8 @@ export type CourtStage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
- * with bonds, one requester with money; all that services send is kept. One operator, so that the draw is certain.
+ * with bonds, one requester with money; all transactions of the services are kept. One operator, so that the draw is
+ * certain.
  */
 export async function openStage(models: readonly HostedModel[], store: Store) {
   const connection = await network.create({ override: { initialDate: BEGINNING } });
@@ -85,13 +86,13 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   await fund(accusing, parseEther("10000"));
   await allow(accusing, accusing.suite.court);
 
-  /** An operator as it starts: with nothing but what is on chain. */
+  /** An operator that has just started: it knows only what is on chain. */
   const operator = (more: Partial<OperatorOptions> = {}): Operator =>
     new Operator({ ...sceneFor(operating), models, store, locationPrefix: "store:", ...more });
   const watcher = (more: Partial<WatcherOptions> = {}): Watcher =>
     new Watcher({ ...sceneFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
 
-  /** A request as the chain tells it now. */
+  /** The present state of a request on chain. */
   const view = async (id: Hash): Promise<RequestView> => {
     await asking.ledger.sync();
     const found = asking.ledger.requests.get(id);
@@ -117,7 +118,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     return id;
   };
 
-  /** Terms of a request with its input in calldata, for a consumer contract to ask with. */
+  /** Terms of a request with its input in calldata, for a consumer contract. */
   const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
     versionId,
     inputs,

@@ -19,11 +19,11 @@ import {
 import type { HostedModel, Run } from "../services/models/models.ts";
 
 /*
- * Two ways to lie that look like honest work: every byte of the forged trace follows from the forgery. For
- * demonstrations and tests.
+ * Forged executions that look like honest ones: everything after the forged value is computed from it. For the demo and
+ * tests.
  */
 
-/** What was forged, for the reader of the demo. */
+/** What was forged, as text for the demo. */
 export interface Forgery {
   readonly run: Run;
   readonly description: string;
@@ -31,13 +31,13 @@ export interface Forgery {
   readonly kernel: number;
 }
 
-/** Whether a forged run is the lie that is wanted, a change of the answer for one; any other change is second best. */
+/** Whether a forged run is one that is wanted. When no try is, the first forgery that changes the answer is taken. */
 export type Wanted = (run: Run) => boolean;
 
-/** Forgeries that are tried for the wanted one; subtle ones come first. */
+/** How many forgeries are tried; small changes come first. */
 const TRIES = { weight: 60, activation: 400 };
 
-/** Serves the model with one weight changed: the cheapest way to sell another model under this one's name. */
+/** Executes the model with one weight changed: the smallest change to another model. */
 export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
   const { index, tensor, reader } = layerOfWeights(hosted);
   const count = tensor.data.length;
@@ -58,7 +58,7 @@ export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: 
   });
 }
 
-/** Executes honestly but for one bit of one activation, and goes on from it. */
+/** Executes honestly except for one bit of one activation, and continues from it. */
 export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
   const { kernels } = hosted.model.program;
   const middle = Math.floor(kernels.length / 2);
@@ -76,7 +76,7 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
   });
 }
 
-/** Executes honestly but for the masked bits of one element of one kernel's output, and goes on from it. */
+/** Executes honestly except for the masked bits of one element of one kernel's output, and continues from it. */
 export async function forgeElement(
   hosted: HostedModel,
   honest: Run,
@@ -140,7 +140,7 @@ async function continueRun(
   for (const kernel of program.kernels.slice(start.length)) {
     const operands = kernel.operands.map(({ space, index }) => at<Tensor>(spaces[space], index));
     const output = createTensor(kernel.dtype, product(kernel.shape));
-    // The compiled kernel yields now and then so that others may go on.
+    // The compiled kernel yields from time to time: other tasks may run.
     for (const _pause of compiledOf(kernel)(operands, output)) await setImmediate();
     trace.push(output);
   }

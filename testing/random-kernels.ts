@@ -27,7 +27,7 @@ import { createTensor, setElementBits, type Tensor } from "../runner/machine/ten
 
 /*
  * Random valid kernels and data, for fuzzing one implementation of the machine against another: every opcode, dtype
- * and rank, guards, gathers, fills, several accumulators, and values chosen to hurt.
+ * and rank, guards, gathers, fills, several accumulators, and values at which arithmetic is difficult.
  */
 
 /** Upper bounds of what is generated. */
@@ -159,7 +159,7 @@ function randomStage(
 
 const OPCODE_NAMES = Object.keys(OPCODES) as Opcode[];
 
-/** Instructions whose result depends on all of both operands: without enough of them, every element is alike. */
+/** Instructions whose result depends on all of both operands: without enough of them, all elements are the same. */
 const CARRYING: readonly Opcode[] = [
   ...(["fadd", "fsub", "fmul", "fneg", "i2f", "fbits", "bitsf"] as const),
   ...(["iadd", "isub", "imul", "ixor", "index", "select", "wrap"] as const),

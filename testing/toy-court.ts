@@ -14,7 +14,7 @@ import { createTensor, elementBits, setElementBits, type Tensor, tensorFrom } fr
 
 /*
  * A court on its own: a toy machine (contracts/mocks/ToyMachine.sol), a market that shows its rules, and a claim whose
- * operator committed one wrong bit. Specs tamper with the parts.
+ * operator committed one wrong bit. Tests change the parts.
  */
 
 const MINUTE = 60;
@@ -334,10 +334,10 @@ export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
 
 const bondToken = () => ethers.deployContract("BondTokenMock");
-/** A token that calls somewhere from inside a transfer. */
+/** A token that makes a call during a transfer. */
 const callingToken = () => ethers.deployContract("TokenMock");
 
-/** A court with a claim whose window is open, everybody rich. `trace` is what the operator's claim ends in. */
+/** A court with a claim whose window is open, everybody rich. The operator's claim is about `trace`. */
 async function openToyCourt<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
   const [governor, operator, challenger, watcher, stranger] = await ethers.getSigners();
   if (!governor || !operator || !challenger || !watcher || !stranger) throw new Error("too few accounts");
@@ -388,7 +388,7 @@ async function accused(trace: Trace) {
   };
 }
 
-// Fixtures are told apart by their function, so each has its own.
+// loadFixture identifies a fixture by its function, so each fixture has its own function.
 const fixtures = {
   open: () => openToyCourt(HONEST, bondToken),
   openCalling: () => openToyCourt(HONEST, callingToken),

@@ -71,7 +71,7 @@ const timed = async (sandbox: Sandbox, files: readonly string[]): Promise<number
   const start = performance.now();
   const outcome = await sandbox.test(files, 1_800);
   if (outcome === "failed" || outcome === "slow")
-    throw new Error("The tests fail without any mutant: mend that first.");
+    throw new Error("The tests fail without any mutant: correct that first.");
   return (performance.now() - start) / 1_000;
 };
 

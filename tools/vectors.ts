@@ -130,7 +130,7 @@ export function kernelVectors() {
   };
 }
 
-/** File name to content, as it stands in vectors/. */
+/** File name to content, for vectors/. */
 export const vectorFiles = (): Readonly<Record<string, string>> => ({
   "commitments.json": `${JSON.stringify(commitmentVectors(), null, 1)}\n`,
   "kernels.json": `${JSON.stringify(kernelVectors(), null, 1)}\n`,

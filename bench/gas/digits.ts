@@ -190,7 +190,7 @@ export async function convict(
   return id;
 }
 
-/** What a fraud proof costs beside its calldata and the machine's execution. */
+/** What a fraud proof costs without its calldata and the machine's execution. */
 async function withoutArithmetic(
   { connection, suite }: CourtStage,
   receipt: ContractTransactionReceipt,

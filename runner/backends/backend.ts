@@ -15,14 +15,14 @@ export interface Backend {
   readonly prepare: (kernel: Kernel) => PreparedKernel;
 }
 
-/** Fills `output` from the kernel's operands; yields now and then so that the caller can pause or stop it. */
+/** Fills `output` from the kernel's operands; yields from time to time so that the caller can pause or stop it. */
 export type PreparedKernel = (operands: readonly Tensor[], output: Tensor) => Iterable<void>;
 
-/** A program made ready by a backend. */
+/** A program whose kernels a backend has prepared. */
 export interface Executable {
   readonly program: Program;
   /**
-   * Outputs of all kernels, in order; progress in kernels. Gives the event loop its turn between slices of work.
+   * Outputs of all kernels, in order; progress in kernels. Lets the event loop run between slices of work.
    * @throws AssayError TENSOR_MISMATCH when inputs or constants are not the program's, ABORTED.
    */
   readonly run: (

@@ -42,7 +42,7 @@ export interface CheckOptions extends TaskOptions {
   /** Elements a kernel. */
   readonly samples: number;
   readonly seed: number;
-  /** Calls in flight at once; 4 unless told. */
+  /** Calls in flight at once; 4 by default. */
   readonly parallel?: number;
 }
 
@@ -109,7 +109,7 @@ interface CheckedPlace {
   readonly operands: readonly Tensor[];
   readonly commitments: readonly TensorCommitment[];
   readonly output: Tensor;
-  /** Whether any element fits one call, so that no cut has to be looked for. */
+  /** Whether any element fits one call, so that it needs no splitting. */
   readonly whole: boolean;
 }
 

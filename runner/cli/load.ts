@@ -24,7 +24,7 @@ export function loadModel(
   { signal, onProgress }: CommandContext,
   defaults: Shapes["shapes"] = {},
 ): LoadedModel {
-  // Read here too, so that what is not a file is refused before the importer waits for it.
+  // Read here too: a pipe is refused here, where the importer would wait for its data.
   const bytes = readBytes(path);
   expectNames(bytes, shapes);
   const progress = (done: number, total: number): void => onProgress?.({ task: "import", done, total });

@@ -6,7 +6,7 @@ export interface Shapes {
   readonly inputShapes: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Error of a command line that does not say what to do. */
+/** Error of an option or a value that is missing or wrong. */
 export const usage = (option: string, reason: string): AssayError =>
   new AssayError("USAGE", `${option} ${reason}`, { option, reason });
 
@@ -47,7 +47,7 @@ export function parseCount(option: string, text: string, least = 1): number {
   return value;
 }
 
-/** Sets a property even when its name means something to JavaScript. */
+/** Sets a property, also one whose name is special in JavaScript (`__proto__`). */
 function define<T>(record: Record<string, T>, name: string, value: T): void {
   Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -1,4 +1,4 @@
-/** A column: its title, and whether its cells are numbers, which stand to the right. */
+/** A column: its title, and whether its cells are numbers, which are aligned to the right. */
 import { at } from "../at.ts";
 export interface Column {
   readonly title: string;

@@ -3,7 +3,7 @@ import { AssayError } from "../errors.ts";
 import { runNow } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./keccak.ts";
 
-/** Tags in front of what is hashed: a leaf can never be taken for a node, nor a tensor root for either. */
+/** Tags in front of the hashed bytes: the hash of a leaf, of a node and of a tensor root can never be confused. */
 const LEAF_TAG = 0x00;
 const NODE_TAG = 0x01;
 const HASH_BYTES = 32;
@@ -32,7 +32,7 @@ export const levelWidth = (leaves: number, level: number): number => Math.ceil(l
 
 /**
  * A positional Merkle tree: children in their order, a last node without a sibling moves up unchanged. The root does
- * not bind the width; whoever verifies must know it from elsewhere.
+ * not bind the width; a verifier must know it from another source.
  */
 export class MerkleTree {
   /** Number of leaves; may be 0. */

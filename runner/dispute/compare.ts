@@ -12,7 +12,7 @@ export interface OperatorTrace {
   readonly root: Hash;
   /** Tensor roots of all kernel outputs that it published, in order. */
   readonly roots: readonly Hash[];
-  /** Fetches the output of a kernel; undefined when it cannot be had. Called for one kernel at most. */
+  /** Fetches the output of a kernel; undefined when it is not available. Called for one kernel at most. */
   readonly fetchOutput: (kernel: number) => Promise<Tensor | undefined>;
 }
 
@@ -27,7 +27,7 @@ export type Comparison =
   | { readonly kind: "output-unfaithful"; readonly kernel: number; readonly expected: Hash; readonly actual: Hash }
   | Fault;
 
-/** A wrong element, with all that convicts it. */
+/** A wrong element, with what its proof is made from. */
 export interface Fault {
   readonly kind: "fault";
   /** First kernel whose output differs: all its operands are as in one's own trace. */

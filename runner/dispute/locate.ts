@@ -33,13 +33,13 @@ export interface OwnExecution extends OwnTrace {
   readonly constants: readonly Tensor[];
 }
 
-/** What was found where the operator said that its trace is; null is what could not be had. */
+/** What was found at the location that the operator gave for its trace; null is what could not be fetched. */
 export interface Published {
   readonly roots?: readonly Hash[] | null;
   readonly outputs: ReadonlyMap<number, Tensor | null>;
 }
 
-/** Where the operator's trace first differs, or what is needed to know. */
+/** Where the operator's trace first differs, or what is needed to find it. */
 export type LocateResult =
   | { readonly kind: "equal" }
   | { readonly kind: "fetchRoots" }
@@ -64,9 +64,9 @@ export interface Located {
 }
 
 /**
- * Finds the first wrong kernel and in it the first wrong element, from published data where they are faithful and from
- * answers on chain where they are not.
- * @param rounds Rounds of demands that there is time for, this one included; the fewer, the more is demanded at once.
+ * Finds the first wrong kernel and the first wrong element of it: from published data where they hash to what was
+ * committed, otherwise from answers on chain.
+ * @param rounds Rounds of demands for which there is time, this one included; the fewer, the more is demanded at once.
  */
 export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): LocateResult {
   const { traceRoot } = view;
@@ -179,7 +179,7 @@ function demand({ demands }: DisputeView, kernel: number, places: readonly Place
   return fresh.length === 0 ? { kind: "pending" } : { kind: "demand", kernel, places: fresh };
 }
 
-/** First element of a leaf that is not as in one's own tensor. The leaf differs. */
+/** First element of a leaf that differs from one's own tensor. There must be one. */
 function firstDifferentElement(mine: Tensor, leaf: number, data: Uint8Array): number {
   const start = leaf * LEAF_BYTES;
   const bytes = tensorBytes(mine).subarray(start, start + data.length);

@@ -7,7 +7,7 @@ import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import { type DemandAnswer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
 
-/** A trace that an operator stands behind. */
+/** A trace that an operator defends. */
 export interface DefendedTrace {
   /** Indices of the kernels whose outputs are the answer, in order. */
   readonly outputKernels: readonly number[];
@@ -33,7 +33,7 @@ const BATCH = 16;
 
 /**
  * The defending operator as a function of the view; it can stop and start at any time.
- * @param time Seconds that the next transaction will at least have.
+ * @param time Earliest time of the next transaction, in seconds.
  */
 export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, time: number): OperatorMove {
   const { outputKernels, commitment } = defended;
@@ -66,7 +66,7 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
 
 /**
  * The answer to a demand, from the trace.
- * @throws AssayError OUT_OF_RANGE when the place does not exist; the court takes no such demand.
+ * @throws AssayError OUT_OF_RANGE when the place does not exist; the court accepts no such demand.
  */
 export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): DemandAnswer {
   const { kernelIndex, place } = opening;

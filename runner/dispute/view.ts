@@ -7,13 +7,13 @@ import type { Hash } from "../commitment/keccak.ts";
  * deadline is in time.
  */
 
-/** `level` of a place that stands for the bytes of a leaf. */
+/** `level` of a place that means the bytes of a leaf. */
 export const LEVEL_BYTES = 255;
 
-/** `kernelIndex` of an opening that stands for the tree of traceRoot itself. */
+/** `kernelIndex` of an opening that means the tree of traceRoot itself. */
 export const TRACE_TREE = 2 ** 32 - 1;
 
-/** Nodes of one demand at most; the index of a place is a multiple of it, unless it asks for bytes. */
+/** Nodes of one demand at most; the index of a place is a multiple of it, except where the place means bytes. */
 export const NODES = 16;
 
 /** `Place` of contracts/types/Dispute.sol. */

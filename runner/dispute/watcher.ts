@@ -30,7 +30,7 @@ export interface ChainState {
 
 /** What an honest watcher does next. A move is one transaction; the `fetch…` moves are downloads by the caller. */
 export type WatcherMove =
-  /** Nothing now; look again when something happened or, if given, after that second. */
+  /** Nothing now; look again after the next event of the court or, if given, after that second. */
   | { readonly kind: "wait"; readonly until?: number }
   | { readonly kind: "done" }
   | { readonly kind: "challenge" }
@@ -54,8 +54,8 @@ export type WatcherMove =
     };
 
 /**
- * The honest watcher as a function: all it remembers is in the view, so it can stop and start at any time, and any
- * number of watchers help one another.
+ * The honest watcher as a function of the view: it has no memory of its own, so it can stop and start at any time, and
+ * several watchers can share the work.
  * @throws AssayError as buildFraudProof does.
  */
 export function nextWatcherMove(
@@ -89,7 +89,8 @@ function pursue(
   chain: ChainState,
   budget: Budget,
 ): WatcherMove {
-  // Whoever demanded and whatever the trace: a default is a default, and without it the dispute would not end.
+  // A demand that is not answered in time convicts, whoever made it and even if the trace is right: otherwise the
+  // dispute would not end.
   const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
   const late = open.find(({ answerUntil }) => chain.time > answerUntil);
   if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
@@ -137,8 +138,8 @@ function convict(
 
   const { replays, execution, output } = proofOf(own, located, budget);
   const starts = [...replays.map((part) => part.execution), execution];
-  // The court goes on only from its own words, and a register that holds a NaN has more than one: a constant's payload
-  // stays in the contract's accumulator until something computes with it, but not in ours.
+  // The court continues only from the accumulator bits that it stored. They can differ from ours for a NaN: a constant
+  // keeps its payload in the contract until something computes with it, the interpreter has only one NaN.
   const resumed = (one: Execution): Execution => {
     const { position } = one.progress;
     const accumulators = view.replays.get(stateKey(kernel, element, position));

@@ -7,7 +7,7 @@ import type { ShapedTensor } from "./shaped-tensor.ts";
 
 const MAGIC = "\x93NUMPY";
 
-/** numpy itself refuses longer headers from strangers. */
+/** numpy refuses longer headers of untrusted files too. */
 const MAX_HEADER_BYTES = 10_000;
 
 /** Element types by numpy's type code without its byte order. */
@@ -35,7 +35,7 @@ const CODE_BY_ELEMENT: ReadonlyMap<string, string> = new Map(
  * that hold their bits.
  * @param path Named in errors.
  * @throws AssayError FILE_MALFORMED when header and data do not fit together, FILE_UNSUPPORTED for element types
- * without a home here (complex, strings, objects, structures) and for arrays without elements.
+ * that no tensor has (complex, strings, objects, structures) and for arrays without elements.
  */
 export function decodeNpy(path: string, bytes: Uint8Array<ArrayBuffer>): ShapedTensor {
   const { header, end } = splitHeader(path, bytes);
@@ -104,7 +104,7 @@ interface Header {
   readonly shape: readonly bigint[];
 }
 
-/** Reads the one Python dictionary that a header is, without evaluating anything. */
+/** Parses the header, which is a Python dictionary, without evaluating it. */
 function parseHeader(path: string, header: string): Header {
   const body = /^\s*\{(.*)\}\s*$/s.exec(header)?.[1];
   if (body === undefined) throw malformed(path, "has a header that is not a dictionary");

@@ -20,7 +20,7 @@ export interface TensorPlace {
 /** Longest JSON text that is read: a JavaScript string holds about twice as much. */
 const MAX_JSON_BYTES = 2 ** 28;
 
-/** What to do with a file of another element type. */
+/** Remedy for a file of another element type. */
 const REMEDY: Readonly<Partial<Record<ElementType, string>>> = {
   f32: "save it as float32, in numpy with array.astype(numpy.float32)",
   f16: "save it as float16",
@@ -63,7 +63,7 @@ function decodeFile(path: string, element: ElementType): ShapedTensor {
   }
 }
 
-/** The importer's errors do not know of files: they are given the path here. */
+/** The importer's errors do not name the file: the path is added here. */
 function decodePb(path: string, bytes: Uint8Array): ShapedTensor {
   try {
     const { element, shape, tensor } = readTensor(decodeTensor(bytes));

@@ -6,7 +6,7 @@ import { product } from "../machine/shape.ts";
 import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
 import { startGas, stepGas } from "../proving/gas.ts";
 
-/** Most that proving one element of a kernel can take, if it is proven in one transaction. */
+/** Upper bound on the proof of one element of a kernel in one transaction. */
 export interface ProofBound {
   /** Whole leaves of operands. */
   readonly leaves: number;
@@ -20,10 +20,10 @@ export interface ProofBound {
   readonly gas: number;
 }
 
-/** Gas beside the reduction steps, from above; measured on the digit models (test/integration/check.test.ts). */
+/** Upper bounds on the gas without the reduction steps; measured on the digit models of the repository. */
 const GAS = {
   transaction: 21_000,
-  /** What court, market and staking do beside calling the machine: docs/gas.md has up to 296,000. */
+  /** What court, market and staking do besides the call of the machine: up to 296,000 was measured. */
   court: 300_000,
   machine: 13_000,
   kernelByte: 95,
@@ -96,7 +96,7 @@ const sum = (row: readonly number[]): number => row.reduce((total, n) => total +
 interface OperandBound {
   readonly leaves: number;
   readonly segments: number;
-  /** No range proof has more siblings than there are other leaves. */
+  /** A range proof has at most as many siblings as there are other leaves. */
   readonly siblingsCap: number;
 }
 

@@ -44,7 +44,7 @@ export interface KernelReport {
   readonly proof: ProofBound;
 }
 
-/** Nodes in a line, for people: the first ones. */
+/** The first nodes, as one line of text. */
 export function nodeNames(nodes: Model["nodes"][number], most = 3): string {
   const names = nodes.slice(0, most).map(({ operator, name }) => `${operator} ${name}`);
   return [...names, ...(nodes.length > most ? [`${String(nodes.length - most)} more`] : [])].join(", ");

@@ -38,8 +38,8 @@ export interface StoredTensor {
 }
 
 /**
- * Stores the outputs of all kernels in a folder and the file that names them beside, `trace-ROOT.json`; that file
- * comes last, so it never names what is not there. Progress in leaves, then in kernels.
+ * Stores the outputs of all kernels in a folder, then in the same folder the file that names them, `trace-ROOT.json`: it
+ * never names a missing blob. Progress in leaves, then in kernels.
  * @throws AssayError ABORTED.
  */
 export async function saveTrace(
@@ -116,7 +116,7 @@ export function loadTrace(path: string, fits: (file: TraceFile) => boolean): Loa
       try {
         return tensorFromBytes(output.dtype, await store.get(output.blob));
       } catch (error) {
-        // To a watcher, data that are damaged are data that are withheld.
+        // For a watcher, damaged data are the same as withheld data.
         if (isAssayError(error)) return undefined;
         throw error;
       }
@@ -132,7 +132,7 @@ const traceFilesIn = (folder: string): readonly string[] =>
     .sort()
     .map((name) => join(folder, name));
 
-/** Reads a trace file, which the accused wrote. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
+/** Reads an untrusted trace file. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
 export function readTraceFile(path: string): TraceFile {
   const fields = new Fields(path, readJson(path, 2 ** 28), "the trace");
   if (fields.text("format") !== TRACE_FORMAT) throw malformed(path, `is not of format ${TRACE_FORMAT}`);

@@ -38,7 +38,7 @@ const nodeOf = (dtype: DType): number => (registerClass(dtype) === "f32" ? F32 :
 
 /**
  * Infers the classes of all registers by unification over the whole kernel: an init constant is an f32 because a step
- * adds it. Total over structure: any operand or register number may be out of range.
+ * adds it. The kernel need not be valid: operand and register numbers may be out of range.
  * @throws AssayError KERNEL_INVALID when a register is used as both classes or does not exist.
  */
 export function inferClasses(kernel: KernelSkeleton): KernelClasses {

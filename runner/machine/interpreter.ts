@@ -7,11 +7,11 @@ import { product } from "./shape.ts";
 import { createTensor, setElementBits, type Tensor } from "./tensor.ts";
 
 /*
- * The readable definition of the tensor machine: what docs/tensor-machine.md says, as code. Written for the eye, not
- * for speed; `compiled.ts` is fast and must agree with it on every bit. Kernels must have passed `verify`.
+ * The readable definition of the tensor machine: what docs/tensor-machine.md says, as code. Written to be read, not to
+ * be fast; the compiled backend is fast and must agree with it on every bit. Kernels must have passed `verify`.
  */
 
-/** Where a reduction stands: the next reduction index (flat) and the accumulators' bits as unsigned 64-bit. */
+/** State of a reduction: the next reduction index (flat) and the accumulators' bits as unsigned 64-bit. */
 export interface Progress {
   readonly position: number;
   readonly accumulators: readonly bigint[];
@@ -20,7 +20,7 @@ export interface Progress {
 /** Result of executing a piece of an element. */
 export type Piece = { readonly done: true; readonly bits: bigint } | { readonly done: false; readonly next: Progress };
 
-/** Called for each element of an operand that is looked at (operand number, offset), gathers included. */
+/** Called for each element of an operand that is read (operand number, offset), gathered indices included. */
 export type ReadObserver = (operand: number, offset: number) => void;
 
 export const START: Progress = { position: 0, accumulators: [] };
@@ -113,7 +113,7 @@ function accumulatorClasses(kernel: Kernel): readonly RegisterClass[] {
   return classes;
 }
 
-/** Two register files, one a class; a register lives in the file of its class. BigInt64Array wraps what it stores. */
+/** Two register files, one for each class; a register is in the file of its class. BigInt64Array wraps what it stores. */
 interface Frame {
   readonly f32: Float64Array;
   readonly int: BigInt64Array;

@@ -6,10 +6,13 @@ export const LIMITS = {
   reductionRank: 8,
   accumulators: 4,
   operands: 16,
-  /** Of one stage, like guards of one read, and constants and registers of one stage. */
+  /** Reads of one stage. */
   reads: 16,
+  /** Guards of one read. */
   guards: 4,
+  /** Constants of one stage. */
   constants: 64,
+  /** Registers of one stage. */
   registers: 255,
   /** |base|, bounds, and the largest distance that one stride can cover. */
   reach: 2 ** 47,

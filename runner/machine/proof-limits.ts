@@ -4,21 +4,21 @@ import type { Kernel, Stage } from "./kernel.ts";
 import { product } from "./shape.ts";
 
 /*
- * What it takes to convict: a wrong element is worth nothing to whoever cannot bring its re-execution on chain. These are
- * normative bounds (docs/tensor-machine.md section 2), so they are simple and err upwards; what a proof really costs is
- * estimated in runner/proving and runner/inspection.
+ * Upper bounds on the proof of one element, for the limits of a kernel: a kernel whose elements cannot be re-executed on
+ * chain could never be convicted. The bounds are normative (docs/tensor-machine.md section 2), so they are simple and
+ * rather too high; runner/proving and runner/inspection estimate what a proof really costs.
  */
 
 const LEAF_BYTES = 1024;
-/** A segment of one leaf in calldata beside its bytes and siblings: six words. */
+/** A segment of one leaf in calldata without its bytes and siblings: six words. */
 const SEGMENT_BYTES = 192;
 const HASH_BYTES = 32;
 /** The proof of an operand's root: two words and a hash for each level of a list of 2^32. */
 const OPERAND_BYTES = 1088;
 
 /**
- * Bytes of the smallest unit of proof, from above: kernel, operand roots, and a leaf with its path for each look of `init`,
- * one `step` and `finish` together, which is what a reduction of one step takes.
+ * Upper bound on the bytes of the smallest proof, an element with one reduction step: kernel, operand roots, and a leaf with
+ * its path for each look (read or gathered index) of `init`, one `step` and `finish`.
  */
 export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: number): number {
   const stages = reduce === undefined ? [finish] : [reduce.init, reduce.step, finish];
@@ -37,7 +37,7 @@ export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: n
   }, encodedBytes);
 }
 
-/** Work of one element's reduction: steps, each counted by its parts. A unit is about a thousand gas; 0 without one. */
+/** Work of one element's reduction, steps times the work of a step; 0 without one. A unit is about a thousand gas. */
 export function reductionWork({ reduce }: Kernel): number {
   if (reduce === undefined) return 0;
   return product(reduce.dims) * stepWork(reduce.step);

@@ -68,17 +68,17 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
   const { classes, encodedBytes } = verifyForm(kernel, index);
   const work = reductionWork(kernel);
   if (work > LIMITS.work) {
-    throw invalid(index, "reduce", `is ${String(work)} units of work an element, at most 2^24 may be`);
+    throw invalid(index, "reduce", `takes ${String(work)} units of work for each element, at most 2^24 are allowed`);
   }
   const proof = proofBytes(kernel, encodedBytes);
   if (proof > LIMITS.proofBytes) {
-    throw invalid(index, "reads", `can take ${String(proof)} bytes to prove, at most 122,880 may be`);
+    throw invalid(index, "reads", `can take ${String(proof)} bytes to prove, at most 122,880 are allowed`);
   }
   return classes;
 }
 
 /**
- * Checks that a kernel has defined bits for all data, whatever it costs: enough for one that is executed here and now.
+ * Checks that a kernel has defined bits for all data, without the limits on proofs: enough for local execution.
  * @throws AssayError KERNEL_INVALID naming kernel and field.
  */
 export function verifyForm(

@@ -42,7 +42,7 @@ export interface FraudProof {
   readonly output: OutputOpening;
 }
 
-/** What a proof is made from. */
+/** What a proof is built from. */
 export interface Evidence {
   readonly program: Program;
   readonly model: ModelCommitment;

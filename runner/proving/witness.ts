@@ -11,9 +11,9 @@ import { stepGas } from "./gas.ts";
 /** Segments for each operand of a kernel, in order: the `witness` argument of ITensorMachine.execute. */
 export type Witness = readonly (readonly Segment[])[];
 
-/** What one transaction may carry. */
+/** What one transaction may contain. */
 export interface Budget {
-  /** Bytes of witness, siblings included, about. */
+  /** Approximate bytes of the witness, siblings included. */
   readonly bytes: number;
   /** Gas of reduction steps, by `stepGas`. */
   readonly gas: number;
@@ -23,8 +23,8 @@ export interface Budget {
 export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 10_000_000 };
 
 /**
- * Half of it, for a proof that did not fit a transaction: `stepGas` knows ordinary data, and data chosen for it (subnormal
- * weights, for one) can cost more than twice as much. Not below a sixteenth of the default, which anything fits.
+ * Half a budget, for a proof that did not fit a transaction: `stepGas` is for ordinary data, and other data (subnormal
+ * weights, for example) can cost more than twice as much. At least a sixteenth of the default, which is enough for all.
  */
 export const halved = ({ bytes, gas }: Budget): Budget => ({
   bytes: Math.max(bytes / 2, DEFAULT_BUDGET.bytes / 16),
@@ -42,8 +42,8 @@ export interface Part {
 }
 
 /**
- * Cuts an element into parts that each fit the budget; one part when it fits whole. A single step is never cut, so a
- * step that is over the budget by itself makes a part by itself.
+ * Splits an element into parts that each fit the budget; one part when the whole element fits. A single step is never
+ * split: a step that alone is over the budget is a part of its own.
  * @param operands Tensors of the kernel's operands, in order.
  * @throws AssayError OUT_OF_RANGE when the element is not in the output.
  */

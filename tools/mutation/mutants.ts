@@ -27,9 +27,9 @@ export interface Mutant extends Span {
   readonly operator: MutationOperator;
   /** Line of the file, from 1. */
   readonly line: number;
-  /** What stands there. */
+  /** The text that is replaced. */
   readonly original: string;
-  /** What the mutant has instead. */
+  /** The text that replaces it. */
   readonly replacement: string;
 }
 
@@ -78,7 +78,7 @@ const isSilent = ({ node, field }: NodePlace): boolean =>
 
 const nameOf = (node: SyntaxNode | undefined): unknown => node?.name;
 
-/** The operator between two operands: only it and blanks stand there, for parentheses belong to the operands. */
+/** The operator between two operands: there is nothing else but blanks, because parentheses belong to the operands. */
 const between = (
   left: SyntaxNode,
   right: SyntaxNode,

@@ -1,5 +1,5 @@
 /*
- * The compiler's syntax tree, as far as mutation needs it: nodes with a type and a place, whatever else they hold.
+ * The compiler's syntax tree, as far as mutation needs it: nodes with a type, a place, and any other fields.
  */
 
 /** A node of solc's JSON syntax tree. `src` is "start:length:file" in bytes. */
@@ -15,7 +15,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** A node where it stands: its parent and the parent's field that holds it. */
+/** A node and its place: its parent and the parent's field that holds it. */
 export interface NodePlace {
   readonly node: SyntaxNode;
   readonly parent?: SyntaxNode;

@@ -45,7 +45,7 @@ export function generate(kernel: Kernel): Generated {
   const tiled = reduce !== undefined && innerOut >= 0 && stages.step.code.length <= LANE_CODE;
   const tile = tiled ? innerOut : -1;
 
-  /** Conditions are named where they are decided. */
+  /** A condition gets its name at the level where it is decided. */
   const conditionName = ({ id, walk }: Condition, lane: number): string =>
     `c${String(id)}${walk.strides[tile] === undefined || walk.strides[tile] === 0 ? "" : `_${String(lane)}`}`;
   const decide = (level: number, lanes: number): void => {
@@ -192,7 +192,7 @@ export function generate(kernel: Kernel): Generated {
       loop(from, 1);
       return;
     }
-    // Whole groups of lanes first, then what is left over.
+    // Whole groups of lanes first, then the rest.
     const rest = `rest${String(level)}`;
     out.push(`const ${rest} = ${from} + (${to} - ${from} - (${to} - ${from}) % ${String(LANES)});`);
     loop(from, LANES);
@@ -231,7 +231,7 @@ function element(dtype: DType, range: Range, array: string, index: string): stri
   return range.kind === "big" && !wide ? `BigInt(${value})` : value;
 }
 
-/** The gathered index as a number. A 64-bit one beyond 2^53 is inexact, but far out of every bound all the same. */
+/** The gathered index as a number. A 64-bit index beyond 2^53 is inexact, but it is outside every bound anyway. */
 function gathered(kernel: Kernel, { operand }: Gather, index: string): string {
   const array = `A${String(operand)}`;
   const { dtype } = at(kernel.operands, operand);

@@ -17,7 +17,7 @@ export interface Walk {
   readonly hi: number;
 }
 
-/** A condition `0 <= walk < bound` that data cannot decide but loop indices do. */
+/** A condition `0 <= walk < bound` that depends on loop indices and never on data. */
 export interface Condition {
   readonly id: number;
   readonly walk: Walk;

@@ -60,7 +60,7 @@ const PATIENCE = 5;
 
 /**
  * Ranges that the accumulators of a kernel keep through all steps. An accumulator that only has something added to it
- * grows by at most that, times the steps; any other must come to rest.
+ * grows by at most that, times the steps; any other must stop growing.
  */
 export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: KernelClasses): readonly Range[] {
   const n = reduce.accumulators;

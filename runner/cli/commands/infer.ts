@@ -60,8 +60,7 @@ export async function infer(path: string, options: InferOptions, context: Comman
 }
 
 /**
- * One file name an output: its name, made safe, for a model may call its outputs anything; with its number in front
- * when names collide.
+ * A file name for each output: the output's name without unsafe characters, with its number in front when names collide.
  */
 export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string[] {
   const safe = ports.map(
@@ -72,7 +71,7 @@ export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string
         .slice(0, 100) || "output",
   );
   return safe.map((name, i) => {
-    // File systems may not tell upper from lower case.
+    // Some file systems do not distinguish upper and lower case.
     const alone = safe.filter((other) => other.toLowerCase() === name.toLowerCase()).length === 1;
     return alone ? `${name}.npy` : `${i}-${name}.npy`;
   });

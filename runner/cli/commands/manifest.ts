@@ -12,7 +12,7 @@ export interface ManifestOptions {
   readonly out?: string;
 }
 
-/** `assay manifest MODEL`: what a publisher gives beside the file, so that anyone can verify it part by part. */
+/** `assay manifest MODEL`: what a publisher publishes with the file, so that anyone can verify it part by part. */
 export async function manifest(
   path: string,
   options: ManifestOptions,

@@ -20,7 +20,7 @@ export interface ProveOptions {
   readonly out?: string;
 }
 
-/** `assay prove MODEL`: finds the first wrong element of an operator's trace and writes what convicts it. */
+/** `assay prove MODEL`: finds the first wrong element of an operator's trace and writes the proof. */
 export async function prove(path: string, options: ProveOptions, context: CommandContext): Promise<CommandResult> {
   const { model } = loadModel(path, parseShapes(options.shape), context);
   const inputs = loadInputs(model, options.input);

@@ -362,7 +362,7 @@ describe("assay", () => {
         const [command = "", ...rest] = args;
         const input = command === "manifest" ? [model, "--shape", "N=1"] : withInput;
         const { exitCode, stdout, stderr } = await assayUntil(AbortSignal.abort(), command, ...input, ...rest);
-        expect([exitCode, stdout, stderr]).to.deep.equal([130, "", "interrupted; nothing was left half-written\n"]);
+        expect([exitCode, stdout, stderr]).to.deep.equal([130, "", "interrupted; no file was left incomplete\n"]);
       }
       expect(readdirSync(folder.path(""))).to.deep.equal(before);
     });
