@@ -137,7 +137,7 @@ export const vectorFiles = (): Readonly<Record<string, string>> => ({
 });
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  const folder = new URL("../vectors", import.meta.url);
+  const folder = new URL("../vectors/", import.meta.url);
   await mkdir(folder, { recursive: true });
   for (const [name, content] of Object.entries(vectorFiles())) await writeFile(new URL(name, folder), content);
 }

@@ -20,7 +20,7 @@ import { witnessElement } from "../../runner/proving/witness.ts";
 import { useFolder } from "../runner/files/support.ts";
 import { assay, jsonOf } from "../runner/cli/support.ts";
 
-const MODELS = new URL("../../models/digits", import.meta.url).pathname;
+const MODELS = new URL("../../models/digits/", import.meta.url).pathname;
 
 /** Elements a kernel; `ASSAY_CHECK_SAMPLES=400` checks more than 2,000 of each model. */
 const SAMPLES = process.env["ASSAY_CHECK_SAMPLES"] ?? "4";
