@@ -7,7 +7,7 @@ import { format } from "prettier";
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";
-import { Gauge, type Reading, type Scenario } from "./gas/gauge.ts";
+import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
 
@@ -15,7 +15,7 @@ import { table } from "./gas/table.ts";
 const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 
 /** Every chapter of docs/gas.md, in its order. */
-const SCENARIOS: readonly Scenario[] = [
+const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
   convictionScenario(folder),
@@ -29,7 +29,7 @@ const OUTPUT = new URL("../docs/gas.md", import.meta.url);
 
 const count = (gas: bigint): string => gas.toLocaleString("en");
 
-const row = ({ name, buys, gas, atMost }: Reading): string[] => [
+const row = ({ name, buys, gas, atMost }: GasReading): string[] => [
   name,
   buys,
   count(gas),

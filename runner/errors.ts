@@ -9,7 +9,7 @@ export interface AssayErrorDetails {
   readonly KERNEL_INVALID: { readonly kernel?: number; readonly field: string; readonly reason: string };
   /** A program that breaks a rule outside its kernels (inputs, constants, outputs). */
   readonly PROGRAM_INVALID: { readonly field: string; readonly reason: string };
-  /** A tensor that does not have the dtype or the length that its place asks for. */
+  /** A tensor of another dtype or another length than expected. */
   readonly TENSOR_MISMATCH: { readonly name: string; readonly expected: string; readonly actual: string };
   /** A value outside its range: lengths, element indices, leaf ranges, budgets. */
   readonly OUT_OF_RANGE: { readonly name: string; readonly value: number | bigint; readonly range: string };
@@ -27,13 +27,13 @@ export interface AssayErrorDetails {
   readonly ONNX_MALFORMED: OnnxErrorDetails;
   /** A model that breaks a rule of ONNX: cycles, names defined twice or never, shapes that do not fit. */
   readonly ONNX_INVALID: OnnxErrorDetails;
-  /** An operator, attribute, opset or type that the importer does not do exactly. */
+  /** An operator, attribute, opset or type that the importer does not support. */
   readonly ONNX_UNSUPPORTED: OnnxErrorDetails;
   /** An input dimension without a size. */
   readonly ONNX_SHAPE_UNBOUND: OnnxErrorDetails;
   /** Tensor data in another file that is missing, too short or outside the model's folder. */
   readonly ONNX_EXTERNAL_DATA: OnnxErrorDetails;
-  /** A model that asks for more than the importer gives: elements, nesting, unrolled nodes. */
+  /** A model that is over a limit of the importer: elements, nesting, unrolled nodes. */
   readonly ONNX_LIMIT: OnnxErrorDetails;
   /** A file that cannot be opened: missing, not a regular file, no permission, too large. */
   readonly FILE_UNREADABLE: { readonly path: string; readonly reason: string };
@@ -41,23 +41,23 @@ export interface AssayErrorDetails {
   readonly FILE_UNWRITABLE: { readonly path: string; readonly reason: string };
   /** A file that breaks its own format. */
   readonly FILE_MALFORMED: { readonly path: string; readonly reason: string };
-  /** A file that is in order but holds something that has no place here; the message says what to do instead. */
+  /** A valid file whose content is not supported; the message says what to do instead. */
   readonly FILE_UNSUPPORTED: { readonly path: string; readonly reason: string };
-  /** Inputs that were given but the model does not take, or that it takes but were not given. */
+  /** Inputs that are missing, or that the model does not have. */
   readonly INPUT_NAMES: { readonly missing: readonly string[]; readonly unknown: readonly string[] };
-  /** A command line that does not say what to do. */
+  /** A command line with an option or a value that is missing or wrong. */
   readonly USAGE: { readonly option: string; readonly reason: string };
   /** A package that this one command needs and that is not installed. */
   readonly DEPENDENCY_MISSING: { readonly package: string; readonly neededBy: string };
-  /** An option of a script that does not say what to do. */
+  /** An option of a script with a wrong value. */
   readonly OPTION_INVALID: { readonly name: string; readonly value: string; readonly remedy: string };
   /** The suite is not deployed on a chain, as far as `deployments/` knows. */
   readonly DEPLOYMENT_MISSING: { readonly chainId: number; readonly file: string };
-  /** A blob that its location does not give. */
+  /** A blob that cannot be fetched from its location. */
   readonly BLOB_UNAVAILABLE: { readonly location: string; readonly reason: string };
-  /** A mode of evidence that this operator cannot bring. */
+  /** A mode of evidence that this operator cannot provide. */
   readonly EVIDENCE_UNSUPPORTED: { readonly mode: string };
-  /** A chain that does not answer, or not as chains do. */
+  /** A node of a chain that does not answer, or whose answer is not valid. */
   readonly RPC_UNUSABLE: { readonly reason: string };
   /** Bytes of a randomness beacon that are not a signature. */
   readonly BEACON_MALFORMED: { readonly reason: string };

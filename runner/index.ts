@@ -6,7 +6,7 @@ export { type Backend, type Executable, interpreter, type PreparedKernel, prepar
 export { compiled } from "./backends/javascript/compiled.ts";
 export { type KernelCost, kernelCost } from "./machine/cost.ts";
 export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
-export { decodeKernel, encodeKernel, MAX_KERNEL_BYTES } from "./machine/encoding.ts";
+export { decodeKernel, encodeKernel } from "./machine/encoding.ts";
 export {
   executeElement,
   executeKernel,
@@ -17,11 +17,13 @@ export {
   START,
 } from "./machine/interpreter.ts";
 export type * from "./machine/kernel.ts";
+export { LIMITS } from "./machine/limits.ts";
 export { createRandom, type Random } from "./machine/prng.ts";
 export { OPCODES, type Opcode } from "./machine/scalar.ts";
 export {
   createTensor,
   elementBits,
+  firstDifference,
   setElementBits,
   type Tensor,
   type TensorArrays,
@@ -30,7 +32,7 @@ export {
   tensorFromBytes,
   tensorType,
 } from "./machine/tensor.ts";
-export { LIMITS, verifyKernel, verifyProgram } from "./machine/verify.ts";
+export { verifyKernel, verifyProgram } from "./machine/verify.ts";
 
 export { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./commitment/keccak.ts";
 export { leafHash, levelWidth, MerkleTree, nodeHash, rootOfRange } from "./commitment/merkle.ts";
@@ -61,7 +63,6 @@ export { commitEnds, commitTrace, type Ends, type TraceCommitment } from "./comm
 
 export { importModel, type ImportOptions, type Model, type Port } from "./onnx/index.ts";
 
-export { compareTraces, type Comparison, type Fault, firstDifference, type OperatorTrace } from "./proving/compare.ts";
 export {
   buildFraudProof,
   type Evidence,
@@ -82,12 +83,13 @@ export {
   type Witness,
   witnessElement,
 } from "./proving/witness.ts";
+export { compareTraces, type Comparison, type Fault, type OperatorTrace } from "./dispute/compare.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
 export { type Difference, KnownTree, placesUnder } from "./dispute/known-tree.ts";
 export {
   type Located,
   locate,
-  type Location,
+  type LocateResult,
   openingOf,
   type OwnExecution,
   type OwnTrace,
@@ -97,8 +99,8 @@ export { answerTo, type DefendedTrace, nextOperatorMove, type OperatorMove } fro
 export {
   accusationOf,
   afterEvent,
-  type Answer,
   type Demand,
+  type DemandAnswer,
   type DisputeEvent,
   type DisputeStatus,
   type DisputeView,
@@ -113,10 +115,10 @@ export {
 } from "./dispute/view.ts";
 export {
   type Accusation,
+  type ChainState,
   nextWatcherMove,
   proofOf,
-  type Scene,
-  type Watcher,
+  type WatcherIdentity,
   type WatcherMove,
 } from "./dispute/watcher.ts";
 /** Enums, constants, typed data and errors of the contracts. */
@@ -127,7 +129,8 @@ export { type CheckedElement, type CheckedKernel, checkTrace, type GasSummary, s
 export type { MachineCall, MachineContract, MachineResult } from "./check/machine.ts";
 export { decodeJson, encodeJson } from "./files/json.ts";
 export { decodeNpy, encodeNpy } from "./files/npy.ts";
-export { readTensorFile, type ShapedTensor, type TensorPlace } from "./files/tensor-file.ts";
+export type { ShapedTensor } from "./files/shaped-tensor.ts";
+export { readTensorFile, type TensorPlace } from "./files/tensor-file.ts";
 export { writeFileAtomic } from "./files/write.ts";
 export { proofBound, type ProofBound } from "./inspection/bounds.ts";
 export { type Inspection, inspectModel, type KernelReport } from "./inspection/inspect.ts";

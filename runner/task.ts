@@ -1,25 +1,24 @@
 import { throwIfAborted } from "./errors.ts";
 
-/** How far a long task is. `done` goes from 0 to `total`, in the unit that the task's documentation names. */
+/** Progress of a long task. `done` goes from 0 to `total`; the documentation of the task names the unit. */
 export interface TaskProgress {
   readonly task: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** Options of everything that may take long. */
+/** Options of long tasks. */
 export interface TaskOptions {
   /** Stops the work soon after it fires; the promise rejects with AssayError ABORTED. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TaskProgress) => void) | undefined;
 }
 
-/** Longest that a task holds the event loop, in milliseconds, apart from single kernels. */
+/** How long a task may block the event loop, in milliseconds. A single step of a task may take longer. */
 const SLICE_MS = 20;
 
 /**
- * Runs a generator to its end, giving the event loop its turn every 20 ms. The generator yields how much it has done,
- * out of `total`.
+ * Runs a generator to its end and lets the event loop run every 20 ms. The generator yields how much of `total` is done.
  * @throws AssayError ABORTED.
  */
 export async function runTask<T>(
@@ -44,7 +43,7 @@ export async function runTask<T>(
   }
 }
 
-/** Runs a generator to its end at once. */
+/** Runs a generator to its end without a pause. */
 export function runNow<T>(work: Generator<number, T>): T {
   for (;;) {
     const step = work.next();

@@ -20,11 +20,11 @@ import { type WatcherOptions, WatcherService } from "../services/watcher/watcher
 
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
-/** The same for each run, so that each run has the same bytes. */
+/** Later than any clock, so that services must use the time of the chain. */
 export const BEGINNING = new Date("2040-01-01T00:00:00Z");
 const MINING = new Set(["eth_sendTransaction", "eth_sendRawTransaction", "evm_mine", "hardhat_mine"]);
 
-/** Makes each block one second later than the last, whatever the clock says: the same run gives the same bytes. */
+/** Makes each block one second later than the one before, independent of the clock: the same run gives the same bytes. */
 export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   const request = provider.request.bind(provider) as (call: { method: string; params?: unknown }) => Promise<unknown>;
   let chosen = false;
@@ -42,7 +42,7 @@ export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   };
 }
 
-export type Stage = Awaited<ReturnType<typeof openStage>>;
+export type CourtStage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
@@ -81,13 +81,13 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   await fund(accusing, parseEther("10000"));
   await allow(accusing, accusing.suite.court);
 
-  /** An operator as it starts: with nothing but what is on chain. */
+  /** An operator that has just started: it knows only what is on chain. */
   const operator = (more: Partial<OperatorOptions> = {}): OperatorService =>
     new OperatorService({ ...contextFor(operating), models, store, locationPrefix: "store:", ...more });
   const watcher = (more: Partial<WatcherOptions> = {}): WatcherService =>
     new WatcherService({ ...contextFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
 
-  /** A request as the chain tells it now. */
+  /** The present state of a request on chain. */
   const view = async (id: Hash): Promise<RequestView> => {
     await asking.ledger.sync();
     const found = asking.ledger.requests.get(id);
@@ -113,7 +113,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     return id;
   };
 
-  /** Terms of a request with its input in calldata, for a consumer contract to ask with. */
+  /** Terms of a request with its input in calldata, for a consumer contract. */
   const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
     versionId,
     inputs,

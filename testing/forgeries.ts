@@ -1,11 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 
+import { at } from "../runner/at.ts";
 import type { PreparedKernel } from "../runner/backends/backend.ts";
 import { tensorsRoot } from "../runner/commitment/model.ts";
 import { commitTensors } from "../runner/commitment/tensor.ts";
 import { compiled } from "../runner/backends/javascript/compiled.ts";
 import { DTYPE_BYTES, type DType } from "../runner/machine/dtype.ts";
 import type { Kernel } from "../runner/machine/kernel.ts";
+import { product } from "../runner/machine/shape.ts";
 import {
   createTensor,
   elementBits,
@@ -17,11 +19,11 @@ import {
 import type { HostedModel, Run } from "../services/models/models.ts";
 
 /*
- * Two ways to lie that look like honest work: every byte of the forged trace follows from the forgery. For
- * demonstrations and tests.
+ * Forged executions that look like honest ones: everything after the forged value is computed from it. For the demo and
+ * tests.
  */
 
-/** What was forged, for the reader of the demo. */
+/** What was forged, as text for the demo. */
 export interface Forgery {
   readonly run: Run;
   readonly description: string;
@@ -29,13 +31,13 @@ export interface Forgery {
   readonly kernel: number;
 }
 
-/** Whether a forged run is the lie that is wanted, a change of the answer for one; any other change is second best. */
+/** Whether a forged run is one that is wanted. When no try is, the first forgery that changes the answer is taken. */
 export type Wanted = (run: Run) => boolean;
 
-/** Forgeries that are tried for the wanted one; subtle ones come first. */
+/** How many forgeries are tried; small changes come first. */
 const TRIES = { weight: 60, activation: 400 };
 
-/** Serves the model with one weight changed: the cheapest way to sell another model under this one's name. */
+/** Executes the model with one weight changed: the smallest change to another model. */
 export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
   const { index, tensor, reader } = layerOfWeights(hosted);
   const count = tensor.data.length;
@@ -56,7 +58,7 @@ export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: 
   });
 }
 
-/** Executes honestly but for one bit of one activation, and goes on from it. */
+/** Executes honestly except for one bit of one activation, and continues from it. */
 export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
   const { kernels } = hosted.model.program;
   const middle = Math.floor(kernels.length / 2);
@@ -66,7 +68,7 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
     const activation = honest.trace[kernel];
     if (activation === undefined) throw new Error(`the trace has no kernel ${String(kernel)}`);
     const bits = activation.dtype === "f32" ? [25, 26, 24, 31, 30] : [8 * DTYPE_BYTES[activation.dtype] - 1];
-    const bit = bits[Math.floor((attempt * bits.length) / TRIES.activation)] ?? 0;
+    const bit = at(bits, Math.floor((attempt * bits.length) / TRIES.activation));
     const element = activation.data.length - 1 - (attempt % activation.data.length);
     const run = await forgeElement(hosted, honest, { kernel, element, mask: 1n << BigInt(bit) });
     const description = `bit ${String(bit)} of element ${grouped(element)} that kernel ${String(kernel)} gives is flipped`;
@@ -74,7 +76,7 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
   });
 }
 
-/** Executes honestly but for the masked bits of one element of one kernel's output, and goes on from it. */
+/** Executes honestly except for the masked bits of one element of one kernel's output, and continues from it. */
 export async function forgeElement(
   hosted: HostedModel,
   honest: Run,
@@ -136,16 +138,13 @@ async function continueRun(
   const trace = [...start];
   const spaces = { input: inputs, constant: constants, kernel: trace };
   for (const kernel of program.kernels.slice(start.length)) {
-    const operands = kernel.operands.flatMap(({ space, index }) => spaces[space][index] ?? []);
-    const output = createTensor(
-      kernel.dtype,
-      kernel.shape.reduce((size, dim) => size * dim, 1),
-    );
-    // The compiled kernel yields now and then so that others may go on.
+    const operands = kernel.operands.map(({ space, index }) => at<Tensor>(spaces[space], index));
+    const output = createTensor(kernel.dtype, product(kernel.shape));
+    // The compiled kernel yields from time to time: other tasks may run.
     for (const _pause of compiledOf(kernel)(operands, output)) await setImmediate();
     trace.push(output);
   }
-  const outputs = program.outputs.flatMap((index) => trace[index] ?? []);
+  const outputs = program.outputs.map((index) => at(trace, index));
   const outputRoot = tensorsRoot(await commitTensors("commit outputs", outputs));
   return { inputs, trace, outputs, outputRoot };
 }

@@ -1,3 +1,4 @@
+import { at } from "../runner/at.ts";
 import { inferClasses, type KernelSkeleton } from "../runner/machine/classes.ts";
 import {
   DTYPE_BYTES,
@@ -21,11 +22,12 @@ import type {
 } from "../runner/machine/kernel.ts";
 import type { Random } from "../runner/machine/prng.ts";
 import { OPCODES, type Opcode, type OpcodeRow } from "../runner/machine/scalar.ts";
+import { product } from "../runner/machine/shape.ts";
 import { createTensor, setElementBits, type Tensor } from "../runner/machine/tensor.ts";
 
 /*
  * Random valid kernels and data, for fuzzing one implementation of the machine against another: every opcode, dtype
- * and rank, guards, gathers, fills, several accumulators, and values chosen to hurt.
+ * and rank, guards, gathers, fills, several accumulators, and values at which arithmetic is difficult.
  */
 
 /** Upper bounds of what is generated. */
@@ -79,7 +81,7 @@ export function randomProgram(
   for (let index = 0; index < kernelCount; index++) {
     const operands = new Set(Array.from({ length: random.between(1, 4) }, () => random.pick(pool)));
     const kernel = randomKernelOver(random, [...operands], limits);
-    pool.push({ space: "kernel", index, dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) });
+    pool.push({ space: "kernel", index, dtype: kernel.dtype, length: product(kernel.shape) });
     kernels.push(kernel);
   }
   const types = (row: readonly Tensor[]) => row.map(({ dtype, data }) => ({ dtype, length: data.length }));
@@ -132,7 +134,7 @@ function randomStage(
     for (let i = random.chance(0.1) ? 0 : random.between(1, 3); i > 0; i--) {
       const read = randomRead(random, operands, dims);
       reads.push(read);
-      registers.push(registerClass(operands[read.operand]?.dtype ?? "f32"));
+      registers.push(registerClass(at(operands, read.operand).dtype));
     }
   }
   const constants: Constant[] = [];
@@ -157,7 +159,7 @@ function randomStage(
 
 const OPCODE_NAMES = Object.keys(OPCODES) as Opcode[];
 
-/** Instructions whose result depends on all of both operands: without enough of them, every element is alike. */
+/** Instructions whose result depends on all of both operands: without enough of them, all elements are the same. */
 const CARRYING: readonly Opcode[] = [
   ...(["fadd", "fsub", "fmul", "fneg", "i2f", "fbits", "bitsf"] as const),
   ...(["iadd", "isub", "imul", "ixor", "index", "select", "wrap"] as const),
@@ -187,7 +189,7 @@ function randomInstruction(
     // Later registers more often, so that code is deep rather than wide.
     const choose = (row: readonly number[] = []): number => {
       if (row.length === 0) return 0;
-      return row[random.chance(0.4) ? row.length - 1 : random.below(row.length)] ?? 0;
+      return at(row, random.chance(0.4) ? row.length - 1 : random.below(row.length));
     };
     const [a, b, c] = [choose(candidates[0]), choose(candidates[1]), choose(candidates[2])];
     return [{ op, a, b: op === "wrap" ? DTYPE_CODE[random.pick(DTYPES.slice(1))] : b, c }, kind];
@@ -208,7 +210,7 @@ function randomRead(random: Random, operands: readonly Operand[], dims: readonly
   const table = random.pick(indices);
   const gather = {
     operand: table,
-    ...randomAffine(random, dims, operands[table]?.length ?? 1),
+    ...randomAffine(random, dims, at(operands, table).length),
     bound: random.pick([0, 1, 4, 16, length, 2 ** 31, 2 ** 40]),
     stride: random.pick([0, 1, 1, 2, 3, -1, 7]),
   };

@@ -3,18 +3,20 @@ import { network } from "hardhat";
 
 import { CONSTANTS as PROTOCOL } from "../runner/protocol/constants.ts";
 import { DISPUTE_STATUS } from "../runner/protocol/enums.ts";
+import { at } from "../runner/at.ts";
 import type { BondTokenMock, TokenMock } from "../typechain-types/index.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
 import { MerkleTree } from "../runner/commitment/merkle.ts";
 import { rootsTree } from "../runner/commitment/model.ts";
 import { commitTensor, openSegment, type Segment, type TensorCommitment } from "../runner/commitment/tensor.ts";
-import { LEVEL_BYTES, TRACE_TREE } from "../runner/dispute/view.ts";
+import { LEVEL_BYTES, type Place, TRACE_TREE } from "../runner/dispute/view.ts";
 import { DTYPE_CODE, type DType } from "../runner/machine/dtype.ts";
+import type { Progress } from "../runner/machine/interpreter.ts";
 import { createTensor, elementBits, setElementBits, type Tensor, tensorFrom } from "../runner/machine/tensor.ts";
 
 /*
- * A court on a stage: a toy machine (contracts/mocks/ToyMachine.sol), a market that shows its rules, and a claim whose
- * operator committed one wrong bit. Specs tamper with the parts.
+ * A court on its own: a toy machine (contracts/mocks/ToyMachine.sol), a market that shows its rules, and a claim whose
+ * operator committed one wrong bit. Tests change the parts.
  */
 
 const MINUTE = 60;
@@ -74,13 +76,12 @@ export const encodeToy = (kernel: ToyKernel): string =>
     ],
   );
 
-/** State of a replay, as ITensorMachine has it. */
-export interface Progress {
-  readonly position: number;
+/** `Progress` of ITensorMachine, as ethers takes it: ethers' types have no read-only lists. */
+interface ToyProgress extends Progress {
   readonly accumulators: bigint[];
 }
 
-const BEGIN: Progress = { position: 0, accumulators: [] };
+const BEGIN: ToyProgress = { position: 0, accumulators: [] };
 
 const INPUT = tensorFrom("i32", [5, 6, 7, 8]);
 const CONSTANTS = [tensorFrom("i16", [11, 12, 13]), tensorFrom("u8", [3, 2, 1])];
@@ -133,14 +134,14 @@ const KERNELS: readonly ToyKernel[] = [
 export const OUTPUT_KERNELS = [17, 1];
 
 /** The toy machine, in TypeScript: the state after `steps` steps. */
-export function toyState(sum: bigint, steps: number): Progress {
+export function toyState(sum: bigint, steps: number): ToyProgress {
   let acc = 0n;
   for (let i = 0; i < steps; i++) acc = BigInt.asUintN(64, 3n * acc + sum);
   return { position: steps, accumulators: [acc] };
 }
 
 function toyOutput(kernel: ToyKernel, sum: bigint): Tensor {
-  const acc = toyState(sum, kernel.steps).accumulators[0] ?? 0n;
+  const acc = at(toyState(sum, kernel.steps).accumulators, 0);
   const tensor = createTensor(kernel.dtype, kernel.length);
   for (let i = 0; i < kernel.length; i++) setElementBits(tensor, i, acc + BigInt(i));
   return tensor;
@@ -246,11 +247,6 @@ export function outputOf(trace: Trace, kernel: number, leaf: number) {
   };
 }
 
-export interface Place {
-  readonly level: number;
-  readonly index: number;
-}
-
 export const openingOf = (kernel: number, place: Place) =>
   kernel === TRACE_TREE
     ? { kernelIndex: TRACE_TREE, dtype: 0, length: 0, place }
@@ -339,11 +335,11 @@ export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
 
 const bondToken = () => ethers.deployContract("BondTokenMock");
-/** A token that calls somewhere from inside a transfer. */
+/** A token that makes a call during a transfer. */
 const callingToken = () => ethers.deployContract("TokenMock");
 
-/** A court with a claim whose window is open, everybody rich. `trace` is what the operator's claim ends in. */
-async function openStage<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
+/** A court with a claim whose window is open, everybody rich. The operator's claim is about `trace`. */
+async function openToyCourt<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
   const [governor, operator, challenger, watcher, stranger] = await ethers.getSigners();
   if (!governor || !operator || !challenger || !watcher || !stranger) throw new Error("too few accounts");
   const token = await deployToken();
@@ -366,7 +362,7 @@ async function openStage<Token extends BondTokenMock | TokenMock>(trace: Trace, 
 }
 
 async function challenged<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
-  const stage = await openStage(trace, deployToken);
+  const stage = await openToyCourt(trace, deployToken);
   await stage.court.connect(stage.challenger).challenge(stage.requestId, stage.claimId);
   return stage;
 }
@@ -393,10 +389,10 @@ async function accused(trace: Trace) {
   };
 }
 
-// Fixtures are told apart by their function, so each has its own.
+// loadFixture identifies a fixture by its function, so each fixture has its own function.
 const fixtures = {
-  open: () => openStage(HONEST, bondToken),
-  openCalling: () => openStage(HONEST, callingToken),
+  open: () => openToyCourt(HONEST, bondToken),
+  openCalling: () => openToyCourt(HONEST, callingToken),
   challenged: () => challenged(HONEST, bondToken),
   traced: () => traced(HONEST, bondToken),
   tracedCalling: () => traced(HONEST, callingToken),
@@ -405,8 +401,8 @@ const fixtures = {
   accused: () => accused(WRONG),
 };
 
-/** A stage in the state of that name, from a snapshot. */
+/** The court in the state of that name, from a snapshot. */
 export const stageAt = <Name extends keyof typeof fixtures>(name: Name) => {
-  type Stage = Awaited<ReturnType<(typeof fixtures)[Name]>>;
-  return networkHelpers.loadFixture(fixtures[name] as () => Promise<Stage>);
+  type Fixture = Awaited<ReturnType<(typeof fixtures)[Name]>>;
+  return networkHelpers.loadFixture(fixtures[name] as () => Promise<Fixture>);
 };

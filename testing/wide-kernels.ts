@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createRandom } from "../runner/machine/prng.ts";
+import { product } from "../runner/machine/shape.ts";
 import { createTensor, setElementBits, type Tensor } from "../runner/machine/tensor.ts";
 import { type HostedModel, joinTensors, hostModel, execute } from "../services/models/models.ts";
 import { f32, onnxFile, type TestModel } from "./onnx-model.ts";
@@ -28,7 +29,7 @@ export async function hosted(folder: string, name: string, model: TestModel): Pr
 /** Kernel of the program that takes the longest sum. */
 export const longestSum = ({ model }: HostedModel): number => {
   const lengths = model.program.kernels.map(({ reduce }) =>
-    reduce?.step.code.at(-1)?.op === "fadd" ? reduce.dims.reduce((size, dim) => size * dim, 1) : 0,
+    reduce?.step.code.at(-1)?.op === "fadd" ? product(reduce.dims) : 0,
   );
   return lengths.indexOf(Math.max(...lengths));
 };

@@ -8,7 +8,7 @@ class BehaviourReporter {
   constructor(runner) {
     const top = { title: "", tests: [], suites: [] };
     const path = [top];
-    /** Suites of one title are one suite, whatever files they stand in. */
+    /** Suites with the same title are one suite, also from several files. */
     const enter = (title) => {
       const parent = path.at(-1);
       const known = parent.suites.find((suite) => suite.title === title);

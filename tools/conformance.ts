@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { at } from "../runner/at.ts";
 import { isAssayError } from "../runner/errors.ts";
 import { checkTrace } from "../runner/check/check.ts";
 import type { Program } from "../runner/machine/kernel.ts";
@@ -20,7 +21,7 @@ import { type Dense, readTensor } from "../runner/onnx/file/tensors.ts";
 const RTOL = 1e-3;
 const ATOL = 1e-7;
 
-type Verdict =
+type CaseVerdict =
   | { readonly kind: "passed" }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "wrong"; readonly reason: string };
@@ -99,7 +100,7 @@ const difference = (actual: Tensor, shape: readonly number[], element: string, e
   const [got, want] = [toNumbers(actual, expected.element), toNumbers(expected.tensor as Tensor, expected.element)];
   const exact = !["f32", "f16", "bf16", "f64"].includes(expected.element);
   for (let i = 0; i < want.length; i++) {
-    const [a, b] = [got[i] ?? 0, want[i] ?? 0];
+    const [a, b] = [at<number | bigint>(got, i), at<number | bigint>(want, i)];
     if (a === b || (a !== a && b !== b)) continue;
     if (!exact && Math.abs(Number(a) - Number(b)) <= ATOL + RTOL * Math.abs(Number(b)) && Number.isFinite(Number(b)))
       continue;
@@ -116,7 +117,7 @@ interface Ran {
   readonly trace: readonly Tensor[];
 }
 
-const runCase = (folder: string, onPass: (ran: Ran) => void): Verdict => {
+const runCase = (folder: string, onPass: (ran: Ran) => void): CaseVerdict => {
   const path = join(folder, "model.onnx");
   const sets = readdirSync(folder).filter((name) => name.startsWith("test_data_set"));
   for (const set of sets) {
@@ -140,7 +141,7 @@ const runCase = (folder: string, onPass: (ran: Ran) => void): Verdict => {
     for (const [i, port] of model.outputs.entries()) {
       const expected = data.outputs[i];
       if (expected === undefined) return { kind: "refused", reason: "ONNX_UNSUPPORTED: output type" };
-      const output = outputs[model.program.outputs[i] ?? 0] as Tensor;
+      const output = at(outputs, at(model.program.outputs, i));
       const reason = difference(output, port.shape, port.element, expected);
       if (reason !== undefined) return { kind: "wrong", reason: `output ${port.name}: ${reason}` };
     }

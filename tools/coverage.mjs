@@ -1,15 +1,18 @@
 #!/usr/bin/env node
-// Runs the contract and integration tests with coverage and demands that every line of every contract was executed by
-// a test that asserts something: mocha alone, without random calls. Mocks are not counted.
+// Runs the contract and integration tests with coverage and demands that every line of every contract is executed by a
+// test that was written for it: tests that send random transactions do not run here. Mocks are not counted.
 
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { root } from "./install.mjs";
-import { SUITES, exitWith, runSuites } from "./tests.mjs";
+import { SetupError, root } from "./install.mjs";
+import { SUITES, exitWith, runSuites, testFiles } from "./tests.mjs";
 
 const REPORT = join(root, "coverage", "lcov.info");
 const REQUIRED = 100;
+
+/** Tests that send random transactions: a line that only they execute may go unnoticed with another seed. */
+const RANDOM = ["test/contracts/court/games.test.ts", "test/contracts/invariants.test.ts"];
 
 /** Numbers as people write them: 3, 5-9. */
 const ranges = (numbers) =>
@@ -34,8 +37,13 @@ const parse = (text) =>
     .filter(({ file }) => file?.startsWith("contracts/") && !file.startsWith("contracts/mocks/"));
 
 await exitWith(async () => {
+  const all = testFiles(SUITES.chain);
+  const missing = RANDOM.filter((file) => !all.includes(file));
+  if (missing.length > 0)
+    throw new SetupError(`tools/coverage.mjs names tests that do not exist: ${missing.join(", ")}.`);
+  const suite = { ...SUITES.chain, files: all.filter((file) => !RANDOM.includes(file)) };
   rmSync(REPORT, { force: true });
-  const code = await runSuites([SUITES.chain], ["--coverage", ...process.argv.slice(2)]);
+  const code = await runSuites([suite], ["--coverage", ...process.argv.slice(2)]);
   const files = existsSync(REPORT) ? parse(readFileSync(REPORT, "utf8")) : [];
   const total = files.reduce((sum, { lines }) => sum + lines.length, 0);
   let covered = 0;

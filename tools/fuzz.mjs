@@ -3,8 +3,8 @@
 //
 //   npm run fuzz -- [--AMOUNT N ...] [--seed S]
 //
-// Amounts are named below. Without any all of it runs, as much as stands there; otherwise only what is given. Another seed
-// makes other cases.
+// Amounts are named below. Without options everything runs with the amounts below; otherwise only what is given. Another
+// seed gives other cases.
 
 import { parseArgs } from "node:util";
 
@@ -30,7 +30,7 @@ const FUZZERS = {
   encodings: { amount: 100_000, files: [[SUITES.integration, "test/integration/encodings.test.ts"]] },
   // ONNX files that nobody exported.
   models: { amount: 100_000, files: [[SUITES.runner, "test/runner/onnx/hostile.test.ts"]] },
-  // Disputes between an honest watcher and operators of every character.
+  // Disputes between an honest watcher and operators that cheat in every way.
   games: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/court/games.test.ts"]] },
   // Sequences of random transactions under which money is conserved.
   sequences: { amount: 50, files: [[SUITES.contracts, "test/contracts/invariants.test.ts"]] },

@@ -9,7 +9,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const OLDEST_NODE = [22, 13];
 
-/** A problem that the user can mend; printed without a stack. */
+/** A problem that the user can solve; printed without a stack. */
 export class SetupError extends Error {}
 
 /** Whether a version like `v20.1.0` is new enough for Hardhat 3. */
@@ -44,7 +44,7 @@ const locked = (path) => {
   return Object.entries(packages).filter(([folder, entry]) => folder !== "" && entry.link !== true);
 };
 
-/** Hardhat's native part: npm leaves it out, without a word, when the Node that runs npm is too old for it. */
+/** Hardhat's native part: npm leaves it out without a message when the Node that runs npm is too old for it. */
 const hasNativeChain = () => {
   const scope = join(modules, "@nomicfoundation");
   return existsSync(scope) && readdirSync(scope).some((name) => name.startsWith(`edr-${process.platform}-`));

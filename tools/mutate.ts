@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 import { AssayError, isAssayError } from "../runner/errors.ts";
 import { createRandom } from "../runner/machine/prng.ts";
 import { Build, type Compiled } from "./mutation/build.ts";
-import { type Mutant, mutantsOf, mutate, OPERATORS } from "./mutation/mutants.ts";
-import { Stage, suitesOf } from "./mutation/stage.ts";
+import { type Mutant, mutantsOf, mutate, MUTATION_OPERATORS } from "./mutation/mutants.ts";
+import { Sandbox, suitesOf } from "./mutation/sandbox.ts";
 
 /*
  * Do the tests notice when a contract is wrong? Each mutant changes one place of a contract's file; the contract's own
@@ -24,7 +24,7 @@ import { Stage, suitesOf } from "./mutation/stage.ts";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const VERDICTS = ["killed", "survived", "same", "invalid"] as const;
 
-type Verdict = (typeof VERDICTS)[number];
+type MutantVerdict = (typeof VERDICTS)[number];
 
 const { values } = parseArgs({
   options: {
@@ -67,15 +67,15 @@ const codeOf = (compiled: Compiled): string =>
   JSON.stringify([...(compiled ?? [])].map(([name, { evm }]) => [name, evm.bytecode.object]));
 
 /** Runs tests of unchanged code; how long they took, in seconds. */
-const timed = async (stage: Stage, files: readonly string[]): Promise<number> => {
+const timed = async (sandbox: Sandbox, files: readonly string[]): Promise<number> => {
   const start = performance.now();
-  const outcome = await stage.test(files, 1_800);
+  const outcome = await sandbox.test(files, 1_800);
   if (outcome === "failed" || outcome === "slow")
-    throw new Error("The tests fail without any mutant: mend that first.");
+    throw new Error("The tests fail without any mutant: correct that first.");
   return (performance.now() - start) / 1_000;
 };
 
-const printTable = (results: ReadonlyMap<Mutant, Verdict>): void => {
+const printTable = (results: ReadonlyMap<Mutant, MutantVerdict>): void => {
   const row = (name: string, mutants: readonly Mutant[]): string =>
     name.padEnd(12) +
     VERDICTS.map((verdict) => String(mutants.filter((one) => results.get(one) === verdict).length).padStart(10)).join(
@@ -83,14 +83,14 @@ const printTable = (results: ReadonlyMap<Mutant, Verdict>): void => {
     );
   console.log(`\n${" ".repeat(12)}${VERDICTS.map((verdict) => verdict.padStart(10)).join("")}`);
   const all = [...results.keys()];
-  for (const operator of OPERATORS) {
+  for (const operator of MUTATION_OPERATORS) {
     const mutants = all.filter((mutant) => mutant.operator === operator);
     if (mutants.length > 0) console.log(row(operator, mutants));
   }
   console.log(row("all", all));
 };
 
-const run = async (build: Build, stage: Stage): Promise<number> => {
+const run = async (build: Build, sandbox: Sandbox): Promise<number> => {
   const source = build.sourceOf(values.contract);
   const text = build.textOf(source);
   const targets = build.targetsOf(source);
@@ -110,9 +110,9 @@ const run = async (build: Build, stage: Stage): Promise<number> => {
 
   const original = await build.compile(targets, source, text, quick);
   if (original === undefined) throw new Error(`${path} does not compile.`);
-  stage.put(path, text, targets, original);
+  sandbox.put(path, text, targets, original);
   const limit = (seconds: number): number => 60 + 5 * seconds;
-  const ownSeconds = await timed(stage, own.length > 0 ? own : rest);
+  const ownSeconds = await timed(sandbox, own.length > 0 ? own : rest);
   let restSeconds: number | undefined;
   console.log(`${path}: ${String(mutants.length)} mutants, compiled ${quick ? "without" : "with"} via-IR`);
   console.log(`own tests (${ownSeconds.toFixed(0)} s): ${own.join(" ") || "none, so all"}\n`);
@@ -121,33 +121,33 @@ const run = async (build: Build, stage: Stage): Promise<number> => {
   const passesRest = async (mutant: Mutant, compiled: NonNullable<Compiled>): Promise<boolean> => {
     if (values.own || own.length === 0) return true;
     if (restSeconds === undefined) {
-      stage.put(path, text, targets, original);
-      restSeconds = await timed(stage, rest);
-      stage.put(path, mutate(text, mutant), targets, compiled);
+      sandbox.put(path, text, targets, original);
+      restSeconds = await timed(sandbox, rest);
+      sandbox.put(path, mutate(text, mutant), targets, compiled);
     }
-    return (await stage.test(rest, limit(restSeconds))) === "passed";
+    return (await sandbox.test(rest, limit(restSeconds))) === "passed";
   };
-  const judge = async (mutant: Mutant, compiled: Compiled): Promise<Verdict> => {
+  const judge = async (mutant: Mutant, compiled: Compiled): Promise<MutantVerdict> => {
     if (compiled === undefined) return "invalid";
     if (codeOf(compiled) === codeOf(original)) return "same";
-    stage.put(path, mutate(text, mutant), targets, compiled);
-    const outcome = await stage.test(own.length > 0 ? own : rest, limit(ownSeconds));
+    sandbox.put(path, mutate(text, mutant), targets, compiled);
+    const outcome = await sandbox.test(own.length > 0 ? own : rest, limit(ownSeconds));
     return outcome === "passed" && (await passesRest(mutant, compiled)) ? "survived" : "killed";
   };
 
-  const results = new Map<Mutant, Verdict>();
+  const results = new Map<Mutant, MutantVerdict>();
   let next = compileAt(mutants[0]);
   for (const [index, mutant] of mutants.entries()) {
     const compiled = await next;
     next = compileAt(mutants[index + 1]);
     const verdict = await judge(mutant, compiled);
-    if (stage.stopped) break;
+    if (sandbox.stopped) break;
     results.set(mutant, verdict);
     if (verdict === "survived") console.log(describe(path, mutant));
     if (process.stderr.isTTY) process.stderr.write(`\r${String(index + 1)} of ${String(mutants.length)}\r`);
   }
   printTable(results);
-  if (stage.stopped) return 130;
+  if (sandbox.stopped) return 130;
   return [...results.values()].includes("survived") ? 1 : 0;
 };
 
@@ -158,20 +158,20 @@ const main = async (): Promise<number> => {
   });
   if (built.status !== 0) return built.status ?? 1;
   const build = await Build.of(ROOT);
-  const stage = new Stage(ROOT);
+  const sandbox = new Sandbox(ROOT);
   const stop = (): void => {
-    stage.stop();
+    sandbox.stop();
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   try {
-    return await run(build, stage);
+    return await run(build, sandbox);
   } catch (error) {
     if (!isAssayError(error, "USAGE")) throw error;
     console.error(error.message);
     return 2;
   } finally {
-    stage.remove();
+    sandbox.remove();
     await build.close();
   }
 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Makes dist/, what the npm package has beside the Solidity sources: bindings and runner as ES modules with types, and
-// the ABIs as JSON. Mocks stay at home.
+// Makes dist/, what the npm package contains besides the Solidity sources: bindings and runner as ES modules with types,
+// and the ABIs as JSON. Mocks are left out.
 
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -26,7 +26,7 @@ export const node = (args, { env = {}, cwd = root } = {}) =>
     child.on("exit", (code, signal) => {
       process.off("SIGINT", wait);
       process.off("SIGTERM", pass);
-      // Some programs answer Ctrl-C with a failure of their own; one that ends well is believed.
+      // Some programs end with their own failure after Ctrl-C; exit code 0 is kept.
       const failed = interrupted && code !== 0 ? 128 + constants.signals.SIGINT : (code ?? 1);
       resolve(signal === null ? failed : 128 + constants.signals[signal]);
     });

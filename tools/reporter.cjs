@@ -1,7 +1,7 @@
 const { writeFileSync } = require("node:fs");
 const { reporters } = require("mocha");
 
-/** Mocha's `spec` report, and beside it the counts as JSON in the file that ASSAY_TEST_SUMMARY names. */
+/** Mocha's `spec` report; also writes the counts as JSON to the file that ASSAY_TEST_SUMMARY names. */
 class SummaryReporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);

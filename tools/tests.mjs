@@ -55,7 +55,7 @@ export const testFiles = (suite) => {
 /** The line that people and machines read. */
 export const tally = ({ passed, failed }) => `${passed} passed, ${failed} failed`;
 
-/** A program was stopped from outside, by Ctrl-C for one, when a signal ended it. */
+/** A signal ended a program, for example by Ctrl-C. */
 export class Interrupted extends Error {
   constructor(code) {
     super("interrupted");
@@ -105,7 +105,7 @@ export const runSuites = async (suites, args = []) => {
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 };
 
-/** Ends this process with the exit code that an entry point gives; problems that users can mend have no stack. */
+/** Ends this process with the exit code that `run` gives; problems that users can solve are printed without a stack. */
 export const exitWith = async (run) => {
   try {
     process.exitCode = await run();

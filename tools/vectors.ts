@@ -10,6 +10,7 @@ import { DTYPE_BYTES, DTYPE_CODE, type DType } from "../runner/machine/dtype.ts"
 import { encodeKernel } from "../runner/machine/encoding.ts";
 import { executeElement } from "../runner/machine/interpreter.ts";
 import { createRandom } from "../runner/machine/prng.ts";
+import { product } from "../runner/machine/shape.ts";
 import { randomKernel } from "../testing/random-kernels.ts";
 import { tensorBytes, tensorFromBytes, tensorType } from "../runner/machine/tensor.ts";
 
@@ -119,7 +120,7 @@ export function kernelVectors() {
     about: "Operand data are little-endian bytes; outputs are the bits of each element, zero-extended.",
     kernels: Array.from({ length: 60 }, () => {
       const { kernel, operands } = randomKernel(random, { elements: 6, steps: 8, operandLength: 40 });
-      const elements = kernel.shape.reduce((p, d) => p * d, 1);
+      const elements = product(kernel.shape);
       return {
         kernel: hex(encodeKernel(kernel)),
         operands: operands.map((tensor) => hex(tensorBytes(tensor))),
@@ -129,7 +130,7 @@ export function kernelVectors() {
   };
 }
 
-/** File name to content, as it stands in vectors/. */
+/** File name to content, for vectors/. */
 export const vectorFiles = (): Readonly<Record<string, string>> => ({
   "commitments.json": `${JSON.stringify(commitmentVectors(), null, 1)}\n`,
   "kernels.json": `${JSON.stringify(kernelVectors(), null, 1)}\n`,

@@ -1,7 +1,7 @@
 import * as fn from "../../runner/onnx/functions/index.ts";
 import type { TestNode } from "../../testing/onnx-model.ts";
 import * as reference from "./reference.ts";
-import type { Range } from "./sample.ts";
+import type { Interval } from "./sample.ts";
 
 /** An elementary function of the importer, and what it is measured against. */
 export interface Subject {
@@ -10,22 +10,22 @@ export interface Subject {
   readonly body: { readonly op: string; readonly attributes?: TestNode["attributes"] } | { readonly inside: fn.Unary };
   readonly exact: reference.Reference;
   /** Where bit patterns are evenly spaced. */
-  readonly domain: Range;
+  readonly domain: Interval;
   /** Where values are evenly spaced: what models mostly see. */
-  readonly usual: Range;
+  readonly usual: Interval;
 }
 
 const LARGEST = 2 ** 128 - 2 ** 104;
-const ALL: Range = [-LARGEST, LARGEST];
-const POSITIVE: Range = [2 ** -149, LARGEST];
-const UNIT: Range = [-1, 1];
+const ALL: Interval = [-LARGEST, LARGEST];
+const POSITIVE: Interval = [2 ** -149, LARGEST];
+const UNIT: Interval = [-1, 1];
 /** e^x is a finite f32, not 0, for these. */
-const EXPONENTS: Range = [-103.97, 88.72];
+const EXPONENTS: Interval = [-103.97, 88.72];
 
 const [ALPHA, GAMMA] = [1.67326319217681884765625, 1.05070102214813232421875];
 const FIFTH = Math.fround(0.2);
 
-const op = (name: string, exact: reference.Reference, domain: Range, usual: Range): Subject => ({
+const op = (name: string, exact: reference.Reference, domain: Interval, usual: Interval): Subject => ({
   name,
   body: { op: name },
   exact,
@@ -33,7 +33,13 @@ const op = (name: string, exact: reference.Reference, domain: Range, usual: Rang
   usual,
 });
 
-const inside = (name: string, body: fn.Unary, exact: reference.Reference, domain: Range, usual: Range): Subject => ({
+const inside = (
+  name: string,
+  body: fn.Unary,
+  exact: reference.Reference,
+  domain: Interval,
+  usual: Interval,
+): Subject => ({
   name,
   body: { inside: body },
   exact,

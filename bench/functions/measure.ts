@@ -1,8 +1,9 @@
+import { at } from "../../runner/at.ts";
 import { prepareProgram } from "../../runner/backends/backend.ts";
 import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
-import { importModel } from "../../runner/onnx/index.ts";
+import { importModel, type Model, type Port } from "../../runner/onnx/index.ts";
 import { Lowering } from "../../runner/onnx/build/lowering.ts";
 import { finishProgram } from "../../runner/onnx/passes/program.ts";
 import { f32, onnxFile } from "../../testing/onnx-model.ts";
@@ -34,29 +35,34 @@ export interface Agreement {
   readonly relative: number;
 }
 
-/** Arguments by operand. The first EVEN are the evenly spaced bit patterns. */
-const argumentsOf = ({ name, domain, usual }: Subject): readonly (readonly number[])[] => {
-  const x = [...evenly(domain), ...densely(usual)];
+/** Arguments by operand: first `even` at evenly spaced bit patterns, then `dense` at evenly spaced values. */
+export const argumentsOf = (
+  { name, domain, usual }: Subject,
+  even = EVEN,
+  dense = DENSE,
+): readonly (readonly number[])[] => {
+  const x = [...evenly(domain, even), ...densely(usual, dense)];
   if (name !== "Pow") return [x];
   // Exponents that take the result through all of f32 and a little beyond; by values, -8 to 8.
-  const logs = golden([-152, 130], EVEN);
-  const y = logs.map((log, i) => Math.fround(log / (Math.log2(x[i] ?? 1) || 1)));
-  return [x, [...y, ...golden([-8, 8], DENSE).map(Math.fround)]];
+  const logs = golden([-152, 130], even);
+  const y = logs.map((log, i) => Math.fround(log / (Math.log2(at(x, i)) || 1)));
+  return [x, [...y, ...golden([-8, 8], dense).map(Math.fround)]];
 };
 
-/** Runs a function through the machine and measures it. */
-export const measure = async (subject: Subject): Promise<Measurement> => {
-  const operands = argumentsOf(subject);
-  const tensors = operands.map((values) => tensorFrom("f32", values));
+/** A function compiled for EVEN + DENSE elements; with its ONNX file when it is an operator. */
+export interface CompiledSubject extends Pick<Model, "program" | "constants"> {
+  readonly operator?: { readonly file: Uint8Array; readonly inputs: readonly Port[] };
+}
+
+/** Compiles a function of one or two operands, without running it. */
+export const compileSubject = ({ body }: Subject, operands: number): CompiledSubject => {
   const length = EVEN + DENSE;
-  const { body } = subject;
   if ("inside" in body) {
     const lowering = new Lowering();
     const x = lowering.input("f32", [length]);
-    const { program, constants } = finishProgram(lowering, [lowering.map("f32", [x], body.inside)]);
-    return errors(subject, operands, await execute(program, tensors, constants));
+    return finishProgram(lowering, [lowering.map("f32", [x], body.inside)]);
   }
-  const names = operands.map((_, i) => `x${String(i)}`);
+  const names = Array.from({ length: operands }, (_, i) => `x${String(i)}`);
   const file = onnxFile({
     opset: 20,
     inputs: Object.fromEntries(names.map((name) => [name, f32([length])])),
@@ -64,15 +70,22 @@ export const measure = async (subject: Subject): Promise<Measurement> => {
     outputs: ["y"],
   });
   const { program, constants, inputs } = importModel(file);
+  return { program, constants, operator: { file, inputs } };
+};
+
+/** Runs a function through the machine and measures it. */
+export const measure = async (subject: Subject): Promise<Measurement> => {
+  const operands = argumentsOf(subject);
+  const tensors = operands.map((values) => tensorFrom("f32", values));
+  const { program, constants, operator } = compileSubject(subject, operands.length);
   const results = await execute(program, tensors, constants);
+  const measured = errors(subject, operands, results);
+  if (operator === undefined) return measured;
   const wanted = await onnxruntime(
-    file,
-    inputs.map((port, i) => ({ port, tensor: tensors[i] ?? tensorFrom("f32", []) })),
+    operator.file,
+    operator.inputs.map((port, i) => ({ port, tensor: at(tensors, i) })),
   );
-  return {
-    ...errors(subject, operands, results),
-    oracle: agreement(results, [...(wanted["y"]?.data as Float32Array)]),
-  };
+  return { ...measured, oracle: agreement(results, [...(wanted["y"]?.data as Float32Array)]) };
 };
 
 const execute = async (
@@ -81,7 +94,7 @@ const execute = async (
   constants: readonly Tensor[],
 ): Promise<readonly number[]> => {
   const trace = await prepareProgram(program, compiled).run(inputs, constants);
-  return Array.from(trace[program.outputs[0] ?? 0]?.data ?? [], Number);
+  return Array.from(at(trace, at(program.outputs, 0)).data, Number);
 };
 
 const errors = (
@@ -89,22 +102,22 @@ const errors = (
   operands: readonly (readonly number[])[],
   results: readonly number[],
 ): Measurement => {
-  const argument = (i: number): number[] => operands.map((values) => values[i] ?? NaN);
+  const argument = (i: number): number[] => operands.map((values) => at(values, i));
   const worst = (from: number, to: number): Worst => {
-    let [most, at, absolute] = [-1, from, 0];
+    let [most, where, absolute] = [-1, from, 0];
     const invalid: number[][] = [];
     for (let i = from; i < to; i++) {
-      const [result, [x = NaN, y = NaN]] = [results[i] ?? NaN, argument(i)];
+      const [result, [x = NaN, y = NaN]] = [at(results, i), argument(i)];
       const wanted = exact(x, y);
       const error = ulps(result, wanted);
       if (error === Infinity) {
         invalid.push(argument(i));
         continue;
       }
-      if (error > most) [most, at] = [error, i];
+      if (error > most) [most, where] = [error, i];
       if (Number.isFinite(result)) absolute = Math.max(absolute, Math.abs(result - wanted));
     }
-    return { ulps: most, at: argument(at), absolute, invalid };
+    return { ulps: most, at: argument(where), absolute, invalid };
   };
   return { overall: worst(0, EVEN), usual: worst(EVEN, EVEN + DENSE) };
 };
@@ -112,7 +125,7 @@ const errors = (
 const agreement = (ours: readonly number[], theirs: readonly number[]): Agreement => {
   let [differ, relative] = [0, 0];
   ours.forEach((value, i) => {
-    const other = theirs[i] ?? NaN;
+    const other = at(theirs, i);
     if (Object.is(value, other)) return;
     differ++;
     const [a, b] = [Math.abs(value), Math.abs(other)];

@@ -1,7 +1,7 @@
 /** Samples of f32 arguments, the same on every run, and distances in units in the last place. */
 
 /** An interval of f32 values, both ends in it. */
-export type Range = readonly [low: number, high: number];
+export type Interval = readonly [low: number, high: number];
 
 export const EVEN = 2 ** 18;
 export const DENSE = 2 ** 17;
@@ -21,17 +21,17 @@ const ofRank = (order: number): number => {
 };
 
 /** f32 values at evenly spaced bit patterns: as many in every power of two. */
-export const evenly = ([low, high]: Range, count = EVEN): number[] => {
+export const evenly = ([low, high]: Interval, count = EVEN): number[] => {
   const [first, last] = [rank(low), rank(high)];
   return Array.from({ length: count }, (_, i) => ofRank(first + Math.round(((last - first) * i) / (count - 1))));
 };
 
 /** Evenly spaced values, each rounded to f32. */
-export const densely = ([low, high]: Range, count = DENSE): number[] =>
+export const densely = ([low, high]: Interval, count = DENSE): number[] =>
   Array.from({ length: count }, (_, i) => Math.fround(low + ((high - low) * i) / (count - 1)));
 
 /** Numbers of [low, high] in the order of the golden ratio, so that no stretch of them is unlike another. */
-export const golden = ([low, high]: Range, count: number): number[] =>
+export const golden = ([low, high]: Interval, count: number): number[] =>
   Array.from({ length: count }, (_, i) => low + (high - low) * ((i * 0.6180339887498949) % 1));
 
 /** Spacing of f32 in the binade of a finite binary64 number, at least that of the subnormals. */

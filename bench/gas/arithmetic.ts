@@ -11,6 +11,7 @@ import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom } from "../../runner/machine/prng.ts";
+import { product } from "../../runner/machine/shape.ts";
 import { createTensor, setElementBits, type Tensor, tensorBytes } from "../../runner/machine/tensor.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
@@ -21,7 +22,7 @@ import { f32 } from "../../testing/onnx-model.ts";
 import { openStage } from "../../testing/court-stage.ts";
 import { activations, hosted, longestSum, softmaxModel } from "../../testing/wide-kernels.ts";
 import { convict } from "./digits.ts";
-import type { Scenario } from "./gauge.ts";
+import type { GasScenario } from "./gauge.ts";
 
 const bytes = (dtype: "i8" | "u8", length: number, seed: number): Tensor => {
   const random = createRandom(seed);
@@ -51,7 +52,7 @@ const dot = (operands: readonly Tensor[], steps: number): Kernel => {
 };
 
 /** One more step of a reduction. */
-export const stepScenario: Scenario = {
+export const stepScenario: GasScenario = {
   title: "Arithmetic: one more step of a reduction",
   text:
     "On `TensorMachine` alone, leaf hashing included, calldata not: the difference of a long and a short reduction over " +
@@ -128,7 +129,7 @@ async function layer(folder: string, inputs: number): Promise<{ readonly model: 
 }
 
 /** Float reductions as long as they get in practice, convicted on the real court. */
-export const elementScenario = (folder: string): Scenario => ({
+export const elementScenario = (folder: string): GasScenario => ({
   title: "Convictions of long float reductions",
   text:
     "One wrong element of a layer of K inputs, in one transaction. All that `proveFraud` costs counts: calldata, " +
@@ -144,15 +145,7 @@ export const elementScenario = (folder: string): Scenario => ({
       await stage.connection.close();
     };
     const float = (shape: readonly number[], seed: number) =>
-      f32(
-        shape,
-        Array.from(
-          activations(
-            shape.reduce((size, dim) => size * dim, 1),
-            seed,
-          ).data as Float32Array,
-        ),
-      );
+      f32(shape, Array.from(activations(product(shape), seed).data as Float32Array));
     for (const [inputs, aim] of [
       [3_072, 3_000_000n],
       [4_608, 4_000_000n],
@@ -179,7 +172,7 @@ export const elementScenario = (folder: string): Scenario => ({
 });
 
 /** A reduction too long for one transaction. */
-export const softmaxScenario = (folder: string): Scenario => ({
+export const softmaxScenario = (folder: string): GasScenario => ({
   title: "A softmax over 50,257 classes, convicted over resumed transactions",
   text:
     "The importer takes the denominator in four interleaved sums, as onnxruntime does; one of them is wrong. No " +

@@ -12,15 +12,15 @@ import { send } from "../../services/chain/context.ts";
 import type { Action } from "../../services/environment/events.ts";
 import { allow, fund } from "../../services/operator/stake.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
-import { openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
+import { openStage, type CourtStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { DigitReader__factory } from "../../typechain-types/index.ts";
-import type { Gauge, Scenario } from "./gauge.ts";
+import type { Gauge, GasScenario } from "./gauge.ts";
 
 /** Request, claim and finalisation together (the assignment is one more transaction, by anyone). */
 const ANSWER_AIM = 450_000n;
 
 interface Digits {
-  readonly stage: Stage;
+  readonly stage: CourtStage;
   readonly models: readonly HostedModel[];
   readonly image: ReturnType<typeof readInputs>;
 }
@@ -39,7 +39,7 @@ const digits = async (folder: string): Promise<Digits> => {
 const nameOf = ({ name }: HostedModel): string => (name.includes("int8") ? "int8" : "f32");
 
 /** Gas of the first transaction of a kind that services sent since `from`. */
-const gasSince = (stage: Stage, from: number, ...[kind, model]: [Action["kind"], string?]): bigint => {
+const gasSince = (stage: CourtStage, from: number, ...[kind, model]: [Action["kind"], string?]): bigint => {
   const found = stage
     .sentSince(from)
     .find(
@@ -50,7 +50,7 @@ const gasSince = (stage: Stage, from: number, ...[kind, model]: [Action["kind"],
 };
 
 /** Publication and everything an operator does once. */
-export const publishingScenario = (folder: string): Scenario => ({
+export const publishingScenario = (folder: string): GasScenario => ({
   title: "Once: publish a model, become an operator",
   text: "The digit models of `models/digits/`. A model of any size costs the same to publish: two roots.",
   run: async (gauge) => {
@@ -71,7 +71,7 @@ export const publishingScenario = (folder: string): Scenario => ({
 });
 
 /** A digit asked and answered: without a callback, signed, and through the consumer contract. */
-export const answerScenario = (folder: string): Scenario => ({
+export const answerScenario = (folder: string): GasScenario => ({
   title: "A digit: asked, claimed, final",
   text:
     "64 floats in, ten floats out, both in calldata; royalty, collateral and challenge window included. Anyone may send " +
@@ -130,7 +130,7 @@ const FORGERIES = [
 ] as const;
 
 /** Forged digits and their end. */
-export const convictionScenario = (folder: string): Scenario => ({
+export const convictionScenario = (folder: string): GasScenario => ({
   title: "A forged digit, convicted",
   text:
     "The operator changes one weight, or one bit of one activation deep inside, and everything after follows from it. " +
@@ -161,7 +161,7 @@ const MOVES: Readonly<Partial<Record<Action["kind"], readonly [string, string]>>
 /** Lets the services play a forged answer to its end and reads every move. @returns The request's id. */
 export async function convict(
   gauge: Gauge,
-  stage: Stage,
+  stage: CourtStage,
   model: HostedModel,
   { label, forgery, limits = {} }: { label: string; forgery: Pick<Forgery, "run">; limits?: { atMost?: bigint } },
 ): Promise<Hash> {
@@ -198,8 +198,11 @@ export async function convict(
   return id;
 }
 
-/** What a fraud proof costs beside its calldata and the machine's execution. */
-async function withoutArithmetic({ connection, suite }: Stage, receipt: ContractTransactionReceipt): Promise<bigint> {
+/** What a fraud proof costs without its calldata and the machine's execution. */
+async function withoutArithmetic(
+  { connection, suite }: CourtStage,
+  receipt: ContractTransactionReceipt,
+): Promise<bigint> {
   const { data } = (await connection.ethers.provider.getTransaction(receipt.hash)) ?? { data: "0x" };
   const decoded: Result = suite.court.interface.decodeFunctionData("proveFraud", data);
   // The fields of Execution in order: kernel, element, progress, witness; the encoded kernel is its opening's second.

@@ -14,10 +14,10 @@ import {
   TRACE_TREE,
 } from "../../testing/toy-court.ts";
 import { BEGINNING, steadyTime } from "../../testing/court-stage.ts";
-import type { Scenario } from "./gauge.ts";
+import type { GasScenario } from "./gauge.ts";
 
 /** What a dispute costs without its arithmetic. */
-export const disputeScenario: Scenario = {
+export const disputeScenario: GasScenario = {
   title: "The court alone, on a toy machine and a toy market",
   text:
     "Demands for withheld data, their answers and every other move where machine and market cost next to nothing: what " +

@@ -1,7 +1,7 @@
 import type { ContractTransactionReceipt, ContractTransactionResponse } from "ethers";
 
 /** One line of docs/gas.md. */
-export interface Reading {
+export interface GasReading {
   /** The action, as a short sentence. */
   readonly name: string;
   /** What the gas buys. */
@@ -12,7 +12,7 @@ export interface Reading {
 }
 
 /** A chapter of docs/gas.md: readings that belong together, taken on a chain of its own. */
-export interface Scenario {
+export interface GasScenario {
   readonly title: string;
   /** A paragraph of Markdown before the table. */
   readonly text: string;
@@ -32,9 +32,9 @@ const gasOf = async (source: GasSource): Promise<bigint> => {
 
 /** Collects the readings of a scenario, in the order in which they are taken. */
 export class Gauge {
-  readonly #readings: Reading[] = [];
+  readonly #readings: GasReading[] = [];
 
-  get readings(): readonly Reading[] {
+  get readings(): readonly GasReading[] {
     return this.#readings;
   }
 

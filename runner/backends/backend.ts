@@ -1,7 +1,8 @@
-import { expectTensors } from "../commitment/model.ts";
-import { executeElement, product } from "../machine/interpreter.ts";
+import { at } from "../at.ts";
+import { executeElement } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Kernel, Program } from "../machine/kernel.ts";
-import { createTensor, setElementBits, type Tensor } from "../machine/tensor.ts";
+import { createTensor, expectTensors, setElementBits, type Tensor } from "../machine/tensor.ts";
 import { verifyProgram } from "../machine/verify.ts";
 import { runTask, type TaskOptions } from "../task.ts";
 
@@ -14,14 +15,14 @@ export interface Backend {
   readonly prepare: (kernel: Kernel) => PreparedKernel;
 }
 
-/** Fills `output` from the kernel's operands; yields now and then so that the caller can pause or stop it. */
+/** Fills `output` from the kernel's operands; yields from time to time so that the caller can pause or stop it. */
 export type PreparedKernel = (operands: readonly Tensor[], output: Tensor) => Iterable<void>;
 
-/** A program made ready by a backend. */
+/** A program whose kernels a backend has prepared. */
 export interface Executable {
   readonly program: Program;
   /**
-   * Outputs of all kernels, in order; progress in kernels. Gives the event loop its turn between slices of work.
+   * Outputs of all kernels, in order; progress in kernels. Lets the event loop run between slices of work.
    * @throws AssayError TENSOR_MISMATCH when inputs or constants are not the program's, ABORTED.
    */
   readonly run: (
@@ -65,7 +66,7 @@ function* execution(
   const outputs: Tensor[] = [];
   const spaces = { input: inputs, constant: constants, kernel: outputs };
   for (const { kernel, fill } of kernels) {
-    const operands = kernel.operands.flatMap(({ space, index }) => spaces[space][index] ?? []);
+    const operands = kernel.operands.map(({ space, index }) => at<Tensor>(spaces[space], index));
     const output = createTensor(kernel.dtype, product(kernel.shape));
     for (const _pause of fill(operands, output)) yield outputs.length;
     outputs.push(output);

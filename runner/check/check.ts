@@ -1,10 +1,12 @@
+import { at } from "../at.ts";
 import { commitTensors } from "../commitment/tensor.ts";
 import { ZERO_HASH } from "../commitment/keccak.ts";
 import { throwIfAborted } from "../errors.ts";
 import { proofBound } from "../inspection/bounds.ts";
 import { kernelKind } from "../inspection/kind.ts";
 import { encodeKernel } from "../machine/encoding.ts";
-import { product, START } from "../machine/interpreter.ts";
+import { START } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Kernel, Program } from "../machine/kernel.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
 import { DEFAULT_BUDGET, openWitness, splitElement, type Witness, witnessElement } from "../proving/witness.ts";
@@ -40,7 +42,7 @@ export interface CheckOptions extends TaskOptions {
   /** Elements a kernel. */
   readonly samples: number;
   readonly seed: number;
-  /** Calls in flight at once; 4 unless told. */
+  /** Calls in flight at once; 4 by default. */
   readonly parallel?: number;
 }
 
@@ -68,13 +70,13 @@ export async function checkTrace(
   };
   const spaces = { input: tensors.inputs, constant: tensors.constants, kernel: tensors.trace };
   const work = program.kernels.map((kernel, index) => {
-    const place: Place = {
+    const place: CheckedPlace = {
       index,
       kernel,
       encoded: encodeKernel(kernel),
-      operands: kernel.operands.flatMap((operand) => spaces[operand.space][operand.index] ?? []),
-      commitments: kernel.operands.flatMap((operand) => commitments[operand.space][operand.index] ?? []),
-      output: tensors.trace[index],
+      operands: kernel.operands.map(({ space, index: i }) => at<Tensor>(spaces[space], i)),
+      commitments: kernel.operands.map(({ space, index: i }) => at(commitments[space], i)),
+      output: at<Tensor>(tensors.trace, index),
       whole: fitsWhole(program, kernel),
     };
     // Kernels of one shape are not sampled at the same places.
@@ -100,14 +102,14 @@ export async function checkTrace(
   }));
 }
 
-interface Place {
+interface CheckedPlace {
   readonly index: number;
   readonly kernel: Kernel;
   readonly encoded: Uint8Array;
   readonly operands: readonly Tensor[];
   readonly commitments: readonly TensorCommitment[];
-  readonly output: Tensor | undefined;
-  /** Whether any element fits one call, so that no cut has to be looked for. */
+  readonly output: Tensor;
+  /** Whether any element fits one call, so that it needs no splitting. */
   readonly whole: boolean;
 }
 
@@ -116,9 +118,9 @@ function fitsWhole(program: Program, kernel: Kernel): boolean {
   return bytes <= DEFAULT_BUDGET.bytes && executionGas <= DEFAULT_BUDGET.gas;
 }
 
-async function checkElement(contract: MachineContract, place: Place, element: number): Promise<CheckedElement> {
+async function checkElement(contract: MachineContract, place: CheckedPlace, element: number): Promise<CheckedElement> {
   const { kernel, encoded, operands, commitments, output, index } = place;
-  const expected = output === undefined ? 0n : elementBits(output, element);
+  const expected = elementBits(output, element);
   const spent = { gas: 0, calldataBytes: 0, calldataGas: 0, calls: 0 };
   const result = (actual: bigint | undefined, fault: string | undefined): CheckedElement => ({
     kernel: index,
@@ -172,7 +174,7 @@ export interface GasSummary {
 /** Spread of the execution gas over elements. */
 export function summarise(elements: readonly CheckedElement[]): GasSummary {
   const sorted = [...elements].sort((a, b) => a.gas - b.gas);
-  const gas = (at: number): number => sorted[at]?.gas ?? 0;
+  const gas = (rank: number): number => (sorted.length === 0 ? 0 : at(sorted, rank).gas);
   return {
     samples: elements.length,
     mismatches: elements.filter(({ fault }) => fault !== undefined).length,

@@ -10,7 +10,7 @@ import { calldataOf, type MachineCall, type MachineContract, type MachineResult 
 /** Gas of one call: the most that a transaction may have (EIP-7825). */
 const CALL_GAS = 16_777_216;
 
-/** Where the meter stands. */
+/** Address of the meter. */
 const METER = "0x000000000000000000000000000000000000a55a";
 
 /** Gas that the meter itself spends between its two readings: the call of a warm address and its arguments. */

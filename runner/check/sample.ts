@@ -1,8 +1,8 @@
 import { createRandom } from "../machine/prng.ts";
 
 /**
- * `count` distinct elements of a row of `length`, ascending: the first and the last, where bounds go wrong, the rest
- * at random. All of them when there are no more than `count`.
+ * `count` distinct indices below `length`, ascending: the first and the last, where errors of bounds show, the rest at
+ * random. All of them when there are no more than `count`.
  */
 export function sampleElements(length: number, count: number, seed: number): readonly number[] {
   if (length <= count) return Array.from({ length }, (_, i) => i);

@@ -1,6 +1,6 @@
 import type { TaskOptions } from "../task.ts";
 
-/** What a command may touch of the outside world, apart from files. */
+/** What a command uses of its surroundings, apart from files. */
 export interface Terminal {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -10,7 +10,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-/** What a command works with: the signal, and where to tell how far it is. */
+/** What a command gets: the signal that stops it, and a callback for its progress. */
 export interface CommandContext extends TaskOptions {
   readonly signal: AbortSignal;
 }
@@ -22,7 +22,7 @@ export const EXIT = {
   negative: 1,
   /** The input or the command line is wrong; the error says how. */
   input: 2,
-  /** A bug: an error that nobody meant to throw. */
+  /** A bug: an error that is not an AssayError. */
   bug: 70,
   interrupted: 130,
 } as const;

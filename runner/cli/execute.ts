@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { prepareProgram } from "../backends/backend.ts";
 import { compiled } from "../backends/javascript/compiled.ts";
 import type { Tensor } from "../machine/tensor.ts";
@@ -13,4 +14,4 @@ export const executeModel = (
 
 /** Outputs of a model out of a trace, in the order of its outputs. */
 export const outputsOf = (model: Model, trace: readonly Tensor[]): readonly Tensor[] =>
-  model.program.outputs.flatMap((kernel) => trace[kernel] ?? []);
+  model.program.outputs.map((kernel) => at(trace, kernel));

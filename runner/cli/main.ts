@@ -3,7 +3,7 @@ import { run } from "./run.ts";
 
 const interrupt = new AbortController();
 process.on("SIGINT", () => {
-  // Once to stop in order, twice to stop.
+  // The first Ctrl-C stops in order, the second at once.
   if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
   interrupt.abort();
 });

@@ -32,7 +32,7 @@ export function parseCount(option: string, text: string, least = 1): number {
   return value;
 }
 
-/** Sets a property even when its name means something to JavaScript. */
+/** Sets a property, also one whose name is special in JavaScript (`__proto__`). */
 function define<T>(record: Record<string, T>, name: string, value: T): void {
   Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
 }

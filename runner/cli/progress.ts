@@ -2,7 +2,7 @@ import { Presets, SingleBar } from "cli-progress";
 
 import type { TaskProgress } from "../task.ts";
 
-/** A bar on stderr that follows one task after another; nothing at all where nobody looks. */
+/** A bar on stderr that shows one task after another; nothing when stderr is not a terminal. */
 export interface ProgressBar {
   readonly update: (progress: TaskProgress) => void;
   /** Clears the bar. */

@@ -14,8 +14,8 @@ import { toJson } from "./json.ts";
 import { createProgressBar, type ProgressBar } from "./progress.ts";
 
 /**
- * Runs a command line, without the two words before it.
- * @returns The exit code, see `EXIT`. Never throws for what a user can do wrong.
+ * Runs a command line: the arguments after the program's name.
+ * @returns The exit code, see `EXIT`. Never throws for a mistake of the user.
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const bar = createProgressBar(terminal.interactive);
@@ -59,14 +59,14 @@ function createProgram(
         finish(await action(model, { ...NONE, ...options }, context), options.json === true);
       });
   const withInput = (made: Command): Command =>
-    made.option("--input <NAME=FILE>", "tensor of an input: .npy, .pb or .json; once an input", gather);
+    made.option("--input <NAME=FILE>", "tensor of an input: .npy, .pb or .json; once for each input", gather);
 
   command<InspectOptions>("inspect", "show kernels, sizes, commitments and what proofs can cost", inspect);
   withInput(command<InferOptions>("infer", "run a model and print the roots that a claim names", infer))
     .option("--output-dir <DIR>", "write each output there, as NAME.npy")
     .option("--trace", "also print the trace root");
   withInput(command<CheckCommandOptions>("check", "re-execute random elements on the contract and compare bits", check))
-    .option("--samples <N>", "elements a kernel", "32")
+    .option("--samples <N>", "elements of each kernel", "32")
     .option("--seed <S>", "seed of the choice; printed, so that a run can be repeated");
   withInput(command<CommitOptions>("commit", "run a model and keep its trace for a challenge", commit)).option(
     "--store <DIR>",
@@ -97,18 +97,18 @@ function report(error: unknown, json: boolean, { stdout, stderr, signal }: Termi
     return error.exitCode === 0 ? EXIT.ok : EXIT.input;
   }
   if (signal.aborted && (error === signal.reason || isAssayError(error, "ABORTED"))) {
-    stderr("interrupted; nothing was left half-written\n");
+    stderr("interrupted; no file was left incomplete\n");
     return EXIT.interrupted;
   }
   if (isAssayError(error)) {
     const { code, message, details } = error;
     if (json) stdout(`${toJson({ error: { code, message, details } })}\n`);
     stderr(`error ${code}: ${printable(message)}\n`);
-    // The importer speaks of its own options.
+    // The importer's message names options of its API; these are the ones of the command line.
     if (code === "ONNX_SHAPE_UNBOUND") stderr("on the command line: --shape NAME=SIZE, or --shape INPUT=[1,3,8,8]\n");
     return EXIT.input;
   }
-  // What the system refuses (permissions, full disks) is no bug either.
+  // Refusals of the system (permissions, full disks) are not bugs.
   if (error instanceof Error && "syscall" in error) {
     stderr(`error FILE_UNREADABLE: ${printable(error.message)}\n`);
     return EXIT.input;
@@ -119,6 +119,6 @@ function report(error: unknown, json: boolean, { stdout, stderr, signal }: Termi
   return EXIT.bug;
 }
 
-/** Names in messages come from strangers' files: no control characters reach the terminal. */
+/** Names in messages come from untrusted files: control characters must not reach the terminal. */
 const printable = (text: string): string =>
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));

@@ -1,8 +1,9 @@
+import { at } from "../at.ts";
 import { AssayError } from "../errors.ts";
 import { runNow } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./keccak.ts";
 
-/** Tags in front of what is hashed: a leaf can never be taken for a node, nor a tensor root for either. */
+/** Tags in front of the hashed bytes: the hash of a leaf, of a node and of a tensor root can never be confused. */
 const LEAF_TAG = 0x00;
 const NODE_TAG = 0x01;
 const HASH_BYTES = 32;
@@ -31,7 +32,7 @@ export const levelWidth = (leaves: number, level: number): number => Math.ceil(l
 
 /**
  * A positional Merkle tree: children in their order, a last node without a sibling moves up unchanged. The root does
- * not bind the width; whoever verifies must know it from elsewhere.
+ * not bind the width; a verifier must know it from another source.
  */
 export class MerkleTree {
   /** Number of leaves; may be 0. */
@@ -42,7 +43,7 @@ export class MerkleTree {
 
   private constructor(levels: readonly Uint8Array[]) {
     this.#levels = levels;
-    this.width = (levels[0]?.length ?? 0) / HASH_BYTES;
+    this.width = at(levels, 0).length / HASH_BYTES;
     const top = levels.at(-1);
     this.root = top === undefined || top.length === 0 ? ZERO_HASH : toHash(top);
   }
@@ -98,9 +99,9 @@ export class MerkleTree {
     checkRange(first, count, this.#widthOf(level));
     const siblings: Hash[] = [];
     let [from, end] = [first, first + count];
-    for (let at = level; at < this.depth; at++) {
-      if (from % 2 === 1) siblings.push(this.#node(at, from - 1));
-      if (end % 2 === 1 && end < this.#widthOf(at)) siblings.push(this.#node(at, end));
+    for (let row = level; row < this.depth; row++) {
+      if (from % 2 === 1) siblings.push(this.#node(row, from - 1));
+      if (end % 2 === 1 && end < this.#widthOf(row)) siblings.push(this.#node(row, end));
       from = Math.floor(from / 2);
       end = Math.ceil(end / 2);
     }
@@ -117,7 +118,7 @@ export class MerkleTree {
   }
 
   #node(level: number, index: number): Hash {
-    const packed = this.#levels[level] ?? new Uint8Array(HASH_BYTES);
+    const packed = at(this.#levels, level);
     return toHash(packed.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES));
   }
 }
@@ -139,7 +140,7 @@ export function rootOfRange(nodes: readonly Hash[], first: number, width: number
   }
   let row = nodes.map(hashBytes);
   let [from, size, next] = [first, width, 0];
-  const sibling = (): Uint8Array => hashBytes(siblings[next++] ?? ZERO_HASH);
+  const sibling = (): Uint8Array => hashBytes(at(siblings, next++));
   while (size > 1) {
     if (from % 2 === 1) row.unshift(sibling());
     const last = Math.floor(from / 2) * 2 + row.length;

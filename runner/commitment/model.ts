@@ -1,10 +1,11 @@
 import { AbiCoder } from "ethers";
 
+import { at } from "../at.ts";
 import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
-import { product } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Program, TensorType } from "../machine/kernel.ts";
-import { expectTensorType, type Tensor } from "../machine/tensor.ts";
+import { expectTensors, type Tensor } from "../machine/tensor.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
 import type { TaskOptions } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
@@ -65,9 +66,9 @@ export const tensorsRoot = (commitments: readonly { readonly root: Hash }[]): Ha
 
 /** Types of the program's outputs, in order. The program must be verified. */
 export const outputTypes = ({ kernels, outputs }: Program): readonly TensorType[] =>
-  outputs.flatMap((index) => {
-    const kernel = kernels[index];
-    return kernel === undefined ? [] : [{ dtype: kernel.dtype, length: product(kernel.shape) }];
+  outputs.map((index) => {
+    const { dtype, shape } = at(kernels, index);
+    return { dtype, length: product(shape) };
   });
 
 /**
@@ -96,13 +97,6 @@ export async function commitModel(
   };
   const commitment = manifestCommitment(manifest);
   return { commitment, manifest, kernels, programTree, constants: committed, weightsTree };
-}
-
-/** @throws AssayError TENSOR_MISMATCH unless the tensors have the types, in number too. */
-export function expectTensors(name: string, tensors: readonly Tensor[], types: readonly TensorType[]): void {
-  for (let i = 0; i < Math.max(tensors.length, types.length); i++) {
-    expectTensorType(`${name} ${String(i)}`, tensors[i], types[i]);
-  }
 }
 
 const manifestType = ({ dtype, length }: TensorType): ManifestType => ({ dtype: DTYPE_CODE[dtype], length });

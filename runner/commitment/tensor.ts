@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, DTYPE_CODE } from "../machine/dtype.ts";
 import type { TensorType } from "../machine/kernel.ts";
@@ -42,7 +43,7 @@ export function tensorRootOf({ dtype, length }: TensorType, merkleRoot: Hash): H
 }
 
 /** Commits a tensor at once: about 4 ms a megabyte. */
-export const commitTensor = (tensor: Tensor): TensorCommitment => runNow(committing([tensor]))[0] as TensorCommitment;
+export const commitTensor = (tensor: Tensor): TensorCommitment => at(runNow(committing([tensor])), 0);
 
 /** Commits tensors in slices, progress in leaves. @throws AssayError ABORTED. */
 export function commitTensors(

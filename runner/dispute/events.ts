@@ -1,5 +1,5 @@
 import type { Hash } from "../commitment/keccak.ts";
-import type { Answer, DisputeEvent, Opening } from "./view.ts";
+import type { DemandAnswer, DisputeEvent, Opening } from "./view.ts";
 
 /** A decoded log, as ethers' Interface.parseLog gives it, with the block it is in. */
 export interface DecodedLog {
@@ -72,7 +72,7 @@ function openingOf(value: unknown): Opening {
   };
 }
 
-function answerOf(value: unknown): Answer {
+function answerOf(value: unknown): DemandAnswer {
   const [opening, nodes, data, siblings, traceSiblings] = row(value);
   return {
     opening: openingOf(opening),

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { type Hash, hashBytes, toHash } from "../commitment/keccak.ts";
 import { leafHash, levelWidth, rootOfRange } from "../commitment/merkle.ts";
 import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
@@ -5,12 +6,11 @@ import { commitTensor, LEAF_BYTES, type Segment, segmentRoot, tensorRootOf } fro
 import type { TraceCommitment } from "../commitment/trace.ts";
 import { DTYPE_BYTES, DTYPE_CODE } from "../machine/dtype.ts";
 import type { Program } from "../machine/kernel.ts";
-import { type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
-import { firstDifference } from "../proving/compare.ts";
+import { firstDifference, type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
 import { openElement } from "../proving/witness.ts";
 import { KnownTree, placesUnder } from "./known-tree.ts";
 import {
-  type Answer,
+  type DemandAnswer,
   type DisputeView,
   LEVEL_BYTES,
   type Opening,
@@ -33,14 +33,14 @@ export interface OwnExecution extends OwnTrace {
   readonly constants: readonly Tensor[];
 }
 
-/** What was found where the operator said that its trace is; null is what could not be had. */
+/** What was found at the location that the operator gave for its trace; null is what could not be fetched. */
 export interface Published {
   readonly roots?: readonly Hash[] | null;
   readonly outputs: ReadonlyMap<number, Tensor | null>;
 }
 
-/** Where the operator's trace first differs, or what is needed to know. */
-export type Location =
+/** Where the operator's trace first differs, or what is needed to find it. */
+export type LocateResult =
   | { readonly kind: "equal" }
   | { readonly kind: "fetchRoots" }
   | { readonly kind: "fetchOutput"; readonly kernel: number }
@@ -64,11 +64,11 @@ export interface Located {
 }
 
 /**
- * Finds the first wrong kernel and in it the first wrong element, from published data where they are faithful and from
- * answers on chain where they are not.
- * @param rounds Rounds of demands that there is time for, this one included; the fewer, the more is demanded at once.
+ * Finds the first wrong kernel and the first wrong element of it: from published data where they hash to what was
+ * committed, otherwise from answers on chain.
+ * @param rounds Rounds of demands for which there is time, this one included; the fewer, the more is demanded at once.
  */
-export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): Location {
+export function locate(own: OwnTrace, view: DisputeView, published: Published, rounds: number): LocateResult {
   const { traceRoot } = view;
   if (traceRoot === 0 || traceRoot === own.commitment.root) return { kind: "equal" };
   if (published.roots === undefined) return { kind: "fetchRoots" };
@@ -90,7 +90,7 @@ const strideFor = (levels: number, rounds: number): number => Math.max(4, Math.c
 /** The nodes of the trace's tree that answers and faithful roots give. */
 function learnTrace(
   own: OwnTrace,
-  answers: readonly Answer[],
+  answers: readonly DemandAnswer[],
   roots: readonly Hash[] | null | undefined,
   traceRoot: Hash,
 ): KnownTree {
@@ -114,7 +114,7 @@ function learnTrace(
 }
 
 /** Tensor root that an answer about a kernel's output leads to. */
-function answeredRoot(own: OwnTrace, { opening, nodes, data, siblings }: Answer): Hash | undefined {
+function answeredRoot(own: OwnTrace, { opening, nodes, data, siblings }: DemandAnswer): Hash | undefined {
   const commitment = own.commitment.outputs[opening.kernelIndex];
   if (commitment === undefined) return undefined;
   const { level, index } = opening.place;
@@ -131,10 +131,9 @@ function locateElement(
   rounds: number,
   traceTree: KnownTree,
   kernel: number,
-  answers: readonly Answer[],
-): Location {
-  const [mine, commitment] = [own.trace[kernel], own.commitment.outputs[kernel]];
-  if (mine === undefined || commitment === undefined) return { kind: "equal" };
+  answers: readonly DemandAnswer[],
+): LocateResult {
+  const [mine, commitment] = [at(own.trace, kernel), at(own.commitment.outputs, kernel)];
   const output = published.outputs.get(kernel);
   if (output === undefined) return { kind: "fetchOutput", kernel };
   if (output !== null && sameType(output, mine)) {
@@ -175,17 +174,17 @@ export function openingOf(own: OwnTrace, kernel: number, place: Place): Opening 
 }
 
 /** The places that nobody demanded yet. */
-function demand({ demands }: DisputeView, kernel: number, places: readonly Place[]): Location {
+function demand({ demands }: DisputeView, kernel: number, places: readonly Place[]): LocateResult {
   const fresh = places.filter((place) => !demands.has(openingKey({ kernelIndex: kernel, dtype: 0, length: 0, place })));
   return fresh.length === 0 ? { kind: "pending" } : { kind: "demand", kernel, places: fresh };
 }
 
-/** First element of a leaf that is not as in one's own tensor. The leaf differs. */
+/** First element of a leaf that differs from one's own tensor. There must be one. */
 function firstDifferentElement(mine: Tensor, leaf: number, data: Uint8Array): number {
   const start = leaf * LEAF_BYTES;
   const bytes = tensorBytes(mine).subarray(start, start + data.length);
-  const at = data.findIndex((byte, i) => byte !== bytes[i]);
-  return Math.floor((start + at) / DTYPE_BYTES[mine.dtype]);
+  const first = data.findIndex((byte, i) => byte !== bytes[i]);
+  return Math.floor((start + first) / DTYPE_BYTES[mine.dtype]);
 }
 
 function sameType(a: Tensor, b: Tensor): boolean {

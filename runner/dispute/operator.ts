@@ -1,12 +1,13 @@
+import { at } from "../at.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { levelWidth } from "../commitment/merkle.ts";
 import { openSegment } from "../commitment/tensor.ts";
 import type { TraceCommitment } from "../commitment/trace.ts";
 import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { type Answer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
+import { type DemandAnswer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
 
-/** A trace that an operator stands behind. */
+/** A trace that an operator defends. */
 export interface DefendedTrace {
   /** Indices of the kernels whose outputs are the answer, in order. */
   readonly outputKernels: readonly number[];
@@ -24,7 +25,7 @@ export type OperatorMove =
       readonly outputRoots: readonly Hash[];
       readonly outputSiblings: readonly (readonly Hash[])[];
     }
-  | { readonly kind: "answer"; readonly answers: readonly Answer[] }
+  | { readonly kind: "answer"; readonly answers: readonly DemandAnswer[] }
   | { readonly kind: "resolve" };
 
 /** Answers of one transaction: at most about 35,000 bytes of calldata. */
@@ -32,7 +33,7 @@ const BATCH = 16;
 
 /**
  * The defending operator as a function of the view; it can stop and start at any time.
- * @param time Seconds that the next transaction will at least have.
+ * @param time Earliest time of the next transaction, in seconds.
  */
 export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, time: number): OperatorMove {
   const { outputKernels, commitment } = defended;
@@ -44,7 +45,7 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
       return {
         kind: "commitTrace",
         traceRoot: commitment.root,
-        outputRoots: outputKernels.flatMap((kernel) => commitment.outputs[kernel]?.root ?? []),
+        outputRoots: outputKernels.map((kernel) => at(commitment.outputs, kernel).root),
         outputSiblings: outputKernels.map((kernel) => commitment.tree.prove(kernel)),
       };
     case "traceCommitted": {
@@ -65,9 +66,9 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
 
 /**
  * The answer to a demand, from the trace.
- * @throws AssayError OUT_OF_RANGE when the place does not exist; the court takes no such demand.
+ * @throws AssayError OUT_OF_RANGE when the place does not exist; the court accepts no such demand.
  */
-export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): Answer {
+export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening): DemandAnswer {
   const { kernelIndex, place } = opening;
   const { level, index } = place;
   if (kernelIndex === TRACE_TREE) return { ...nodesOf(commitment.tree, opening), traceSiblings: [] };
@@ -83,7 +84,7 @@ export function answerTo({ trace, commitment }: DefendedTrace, opening: Opening)
   return { opening, nodes: [], data, siblings, traceSiblings };
 }
 
-function nodesOf(tree: TraceCommitment["tree"], opening: Opening): Omit<Answer, "traceSiblings"> {
+function nodesOf(tree: TraceCommitment["tree"], opening: Opening): Omit<DemandAnswer, "traceSiblings"> {
   const { level, index } = opening.place;
   const count = Math.min(NODES, levelWidth(tree.width, level) - index);
   const nodes = tree.nodes(index, count, level);

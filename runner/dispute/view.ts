@@ -9,13 +9,13 @@ import type { DisputeStatus } from "../protocol/enums.ts";
  * deadline is in time.
  */
 
-/** `level` of a place that stands for the bytes of a leaf. */
+/** `level` of a place that means the bytes of a leaf. */
 export const LEVEL_BYTES = CONSTANTS.OpeningGame.LEVEL_BYTES;
 
-/** `kernelIndex` of an opening that stands for the tree of traceRoot itself. */
+/** `kernelIndex` of an opening that means the tree of traceRoot itself. */
 export const TRACE_TREE = CONSTANTS.OpeningGame.TRACE_TREE;
 
-/** Nodes of one demand at most; the index of a place is a multiple of it, unless it asks for bytes. */
+/** Nodes of one demand at most; the index of a place is a multiple of it, except where the place means bytes. */
 export const NODES = CONSTANTS.OpeningGame.NODES;
 
 /** `Place` of contracts/types/Dispute.sol. */
@@ -35,8 +35,8 @@ export interface Opening {
   readonly place: Place;
 }
 
-/** `Answer` of contracts/types/Dispute.sol. What is in a view was checked by the court. */
-export interface Answer {
+/** An answer to a demand: `Answer` of contracts/types/Dispute.sol. The court has checked every answer of a view. */
+export interface DemandAnswer {
   readonly opening: Opening;
   readonly nodes: readonly Hash[];
   readonly data: Uint8Array;
@@ -48,7 +48,7 @@ export interface Demand {
   readonly opening: Opening;
   readonly demander: string;
   readonly answerUntil: number;
-  readonly answer?: Answer;
+  readonly answer?: DemandAnswer;
 }
 
 export type { DisputeStatus };
@@ -91,7 +91,7 @@ export type DisputeEvent =
       readonly location: string;
     }
   | { readonly name: "Demanded"; readonly opening: Opening; readonly demander: string; readonly answerUntil: number }
-  | { readonly name: "Answered"; readonly answer: Answer }
+  | { readonly name: "Answered"; readonly answer: DemandAnswer }
   | { readonly name: "Accused"; readonly commitment: string; readonly block: number }
   | {
       readonly name: "Replayed";

@@ -1,13 +1,14 @@
 import { AbiCoder, keccak256 } from "ethers";
 
+import { at } from "../at.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraud-proof.ts";
 import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
 import { type Located, locate, type OwnExecution, type Published } from "./locate.ts";
 import { accusationOf, type DisputeView, type Opening, type Place, stateKey } from "./view.ts";
 
-/** Who watches. The secret makes salts that nobody guesses and that a restart finds again. */
-export interface Watcher {
+/** Who watches. Salts come from the secret: nobody can guess them, and after a restart they are the same. */
+export interface WatcherIdentity {
   readonly address: string;
   readonly secret: string;
 }
@@ -18,8 +19,8 @@ export interface Accusation {
   readonly salt: string;
 }
 
-/** Time and block that the next transaction will at least have, and the claim as the market shows it. */
-export interface Scene {
+/** The earliest time and block of the next transaction, and what the chain says of the claim. */
+export interface ChainState {
   readonly time: number;
   readonly block: number;
   readonly claimedRoot: Hash;
@@ -27,9 +28,9 @@ export interface Scene {
   readonly answerWindow: number;
 }
 
-/** What an honest watcher does next. Every move is one transaction, but `fetch…`, which are up to the caller. */
+/** What an honest watcher does next. A move is one transaction; the `fetch…` moves are downloads by the caller. */
 export type WatcherMove =
-  /** Nothing now; look again when something happened or, if given, after that second. */
+  /** Nothing now; look again after the next event of the court or, if given, after that second. */
   | { readonly kind: "wait"; readonly until?: number }
   | { readonly kind: "done" }
   | { readonly kind: "challenge" }
@@ -53,27 +54,27 @@ export type WatcherMove =
     };
 
 /**
- * The honest watcher as a function: all it remembers is in the view, so it can stop and start at any time, and any
- * number of watchers help one another.
+ * The honest watcher as a function of the view: it has no memory of its own, so it can stop and start at any time, and
+ * several watchers can share the work.
  * @throws AssayError as buildFraudProof does.
  */
 export function nextWatcherMove(
-  watcher: Watcher,
+  watcher: WatcherIdentity,
   own: OwnExecution,
   ownOutputRoot: Hash,
   view: DisputeView,
   published: Published,
-  scene: Scene,
+  chain: ChainState,
   budget: Budget = DEFAULT_BUDGET,
 ): WatcherMove {
   switch (view.status) {
     case "none":
-      return scene.claimedRoot === ownOutputRoot ? { kind: "done" } : { kind: "challenge" };
+      return chain.claimedRoot === ownOutputRoot ? { kind: "done" } : { kind: "challenge" };
     case "challenged":
-      if (scene.time > view.traceUntil) return { kind: "convictWithoutTrace" };
+      if (chain.time > view.traceUntil) return { kind: "convictWithoutTrace" };
       return { kind: "wait", until: view.traceUntil };
     case "traceCommitted":
-      return pursue(watcher, own, view, published, scene, budget);
+      return pursue(watcher, own, view, published, chain, budget);
     case "upheld":
     case "convicted":
       return { kind: "done" };
@@ -81,44 +82,45 @@ export function nextWatcherMove(
 }
 
 function pursue(
-  watcher: Watcher,
+  watcher: WatcherIdentity,
   own: OwnExecution,
   view: DisputeView,
   published: Published,
-  scene: Scene,
+  chain: ChainState,
   budget: Budget,
 ): WatcherMove {
-  // Whoever demanded and whatever the trace: a default is a default, and without it the dispute would not end.
+  // A demand that is not answered in time convicts, whoever made it and even if the trace is right: otherwise the
+  // dispute would not end.
   const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
-  const late = open.find(({ answerUntil }) => scene.time > answerUntil);
+  const late = open.find(({ answerUntil }) => chain.time > answerUntil);
   if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
 
-  const rounds = 1 + Math.max(0, Math.floor((view.demandUntil - scene.time) / Math.max(1, scene.answerWindow)));
-  const location = locate(own, view, published, rounds);
-  switch (location.kind) {
+  const rounds = 1 + Math.max(0, Math.floor((view.demandUntil - chain.time) / Math.max(1, chain.answerWindow)));
+  const found = locate(own, view, published, rounds);
+  switch (found.kind) {
     case "equal":
       return { kind: "done" };
     case "fetchRoots":
       return { kind: "fetchRoots", location: view.location };
     case "fetchOutput":
-      return { kind: "fetchOutput", kernel: location.kernel, location: view.location };
+      return { kind: "fetchOutput", kernel: found.kernel, location: view.location };
     case "demand":
-      if (scene.time > view.demandUntil) return { kind: "done" };
-      return { kind: "demand", kernel: location.kernel, places: location.places };
+      if (chain.time > view.demandUntil) return { kind: "done" };
+      return { kind: "demand", kernel: found.kernel, places: found.places };
     case "pending":
       return { kind: "wait", until: Math.min(...open.map(({ answerUntil }) => answerUntil)) };
     case "located":
-      return scene.time > view.end ? { kind: "done" } : convict(watcher, own, view, location, scene, budget);
+      return chain.time > view.end ? { kind: "done" } : convict(watcher, own, view, found, chain, budget);
   }
 }
 
 /** Accuse, then in a later block replay what is not replayed yet, then prove. */
 function convict(
-  { address, secret }: Watcher,
+  { address, secret }: WatcherIdentity,
   own: OwnExecution,
   view: DisputeView,
   located: Located,
-  { block }: Scene,
+  { block }: ChainState,
   budget: Budget,
 ): WatcherMove {
   const { kernel, element } = located;
@@ -136,15 +138,15 @@ function convict(
 
   const { replays, execution, output } = proofOf(own, located, budget);
   const starts = [...replays.map((part) => part.execution), execution];
-  // The court goes on only from its own words, and a register that holds a NaN has more than one: a constant's payload
-  // stays in the contract's accumulator until something computes with it, but not in ours.
+  // The court continues only from the accumulator bits that it stored. They can differ from ours for a NaN: a constant
+  // keeps its payload in the contract until something computes with it, the interpreter has only one NaN.
   const resumed = (one: Execution): Execution => {
     const { position } = one.progress;
     const accumulators = view.replays.get(stateKey(kernel, element, position));
     return accumulators === undefined ? one : { ...one, progress: { position, accumulators } };
   };
   for (const [i, { execution: part, maxSteps }] of replays.entries()) {
-    const reached = starts[i + 1]?.progress.position ?? 0;
+    const reached = at(starts, i + 1).progress.position;
     if (view.replays.has(stateKey(kernel, element, reached))) continue;
     return { kind: "replay", accusation, execution: resumed(part), maxSteps };
   }
@@ -159,18 +161,18 @@ export function proofOf(own: OwnExecution, located: Located, budget: Budget = DE
   const { kernel, element, leaves, siblings, traceTree } = located;
   const { program, model, inputs, constants, trace, commitment } = own;
   const traceRoots = commitment.outputs.map(({ root }) => root);
-  const output = trace[kernel] as OwnExecution["trace"][number];
+  const output = at(trace, kernel);
   const proof = buildFraudProof(
     { program, model, inputs, constants, trace, traceRoots },
     { kernel, element, output },
     budget,
   );
-  const operands = program.kernels[kernel]?.operands ?? [];
+  const operands = at(program.kernels, kernel).operands;
   const inOperatorsTree = (execution: Execution): Execution => ({
     ...execution,
     operandSiblings: execution.operandSiblings.map((row, i) => {
-      const [operand, covered] = [operands[i], (execution.witness[i] ?? []).length > 0];
-      return operand?.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
+      const [operand, covered] = [at(operands, i), at(execution.witness, i).length > 0];
+      return operand.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
     }),
   });
   return {

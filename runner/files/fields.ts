@@ -1,7 +1,7 @@
 import type { Hash } from "../commitment/keccak.ts";
 import { malformed } from "./read.ts";
 
-/** Reads the fields of a JSON object that a stranger wrote; every method throws AssayError FILE_MALFORMED. */
+/** Reads the fields of an untrusted JSON object; every method throws AssayError FILE_MALFORMED. */
 export class Fields {
   readonly #path: string;
   readonly #where: string;
@@ -19,7 +19,7 @@ export class Fields {
 
   text(name: string): string {
     const value = this.#get(name);
-    return typeof value === "string" ? value : this.#refuse(name, "a text");
+    return typeof value === "string" ? value : this.#refuse(name, "a string");
   }
 
   /** An integer from 0 to 2^53 - 1. */

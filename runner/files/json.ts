@@ -1,9 +1,10 @@
+import { at } from "../at.ts";
 import { type DType, DTYPE_BYTES } from "../machine/dtype.ts";
 import { type Tensor, tensorFrom } from "../machine/tensor.ts";
 import type { ElementType } from "../onnx/build/value.ts";
 import { storageOf } from "../onnx/build/value.ts";
 import { malformed, unsupported } from "./read.ts";
-import type { ShapedTensor } from "./tensor-file.ts";
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** Deeper nesting is refused; no model here has so many dimensions. */
 const MAX_RANK = 64;
@@ -83,7 +84,7 @@ export function encodeJson(tensor: Tensor, shape: readonly number[]): unknown {
   let next = 0;
   const build = (depth: number): unknown =>
     depth === shape.length
-      ? leaf(values[next++] ?? 0)
-      : Array.from({ length: shape[depth] ?? 0 }, () => build(depth + 1));
+      ? leaf(at(values, next++))
+      : Array.from({ length: at(shape, depth) }, () => build(depth + 1));
   return build(0);
 }

@@ -2,7 +2,8 @@ import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import { importModel, type ImportOptions, type Model } from "../onnx/import/import.ts";
 import type { TaskOptions } from "../task.ts";
-import { pairs } from "./pairs.ts";
+import { decodeModel } from "../onnx/file/decode.ts";
+import { pairs, usage } from "./pairs.ts";
 import { readBytes } from "./read.ts";
 import { readTensorFile } from "./tensor-file.ts";
 
@@ -12,18 +13,49 @@ export interface ModelFile {
   readonly bytes: Uint8Array;
 }
 
-/** Imports a model file. @throws AssayError FILE_UNREADABLE and those of `importModel`. */
+/** Sizes of symbolic dimensions and whole shapes of inputs, as `importModel` takes them. */
+export type Shapes = Pick<Required<ImportOptions>, "shapes" | "inputShapes">;
+
+/**
+ * Imports a model file.
+ * @param defaults Sizes of symbolic dimensions where `shapes` gives none; the model may lack these dimensions.
+ * @throws AssayError FILE_UNREADABLE, USAGE when `shapes` names what the model lacks, and those of `importModel`.
+ */
 export function readModel(
   path: string,
-  shapes: Pick<ImportOptions, "shapes" | "inputShapes">,
+  shapes: Partial<Shapes>,
   { signal, onProgress }: TaskOptions = {},
+  defaults: Shapes["shapes"] = {},
 ): ModelFile {
-  // Read here too, so that what is not a file is refused before the importer waits for it.
+  // Read here too: a pipe is refused here, where the importer would wait for its data.
   const bytes = readBytes(path);
+  expectNames(bytes, shapes);
   const progress = (done: number, total: number): void => onProgress?.({ task: "import", done, total });
   const stop = signal === undefined ? {} : { signal };
-  const model = importModel(path, { ...shapes, ...stop, onProgress: progress });
+  const sizes = { ...shapes, shapes: { ...defaults, ...shapes.shapes } };
+  const model = importModel(path, { ...sizes, ...stop, onProgress: progress });
   return { model, bytes };
+}
+
+/** @throws AssayError USAGE unless the model has every dimension and every input that is given a size. */
+function expectNames(bytes: Uint8Array, { shapes = {}, inputShapes = {} }: Partial<Shapes>): void {
+  const given = { dimension: Object.keys(shapes), input: Object.keys(inputShapes) };
+  if (given.dimension.length + given.input.length === 0) return;
+  const { input = [], initializer = [] } = decodeModel(bytes).graph ?? {};
+  const initialized = new Set(initializer.map(({ name }) => name));
+  const inputs = input.filter(({ name }) => !initialized.has(name));
+  const dimensions = inputs.flatMap(({ type }) => type?.tensor_type?.shape?.dim ?? []);
+  const known = {
+    dimension: new Set(dimensions.flatMap(({ dim_param: name }) => (name ? [name] : []))),
+    input: new Set(inputs.flatMap(({ name }) => name ?? [])),
+  };
+  for (const kind of ["dimension", "input"] as const) {
+    const unknown = given[kind].find((name) => !known[kind].has(name));
+    if (unknown === undefined) continue;
+    const names =
+      known[kind].size === 0 ? "it has none" : `it has ${[...known[kind]].map((name) => `"${name}"`).join(", ")}`;
+    throw usage("--shape", `names ${kind} "${unknown}", which the model does not have; ${names}`);
+  }
 }
 
 /**

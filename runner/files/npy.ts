@@ -1,12 +1,13 @@
+import { at } from "../at.ts";
 import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
 import { type ElementType, storageOf } from "../onnx/build/value.ts";
 import { malformed, unsupported } from "./read.ts";
-import type { ShapedTensor } from "./tensor-file.ts";
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 const MAGIC = "\x93NUMPY";
 
-/** numpy itself refuses longer headers from strangers. */
+/** numpy refuses longer headers of untrusted files too. */
 const MAX_HEADER_BYTES = 10_000;
 
 /** Element types by numpy's type code without its byte order. */
@@ -34,7 +35,7 @@ const CODE_BY_ELEMENT: ReadonlyMap<string, string> = new Map(
  * that hold their bits.
  * @param path Named in errors.
  * @throws AssayError FILE_MALFORMED when header and data do not fit together, FILE_UNSUPPORTED for element types
- * without a home here (complex, strings, objects, structures) and for arrays without elements.
+ * that no tensor has (complex, strings, objects, structures) and for arrays without elements.
  */
 export function decodeNpy(path: string, bytes: Uint8Array<ArrayBuffer>): ShapedTensor {
   const { header, end } = splitHeader(path, bytes);
@@ -103,7 +104,7 @@ interface Header {
   readonly shape: readonly bigint[];
 }
 
-/** Reads the one Python dictionary that a header is, without evaluating anything. */
+/** Parses the header, which is a Python dictionary, without evaluating it. */
 function parseHeader(path: string, header: string): Header {
   const body = /^\s*\{(.*)\}\s*$/s.exec(header)?.[1];
   if (body === undefined) throw malformed(path, "has a header that is not a dictionary");
@@ -134,7 +135,7 @@ function parseHeader(path: string, header: string): Header {
 }
 
 function swapBytes(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> {
-  for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+  for (let from = 0; from < bytes.length; from += width) bytes.subarray(from, from + width).reverse();
   return bytes;
 }
 
@@ -144,11 +145,11 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, width: number, shape: readon
   const indices = shape.map(() => 0);
   for (let to = 0; to < bytes.length; to += width) {
     let from = 0;
-    for (let d = shape.length - 1; d >= 0; d--) from = from * (shape[d] ?? 1) + (indices[d] ?? 0);
+    for (let d = shape.length - 1; d >= 0; d--) from = from * at(shape, d) + at(indices, d);
     ordered.set(bytes.subarray(from * width, (from + 1) * width), to);
     for (let d = shape.length - 1; d >= 0; d--) {
-      indices[d] = (indices[d] ?? 0) + 1;
-      if ((indices[d] ?? 0) < (shape[d] ?? 1)) break;
+      indices[d] = at(indices, d) + 1;
+      if (at(indices, d) < at(shape, d)) break;
       indices[d] = 0;
     }
   }

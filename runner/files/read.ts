@@ -6,7 +6,7 @@ import { AssayError } from "../errors.ts";
 export const MAX_FILE_BYTES = 2 ** 32;
 
 /**
- * The bytes of a regular file. Pipes and devices are refused, for they may never end.
+ * The bytes of a regular file. Pipes and devices are refused because they may never end.
  * @throws AssayError FILE_UNREADABLE when it is missing, not a regular file, too large, or shrinks while it is read.
  */
 export function readBytes(path: string, limit = MAX_FILE_BYTES): Uint8Array<ArrayBuffer> {
@@ -14,7 +14,7 @@ export function readBytes(path: string, limit = MAX_FILE_BYTES): Uint8Array<Arra
     new AssayError("FILE_UNREADABLE", `${path} ${reason}`, { path, reason }, { cause });
   let file: number;
   try {
-    // Without O_NONBLOCK, opening a pipe that has no writer would block for ever.
+    // Without O_NONBLOCK, opening a pipe that has no writer would block forever.
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw fail(`cannot be opened: ${reasonOf(error)}; check the path`, error);
@@ -63,7 +63,7 @@ export const malformed = (path: string, reason: string, cause?: unknown): AssayE
 export const unsupported = (path: string, reason: string): AssayError =>
   new AssayError("FILE_UNSUPPORTED", `${path} ${reason}`, { path, reason });
 
-/** What the system says of a failed call, without the path that the caller names already. */
+/** The system's message about a failed call, without the path, which the caller names. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message.replace(/, \w+ '.*'(?: -> '.*')?$/s, "");

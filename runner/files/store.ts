@@ -7,14 +7,14 @@ import { AssayError } from "../errors.ts";
 
 /** Content-addressed blobs: models, traces. The id of a blob is its keccak256. */
 export interface Store {
-  /** Keeps a blob, durably when it returns. Keeping it again is harmless. */
+  /** Stores a blob; it is on disk when the promise resolves. To store it again changes nothing. */
   readonly put: (bytes: Uint8Array) => Promise<Hash>;
   /** @throws AssayError STORE_MISSING, or STORE_CORRUPT when the bytes no longer hash to the id. */
   readonly get: (id: Hash) => Promise<Uint8Array>;
   readonly has: (id: Hash) => Promise<boolean>;
 }
 
-/** A store in a folder, which is made when needed. Several processes may share it. */
+/** A store in a folder, which is created when needed. Several processes may share it. */
 export function createFolderStore(folder: string): Store {
   const pathOf = (id: Hash): string => {
     // The id becomes a path: nothing but a hash may pass.
@@ -39,7 +39,7 @@ export function createFolderStore(folder: string): Store {
       const path = pathOf(id);
       if (await has(id)) return id;
       await mkdir(dirname(path), { recursive: true });
-      // Written beside its place, then renamed: no reader ever sees half a blob.
+      // Written to a temporary name in the same folder, then renamed: no reader sees half a blob.
       const draft = `${path}.${randomUUID()}.part`;
       try {
         const file = await open(draft, "wx");

@@ -8,13 +8,7 @@ import type { ElementType } from "../onnx/build/value.ts";
 import { decodeJson } from "./json.ts";
 import { decodeNpy } from "./npy.ts";
 import { malformed, readBytes, readJson, unsupported } from "./read.ts";
-
-/** A tensor with what a file says of it. Element types without a dtype (f16, f64, …) are held as integers. */
-export interface ShapedTensor {
-  readonly element: ElementType;
-  readonly shape: readonly number[];
-  readonly tensor: Tensor;
-}
+import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** The place that a tensor is read for: an input or output of a model. */
 export interface TensorPlace {
@@ -26,7 +20,7 @@ export interface TensorPlace {
 /** Longest JSON text that is read: a JavaScript string holds about twice as much. */
 const MAX_JSON_BYTES = 2 ** 28;
 
-/** What to do with a file of another element type. */
+/** Remedy for a file of another element type. */
 const REMEDY: Readonly<Partial<Record<ElementType, string>>> = {
   f32: "save it as float32, in numpy with array.astype(numpy.float32)",
   f16: "save it as float16",
@@ -69,7 +63,7 @@ function decodeFile(path: string, element: ElementType): ShapedTensor {
   }
 }
 
-/** The importer's errors do not know of files: they are given the path here. */
+/** The importer's errors do not name the file: the path is added here. */
 function decodePb(path: string, bytes: Uint8Array): ShapedTensor {
   try {
     const { element, shape, tensor } = readTensor(decodeTensor(bytes));

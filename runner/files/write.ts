@@ -7,9 +7,9 @@ import { reasonOf } from "./read.ts";
 let counter = 0;
 
 /**
- * Writes a file whole or not at all: to a temporary name beside it, flushed, then renamed over it. A reader sees the
- * old file or the new one. Makes the folder when it is missing.
- * @throws AssayError FILE_UNWRITABLE; the temporary file is gone then and an older file is as it was.
+ * Writes a whole file or nothing: to a temporary name in the same folder, flushed, then renamed. A reader sees the old
+ * file or the new one. Creates the folder when it is missing.
+ * @throws AssayError FILE_UNWRITABLE; the temporary file is then removed and an older file unchanged.
  */
 export function writeFileAtomic(path: string, data: Uint8Array | string): void {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;

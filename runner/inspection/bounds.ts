@@ -1,11 +1,12 @@
+import { at } from "../at.ts";
 import { LEAF_BYTES, leafCount } from "../commitment/tensor.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
-import { product } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Affine, Kernel, Program, Read, TensorType } from "../machine/kernel.ts";
 import { startGas, stepGas } from "../proving/gas.ts";
 
-/** Most that proving one element of a kernel can take, if it is proven in one transaction. */
+/** Upper bound on the proof of one element of a kernel in one transaction. */
 export interface ProofBound {
   /** Whole leaves of operands. */
   readonly leaves: number;
@@ -19,10 +20,10 @@ export interface ProofBound {
   readonly gas: number;
 }
 
-/** Gas beside the reduction steps, from above; measured on the digit models (test/integration/check.test.ts). */
+/** Upper bounds on the gas without the reduction steps; measured on the digit models of the repository. */
 const GAS = {
   transaction: 21_000,
-  /** What court, market and staking do beside calling the machine: docs/gas.md has up to 296,000. */
+  /** What court, market and staking do besides the call of the machine: up to 296,000 was measured. */
   court: 300_000,
   machine: 13_000,
   kernelByte: 95,
@@ -55,14 +56,14 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
   const kernelOpening = 5 * WORD + padded(encoded) + listDepth * WORD;
   const progress = 3 * WORD + (kernel.reduce?.accumulators ?? 0) * WORD;
   const siblings = touched.map(({ segments: runs, siblingsCap }, i) => {
-    const levels = depth(leafCount(kernel.operands[i] ?? output));
+    const levels = depth(leafCount(at(kernel.operands, i)));
     return runs * Math.min(2 * levels, siblingsCap);
   });
   const witness =
     WORD +
     sum(
       touched.map((operand, i) => {
-        const proofs = operand.segments * 6 * WORD + (siblings[i] ?? 0) * WORD;
+        const proofs = operand.segments * 6 * WORD + at(siblings, i) * WORD;
         return 2 * WORD + operand.leaves * LEAF_BYTES + proofs;
       }),
     );
@@ -95,7 +96,7 @@ const sum = (row: readonly number[]): number => row.reduce((total, n) => total +
 interface OperandBound {
   readonly leaves: number;
   readonly segments: number;
-  /** No range proof has more siblings than there are other leaves. */
+  /** A range proof has at most as many siblings as there are other leaves. */
   readonly siblingsCap: number;
 }
 
@@ -139,7 +140,7 @@ interface Reach {
  */
 function reach({ strides }: Affine, dims: readonly number[], width: number, jumping: readonly number[]): Reach {
   const running = dims
-    .map((size, d) => ({ size, stride: Math.abs(strides[d] ?? 0) * width, jumps: jumping.includes(d) }))
+    .map((size, d) => ({ size, stride: Math.abs(at(strides, d)) * width, jumps: jumping.includes(d) }))
     .filter(({ size, stride, jumps: free }) => size > 1 && (stride > 0 || free))
     .sort((a, b) => a.stride - b.stride);
   let [regions, span] = [1, width];

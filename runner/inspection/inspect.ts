@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { commitModel, type ModelCommitment } from "../commitment/model.ts";
 import { kernelCost } from "../machine/cost.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
@@ -43,7 +44,7 @@ export interface KernelReport {
   readonly proof: ProofBound;
 }
 
-/** Nodes in a line, for people: the first ones. */
+/** The first nodes, as one line of text. */
 export function nodeNames(nodes: Model["nodes"][number], most = 3): string {
   const names = nodes.slice(0, most).map(({ operator, name }) => `${operator} ${name}`);
   return [...names, ...(nodes.length > most ? [`${String(nodes.length - most)} more`] : [])].join(", ");
@@ -58,7 +59,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
     return {
       index,
       kind: kernelKind(kernel),
-      nodes: model.nodes[index] ?? [],
+      nodes: at(model.nodes, index),
       dtype: kernel.dtype,
       shape: kernel.shape,
       reduction: kernel.reduce?.dims ?? [],
@@ -66,7 +67,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
       multiplyAccumulates: cost.multiplyAccumulates,
       instructions: cost.instructions,
       outputBytes: cost.elements * DTYPE_BYTES[kernel.dtype],
-      encodedBytes: commitment.kernels[index]?.length ?? 0,
+      encodedBytes: at(commitment.kernels, index).length,
       proof: proofBound(program, kernel),
     };
   });

@@ -2,7 +2,7 @@ import type { Kernel } from "../machine/kernel.ts";
 import type { Opcode } from "../machine/scalar.ts";
 
 /**
- * A short name of what a kernel does, for people: kernels of one kind cost about the same a step.
+ * A short name of what a kernel does. Kernels of one kind cost about the same per step.
  * "f32 dot" and "int dot" multiply and accumulate, "fmax fold" folds with other instructions, "gather", "copy" and
  * "map" do not reduce.
  */

@@ -8,7 +8,7 @@ import type { Port } from "../onnx/import/import.ts";
 
 export const MANIFEST_FORMAT = "assay.manifest.v1";
 
-/** What a publisher gives beside an ONNX file: its commitment, and a root for each part, so that a difference can be named. */
+/** What a publisher publishes with an ONNX file: its commitment, and a root for each part, to name differences. */
 export interface ManifestFile {
   readonly format: typeof MANIFEST_FORMAT;
   readonly commitment: Hash;
@@ -31,7 +31,7 @@ export interface NamedShape {
   readonly shape: readonly number[];
 }
 
-/** Where a compiled model is not what was published. */
+/** A difference between a compiled model and the published one. */
 export interface ModelDifference {
   readonly what: string;
   readonly expected: string;
@@ -60,8 +60,8 @@ export function manifestFile(
 }
 
 /**
- * Differences between a published manifest and the same model compiled here, the most telling first; none when they
- * agree. The hash of the file is not compared: other bytes may be the same model.
+ * Differences between a published manifest and the same model compiled here, the most general first; none when they
+ * agree. The hash of the file is not compared: different files may be the same model.
  */
 export function compareManifests(published: ManifestFile, compiled: ManifestFile): readonly ModelDifference[] {
   const differences: ModelDifference[] = [];
@@ -104,8 +104,7 @@ function firstOf(
 }
 
 /**
- * Reads a manifest file, which a stranger may have written: types are checked, and that its lists lead to its roots
- * and its roots to its commitment.
+ * Reads an untrusted manifest file: checks its types, that its lists lead to its roots and its roots to its commitment.
  * @throws AssayError FILE_UNREADABLE, FILE_MALFORMED, COMMITMENT_MISMATCH.
  */
 export function readManifestFile(path: string): ManifestFile {

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { at } from "../at.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { type ModelCommitment, tensorsRoot } from "../commitment/model.ts";
 import { commitTensors } from "../commitment/tensor.ts";
@@ -37,8 +38,8 @@ export interface StoredTensor {
 }
 
 /**
- * Stores the outputs of all kernels in a folder and the file that names them beside, `trace-ROOT.json`; that file
- * comes last, so it never names what is not there. Progress in leaves, then in kernels.
+ * Stores the outputs of all kernels in a folder, then in the same folder the file that names them, `trace-ROOT.json`: it
+ * never names a missing blob. Progress in leaves, then in kernels.
  * @throws AssayError ABORTED.
  */
 export async function saveTrace(
@@ -55,14 +56,14 @@ export async function saveTrace(
   for (const [i, tensor] of tensors.trace.entries()) {
     throwIfAborted(options.signal, "store");
     const blob = await putBlob(store.put(tensorBytes(tensor)), folder);
-    stored.push({ dtype: tensor.dtype, root: outputs[i]?.root ?? root, blob });
+    stored.push({ dtype: tensor.dtype, root: at(outputs, i).root, blob });
     options.onProgress?.({ task: "store", done: i + 1, total: tensors.trace.length });
   }
   const file: TraceFile = {
     format: TRACE_FORMAT,
     commitment: model.commitment,
     inputRoot: tensorsRoot(inputs),
-    outputRoot: tensorsRoot(program.outputs.flatMap((kernel) => outputs[kernel] ?? [])),
+    outputRoot: tensorsRoot(program.outputs.map((kernel) => at(outputs, kernel))),
     traceRoot: root,
     outputs: stored,
   };
@@ -115,7 +116,7 @@ export function loadTrace(path: string, fits: (file: TraceFile) => boolean): Loa
       try {
         return tensorFromBytes(output.dtype, await store.get(output.blob));
       } catch (error) {
-        // To a watcher, data that are damaged are data that are withheld.
+        // For a watcher, damaged data are the same as withheld data.
         if (isAssayError(error)) return undefined;
         throw error;
       }
@@ -131,7 +132,7 @@ const traceFilesIn = (folder: string): readonly string[] =>
     .sort()
     .map((name) => join(folder, name));
 
-/** Reads a trace file, which the accused wrote. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
+/** Reads an untrusted trace file. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
 export function readTraceFile(path: string): TraceFile {
   const fields = new Fields(path, readJson(path, 2 ** 28), "the trace");
   if (fields.text("format") !== TRACE_FORMAT) throw malformed(path, `is not of format ${TRACE_FORMAT}`);

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { AssayError } from "../errors.ts";
 import { type DType, type RegisterClass, registerClass } from "./dtype.ts";
 import type { Instruction } from "./kernel.ts";
@@ -37,13 +38,13 @@ const nodeOf = (dtype: DType): number => (registerClass(dtype) === "f32" ? F32 :
 
 /**
  * Infers the classes of all registers by unification over the whole kernel: an init constant is an f32 because a step
- * adds it. Total over structure: any operand or register number may be out of range.
+ * adds it. The kernel need not be valid: operand and register numbers may be out of range.
  * @throws AssayError KERNEL_INVALID when a register is used as both classes or does not exist.
  */
 export function inferClasses(kernel: KernelSkeleton): KernelClasses {
   const parent: number[] = [F32, INT];
   const find = (node: number): number => {
-    const up = parent[node] ?? node;
+    const up = at(parent, node);
     return up === node ? node : (parent[node] = find(up));
   };
   const unite = (a: number, b: number, field: string): void => {
@@ -55,9 +56,9 @@ export function inferClasses(kernel: KernelSkeleton): KernelClasses {
 
   const walk = (name: string, stage: StageSkeleton, accumulators: readonly number[]): readonly number[] => {
     const registers = [...accumulators];
-    const register = (at: number, field: string): number => {
-      const node = registers[at];
-      if (node === undefined) throw invalid(field, `names register ${String(at)}, which does not exist yet`);
+    const register = (index: number, field: string): number => {
+      const node = registers[index];
+      if (node === undefined) throw invalid(field, `names register ${String(index)}, which does not exist yet`);
       return node;
     };
     stage.reads.forEach((read, i) => {
@@ -71,7 +72,7 @@ export function inferClasses(kernel: KernelSkeleton): KernelClasses {
       const row: OpcodeRow = OPCODES[instruction.op];
       const result = row.gives === "any" ? fresh() : row.gives === "f32" ? F32 : INT;
       row.takes.forEach((takes, position) => {
-        const letter = FIELDS[position] ?? "c";
+        const letter = at(FIELDS, position);
         const field = `${name}.code[${String(i)}].${letter}`;
         const wanted = takes === "any" ? result : takes === "f32" ? F32 : INT;
         unite(register(instruction[letter], field), wanted, field);
@@ -91,8 +92,8 @@ export function inferClasses(kernel: KernelSkeleton): KernelClasses {
   const step = reduce ? walk("step", reduce.step, accumulators) : [];
   const finish = walk("finish", kernel.finish, accumulators);
   accumulators.forEach((node, i) => {
-    unite(results("init", init, accumulators.length)[i] ?? node, node, `init result ${String(i)}`);
-    unite(results("step", step, accumulators.length)[i] ?? node, node, `step result ${String(i)}`);
+    unite(at(results("init", init, accumulators.length), i), node, `init result ${String(i)}`);
+    unite(at(results("step", step, accumulators.length), i), node, `step result ${String(i)}`);
   });
   for (const node of results("finish", finish, 1)) unite(node, nodeOf(kernel.dtype), "finish result");
 

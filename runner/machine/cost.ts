@@ -1,4 +1,5 @@
 import type { Kernel } from "./kernel.ts";
+import { product } from "./shape.ts";
 
 /** What a kernel costs to execute and to commit. Counts, exact below 2^53. */
 export interface KernelCost {
@@ -20,9 +21,9 @@ const MULTIPLIES = new Set(["fmul", "imul"]);
 const ADDS = new Set(["fadd", "iadd", "fsub", "isub"]);
 
 export function kernelCost(kernel: Kernel): KernelCost {
-  const elements = kernel.shape.reduce((p, d) => p * d, 1);
+  const elements = product(kernel.shape);
   const { reduce, finish } = kernel;
-  const stepsPerElement = reduce === undefined ? 0 : reduce.dims.reduce((p, d) => p * d, 1);
+  const stepsPerElement = reduce === undefined ? 0 : product(reduce.dims);
   const steps = elements * stepsPerElement;
   const code = reduce?.step.code ?? [];
   const accumulates = code.some(({ op }) => MULTIPLIES.has(op)) && code.some(({ op }) => ADDS.has(op));

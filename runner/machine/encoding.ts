@@ -3,10 +3,8 @@ import { CONSTANTS } from "../protocol/constants.ts";
 import { inferClasses, type StageSkeleton } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
 import type { Affine, Constant, Guard, Instruction, Kernel, Operand, Read, Space, Stage } from "./kernel.ts";
+import { LIMITS } from "./limits.ts";
 import { OPCODES, type Opcode } from "./scalar.ts";
-
-/** Longest encoding of a kernel, in bytes. */
-export const MAX_KERNEL_BYTES = CONSTANTS.KernelDecoder.MAX_BYTES;
 
 /** Codes of the address spaces in encodings and on chain. */
 export const SPACES: readonly Space[] = ["input", "constant", "kernel"];
@@ -110,19 +108,20 @@ export function decodeKernel(bytes: Uint8Array): Kernel {
     if (found === undefined) throw refuse(`unknown ${what} ${String(code)}`);
     return found;
   };
-  const dims = (): number[] => {
+  const dims = (limit: number): number[] => {
     const rank = uint(1);
-    if (rank > 8) throw refuse(`rank ${String(rank)}`);
+    if (rank > limit) throw refuse(`rank ${String(rank)}`);
     return many(rank, () => uint(4));
   };
 
-  if (bytes.length > MAX_KERNEL_BYTES) throw refuse(`longer than ${String(MAX_KERNEL_BYTES)} bytes`);
+  if (bytes.length > LIMITS.kernelBytes) throw refuse(`longer than ${String(LIMITS.kernelBytes)} bytes`);
   const dtype = named(DTYPES, uint(1), "dtype");
-  const shape = dims();
-  const reductionDims = dims();
+  const shape = dims(LIMITS.rank);
+  const reductionDims = dims(LIMITS.reductionRank);
   const accumulators = uint(1);
   const reduces = reductionDims.length > 0;
-  if (reduces ? accumulators < 1 || accumulators > 4 : accumulators !== 0) throw refuse("accumulator count");
+  if (reduces ? accumulators < 1 || accumulators > LIMITS.accumulators : accumulators !== 0)
+    throw refuse("accumulator count");
   const operands = many(uint(1), (): Operand => ({
     space: named(SPACES, uint(1), "space"),
     index: uint(4),

@@ -3,14 +3,15 @@ import { DTYPE_BYTES, DTYPES, type DType, type RegisterClass } from "./dtype.ts"
 import { f32FromBits, f32FromInteger, f32Rint, f32ToBits, f32ToInteger } from "./float.ts";
 import type { Affine, Instruction, Kernel, Program, Read, Stage } from "./kernel.ts";
 import type { Opcode } from "./scalar.ts";
+import { product } from "./shape.ts";
 import { createTensor, setElementBits, type Tensor } from "./tensor.ts";
 
 /*
- * The readable definition of the tensor machine: what docs/tensor-machine.md says, as code. Written for the eye, not
- * for speed; `compiled.ts` is fast and must agree with it on every bit. Kernels must have passed `verify`.
+ * The readable definition of the tensor machine: what docs/tensor-machine.md says, as code. Written to be read, not to
+ * be fast; the compiled backend is fast and must agree with it on every bit. Kernels must have passed `verify`.
  */
 
-/** Where a reduction stands: the next reduction index (flat) and the accumulators' bits as unsigned 64-bit. */
+/** State of a reduction: the next reduction index (flat) and the accumulators' bits as unsigned 64-bit. */
 export interface Progress {
   readonly position: number;
   readonly accumulators: readonly bigint[];
@@ -19,7 +20,7 @@ export interface Progress {
 /** Result of executing a piece of an element. */
 export type Piece = { readonly done: true; readonly bits: bigint } | { readonly done: false; readonly next: Progress };
 
-/** Called for each element of an operand that is looked at (operand number, offset), gathers included. */
+/** Called for each element of an operand that is read (operand number, offset), gathered indices included. */
 export type ReadObserver = (operand: number, offset: number) => void;
 
 export const START: Progress = { position: 0, accumulators: [] };
@@ -36,7 +37,7 @@ export function executeProgram(
     outputs.push(
       executeKernel(
         kernel,
-        kernel.operands.map(({ space, index }) => at(spaces[space], index)),
+        kernel.operands.map(({ space, index }) => entry(spaces[space], index)),
       ),
     );
   }
@@ -93,14 +94,14 @@ export function executePiece(
     }
     if (end < steps) {
       const accumulators = classes.map((c, i) =>
-        c === "f32" ? BigInt(f32ToBits(at(frame.f32, i))) : BigInt.asUintN(64, at(frame.int, i)),
+        c === "f32" ? BigInt(f32ToBits(entry(frame.f32, i))) : BigInt.asUintN(64, entry(frame.int, i)),
       );
       return { done: false, next: { position: end, accumulators } };
     }
   }
   const last = runStage(kernel.finish, reduce?.accumulators ?? 0, operands, outer, frame, observe) - 1;
-  if (kernel.dtype === "f32") return { done: true, bits: BigInt(f32ToBits(at(frame.f32, last))) };
-  return { done: true, bits: BigInt.asUintN(8 * DTYPE_BYTES[kernel.dtype], at(frame.int, last)) };
+  if (kernel.dtype === "f32") return { done: true, bits: BigInt(f32ToBits(entry(frame.f32, last))) };
+  return { done: true, bits: BigInt.asUintN(8 * DTYPE_BYTES[kernel.dtype], entry(frame.int, last)) };
 }
 
 const known = new WeakMap<Kernel, readonly RegisterClass[]>();
@@ -112,7 +113,7 @@ function accumulatorClasses(kernel: Kernel): readonly RegisterClass[] {
   return classes;
 }
 
-/** Two register files, one a class; a register lives in the file of its class. BigInt64Array wraps what it stores. */
+/** Two register files, one for each class; a register is in the file of its class. BigInt64Array wraps what it stores. */
 interface Frame {
   readonly f32: Float64Array;
   readonly int: BigInt64Array;
@@ -153,14 +154,14 @@ function runRead(
   indices: readonly number[],
   observe: ReadObserver,
 ): number | bigint {
-  const operand = at(operands, read.operand);
+  const operand = entry(operands, read.operand);
   const fill = operand.dtype === "f32" ? f32FromBits(Number(read.fill)) : read.fill;
   for (const guard of read.guards) {
     if (!inside(affine(guard, indices), guard.bound)) return fill;
   }
   let offset = affine(read, indices);
   if (read.gather !== undefined) {
-    const source = at(operands, read.gather.operand);
+    const source = entry(operands, read.gather.operand);
     const g = affine(read.gather, indices);
     if (!inside(g, source.data.length)) return fill;
     observe(read.gather.operand, g);
@@ -175,23 +176,23 @@ function runRead(
 
 /** An element as its register: an f32 as a number, an int as a bigint in the range of i64. */
 function load(tensor: Tensor, index: number): number | bigint {
-  const value = at<number | bigint>(tensor.data, index);
+  const value = entry<number | bigint>(tensor.data, index);
   if (tensor.dtype === "f32") return value;
   return BigInt.asIntN(64, BigInt(value));
 }
 
 function runInstruction({ op, a, b, c }: Instruction, result: number, indices: readonly number[], frame: Frame): void {
   const { f32, int } = frame;
-  if (op === "index") int[result] = BigInt(at(indices, a));
-  else if (op === "wrap") int[result] = wrapTo(at(DTYPES, b), at(int, a));
+  if (op === "index") int[result] = BigInt(entry(indices, a));
+  else if (op === "wrap") int[result] = wrapTo(entry(DTYPES, b), entry(int, a));
   else if (op === "select") {
-    const chosen = at(int, a) !== 0n ? b : c;
-    f32[result] = at(f32, chosen);
-    int[result] = at(int, chosen);
-  } else if (op in FLOAT) f32[result] = FLOAT[op as FloatOp](at(f32, a), at(f32, b));
-  else if (op in TO_INT) int[result] = TO_INT[op as ToIntOp](at(f32, a), at(f32, b));
-  else if (op in TO_FLOAT) f32[result] = TO_FLOAT[op as ToFloatOp](at(int, a));
-  else int[result] = INTEGER[op as IntegerOp](at(int, a), at(int, b));
+    const chosen = entry(int, a) !== 0n ? b : c;
+    f32[result] = entry(f32, chosen);
+    int[result] = entry(int, chosen);
+  } else if (op in FLOAT) f32[result] = FLOAT[op as FloatOp](entry(f32, a), entry(f32, b));
+  else if (op in TO_INT) int[result] = TO_INT[op as ToIntOp](entry(f32, a), entry(f32, b));
+  else if (op in TO_FLOAT) f32[result] = TO_FLOAT[op as ToFloatOp](entry(int, a));
+  else int[result] = INTEGER[op as IntegerOp](entry(int, a), entry(int, b));
 }
 
 type FloatOp = "fadd" | "fsub" | "fmul" | "fdiv" | "fsqrt" | "fneg" | "fabs" | "fmin" | "fmax" | RoundOp;
@@ -263,23 +264,21 @@ export function wrapTo(dtype: DType, value: bigint): bigint {
 export function indicesOf(flat: number, dims: readonly number[]): number[] {
   const indices = dims.map(() => 0);
   for (let d = dims.length - 1; d >= 0; d--) {
-    indices[d] = flat % at(dims, d);
-    flat = Math.floor(flat / at(dims, d));
+    indices[d] = flat % entry(dims, d);
+    flat = Math.floor(flat / entry(dims, d));
   }
   return indices;
 }
 
-export const product = (dims: readonly number[]): number => dims.reduce((p, dim) => p * dim, 1);
-
 /** Exact: `verify` bounds every term by 2^47. */
 const affine = ({ base, strides }: Affine, indices: readonly number[]): number =>
-  strides.reduce((sum, stride, d) => sum + stride * at(indices, d), base);
+  strides.reduce((sum, stride, d) => sum + stride * entry(indices, d), base);
 
 const inside = (value: number, bound: number): boolean => 0 <= value && value < bound;
 const truth = (condition: boolean): bigint => (condition ? 1n : 0n);
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
-/** An index that `verify` has shown to be in range. */
-function at<T>(row: ArrayLike<T>, index: number): T {
+/** An entry whose index `verify` has shown to be in range; the check of `runner/at.ts` would cost a third of the time. */
+function entry<T>(row: ArrayLike<T>, index: number): T {
   return row[index] as T;
 }

@@ -13,7 +13,7 @@ export interface Random {
   readonly between: (low: number, high: number) => number;
   /** True with the given probability. */
   readonly chance: (probability: number) => boolean;
-  /** One entry of a row that is not empty. */
+  /** One entry of a list that is not empty. */
   readonly pick: <T>(row: readonly T[]) => T;
   readonly bytes: (length: number) => Uint8Array<ArrayBuffer>;
 }

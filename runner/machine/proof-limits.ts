@@ -1,29 +1,31 @@
+import { at } from "../at.ts";
 import { DTYPE_BYTES } from "./dtype.ts";
 import type { Kernel, Stage } from "./kernel.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
+import { product } from "./shape.ts";
 
 /*
- * What it takes to convict: a wrong element is worth nothing to whoever cannot bring its re-execution on chain. These are
- * normative bounds (docs/tensor-machine.md section 2), so they are simple and err upwards; what a proof really costs is
- * estimated in runner/proving and runner/inspection.
+ * Upper bounds on the proof of one element, for the limits of a kernel: a kernel whose elements cannot be re-executed on
+ * chain could never be convicted. The bounds are normative (docs/tensor-machine.md section 2), so they are simple and
+ * rather too high; runner/proving and runner/inspection estimate what a proof really costs.
  */
 
 const { LEAF_BYTES } = CONSTANTS.TensorTree;
-/** A segment of one leaf in calldata beside its bytes and siblings: six words. */
+/** A segment of one leaf in calldata without its bytes and siblings: six words. */
 const SEGMENT_BYTES = 192;
 const HASH_BYTES = 32;
 /** The proof of an operand's root: two words and a hash for each level of a list of 2^32. */
 const OPERAND_BYTES = 1088;
 
 /**
- * Bytes of the smallest unit of proof, from above: kernel, operand roots, and a leaf with its path for each look of `init`,
- * one `step` and `finish` together, which is what a reduction of one step takes.
+ * Upper bound on the bytes of the smallest proof, an element with one reduction step: kernel, operand roots, and a leaf with
+ * its path for each look (read or gathered index) of `init`, one `step` and `finish`.
  */
 export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: number): number {
   const stages = reduce === undefined ? [finish] : [reduce.init, reduce.step, finish];
   const looks = operands.map(() => 0);
   const look = (operand: number): void => {
-    looks[operand] = (looks[operand] ?? 0) + 1;
+    looks[operand] = at(looks, operand) + 1;
   };
   for (const read of stages.flatMap(({ reads }) => reads)) {
     look(read.operand);
@@ -32,14 +34,14 @@ export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: n
   return operands.reduce((bytes, { dtype, length }, i) => {
     const leaves = Math.ceil((length * DTYPE_BYTES[dtype]) / LEAF_BYTES);
     const leaf = LEAF_BYTES + SEGMENT_BYTES + HASH_BYTES * Math.ceil(Math.log2(leaves));
-    return bytes + OPERAND_BYTES + Math.min(looks[i] ?? 0, leaves) * leaf;
+    return bytes + OPERAND_BYTES + Math.min(at(looks, i), leaves) * leaf;
   }, encodedBytes);
 }
 
-/** Work of one element's reduction: steps, each counted by its parts. A unit is about a thousand gas; 0 without one. */
+/** Work of one element's reduction, steps times the work of a step; 0 without one. A unit is about a thousand gas. */
 export function reductionWork({ reduce }: Kernel): number {
   if (reduce === undefined) return 0;
-  return reduce.dims.reduce((steps, dim) => steps * dim, 1) * stepWork(reduce.step);
+  return product(reduce.dims) * stepWork(reduce.step);
 }
 
 const stepWork = ({ reads, code }: Stage): number =>

@@ -1,8 +1,8 @@
 import type { RegisterClass } from "./dtype.ts";
 
 /**
- * The scalar instructions. `takes` lists the classes of `a`, `b`, `c`; `any` must be the same class wherever it
- * stands. `runner/machine/interpreter.ts` gives each its one line of arithmetic and `docs/tensor-machine.md` its text.
+ * The scalar instructions. `takes` lists the classes of `a`, `b`, `c`; every `any` of an instruction is the same class.
+ * `runner/machine/interpreter.ts` defines their arithmetic, `docs/tensor-machine.md` describes it.
  */
 export const OPCODES = {
   fadd: { code: 0x01, takes: ["f32", "f32"], gives: "f32" },

@@ -1,6 +1,7 @@
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, type DType } from "./dtype.ts";
 import type { TensorType } from "./kernel.ts";
+import { LIMITS } from "./limits.ts";
 
 /** The typed array that holds the elements of a dtype. */
 export interface TensorArrays {
@@ -28,7 +29,7 @@ if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
 
 /** A tensor of zeros. @throws AssayError OUT_OF_RANGE unless 1 <= length < 2^32. */
 export function createTensor(dtype: DType, length: number): Tensor {
-  if (!Number.isInteger(length) || length < 1 || length >= 2 ** 32) {
+  if (!Number.isInteger(length) || length < 1 || length > LIMITS.count) {
     throw new AssayError("OUT_OF_RANGE", `a tensor has 1 to 2^32 - 1 elements, not ${String(length)}`, {
       name: "length",
       value: length,
@@ -52,7 +53,7 @@ export function tensorFromBytes(dtype: DType, bytes: Uint8Array): Tensor {
       actual: `${String(bytes.byteLength)} bytes`,
     });
   }
-  if (length > 0 && length < 2 ** 32 && bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % width === 0) {
+  if (length > 0 && length <= LIMITS.count && bytes.buffer instanceof ArrayBuffer && bytes.byteOffset % width === 0) {
     return view(dtype, bytes.buffer, bytes.byteOffset, length);
   }
   const tensor = createTensor(dtype, length);
@@ -94,15 +95,29 @@ export function setElementBits(tensor: Tensor, index: number, bits: bigint): voi
   for (let i = 0; i < width; i++) bytes[index * width + i] = Number((bits >> BigInt(8 * i)) & 0xffn);
 }
 
+/** First element whose bits differ, of two tensors of one type; -1 when there is none. */
+export function firstDifference(a: Tensor, b: Tensor): number {
+  const [left, right] = [tensorBytes(a), tensorBytes(b)];
+  if (Buffer.compare(left, right) === 0) return -1;
+  return Math.floor(left.findIndex((byte, i) => byte !== right[i]) / DTYPE_BYTES[a.dtype]);
+}
+
 /**
  * @throws AssayError TENSOR_MISMATCH unless the tensor is there and has the type; `name` says whose tensor it is. An
  * undefined type means that there should be no tensor.
  */
-export function expectTensorType(name: string, tensor: Tensor | undefined, type: TensorType | undefined): void {
+function expectTensorType(name: string, tensor: Tensor | undefined, type: TensorType | undefined): void {
   const actual = tensor === undefined ? "missing" : nameOfType(tensorType(tensor));
   const expected = type === undefined ? "absent" : nameOfType(type);
   if (actual === expected) return;
   throw new AssayError("TENSOR_MISMATCH", `${name} must be ${expected}, but is ${actual}`, { name, expected, actual });
+}
+
+/** @throws AssayError TENSOR_MISMATCH unless the tensors have the types, in number too. */
+export function expectTensors(name: string, tensors: readonly Tensor[], types: readonly TensorType[]): void {
+  for (let i = 0; i < Math.max(tensors.length, types.length); i++) {
+    expectTensorType(`${name} ${String(i)}`, tensors[i], types[i]);
+  }
 }
 
 /** As in `f32[1000]`. */

@@ -1,32 +1,14 @@
+import { at } from "../at.ts";
 import { AssayError, isAssayError } from "../errors.ts";
-import { CONSTANTS } from "../protocol/constants.ts";
-import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
-import { encodeKernel, MAX_KERNEL_BYTES, SPACES } from "./encoding.ts";
+import { encodeKernel, SPACES } from "./encoding.ts";
 import type { Affine, Kernel, Operand, Program, Read, Stage, TensorType } from "./kernel.ts";
+import { LIMITS } from "./limits.ts";
+import { proofBytes, reductionWork } from "./proof-limits.ts";
 import { OPCODES, type OpcodeRow } from "./scalar.ts";
+import { product } from "./shape.ts";
 import { nameOfType } from "./tensor.ts";
-
-/** Limits of docs/tensor-machine.md section 2. */
-export const LIMITS = {
-  rank: CONSTANTS.KernelDecoder.MAX_RANK,
-  reductionRank: CONSTANTS.KernelDecoder.MAX_RANK,
-  accumulators: CONSTANTS.KernelDecoder.MAX_ACCUMULATORS,
-  operands: CONSTANTS.KernelDecoder.MAX_OPERANDS,
-  reads: CONSTANTS.KernelDecoder.MAX_READS,
-  guards: CONSTANTS.KernelDecoder.MAX_GUARDS,
-  constants: CONSTANTS.KernelDecoder.MAX_CONSTANTS,
-  registers: CONSTANTS.KernelDecoder.MAX_REGISTERS,
-  /** |base|, bounds, and the largest distance that one stride can cover. */
-  reach: CONSTANTS.KernelDecoder.MAX_REACH,
-  /** Elements of a tensor, steps of a reduction. */
-  count: CONSTANTS.KernelDecoder.MAX_COUNT,
-  /** `reductionWork`: what can be replayed on chain while a dispute lasts, some 1,500 transactions. */
-  work: 2 ** 24,
-  /** `proofBytes`: under the 128 KB that public mempools take, with room for the request and the output. */
-  proofBytes: 122_880,
-} as const;
 
 /**
  * Checks a program: every kernel as `verifyKernel` does, operands against what they name, outputs.
@@ -63,7 +45,7 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
         );
       }
     });
-    produced.push({ dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) });
+    produced.push({ dtype: kernel.dtype, length: product(kernel.shape) });
     return result;
   });
 
@@ -86,17 +68,17 @@ export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
   const { classes, encodedBytes } = verifyForm(kernel, index);
   const work = reductionWork(kernel);
   if (work > LIMITS.work) {
-    throw invalid(index, "reduce", `is ${String(work)} units of work an element, at most 2^24 may be`);
+    throw invalid(index, "reduce", `takes ${String(work)} units of work for each element, at most 2^24 are allowed`);
   }
   const proof = proofBytes(kernel, encodedBytes);
   if (proof > LIMITS.proofBytes) {
-    throw invalid(index, "reads", `can take ${String(proof)} bytes to prove, at most 122,880 may be`);
+    throw invalid(index, "reads", `can take ${String(proof)} bytes to prove, at most 122,880 are allowed`);
   }
   return classes;
 }
 
 /**
- * Checks that a kernel has defined bits for all data, whatever it costs: enough for one that is executed here and now.
+ * Checks that a kernel has defined bits for all data, without the limits on proofs: enough for local execution.
  * @throws AssayError KERNEL_INVALID naming kernel and field.
  */
 export function verifyForm(
@@ -111,7 +93,7 @@ export function verifyForm(
     most(field, dims.length, limit);
     if (!dims.every(isCount)) throw refuse(field, "has a dimension outside 1 to 2^32 - 1");
     // A product of numbers >= 1 only grows, so an inexact product is already too large.
-    if (!isCount(dims.reduce((p, d) => p * d, 1))) throw refuse(field, "has a product outside 1 to 2^32 - 1");
+    if (!isCount(product(dims))) throw refuse(field, "has a product outside 1 to 2^32 - 1");
   };
   const checkReach = (field: string, value: number): void => {
     if (!Number.isSafeInteger(value) || Math.abs(value) > LIMITS.reach) {
@@ -129,7 +111,7 @@ export function verifyForm(
     }
     strides.forEach((stride, d) => {
       checkReach(`${field}.strides[${String(d)}]`, stride);
-      checkReach(`${field}.strides[${String(d)}] over its dimension`, stride * ((dims[d] ?? 1) - 1));
+      checkReach(`${field}.strides[${String(d)}] over its dimension`, stride * (at(dims, d) - 1));
     });
   };
   const operandAt = (field: string, operand: number): Operand => {
@@ -210,7 +192,7 @@ export function verifyForm(
   const classes = inferred(kernel, index);
   checkTags(kernel, classes, refuse);
   const encodedBytes = encodeKernel(kernel).length;
-  if (encodedBytes > MAX_KERNEL_BYTES) {
+  if (encodedBytes > LIMITS.kernelBytes) {
     throw refuse("encoding", `is ${String(encodedBytes)} bytes, at most 24,576 are allowed`);
   }
   return { classes, encodedBytes };
@@ -225,9 +207,9 @@ function checkTags(
   const check = (name: string, stage: Stage, registers: readonly RegisterClass[], first: number): void => {
     stage.constants.forEach((constant, i) => {
       const tag = "f32" in constant ? "f32" : "int";
-      const wanted = registers[first + stage.reads.length + i];
+      const wanted = at(registers, first + stage.reads.length + i);
       if (tag === wanted) return;
-      throw refuse(`${name}.constants[${String(i)}]`, `is given as ${tag}, but its uses make it an ${wanted ?? ""}`);
+      throw refuse(`${name}.constants[${String(i)}]`, `is given as ${tag}, but its uses make it an ${wanted}`);
     });
   };
   if (kernel.reduce !== undefined) {

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
 import { commitTensor, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
@@ -41,7 +42,7 @@ export interface FraudProof {
   readonly output: OutputOpening;
 }
 
-/** What a proof is made from. */
+/** What a proof is built from. */
 export interface Evidence {
   readonly program: Program;
   readonly model: ModelCommitment;
@@ -82,7 +83,7 @@ export function buildFraudProof(
   const parts = splitElement(kernel, operands, element, budget);
   const executions = parts.map(({ progress, steps, leaves }) => {
     const witness = openWitness(leaves, operands, commitments);
-    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : (siblings[i] ?? [])));
+    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : at(siblings, i)));
     return { execution: { kernel: opening, element, progress, witness, operandSiblings }, maxSteps: BigInt(steps) };
   });
   const last = executions.at(-1);
@@ -120,9 +121,9 @@ function openOperands(
     }
     switch (space) {
       case "input":
-        return { tensor, commitment: inputCommitments[index] ?? commitTensor(tensor), tree: inputTree };
+        return { tensor, commitment: at(inputCommitments, index), tree: inputTree };
       case "constant":
-        return { tensor, commitment: model.constants[index] ?? commitTensor(tensor), tree: model.weightsTree };
+        return { tensor, commitment: at(model.constants, index), tree: model.weightsTree };
       case "kernel": {
         const commitment = commitTensor(tensor);
         expectRoot(name, commitment, traceRoots[index]);
@@ -134,7 +135,7 @@ function openOperands(
   return {
     operands: opened.map(({ tensor }) => tensor),
     commitments: opened.map(({ commitment }) => commitment),
-    siblings: opened.map(({ tree }, i) => tree.prove(kernel.operands[i]?.index ?? 0)),
+    siblings: opened.map(({ tree }, i) => tree.prove(at(kernel.operands, i).index)),
   };
 }
 

@@ -1,9 +1,10 @@
+import { at } from "../at.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
 import type { Kernel, Reduce } from "../machine/kernel.ts";
 
 /*
- * What a reduction step costs on chain, for cutting long reductions into transactions. Estimates from above, of
- * ordinary data, execution and calldata together; whoever sends a proof should still ask a node.
+ * What a reduction step costs on chain, to split long reductions into transactions. Upper estimates for ordinary data,
+ * execution and calldata together; the sender of a proof should still ask a node for an estimate.
  */
 
 /** Steps of dot products and sums, which TensorMachine takes a run at a time. */
@@ -11,7 +12,7 @@ const DOT = { float: 700, byte: 80, run: 7000 };
 /** Any other step. */
 const STEP = { base: 1200, read: 1600, guard: 250, gather: 1800, constant: 50, instruction: 700 };
 
-/** A sum of floats that starts from -0 leaves its first word of operands, eight steps, to the general routine. */
+/** A sum of floats that starts from -0 takes its first word of operands, eight steps, with the general routine. */
 const NEGATIVE_ZERO = { bits: 0x80000000, gas: 8 * 1000 };
 
 /** Gas that a kernel's reduction takes once, besides its steps; 0 when it does not reduce. */
@@ -20,7 +21,7 @@ export function startGas({ reduce }: Kernel): number {
   return negative === true ? NEGATIVE_ZERO.gas : 0;
 }
 
-/** Gas of one reduction step of a kernel, from above; 0 when it does not reduce. */
+/** Upper estimate of the gas of one reduction step of a kernel; 0 when it does not reduce. */
 export function stepGas(kernel: Kernel): number {
   const { reduce } = kernel;
   if (reduce === undefined) return 0;
@@ -42,7 +43,7 @@ export function stepGas(kernel: Kernel): number {
   );
 }
 
-/** Whether contracts/machine/FastReduction.sol takes the steps a run at a time: a close guess that errs to no. */
+/** Whether contracts/machine/FastReduction.sol takes the steps a run at a time; false where that is not certain. */
 function isDot({ shape, operands }: Kernel, { accumulators, dims, step }: Reduce): boolean {
   const { reads, code } = step;
   const inner =
@@ -52,12 +53,12 @@ function isDot({ shape, operands }: Kernel, { accumulators, dims, step }: Reduce
       dims.findLastIndex((dim) => dim > 1),
     );
   const runs = reads.every(({ strides, guards, gather }) => {
-    const stride = strides[inner] ?? 0;
+    const stride = at(strides, inner);
     return (stride === 0 || stride === 1) && gather === undefined && guards.every((g) => g.strides[inner] === 0);
   });
   if (accumulators !== 1 || reads.length < 1 || reads.length > 2 || !runs) return false;
   const shown = code.map(({ op }) => op).join(" ");
   if (/^(fmul )?fadd$/.test(shown)) return true;
-  const bytes = reads.every(({ operand }) => DTYPE_BYTES[operands[operand]?.dtype ?? "f32"] === 1);
+  const bytes = reads.every(({ operand }) => DTYPE_BYTES[at(operands, operand).dtype] === 1);
   return bytes && /^(isub ){0,2}imul iadd$/.test(shown);
 }

@@ -1,3 +1,4 @@
+import { at } from "../at.ts";
 import { type Hash, ZERO_HASH } from "../commitment/keccak.ts";
 import { LEAF_BYTES, segmentRoot } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
@@ -38,14 +39,15 @@ export function replayWitness(
       root ??= actual;
       if (actual !== root) throw mismatch(`segments of operand ${String(i)}`, root, actual);
       tensorBytes(tensor).set(segment.data, segment.firstLeaf * LEAF_BYTES);
-      for (let at = 0; at * LEAF_BYTES < segment.data.length; at++) leaves.add(segment.firstLeaf + at);
+      const count = Math.ceil(segment.data.length / LEAF_BYTES);
+      for (let i = 0; i < count; i++) leaves.add(segment.firstLeaf + i);
     }
     roots.push(root ?? ZERO_HASH);
     covered.push(leaves);
     return tensor;
   });
   const piece = executePiece(kernel, operands, element, progress, maxSteps, (operand, offset) => {
-    const leaf = Math.floor((offset * DTYPE_BYTES[kernel.operands[operand]?.dtype ?? "u8"]) / LEAF_BYTES);
+    const leaf = Math.floor((offset * DTYPE_BYTES[at(kernel.operands, operand).dtype]) / LEAF_BYTES);
     if (covered[operand]?.has(leaf) === true) return;
     throw mismatch(`operand ${String(operand)} of the witness`, `leaf ${String(leaf)}`, "not covered");
   });

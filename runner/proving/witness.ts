@@ -1,7 +1,9 @@
+import { at } from "../at.ts";
 import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
-import { executePiece, type Progress, product, START } from "../machine/interpreter.ts";
+import { executePiece, type Progress, START } from "../machine/interpreter.ts";
+import { product } from "../machine/shape.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
 import { stepGas } from "./gas.ts";
@@ -9,9 +11,9 @@ import { stepGas } from "./gas.ts";
 /** Segments for each operand of a kernel, in order: the `witness` argument of ITensorMachine.execute. */
 export type Witness = readonly (readonly Segment[])[];
 
-/** What one transaction may carry. */
+/** What one transaction may contain. */
 export interface Budget {
-  /** Bytes of witness, siblings included, about. */
+  /** Approximate bytes of the witness, siblings included. */
   readonly bytes: number;
   /** Gas of reduction steps, by `stepGas`. */
   readonly gas: number;
@@ -21,8 +23,8 @@ export interface Budget {
 export const DEFAULT_BUDGET: Budget = { bytes: 90_000, gas: 10_000_000 };
 
 /**
- * Half of it, for a proof that did not fit a transaction: `stepGas` knows ordinary data, and data chosen for it (subnormal
- * weights, for one) can cost more than twice as much. Not below a sixteenth of the default, which anything fits.
+ * Half a budget, for a proof that did not fit a transaction: `stepGas` is for ordinary data, and other data (subnormal
+ * weights, for example) can cost more than twice as much. At least a sixteenth of the default, which is enough for all.
  */
 export const halved = ({ bytes, gas }: Budget): Budget => ({
   bytes: Math.max(bytes / 2, DEFAULT_BUDGET.bytes / 16),
@@ -40,8 +42,8 @@ export interface Part {
 }
 
 /**
- * Cuts an element into parts that each fit the budget; one part when it fits whole. A single step is never cut, so a
- * step that is over the budget by itself makes a part by itself.
+ * Splits an element into parts that each fit the budget; one part when the whole element fits. A single step is never
+ * split: a step that alone is over the budget is a part of its own.
  * @param operands Tensors of the kernel's operands, in order.
  * @throws AssayError OUT_OF_RANGE when the element is not in the output.
  */
@@ -56,15 +58,15 @@ export function splitElement(
   const parts: Part[] = [];
   let current = new LeafSet(operands);
   let start = START;
-  let at = START;
+  let reached = START;
   for (let steps = 0; ;) {
     const touched = new LeafSet(operands);
-    const piece = executePiece(kernel, operands, element, at, 1, touched.add);
+    const piece = executePiece(kernel, operands, element, reached, 1, touched.add);
     const over = steps >= maxSteps || current.bytesWith(touched) > budget.bytes;
     if (over && steps > 0) {
       parts.push({ progress: start, steps, leaves: current.sorted() });
       current = new LeafSet(operands);
-      start = at;
+      start = reached;
       steps = 0;
     }
     current.merge(touched);
@@ -73,7 +75,7 @@ export function splitElement(
       parts.push({ progress: start, steps: kernel.reduce === undefined ? 0 : steps, leaves: current.sorted() });
       return parts;
     }
-    at = piece.next;
+    reached = piece.next;
   }
 }
 
@@ -86,11 +88,9 @@ export function openWitness(
   operands: readonly Tensor[],
   commitments: readonly TensorCommitment[],
 ): Witness {
-  return leaves.map((row, i) => {
-    const [operand, commitment] = [operands[i], commitments[i]];
-    if (operand === undefined || commitment === undefined) return [];
-    return runsOf(row).map(([first, count]) => openSegment(operand, commitment, first, count));
-  });
+  return leaves.map((row, i) =>
+    runsOf(row).map(([first, count]) => openSegment(at(operands, i), at(commitments, i), first, count)),
+  );
 }
 
 /** Witness of a whole element. @throws AssayError OUT_OF_RANGE when the element is not in the output. */
@@ -149,22 +149,21 @@ class LeafSet {
   }
 
   readonly add = (operand: number, offset: number): void => {
-    const tensor = this.#operands[operand];
-    if (tensor === undefined) return;
-    this.#sets[operand]?.add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
+    const tensor = at(this.#operands, operand);
+    at(this.#sets, operand).add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
   };
 
   merge(other: LeafSet): void {
-    other.#sets.forEach((set, i) => set.forEach((leaf) => this.#sets[i]?.add(leaf)));
+    other.#sets.forEach((set, i) => set.forEach((leaf) => at(this.#sets, i).add(leaf)));
   }
 
   /** Bytes of the witness of both: leaves, and up to two siblings a level for each run. */
   bytesWith(other: LeafSet): number {
     let bytes = 0;
     this.#sets.forEach((set, i) => {
-      const added = other.#sets[i] ?? new Set();
+      const added = at(other.#sets, i);
       const has = (leaf: number): boolean => set.has(leaf) || added.has(leaf);
-      const leaves = Math.ceil((this.#operands[i]?.data.byteLength ?? 0) / LEAF_BYTES);
+      const leaves = Math.ceil(at(this.#operands, i).data.byteLength / LEAF_BYTES);
       let runs = 0;
       for (const leaf of set) if (!has(leaf - 1)) runs++;
       for (const leaf of added) if (!set.has(leaf) && !has(leaf - 1)) runs++;

@@ -4,7 +4,8 @@ import { network } from "hardhat";
 
 import { commitTensor } from "../../runner/commitment/tensor.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
-import { executeElement, executePiece, product, START, type Progress } from "../../runner/machine/interpreter.ts";
+import { executeElement, executePiece, START, type Progress } from "../../runner/machine/interpreter.ts";
+import { product } from "../../runner/machine/shape.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../runner/machine/prng.ts";
 import { randomKernel, type RandomKernel } from "../../testing/random-kernels.ts";

@@ -26,7 +26,7 @@ import { nowOf } from "../../services/chain/context.ts";
 import { keepLooking, withPatience } from "../../services/chain/loop.ts";
 import type { WatcherService } from "../../services/watcher/watcher.ts";
 import { f32 } from "../../testing/onnx-model.ts";
-import { FEE, openStage, type Stage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
+import { type CourtStage, FEE, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
@@ -56,7 +56,12 @@ describe("Services", () => {
   const tamper = (): Promise<Run> => Promise.resolve(forged);
 
   /** Lets watcher and operator act in turns until the request is settled. */
-  const play = async (stage: Stage, id: Hash, watcher: WatcherService, operator?: OperatorService): Promise<void> => {
+  const play = async (
+    stage: CourtStage,
+    id: Hash,
+    watcher: WatcherService,
+    operator?: OperatorService,
+  ): Promise<void> => {
     for (let round = 0; round < 16 && !(await stage.view(id)).settled; round++) {
       await watcher.look();
       await operator?.look();
@@ -440,7 +445,7 @@ describe("Services", () => {
       });
     });
 
-    const stakeOf = async ({ suite, accounts }: Stage): Promise<bigint> =>
+    const stakeOf = async ({ suite, accounts }: CourtStage): Promise<bigint> =>
       (await suite.staking.operatorOf(accounts.operating)).stake;
 
     it("that the requester withholds, the operator demands it, cancels and loses nothing", async () => {

@@ -1,4 +1,7 @@
-/** Writes the outputs into docs/cli.md: runs every `$ npx assay …` of its console blocks. `npm run docs:cli`. */
+/*
+ * Writes the outputs into docs/cli.md: runs every `$ npx assay …` of its console blocks. `npm run docs:cli`. The same
+ * text on every run: what a command says of its own duration is shown as `…`.
+ */
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +38,7 @@ async function outputOf(command: string): Promise<string> {
   };
   const args = command.slice(PROMPT.length).split(" ");
   await run(args, { stdout: write, stderr: write, interactive: false, signal: new AbortController().signal });
-  return text;
+  return text.replace(/ in \d+\.\d s\b/g, " in … s");
 }
 
 const folder = mkdtempSync(join(tmpdir(), "assay-docs-"));

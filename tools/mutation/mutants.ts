@@ -1,4 +1,4 @@
-import { childOf, childrenOf, isNode, type Node, type Place, type Span, spanOf, walk } from "./tree.ts";
+import { childOf, childrenOf, isNode, type SyntaxNode, type NodePlace, type Span, spanOf, walk } from "./tree.ts";
 
 /*
  * What can be changed in a Solidity file such that a test should notice. Changes are found on the compiler's tree and
@@ -6,7 +6,7 @@ import { childOf, childrenOf, isNode, type Node, type Place, type Span, spanOf, 
  */
 
 /** Kinds of changes, in the order in which they are reported. */
-export const OPERATORS = [
+export const MUTATION_OPERATORS = [
   "relation",
   "arithmetic",
   "logic",
@@ -20,22 +20,22 @@ export const OPERATORS = [
   "assembly",
 ] as const;
 
-export type Operator = (typeof OPERATORS)[number];
+export type MutationOperator = (typeof MUTATION_OPERATORS)[number];
 
 /** One change of one file. */
 export interface Mutant extends Span {
-  readonly operator: Operator;
+  readonly operator: MutationOperator;
   /** Line of the file, from 1. */
   readonly line: number;
-  /** What stands there. */
+  /** The text that is replaced. */
   readonly original: string;
-  /** What the mutant has instead. */
+  /** The text that replaces it. */
   readonly replacement: string;
 }
 
 type Edit = Pick<Mutant, "operator" | "replacement"> & Span;
 
-const SWAPS: Readonly<Record<string, readonly [Operator, readonly string[]]>> = {
+const SWAPS: Readonly<Record<string, readonly [MutationOperator, readonly string[]]>> = {
   "<": ["relation", ["<=", ">="]],
   "<=": ["relation", ["<", ">"]],
   ">": ["relation", [">=", "<="]],
@@ -73,19 +73,24 @@ const SILENT = new Set([
   ...["EventDefinition", "ErrorDefinition", "StructDefinition", "EnumDefinition", "UserDefinedValueTypeDefinition"],
 ]);
 
-const isSilent = ({ node, field }: Place): boolean =>
+const isSilent = ({ node, field }: NodePlace): boolean =>
   SILENT.has(node.nodeType) || node.nodeType.endsWith("TypeName") || field === "typeName";
 
-const nameOf = (node: Node | undefined): unknown => node?.name;
+const nameOf = (node: SyntaxNode | undefined): unknown => node?.name;
 
-/** The operator between two operands: only it and blanks stand there, for parentheses belong to the operands. */
-const between = (left: Node, right: Node, operator: string, text: (span: Span) => string): Span | undefined => {
+/** The operator between two operands: there is nothing else but blanks, because parentheses belong to the operands. */
+const between = (
+  left: SyntaxNode,
+  right: SyntaxNode,
+  operator: string,
+  text: (span: Span) => string,
+): Span | undefined => {
   const gap = { start: spanOf(left).end, end: spanOf(right).start };
   const at = text(gap).indexOf(operator);
   return at < 0 ? undefined : { start: gap.start + at, end: gap.start + at + operator.length };
 };
 
-const swapsOf = (node: Node, left: string, right: string, text: (span: Span) => string): readonly Edit[] => {
+const swapsOf = (node: SyntaxNode, left: string, right: string, text: (span: Span) => string): readonly Edit[] => {
   const [first, second] = [childOf(node, left), childOf(node, right)];
   const swap = typeof node.operator === "string" ? SWAPS[node.operator] : undefined;
   if (first === undefined || second === undefined || swap === undefined) return [];
@@ -95,7 +100,7 @@ const swapsOf = (node: Node, left: string, right: string, text: (span: Span) => 
 };
 
 /** Other numbers in place of one: the next and zero. A unit such as `days` stays. */
-const numbersOf = (node: Node, operator: Operator, text: (span: Span) => string): readonly Edit[] => {
+const numbersOf = (node: SyntaxNode, operator: MutationOperator, text: (span: Span) => string): readonly Edit[] => {
   const [digits = ""] = /^[\w.]+/.exec(text(spanOf(node))) ?? [];
   const value = Number(digits.replaceAll("_", ""));
   // Twenty bytes in hexadecimal are an address, which a number does not replace.
@@ -107,7 +112,7 @@ const numbersOf = (node: Node, operator: Operator, text: (span: Span) => string)
 };
 
 /** Up to its semicolon, or nothing when it has none, as in the head of a loop. */
-const removalOf = (node: Node, operator: Operator, text: (span: Span) => string): readonly Edit[] => {
+const removalOf = (node: SyntaxNode, operator: MutationOperator, text: (span: Span) => string): readonly Edit[] => {
   const { start, end } = spanOf(node);
   const rest = text({ start: end, end: end + 80 });
   const blanks = rest.length - rest.trimStart().length;
@@ -115,7 +120,7 @@ const removalOf = (node: Node, operator: Operator, text: (span: Span) => string)
   return [{ start, end: end + blanks + 1, operator, replacement: "{}" }];
 };
 
-const isCheck = (node: Node): boolean => {
+const isCheck = (node: SyntaxNode): boolean => {
   const call = childOf(node, "expression");
   const callee = call === undefined ? undefined : childOf(call, "expression");
   const name = nameOf(callee);
@@ -123,7 +128,7 @@ const isCheck = (node: Node): boolean => {
 };
 
 /** All changes of one node. */
-const editsOf = ({ node, field }: Place, text: (span: Span) => string): readonly Edit[] => {
+const editsOf = ({ node, field }: NodePlace, text: (span: Span) => string): readonly Edit[] => {
   const span = spanOf(node);
   switch (node.nodeType) {
     case "BinaryOperation":

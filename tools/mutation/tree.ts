@@ -1,9 +1,9 @@
 /*
- * The compiler's syntax tree, as far as mutation needs it: nodes with a type and a place, whatever else they hold.
+ * The compiler's syntax tree, as far as mutation needs it: nodes with a type, a place, and any other fields.
  */
 
 /** A node of solc's JSON syntax tree. `src` is "start:length:file" in bytes. */
-export interface Node {
+export interface SyntaxNode {
   readonly nodeType: string;
   readonly src: string;
   readonly [field: string]: unknown;
@@ -15,10 +15,10 @@ export interface Span {
   readonly end: number;
 }
 
-/** A node where it stands: its parent and the parent's field that holds it. */
-export interface Place {
-  readonly node: Node;
-  readonly parent?: Node;
+/** A node and its place: its parent and the parent's field that holds it. */
+export interface NodePlace {
+  readonly node: SyntaxNode;
+  readonly parent?: SyntaxNode;
   readonly field: string;
 }
 
@@ -26,30 +26,35 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
 
 /** Whether a value is a node of the tree, and not one of its lists or plain fields. */
-export const isNode = (value: unknown): value is Node =>
+export const isNode = (value: unknown): value is SyntaxNode =>
   isObject(value) && typeof value.nodeType === "string" && typeof value.src === "string";
 
 /** The bytes of a node. */
-export const spanOf = (node: Node): Span => {
+export const spanOf = (node: SyntaxNode): Span => {
   const [start = 0, length = 0] = node.src.split(":").map(Number);
   return { start, end: start + length };
 };
 
 /** The node in a field, if there is one. */
-export const childOf = (node: Node, field: string): Node | undefined => {
+export const childOf = (node: SyntaxNode, field: string): SyntaxNode | undefined => {
   const value = node[field];
   return isNode(value) ? value : undefined;
 };
 
 /** The nodes in a field that holds a list. */
-export const childrenOf = (node: Node, field: string): readonly Node[] => {
+export const childrenOf = (node: SyntaxNode, field: string): readonly SyntaxNode[] => {
   const value = node[field];
   return Array.isArray(value) ? value.filter(isNode) : [];
 };
 
 /** All nodes under `node`, itself first, without those whose place `skip` names and what is under them. */
-export function* walk(node: Node, skip: (place: Place) => boolean, parent?: Node, field = ""): Generator<Place> {
-  const place: Place = parent === undefined ? { node, field } : { node, parent, field };
+export function* walk(
+  node: SyntaxNode,
+  skip: (place: NodePlace) => boolean,
+  parent?: SyntaxNode,
+  field = "",
+): Generator<NodePlace> {
+  const place: NodePlace = parent === undefined ? { node, field } : { node, parent, field };
   if (skip(place)) return;
   yield place;
   for (const [name, value] of Object.entries(node)) {

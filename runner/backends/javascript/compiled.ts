@@ -18,7 +18,7 @@ const SLICE_WORK = 2 ** 21;
 const SCOPE = { FLOAT, INTEGER, TO_FLOAT, TO_INT, f32FromBits, f32ToBits, fround: Math.fround };
 
 type Arrays = Readonly<Record<string, ArrayBufferView>>;
-type Run = (from: number, to: number) => void;
+type FillRange = (from: number, to: number) => void;
 
 /** Compiles a verified kernel. */
 function compileKernel(kernel: Kernel): PreparedKernel {
@@ -33,7 +33,7 @@ function compileKernel(kernel: Kernel): PreparedKernel {
   ].join("\n");
   // SAFETY: the source is made of numbers, names of our own and opcodes of a closed set; nothing of a model is text.
   // eslint-disable-next-line @typescript-eslint/no-implied-eval
-  const bind = (new Function("scope", body) as (scope: typeof SCOPE) => (arrays: Arrays) => Run)(SCOPE);
+  const bind = (new Function("scope", body) as (scope: typeof SCOPE) => (arrays: Arrays) => FillRange)(SCOPE);
   const slice = 4 * Math.max(1, Math.floor(SLICE_WORK / work / 4));
   return function* (operands, output) {
     const run = bind(arraysOf(operands, output));

@@ -1,7 +1,9 @@
+import { at } from "../../at.ts";
 import { inferClasses } from "../../machine/classes.ts";
 import { type DType, registerClass } from "../../machine/dtype.ts";
 import { f32FromBits } from "../../machine/float.ts";
 import type { Gather, Kernel, Read, Stage } from "../../machine/kernel.ts";
+import { rowMajor } from "../../machine/shape.ts";
 import { type Condition, Nest } from "./nest.ts";
 import { accumulatorRanges, accumulatorValues, readRange, stageTerms } from "./stage.ts";
 import { intRange, literal, type Range, type Term } from "./term.ts";
@@ -43,7 +45,7 @@ export function generate(kernel: Kernel): Generated {
   const tiled = reduce !== undefined && innerOut >= 0 && stages.step.code.length <= LANE_CODE;
   const tile = tiled ? innerOut : -1;
 
-  /** Conditions are named where they are decided. */
+  /** A condition gets its name at the level where it is decided. */
   const conditionName = ({ id, walk }: Condition, lane: number): string =>
     `c${String(id)}${walk.strides[tile] === undefined || walk.strides[tile] === 0 ? "" : `_${String(lane)}`}`;
   const decide = (level: number, lanes: number): void => {
@@ -66,17 +68,17 @@ export function generate(kernel: Kernel): Generated {
     return stageTerms(stage, {
       accumulators,
       read: (index) => {
-        const plan = plans[name][index];
-        const read = stage.reads[index];
-        if (plan === undefined || read === undefined) return literal(0n);
+        const plan = at(plans[name], index);
+        const read = at(stage.reads, index);
         const range = readRange(kernel, stage, index);
         return { js: emitRead(`${prefix}read${String(index)}`, read, plan, lane, level, range, assumed), range };
       },
       index: (dimension) => {
-        const at = nest.levels.findIndex((l) => l.dimension === dimension);
-        if (at < 0) return literal(0n);
-        const js = at === tile && lane > 0 ? `(i${String(at)} + ${String(lane)})` : `i${String(at)}`;
-        return { js, range: intRange(0, (nest.levels[at]?.size ?? 1) - 1) };
+        const depth = nest.levels.findIndex((l) => l.dimension === dimension);
+        // A dimension of size 1 has no loop: its index is 0.
+        if (depth < 0) return literal(0n);
+        const js = depth === tile && lane > 0 ? `(i${String(depth)} + ${String(lane)})` : `i${String(depth)}`;
+        return { js, range: intRange(0, at(nest.levels, depth).size - 1) };
       },
       name: (register, term) => {
         out.push(`const ${prefix}${String(register)} = ${term.js};`);
@@ -94,26 +96,25 @@ export function generate(kernel: Kernel): Generated {
     range: Range,
     assumed: boolean,
   ): string => {
-    const dtype = kernel.operands[read.operand]?.dtype ?? "u8";
+    const { dtype, length } = at(kernel.operands, read.operand);
     const load = (index: string): string => element(dtype, range, `A${String(read.operand)}`, index);
     const fill = fillOf(dtype, read.fill, range);
     if (plan === "never") return fill;
     const tests = assumed ? [] : plan.conditions.map((condition) => conditionName(condition, lane));
-    const at = nest.valueOf(nest.walk(read), level, tile, lane);
+    const offset = nest.valueOf(nest.walk(read), level, tile, lane);
     if (read.gather === undefined) {
-      const value = tests.length === 0 ? load(at) : `${tests.join(" && ")} ? ${load(at)} : ${fill}`;
+      const value = tests.length === 0 ? load(offset) : `${tests.join(" && ")} ? ${load(offset)} : ${fill}`;
       out.push(`const ${name} = ${value};`);
       return name;
     }
     const { gather } = read;
     const g = nest.valueOf(nest.walk(gather), level, tile, lane);
-    const length = String(kernel.operands[read.operand]?.length ?? 0);
     out.push(`let ${name} = ${fill};`);
     out.push(tests.length === 0 ? "{" : `if (${tests.join(" && ")}) {`);
     out.push(`const j = ${gathered(kernel, gather, g)};`);
     out.push(`if (j >= 0 && j < ${String(gather.bound)}) {`);
-    out.push(`const q = ${at} + ${String(gather.stride)} * j;`);
-    out.push(`if (q >= 0 && q < ${length}) ${name} = ${load("q")};`, "}", "}");
+    out.push(`const q = ${offset} + ${String(gather.stride)} * j;`);
+    out.push(`if (q >= 0 && q < ${String(length)}) ${name} = ${load("q")};`, "}", "}");
     return name;
   };
 
@@ -133,11 +134,11 @@ export function generate(kernel: Kernel): Generated {
 
   const stepConditions = [...new Set(plans.step.flatMap((plan) => (plan === "never" ? [] : plan.conditions)))];
   const reduction = (level: number, lanes: number): void => {
-    const size = String(nest.levels[level]?.size ?? 1);
     if (level > inner) {
       emitStep(lanes, level - 1, false);
       return;
     }
+    const size = String(at(nest.levels, level).size);
     const loop = (assumed: boolean): void => {
       out.push(nest.header(level, "0", size, 1));
       decide(level, lanes);
@@ -169,7 +170,7 @@ export function generate(kernel: Kernel): Generated {
     if (reduce !== undefined) reduction(nest.outer, lanes);
     for (let lane = 0; lane < lanes; lane++) {
       const registers = emit("finish", lane, innerOut, accumulatorsOf(lane), false);
-      const result = registers.at(-1) ?? literal(0n);
+      const result = at(registers, registers.length - 1);
       out.push(store(kernel.dtype, nest.valueOf(position, innerOut, tile, lane), result));
     }
   };
@@ -179,7 +180,7 @@ export function generate(kernel: Kernel): Generated {
       outputElement(1);
       return;
     }
-    const [from, to] = level === 0 ? ["from", "to"] : ["0", String(nest.levels[level]?.size ?? 1)];
+    const [from, to] = level === 0 ? ["from", "to"] : ["0", String(at(nest.levels, level).size)];
     const loop = (start: string, lanes: number): void => {
       out.push(nest.header(level, start, to, lanes));
       decide(level, lanes);
@@ -191,7 +192,7 @@ export function generate(kernel: Kernel): Generated {
       loop(from, 1);
       return;
     }
-    // Whole groups of lanes first, then what is left over.
+    // Whole groups of lanes first, then the rest.
     const rest = `rest${String(level)}`;
     out.push(`const ${rest} = ${from} + (${to} - ${from} - (${to} - ${from}) % ${String(LANES)});`);
     loop(from, LANES);
@@ -199,7 +200,7 @@ export function generate(kernel: Kernel): Generated {
   };
   outputLevel(0);
 
-  const size = innerOut < 0 ? 1 : (nest.levels[0]?.size ?? 1);
+  const size = innerOut < 0 ? 1 : at(nest.levels, 0).size;
   const work = nest.levels.reduce((p, level) => p * level.size, 1) / size;
   return { source: out.join("\n"), size, work };
 }
@@ -213,11 +214,11 @@ type ReadPlan = "never" | { readonly conditions: readonly Condition[] };
 
 function planReads(kernel: Kernel, nest: Nest, { reads }: Stage): readonly ReadPlan[] {
   return reads.map((read) => {
-    const length = kernel.operands[read.operand]?.length ?? 0;
+    const { length } = at(kernel.operands, read.operand);
     const conditions = read.guards.map((guard) => nest.condition(guard, guard.bound));
     nest.walk(read);
     if (read.gather === undefined) conditions.push(nest.condition(read, length));
-    else conditions.push(nest.condition(read.gather, kernel.operands[read.gather.operand]?.length ?? 0));
+    else conditions.push(nest.condition(read.gather, at(kernel.operands, read.gather.operand).length));
     if (conditions.includes(false)) return "never";
     return { conditions: conditions.filter((condition) => typeof condition !== "boolean") };
   });
@@ -230,10 +231,10 @@ function element(dtype: DType, range: Range, array: string, index: string): stri
   return range.kind === "big" && !wide ? `BigInt(${value})` : value;
 }
 
-/** The gathered index as a number. A 64-bit one beyond 2^53 is inexact, but far out of every bound all the same. */
+/** The gathered index as a number. A 64-bit index beyond 2^53 is inexact, but it is outside every bound anyway. */
 function gathered(kernel: Kernel, { operand }: Gather, index: string): string {
   const array = `A${String(operand)}`;
-  const dtype = kernel.operands[operand]?.dtype ?? "u8";
+  const { dtype } = at(kernel.operands, operand);
   if (dtype !== "i64" && dtype !== "u64") return `${array}[${index}]`;
   return `${array}hi[2 * ${index} + 1] * 4294967296 + ${array}lo[2 * ${index}]`;
 }
@@ -250,16 +251,4 @@ function store(dtype: DType, index: string, { js, range }: Term): string {
   }
   if (dtype === "i64" || dtype === "u64") return `OUT[${index}] = ${range.kind === "int" ? `BigInt(${js})` : js};`;
   return `OUT[${index}] = ${range.kind === "int" ? js : `Number(BigInt.asIntN(32, ${js}))`};`;
-}
-
-function rowMajor(shape: readonly number[]): number[] {
-  let stride = 1;
-  return shape
-    .toReversed()
-    .map((dim) => {
-      const own = stride;
-      stride *= dim;
-      return own;
-    })
-    .reverse();
 }

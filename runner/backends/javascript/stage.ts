@@ -1,8 +1,10 @@
+import { at } from "../../at.ts";
 import { f32FromBits } from "../../machine/float.ts";
-import { product } from "../../machine/interpreter.ts";
+import { product } from "../../machine/shape.ts";
 import type { Kernel, Reduce, Stage } from "../../machine/kernel.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import type { KernelClasses } from "../../machine/classes.ts";
+import { OPCODES, type OpcodeRow } from "../../machine/scalar.ts";
 import {
   ANY_F32,
   asKind,
@@ -31,19 +33,24 @@ export function stageTerms(stage: Stage, source: StageSource): readonly Term[] {
   for (const constant of stage.constants) {
     registers.push(literal("f32" in constant ? f32FromBits(constant.f32) : constant.int));
   }
-  const at = (register: number): Term => registers[register] ?? literal(0n);
   for (const { op, a, b, c } of stage.code) {
-    const term = op === "index" ? source.index(a) : scalarTerm(op, at(a), at(b), at(c), b);
+    const { takes }: OpcodeRow = OPCODES[op];
+    /** The register of an operand; a field that is no operand has no term. */
+    const operand = (position: number, register: number): Term =>
+      position < takes.length ? at(registers, register) : UNUSED;
+    const term = op === "index" ? source.index(a) : scalarTerm(op, operand(0, a), operand(1, b), operand(2, c), b);
     registers.push(source.name(registers.length, term));
   }
   return registers;
 }
 
+/** In place of an operand that an instruction does not have. */
+const UNUSED: Term = { js: "", range: BIG };
+
 /** Range of what a read can give. */
 export function readRange(kernel: Kernel, stage: Stage, index: number): Range {
-  const read = stage.reads[index];
-  const operand = kernel.operands[read?.operand ?? 0];
-  if (read === undefined || operand === undefined) return BIG;
+  const read = at(stage.reads, index);
+  const operand = at(kernel.operands, read.operand);
   if (registerClass(operand.dtype) === "f32") return ANY_F32;
   return hull(dtypeRange(operand.dtype), literal(read.fill).range);
 }
@@ -53,7 +60,7 @@ const PATIENCE = 5;
 
 /**
  * Ranges that the accumulators of a kernel keep through all steps. An accumulator that only has something added to it
- * grows by at most that, times the steps; any other must come to rest.
+ * grows by at most that, times the steps; any other must stop growing.
  */
 export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: KernelClasses): readonly Range[] {
   const n = reduce.accumulators;
@@ -63,7 +70,7 @@ export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: Kerne
     stageTerms(stage, {
       accumulators: accumulators.map((range) => ({ js: "", range })),
       read: (index) => ({ js: "", range: readRange(kernel, stage, index) }),
-      index: (dimension) => ({ js: "", range: intRange(0, (dims[dimension] ?? 1) - 1) }),
+      index: (dimension) => ({ js: "", range: intRange(0, at(dims, dimension) - 1) }),
       name: (_, term) => term,
     }).map(({ range }) => range);
 
@@ -73,8 +80,8 @@ export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: Kerne
   for (let round = 0; round < PATIENCE + n + 1; round++) {
     const registers = run(reduce.step, ranges);
     const next = ranges.map((range, i): Range => {
-      const result = registers[registers.length - n + i] ?? BIG;
-      const start = initial[i] ?? BIG;
+      const result = at(registers, registers.length - n + i);
+      const start = at(initial, i);
       if (range.kind !== "int" || start.kind !== "int") return range;
       const added = addedTo(reduce.step, n, i, registers);
       if (added === undefined) return round >= PATIENCE && !within(result, range) ? BIG : hull(range, result);
@@ -93,11 +100,10 @@ function addedTo(step: Stage, n: number, i: number, registers: readonly Range[])
   const instruction = step.code[step.code.length - n + i];
   if (instruction === undefined) return undefined;
   const { op, a, b } = instruction;
-  const at = (register: number): Range => registers[register] ?? BIG;
-  if (op === "iadd" && a === i && b !== i) return at(b);
-  if (op === "iadd" && b === i && a !== i) return at(a);
+  if (op === "iadd" && a === i && b !== i) return at(registers, b);
+  if (op === "iadd" && b === i && a !== i) return at(registers, a);
   if (op !== "isub" || a !== i || b === i) return undefined;
-  const range = at(b);
+  const range = at(registers, b);
   return range.kind === "int" ? intRange(-range.hi, -range.lo) : BIG;
 }
 
@@ -109,4 +115,4 @@ const same = (a: Range, b: Range | undefined): boolean =>
 
 /** The results of `init` or `step` as expressions of the accumulators' kinds. */
 export const accumulatorValues = (registers: readonly Term[], ranges: readonly Range[]): readonly string[] =>
-  ranges.map((range, i) => asKind(registers[registers.length - ranges.length + i] ?? literal(0n), range));
+  ranges.map((range, i) => asKind(at(registers, registers.length - ranges.length + i), range));

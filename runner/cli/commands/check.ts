@@ -72,7 +72,7 @@ function gasTable(kinds: Kinds): string {
   const columns = [
     { title: "kind" },
     ...["kernels", "elements", "mismatches", "gas min", "median", "max", "calldata max"].map(number),
-    { title: "dearest element" },
+    { title: "most expensive element" },
   ];
   const rows = kinds.map(({ kind, kernels, gas }) => [
     kind,

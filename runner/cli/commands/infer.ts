@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { at } from "../../at.ts";
 import { commitModel } from "../../commitment/model.ts";
 import { commitEnds, commitTrace } from "../../commitment/trace.ts";
 import { encodeJson } from "../../files/json.ts";
@@ -32,8 +33,8 @@ export async function infer(path: string, options: InferOptions, context: Comman
   const folder = options.outputDir;
   const names = fileNames(model.outputs);
   const outputs = outputsOf(model, trace).map((tensor, i) => {
-    const port = model.outputs[i] ?? { name: String(i), element: tensor.dtype, dtype: tensor.dtype, shape: [] };
-    const file = folder === undefined ? undefined : join(folder, names[i] ?? `${i}.npy`);
+    const port = at(model.outputs, i);
+    const file = folder === undefined ? undefined : join(folder, at(names, i));
     return { port, tensor, file };
   });
   for (const { port, tensor, file } of outputs) {
@@ -59,8 +60,7 @@ export async function infer(path: string, options: InferOptions, context: Comman
 }
 
 /**
- * One file name an output: its name, made safe, for a model may call its outputs anything; with its number in front
- * when names collide.
+ * A file name for each output: the output's name without unsafe characters, with its number in front when names collide.
  */
 export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string[] {
   const safe = ports.map(
@@ -71,7 +71,7 @@ export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string
         .slice(0, 100) || "output",
   );
   return safe.map((name, i) => {
-    // File systems may not tell upper from lower case.
+    // Some file systems do not distinguish upper and lower case.
     const alone = safe.filter((other) => other.toLowerCase() === name.toLowerCase()).length === 1;
     return alone ? `${name}.npy` : `${i}-${name}.npy`;
   });
@@ -80,7 +80,7 @@ export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string
 const SHOWN = 12;
 
 function preview({ element, shape }: Port, { data }: Tensor): string {
-  const shown = Array.from({ length: Math.min(SHOWN, data.length) }, (_, i) => format(data[i] ?? 0));
+  const shown = Array.from({ length: Math.min(SHOWN, data.length) }, (_, i) => format(at<number | bigint>(data, i)));
   const more = data.length > SHOWN ? ` … ${data.length - SHOWN} more` : "";
   return `${element} [${shape.join(", ")}]  ${shown.join(" ")}${more}`;
 }

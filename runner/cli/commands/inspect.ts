@@ -58,7 +58,7 @@ function render(path: string, { model, kernels, totals, worst, ...rest }: Inspec
     { title: "nodes" },
   ];
   const last =
-    `The dearest element to prove is one of kernel ${worst.kernel}: ` +
+    `The most expensive element to prove is one of kernel ${worst.kernel}: ` +
     `at most ${bytes(worst.bytes)} of calldata, about ${count(worst.gas)} gas at most.`;
   return `${head}\n\n${table(columns, rows)}\n\n${last}`;
 }

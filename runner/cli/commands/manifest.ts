@@ -12,7 +12,7 @@ export interface ManifestOptions {
   readonly out?: string;
 }
 
-/** `assay manifest MODEL`: what a publisher gives beside the file, so that anyone can verify it part by part. */
+/** `assay manifest MODEL`: what a publisher publishes with the file, so that anyone can verify it part by part. */
 export async function manifest(
   path: string,
   options: ManifestOptions,
@@ -26,9 +26,14 @@ export async function manifest(
   return { exitCode: 0, data: { file: options.out, commitment: compiled.commitment }, text };
 }
 
-/** The manifest file of a model, compiled here. */
-export async function compileManifest(path: string, shapes: Shapes, context: CommandContext): Promise<ManifestFile> {
-  const { model, bytes } = readModel(path, shapes, context);
+/** The manifest file of a model, compiled here. For `defaults` see `readModel`. */
+export async function compileManifest(
+  path: string,
+  shapes: Shapes,
+  context: CommandContext,
+  defaults: Shapes["shapes"] = {},
+): Promise<ManifestFile> {
+  const { model, bytes } = readModel(path, shapes, context, defaults);
   const commitment = await commitModel(model.program, model.constants, context);
-  return manifestFile(commitment, model, bytes, shapes.shapes);
+  return manifestFile(commitment, model, bytes, { ...defaults, ...shapes.shapes });
 }

@@ -1,10 +1,10 @@
 import { commitModel, type ModelCommitment, tensorsRoot } from "../../commitment/model.ts";
 import { commitTensors } from "../../commitment/tensor.ts";
 import { commitTrace } from "../../commitment/trace.ts";
+import { compareTraces, type Comparison, type Fault } from "../../dispute/compare.ts";
 import { AssayError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import { type LoadedTrace, loadTrace } from "../../inspection/trace-file.ts";
-import { compareTraces, type Comparison, type Fault } from "../../proving/compare.ts";
 import { buildFraudProof, type FraudProof } from "../../proving/fraud-proof.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
@@ -20,7 +20,7 @@ export interface ProveOptions {
   readonly out?: string;
 }
 
-/** `assay prove MODEL`: finds the first wrong element of an operator's trace and writes what convicts it. */
+/** `assay prove MODEL`: finds the first wrong element of an operator's trace and writes the proof. */
 export async function prove(path: string, options: ProveOptions, context: CommandContext): Promise<CommandResult> {
   const { model } = readModel(path, parseShapes(options.shape), context);
   const inputs = readInputs(model, "--input", options.input);
@@ -33,9 +33,9 @@ export async function prove(path: string, options: ProveOptions, context: Comman
   expectSameWork(operator, commitment, inputRoot);
 
   const trace = await executeModel(model, inputs, context);
-  const own = await commitTrace(trace, context);
+  const own = { trace, commitment: await commitTrace(trace, context) };
   const traceRoots = operator.file.outputs.map(({ root }) => root);
-  const comparison = await compareTraces(trace, own, {
+  const comparison = await compareTraces(own, {
     root: operator.file.traceRoot,
     roots: traceRoots,
     fetchOutput: operator.fetchOutput,

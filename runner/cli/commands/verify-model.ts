@@ -26,9 +26,7 @@ export async function verifyModel(
   if (published === undefined && commitment === undefined) {
     throw usage("verify-model", "needs something to verify against: --manifest FILE, --commitment 0x…, or both");
   }
-  const given = parseShapes(options.shape);
-  const shapes = { ...given, shapes: { ...published?.shapes, ...given.shapes } };
-  const compiled = await compileManifest(path, shapes, context);
+  const compiled = await compileManifest(path, parseShapes(options.shape), context, published?.shapes);
   const differences: ModelDifference[] = published === undefined ? [] : [...compareManifests(published, compiled)];
   if (commitment !== undefined && commitment !== compiled.commitment) {
     differences.push({ what: "model commitment asked for", expected: commitment, actual: compiled.commitment });

@@ -152,7 +152,9 @@ export class GraphRunner {
     if (operator === undefined) {
       throw importError("ONNX_UNSUPPORTED", `the operator is not supported at opset ${String(opset)}`, {
         ...nodePlace(node),
-        remedy: REMEDIES.get(`${domain}::${node.op_type ?? ""}`) ?? "docs/operators.md lists what is",
+        remedy:
+          REMEDIES.get(`${domain}::${node.op_type ?? ""}`) ??
+          "export the model at another opset or without this operator",
       });
     }
     this.#lowering.node = this.#nameOf(node);

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
-import { executeKernel, product } from "../../../runner/machine/interpreter.ts";
+import { executeKernel } from "../../../runner/machine/interpreter.ts";
+import { product } from "../../../runner/machine/shape.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
 import { DEFAULT_LIMITS, randomKernel } from "../../../testing/random-kernels.ts";
 import { createTensor, tensorBytes } from "../../../runner/machine/tensor.ts";

@@ -4,7 +4,8 @@ import { checkTrace, summarise } from "../../../runner/check/check.ts";
 import { calldataOf } from "../../../runner/check/machine.ts";
 import { sampleElements } from "../../../runner/check/sample.ts";
 import type { AssayError } from "../../../runner/errors.ts";
-import { executeProgram, product } from "../../../runner/machine/interpreter.ts";
+import { executeProgram } from "../../../runner/machine/interpreter.ts";
+import { product } from "../../../runner/machine/shape.ts";
 import type { Kernel, Program } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
 import { randomProgram } from "../../../testing/random-kernels.ts";
@@ -157,7 +158,7 @@ describe("summarise", () => {
     calls: 1,
   });
 
-  it("gives the spread and the dearest element", () => {
+  it("gives the spread and the most expensive element", () => {
     const { worst, ...rest } = summarise([element(5), element(1, "bits differ"), element(3), element(9)]);
     expect(rest).to.deep.equal({ samples: 4, mismatches: 1, min: 1, median: 3, max: 9, calldataBytes: 18 });
     expect(worst?.element).to.equal(9);

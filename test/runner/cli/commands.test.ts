@@ -35,7 +35,7 @@ describe("assay", () => {
       expect(stdout).to.match(/multiply-accumulates +6\n/);
       expect(stdout).to.match(/model commitment +0x[0-9a-f]{64}\n/);
       expect(stdout).to.match(/f32 dot/);
-      expect(stdout).to.match(/dearest element to prove is one of kernel \d+: at most/);
+      expect(stdout).to.match(/most expensive element to prove is one of kernel \d+: at most/);
     });
 
     it("gives the same as JSON", async () => {
@@ -304,6 +304,16 @@ describe("assay", () => {
         () => ["infer", model, "--shape", "N=1", "--input", `x=${folder.put("i.json", "[1, 2, 3]")}`],
         /^error TENSOR_MISMATCH: "x" takes shape \[1, 3\]/,
       ],
+      [
+        "a size of a dimension that the model lacks",
+        () => ["inspect", model, "--shape", "bach=1"],
+        /^error USAGE: --shape names dimension "bach", which the model does not have; it has "N"\n/,
+      ],
+      [
+        "a shape of an input that the model lacks",
+        () => ["inspect", model, "--shape", "N=1", "--shape", "w=[3,2]"],
+        /^error USAGE: --shape names input "w", which the model does not have; it has "x"\n/,
+      ],
       ["a size of 0", () => ["inspect", model, "--shape", "N=0"], /^error USAGE: --shape takes a whole number/],
       ["a size that is no number", () => ["inspect", model, "--shape", "N=one"], /^error USAGE: --shape/],
       ["samples that are no number", () => ["check", ...withInput, "--samples", "many"], /^error USAGE: --samples/],
@@ -352,7 +362,7 @@ describe("assay", () => {
         const [command = "", ...rest] = args;
         const input = command === "manifest" ? [model, "--shape", "N=1"] : withInput;
         const { exitCode, stdout, stderr } = await assayUntil(AbortSignal.abort(), command, ...input, ...rest);
-        expect([exitCode, stdout, stderr]).to.deep.equal([130, "", "interrupted; nothing was left half-written\n"]);
+        expect([exitCode, stdout, stderr]).to.deep.equal([130, "", "interrupted; no file was left incomplete\n"]);
       }
       expect(readdirSync(folder.path(""))).to.deep.equal(before);
     });

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { decodeNpy, encodeNpy } from "../../../runner/files/npy.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
+import { product } from "../../../runner/machine/shape.ts";
 import { DTYPE_BYTES, DTYPES } from "../../../runner/machine/dtype.ts";
 import { tensorBytes, tensorFrom, tensorFromBytes } from "../../../runner/machine/tensor.ts";
 import { expectError, npy } from "./support.ts";
@@ -17,7 +18,7 @@ describe("npy files", () => {
     for (const dtype of DTYPES) {
       for (const shape of [[], [5], [1], [2, 3], [2, 1, 3, 2]]) {
         it(`gives back every bit of ${dtype} under shape [${shape.join(", ")}]`, () => {
-          const length = shape.reduce((n, d) => n * d, 1);
+          const length = product(shape);
           const tensor = tensorFromBytes(dtype, random.bytes(length * DTYPE_BYTES[dtype]));
           const file = encodeNpy(tensor, shape);
           const back = decode(Uint8Array.from(file));

@@ -8,13 +8,14 @@ import { commitTrace } from "../../../runner/commitment/trace.ts";
 import { prepareProgram } from "../../../runner/backends/backend.ts";
 import { isAssayError } from "../../../runner/errors.ts";
 import { DTYPE_BYTES } from "../../../runner/machine/dtype.ts";
+import { product } from "../../../runner/machine/shape.ts";
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import { START } from "../../../runner/machine/interpreter.ts";
 import type { Program } from "../../../runner/machine/kernel.ts";
 import { createRandom, type Random } from "../../../runner/machine/prng.ts";
 import { randomProgram } from "../../../testing/random-kernels.ts";
 import { elementBits, type Tensor, tensorBytes, tensorFromBytes } from "../../../runner/machine/tensor.ts";
-import { compareTraces, type OperatorTrace } from "../../../runner/proving/compare.ts";
+import { compareTraces, type OperatorTrace } from "../../../runner/dispute/compare.ts";
 import { buildFraudProof, type Execution, type FraudProof } from "../../../runner/proving/fraud-proof.ts";
 import { replayWitness } from "../../../runner/proving/replay.ts";
 import { type Budget, DEFAULT_BUDGET } from "../../../runner/proving/witness.ts";
@@ -84,7 +85,7 @@ function court(program: Program, proof: FraudProof, roots: Readonly<Record<"prog
   const piece = check(proof.execution, Infinity);
   if (!piece.done) throw new Error("the proof does not finish the element");
 
-  const type = { dtype: kernel.dtype, length: kernel.shape.reduce((p, d) => p * d, 1) };
+  const type = { dtype: kernel.dtype, length: product(kernel.shape) };
   const root = segmentRoot(type, proof.output.leaves);
   expect(itemRoot(hashBytes(root), proof.kernel, widths.kernel, proof.output.siblings)).to.equal(roots.trace);
   const first = (proof.output.leaves.firstLeaf * 1024) / DTYPE_BYTES[kernel.dtype];
@@ -97,7 +98,7 @@ async function convict(random: Random, budget: Budget): Promise<FraudProof> {
   const { program, inputs, constants, model, trace, commitment } = await executed(random);
   const { kernel, element, forged } = forge(random, trace);
   const operator = publish(forged);
-  const fault = await compareTraces(trace, commitment, operator);
+  const fault = await compareTraces({ trace, commitment }, operator);
   if (fault.kind !== "fault") throw new Error(fault.kind);
   expect([fault.kernel, fault.element]).to.deep.equal([kernel, element]);
   const evidence = { program, model, inputs, constants, trace, traceRoots: operator.roots };
@@ -136,33 +137,39 @@ describe("proving", () => {
   describe("compareTraces", () => {
     it("given the same trace, gives equal", async () => {
       const { trace, commitment } = await executed(createRandom(1));
-      expect(await compareTraces(trace, commitment, publish(trace))).to.deep.equal({ kind: "equal" });
+      expect(await compareTraces({ trace, commitment }, publish(trace))).to.deep.equal({ kind: "equal" });
     });
 
     it("given roots that are not what was committed, gives roots-unfaithful", async () => {
       const { trace, commitment } = await executed(createRandom(2));
       const root = toHash(new Uint8Array(32).fill(9));
-      const result = await compareTraces(trace, commitment, { ...publish(trace), root });
+      const result = await compareTraces({ trace, commitment }, { ...publish(trace), root });
       expect(result).to.deep.equal({ kind: "roots-unfaithful", expected: root, actual: commitment.root });
     });
 
     it("given no data for the wrong kernel, gives output-missing", async () => {
       const { trace, commitment } = await executed(createRandom(3));
       const operator = publish(trace.with(4, flipped(trace[4] as Tensor)));
-      const result = await compareTraces(trace, commitment, {
-        ...operator,
-        fetchOutput: () => Promise.resolve(undefined),
-      });
+      const result = await compareTraces(
+        { trace, commitment },
+        {
+          ...operator,
+          fetchOutput: () => Promise.resolve(undefined),
+        },
+      );
       expect(result).to.deep.equal({ kind: "output-missing", kernel: 4 });
     });
 
     it("given data that do not hash to the root, gives output-unfaithful", async () => {
       const { trace, commitment } = await executed(createRandom(4));
       const operator = publish(trace.with(2, flipped(trace[2] as Tensor)));
-      const result = await compareTraces(trace, commitment, {
-        ...operator,
-        fetchOutput: () => Promise.resolve(trace[2]),
-      });
+      const result = await compareTraces(
+        { trace, commitment },
+        {
+          ...operator,
+          fetchOutput: () => Promise.resolve(trace[2]),
+        },
+      );
       const [expected, actual] = [operator.roots[2], commitment.outputs[2]?.root];
       expect(result).to.deep.equal({ kind: "output-unfaithful", kernel: 2, expected, actual });
     });
@@ -171,7 +178,7 @@ describe("proving", () => {
       const { trace, commitment } = await executed(createRandom(5));
       const other = tensorFromBytes("bool", tensorBytes(trace[1] as Tensor));
       const dressed = trace[1]?.dtype === "bool" ? tensorFromBytes("u8", tensorBytes(other)) : other;
-      const result = await compareTraces(trace, commitment, publish(trace.with(1, dressed)));
+      const result = await compareTraces({ trace, commitment }, publish(trace.with(1, dressed)));
       expect(result.kind).to.equal("output-unfaithful");
     });
   });

@@ -28,7 +28,7 @@ const ARTIFACTS = join("artifacts", "contracts");
 export type Outcome = "passed" | "failed" | "slow" | "stopped";
 
 /** A scratch copy of the project at `root`. */
-export class Stage {
+export class Sandbox {
   readonly #root: string;
   readonly #folder: string;
   #running: ChildProcess | undefined;
