@@ -30,18 +30,10 @@ contract TensorMachine is ITensorMachine {
         );
         StageRunner.seek(k, element, position);
 
-        // Every stage is decoded whatever runs, so that whether an encoding is refused does not depend on the progress.
-        StageState memory init;
-        StageState memory step;
-        StageState memory finish;
         bool reduces = k.reductionRank != 0;
-        if (reduces) {
-            require(maxSteps != 0, MachineStepsZero());
-            (init, cursor) = KernelDecoder.stage(k, cursor, 0, k.accumulators, k.rank);
-            (step, cursor) = KernelDecoder.stage(k, cursor, k.accumulators, k.accumulators, k.dims.length);
-        }
-        (finish, cursor) = KernelDecoder.stage(k, cursor, k.accumulators, 1, k.rank);
-        KernelDecoder.finish(k, cursor);
+        require(!reduces || maxSteps != 0, MachineStepsZero());
+        // Every stage is decoded whatever runs, so that whether an encoding is refused does not depend on the progress.
+        (StageState memory init, StageState memory step, StageState memory finish) = KernelDecoder.stages(k, cursor);
         roots = WitnessReader.verify(k, witness);
 
         if (reduces) {

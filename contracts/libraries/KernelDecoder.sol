@@ -25,6 +25,11 @@ library KernelDecoder {
     /// @dev A read has at most this many affine records: its offset, its guards, its gather.
     uint256 private constant RECORDS_PER_READ = 2 + MAX_GUARDS;
 
+    /// @dev The stages in the order of the encoding.
+    uint256 private constant INIT = 0;
+    uint256 private constant STEP = 1;
+    uint256 private constant FINISH = 2;
+
     /// @notice Decodes everything before the stages.
     /// @return k The kernel, all loop indices 0.
     /// @return cursor Calldata position of the first stage.
@@ -79,7 +84,37 @@ library KernelDecoder {
         }
     }
 
-    /// @notice Decodes a stage for the loop indices that `k` holds.
+    /// @notice Decodes all stages for the loop indices that `k` holds, and requires that nothing follows them.
+    /// @param k The kernel.
+    /// @param cursor Calldata position of the first stage.
+    /// @return init Empty if the kernel does not reduce.
+    /// @return step As `init`.
+    /// @return finish Its result is its last register.
+    function stages(
+        Kernel memory k,
+        uint256 cursor
+    ) internal pure returns (StageState memory init, StageState memory step, StageState memory finish) {
+        uint256 accumulators = k.accumulators;
+        // A loop, because the compiler would make a copy of the decoder for each call with arguments of its own.
+        for (uint256 i = k.reductionRank == 0 ? FINISH : INIT; i <= FINISH; ++i) {
+            StageState memory s;
+            (s, cursor) = _stage(
+                k,
+                cursor,
+                i == INIT ? 0 : accumulators,
+                i == FINISH ? 1 : accumulators,
+                i == STEP ? k.dims.length : k.rank
+            );
+            if (i == INIT) init = s;
+            else if (i == STEP) step = s;
+            else finish = s;
+        }
+        require(cursor == k.end, ITensorMachine.MachineKernelTrailing(k.end - k.start, cursor - k.start));
+    }
+
+    // ------------------------------------------------------------------------------------------------ parts
+
+    /// @dev Decodes a stage.
     /// @param k The kernel.
     /// @param cursor Calldata position of the stage.
     /// @param accumulators Registers before the reads: the accumulators, or none in `init`.
@@ -87,13 +122,13 @@ library KernelDecoder {
     /// @param rank Loop indices of the stage: the output's, and in `step` the reduction's too.
     /// @return s The stage.
     /// @return next Calldata position behind it.
-    function stage(
+    function _stage(
         Kernel memory k,
         uint256 cursor,
         uint256 accumulators,
         uint256 results,
         uint256 rank
-    ) internal pure returns (StageState memory s, uint256 next) {
+    ) private pure returns (StageState memory s, uint256 next) {
         unchecked {
             _need(k, cursor, 3);
             uint256 reads = _u8(cursor);
@@ -131,13 +166,6 @@ library KernelDecoder {
         }
         return (s, cursor);
     }
-
-    /// @notice Requires that nothing follows the last stage.
-    function finish(Kernel memory k, uint256 cursor) internal pure {
-        require(cursor == k.end, ITensorMachine.MachineKernelTrailing(k.end - k.start, cursor - k.start));
-    }
-
-    // ------------------------------------------------------------------------------------------------ parts
 
     /// @dev Reads dimensions into `k.dims` from `first` on; returns their product.
     function _dims(
