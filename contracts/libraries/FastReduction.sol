@@ -242,28 +242,30 @@ library FastReduction {
         Run memory x,
         Run memory y,
         uint256 count
-    ) private pure returns (uint256 r) {
+    ) private pure returns (uint256) {
         unchecked {
             _flip(plan.x, plan.zeroX, x);
             _flip(plan.y, plan.zeroY, y);
-            if (x.position == 0) {
-                // A repeated factor comes out of the sum.
-                r =
-                    (x.register - x.shift) *
-                    (y.position == 0 ? count * (y.register - y.shift) : _byteSum(y, count) - count * y.shift);
-            } else if (y.position == 0) {
-                r = (y.register - y.shift) * (_byteSum(x, count) - count * x.shift);
-            } else {
-                r = DotProduct.bytes_(x.position, x.flip, y.position, y.flip, count);
-                if (x.shift != 0) r -= x.shift * _byteSum(y, count);
-                if (y.shift != 0) r -= y.shift * _byteSum(x, count);
-                r += count * x.shift * y.shift;
-            }
-            r += acc;
-            assembly ("memory-safe") {
-                r := signextend(7, r)
-            }
+            // A repeated factor comes out of the sum.
+            if (x.position == 0) return _int(acc + (x.register - x.shift) * _sum(y, count));
+            if (y.position == 0) return _int(acc + (y.register - y.shift) * _sum(x, count));
+            acc += DotProduct.bytes_(x.position, x.flip, y.position, y.flip, count);
+            if (x.shift != 0) acc -= x.shift * _byteSum(y, count);
+            if (y.shift != 0) acc -= y.shift * _byteSum(x, count);
+            return _int(acc + count * x.shift * y.shift);
         }
+    }
+
+    /// @dev Sum of a run's elements, each less the shift.
+    function _sum(Run memory run, uint256 count) private pure returns (uint256) {
+        unchecked {
+            return (run.position == 0 ? count * run.register : _byteSum(run, count)) - count * run.shift;
+        }
+    }
+
+    /// @dev An int register from its low 64 bits.
+    function _int(uint256 bits) private pure returns (uint256) {
+        return uint256(int256(int64(uint64(bits))));
     }
 
     /// @dev What to flip in a run's bytes, and what to subtract from them then; of a repeated register, nothing to flip.
