@@ -5,9 +5,11 @@ import {ITensorMachine, OperandRoot, Progress, Segment} from "./interfaces/ITens
 import {Binary32} from "./libraries/Binary32.sol";
 import {FastReduction} from "./libraries/FastReduction.sol";
 import {KernelDecoder} from "./libraries/KernelDecoder.sol";
+import {RegisterClasses} from "./libraries/RegisterClasses.sol";
 import {StageRunner} from "./libraries/StageRunner.sol";
 import {WitnessReader} from "./libraries/WitnessReader.sol";
 import {Kernel, StageState} from "./types/Machine.sol";
+import {DType} from "./types/MachineCodes.sol";
 
 /// @title TensorMachine
 /// @notice See ITensorMachine. Decodes, verifies the witness, then runs: the parts are in libraries.
@@ -53,6 +55,7 @@ contract TensorMachine is ITensorMachine {
                 for (uint256 i; i < k.accumulators; ++i) {
                     next.accumulators[i] = uint64(StageRunner.getRegister(step, i));
                 }
+                RegisterClasses.canonicalise(k, init, step, finish, next.accumulators);
                 return (false, 0, next, roots);
             }
             for (uint256 i; i < k.accumulators; ++i) {
@@ -71,10 +74,10 @@ contract TensorMachine is ITensorMachine {
 
     /// @dev The bits of a register in the width of a dtype.
     function _stored(uint256 dtype, uint256 register) private pure returns (uint64) {
-        if (dtype == 0) return uint64(Binary32.canonical(register & type(uint32).max));
-        if (dtype == 1 || dtype == 5) return uint64(register);
-        if (dtype == 2 || dtype == 6) return uint32(register);
-        if (dtype == 3 || dtype == 7) return uint16(register);
+        if (dtype == DType.F32) return uint64(Binary32.canonical(register & type(uint32).max));
+        if (dtype == DType.I64 || dtype == DType.U64) return uint64(register);
+        if (dtype == DType.I32 || dtype == DType.U32) return uint32(register);
+        if (dtype == DType.I16 || dtype == DType.U16) return uint16(register);
         return uint8(register);
     }
 }

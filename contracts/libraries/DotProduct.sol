@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Binary32} from "./Binary32.sol";
+import {Words} from "./Words.sol";
 
 /// @title DotProduct
 /// @notice Dot products of contiguous runs of elements, arranged for what networks hold: eight f32 or thirty-two bytes
@@ -236,15 +237,8 @@ library DotProduct {
     }
 
     /// @dev The first element of a run.
-    function _f32Lane(uint256 position, uint256 word) private pure returns (uint256 r) {
-        assembly ("memory-safe") {
-            r := shr(224, word)
-            if position {
-                r := shr(224, calldataload(position))
-                r := or(shl(8, and(r, 0xff00ff)), and(shr(8, r), 0xff00ff))
-                r := or(shl(16, and(r, 0xffff)), shr(16, r))
-            }
-        }
+    function _f32Lane(uint256 position, uint256 word) private pure returns (uint256) {
+        return position == 0 ? word >> 224 : Words.reversed32(Words.loadCalldata(position) >> 224);
     }
 
     /// @notice An f32 in each of eight lanes.
