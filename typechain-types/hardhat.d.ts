@@ -53,6 +53,7 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
 getContractFactory(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SlashedPayouts__factory>
 getContractFactory(name: 'StakeRecord', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.StakeRecord__factory>
 getContractFactory(name: 'VersionPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VersionPools__factory>
@@ -102,6 +103,7 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
 getContractAt(name: 'SlashedPayouts', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SlashedPayouts>
 getContractAt(name: 'StakeRecord', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.StakeRecord>
 getContractAt(name: 'VersionPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VersionPools>
@@ -151,6 +153,7 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'SlashedPayouts', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>
@@ -200,6 +203,7 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'SlashedPayouts', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SlashedPayouts>
 deployContract(name: 'StakeRecord', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.StakeRecord>
 deployContract(name: 'VersionPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VersionPools>

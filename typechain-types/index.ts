@@ -106,6 +106,8 @@ export type { VerifierMock } from './mocks/VerifierMock.js';
 export { VerifierMock__factory } from './factories/mocks/VerifierMock__factory.js';
 export type { WalletMock } from './mocks/WalletMock.js';
 export { WalletMock__factory } from './factories/mocks/WalletMock__factory.js';
+export type { WordsHarness } from './mocks/WordsHarness.js';
+export { WordsHarness__factory } from './factories/mocks/WordsHarness__factory.js';
 export type { SlashedPayouts } from './staking/SlashedPayouts.js';
 export { SlashedPayouts__factory } from './factories/staking/SlashedPayouts__factory.js';
 export type { StakeRecord } from './staking/StakeRecord.js';
