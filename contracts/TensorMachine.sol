@@ -8,8 +8,8 @@ import {KernelDecoder} from "./libraries/KernelDecoder.sol";
 import {RegisterClasses} from "./libraries/RegisterClasses.sol";
 import {StageRunner} from "./libraries/StageRunner.sol";
 import {WitnessReader} from "./libraries/WitnessReader.sol";
+import {DType} from "./types/DType.sol";
 import {Kernel, StageState} from "./types/Machine.sol";
-import {DType} from "./types/MachineCodes.sol";
 
 /// @title TensorMachine
 /// @notice See ITensorMachine. Decodes, verifies the witness, then runs: the parts are in libraries.

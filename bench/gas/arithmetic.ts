@@ -70,7 +70,7 @@ export const stepScenario: Scenario = {
     const cases = [
       {
         name: "f32 multiply-accumulate",
-        aim: 500n,
+        aim: 400n,
         steps: 1_024,
         of: (n: number) => [activations(n, 1), activations(n, 2)],
       },
@@ -80,7 +80,7 @@ export const stepScenario: Scenario = {
         steps: 16_384,
         of: (n: number) => [bytes("u8", n, 1), bytes("i8", n, 2)],
       },
-      { name: "f32 addition", aim: 500n, steps: 1_024, of: (n: number) => [activations(n, 1)] },
+      { name: "f32 addition", aim: 400n, steps: 1_024, of: (n: number) => [activations(n, 1)] },
     ];
     for (const { name, aim, steps, of } of cases) {
       const [short, long] = [await execution(of(steps), steps), await execution(of(2 * steps), 2 * steps)];

@@ -5,7 +5,7 @@ import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {OperandRoot, Progress} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../libraries/TensorTree.sol";
 import {Accusation, Dispute, DisputeStatus, Execution, OutputOpening, TraceCase} from "../types/Dispute.sol";
-import {Space} from "../types/MachineCodes.sol";
+import {Space} from "../types/Space.sol";
 import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
-import {DType, Opcode} from "../types/MachineCodes.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {DotProduct} from "./DotProduct.sol";
 import {StageRunner} from "./StageRunner.sol";
 import {WitnessReader} from "./WitnessReader.sol";

@@ -2,8 +2,10 @@
 pragma solidity 0.8.37;
 
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
-import {DType, Opcode, Space} from "../types/MachineCodes.sol";
+import {Opcode} from "../types/Opcode.sol";
+import {Space} from "../types/Space.sol";
 import {Binary32} from "./Binary32.sol";
 import {Scalar} from "./Scalar.sol";
 import {TensorTree} from "./TensorTree.sol";

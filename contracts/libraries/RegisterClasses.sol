@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {DType} from "../types/DType.sol";
 import {Kernel, StageState} from "../types/Machine.sol";
-import {DType, Opcode} from "../types/MachineCodes.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {Binary32} from "./Binary32.sol";
 import {Scalar} from "./Scalar.sol";
 import {Words} from "./Words.sol";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {DType, Opcode} from "../types/MachineCodes.sol";
+import {DType} from "../types/DType.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {Binary32} from "./Binary32.sol";
 import {Words} from "./Words.sol";
 

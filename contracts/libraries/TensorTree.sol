@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {DType} from "../types/MachineCodes.sol";
+import {DType} from "../types/DType.sol";
 
 /// @title TensorTree
 /// @notice Positional Merkle trees of docs/tensor-machine.md section 5: over the bytes of a tensor, cut into 1,024-byte

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {ITensorMachine, OperandRoot, Segment} from "../interfaces/ITensorMachine.sol";
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState} from "../types/Machine.sol";
-import {DType} from "../types/MachineCodes.sol";
 import {Binary32} from "./Binary32.sol";
 import {Scalar} from "./Scalar.sol";
 import {TensorTree} from "./TensorTree.sol";

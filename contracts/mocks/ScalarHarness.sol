@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Opcode} from "../types/MachineCodes.sol";
 import {Scalar} from "../libraries/Scalar.sol";
 import {Words} from "../libraries/Words.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {ScalarPlain} from "./ScalarPlain.sol";
 
 /// @title ScalarHarness

@@ -1,40 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/*
- * The numbers of docs/tensor-machine.md, under the names that runner/machine gives them. They are part of every
- * commitment: none may ever change.
- */
-
-/// @title DType
-/// @notice Element types (runner/machine/dtype.ts). Their order counts: signed ones before unsigned ones.
-library DType {
-    uint256 internal constant F32 = 0;
-    uint256 internal constant I64 = 1;
-    uint256 internal constant I32 = 2;
-    uint256 internal constant I16 = 3;
-    uint256 internal constant I8 = 4;
-    uint256 internal constant U64 = 5;
-    uint256 internal constant U32 = 6;
-    uint256 internal constant U16 = 7;
-    uint256 internal constant U8 = 8;
-    uint256 internal constant BOOL = 9;
-    /// @notice How many there are: the first code that is none.
-    uint256 internal constant COUNT = 10;
-}
-
-/// @title Space
-/// @notice Where an operand comes from (runner/machine/kernel.ts).
-library Space {
-    uint256 internal constant INPUT = 0;
-    uint256 internal constant CONSTANT = 1;
-    uint256 internal constant KERNEL = 2;
-    /// @notice How many there are: the first code that is none.
-    uint256 internal constant COUNT = 3;
-}
-
 /// @title Opcode
-/// @notice Instructions (runner/machine/scalar.ts).
+/// @notice Codes of instructions, docs/tensor-machine.md section 3, as in runner/machine/scalar.ts. They are part of every
+/// commitment: none may change.
 library Opcode {
     uint256 internal constant FADD = 0x01;
     uint256 internal constant FSUB = 0x02;
