@@ -48,6 +48,7 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
@@ -95,6 +96,7 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
@@ -142,6 +144,7 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
@@ -189,6 +192,7 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>

@@ -104,6 +104,8 @@ export type { VerifierMock } from './mocks/VerifierMock.js';
 export { VerifierMock__factory } from './factories/mocks/VerifierMock__factory.js';
 export type { WalletMock } from './mocks/WalletMock.js';
 export { WalletMock__factory } from './factories/mocks/WalletMock__factory.js';
+export type { WordsHarness } from './mocks/WordsHarness.js';
+export { WordsHarness__factory } from './factories/mocks/WordsHarness__factory.js';
 export type { BlockHeader } from './randomness/BlockHeader.js';
 export { BlockHeader__factory } from './factories/randomness/BlockHeader__factory.js';
 export type { Bls12381 } from './randomness/Bls12381.js';

@@ -71,7 +71,7 @@ export const stepScenario: GasScenario = {
     const cases = [
       {
         name: "f32 multiply-accumulate",
-        aim: 500n,
+        aim: 400n,
         steps: 1_024,
         of: (n: number) => [activations(n, 1), activations(n, 2)],
       },
@@ -81,7 +81,7 @@ export const stepScenario: GasScenario = {
         steps: 16_384,
         of: (n: number) => [bytes("u8", n, 1), bytes("i8", n, 2)],
       },
-      { name: "f32 addition", aim: 500n, steps: 1_024, of: (n: number) => [activations(n, 1)] },
+      { name: "f32 addition", aim: 400n, steps: 1_024, of: (n: number) => [activations(n, 1)] },
     ];
     for (const { name, aim, steps, of } of cases) {
       const [short, long] = [await execution(of(steps), steps), await execution(of(2 * steps), 2 * steps)];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.27 <0.9.0;
 
+import {DType} from "../types/DType.sol";
+
 /// @title TensorTree
 /// @notice Positional Merkle trees of docs/tensor-machine.md section 5: over the bytes of a tensor, cut into 1,024-byte
 /// leaves, and over lists of tensor roots or encoded kernels.
@@ -13,7 +15,6 @@ library TensorTree {
 
     /// @dev log2 of the element size, one byte a dtype code, dtype 0 in the lowest byte.
     uint256 private constant DTYPE_SHIFTS = 0x00_00_01_02_03_00_01_02_03_02;
-    uint256 private constant DTYPE_COUNT = 10;
 
     error TreeDtypeUnknown(uint8 dtype);
     error TreeTensorLength(uint256 length);
@@ -27,7 +28,7 @@ library TensorTree {
     /// @notice Base-2 logarithm of the bytes of one element.
     /// @dev Reverts with TreeDtypeUnknown.
     function dtypeShift(uint8 dtype) internal pure returns (uint256) {
-        require(dtype < DTYPE_COUNT, TreeDtypeUnknown(dtype));
+        require(dtype < DType.COUNT, TreeDtypeUnknown(dtype));
         return (DTYPE_SHIFTS >> (uint256(dtype) * 8)) & 0xff;
     }
 

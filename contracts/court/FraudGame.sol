@@ -5,6 +5,7 @@ import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {OperandRoot, Progress} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
 import {Accusation, Dispute, DisputeStatus, Execution, OutputOpening, TraceCase} from "../types/Dispute.sol";
+import {Space} from "../types/Space.sol";
 import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 
@@ -175,9 +176,9 @@ abstract contract FraudGame is CourtRecord {
         OperandRoot memory operand,
         uint256 kernelIndex
     ) private view returns (bytes32 root, uint256 count) {
-        if (operand.space == 0) return (trace.inputRoot, trace.inputCount);
-        if (operand.space == 1) return (trace.weightsRoot, trace.constantCount);
-        require(operand.space == 2, CourtOperandSpace(i, operand.space));
+        if (operand.space == Space.INPUT) return (trace.inputRoot, trace.inputCount);
+        if (operand.space == Space.CONSTANT) return (trace.weightsRoot, trace.constantCount);
+        require(operand.space == Space.KERNEL, CourtOperandSpace(i, operand.space));
         // INVARIANT: a kernel reads only earlier ones. A program that says otherwise has no first wrong element.
         require(operand.index < kernelIndex, CourtOperandLater(i, operand.index, kernelIndex));
         return (trace.traceRoot, trace.kernelCount);

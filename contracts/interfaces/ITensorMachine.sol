@@ -6,7 +6,7 @@ import {OperandRoot, Progress, Segment} from "../types/Witness.sol";
 /// @title ITensorMachine
 /// @notice Re-executes one output element of one kernel from a witness, to the bit, as docs/tensor-machine.md defines.
 /// Stateless. Reverts with a typed error on a malformed kernel or witness; never on values.
-/// @dev What the caller must hold against commitments: the kernel (its program root), every root in `roots` that is not
+/// @dev What the caller must compare with commitments: the kernel (its program root), every root in `roots` that is not
 /// zero, and, when it resumes, the progress. A root of zero means that the element did not depend on that operand.
 ///
 /// The structure of a kernel is checked in full, except that register classes are not inferred: a kernel that uses a
@@ -29,7 +29,7 @@ interface ITensorMachine {
 
     /// @notice The encoding ends inside something that needs `needed` bytes in all.
     error MachineKernelTruncated(uint256 actual, uint256 needed);
-    /// @notice The encoding goes on behind its last stage.
+    /// @notice The encoding goes on after its last stage.
     error MachineKernelTrailing(uint256 actual, uint256 expected);
     error MachineLimitExceeded(Limit what, uint256 actual, uint256 limit);
     error MachineDimensionZero(uint256 dimension);
@@ -56,7 +56,7 @@ interface ITensorMachine {
     error MachineStepsZero();
     /// @notice The witness has not one list of segments for each operand.
     error MachineWitnessLength(uint256 actual, uint256 expected);
-    /// @notice A segment starts before the leaf behind the one before it.
+    /// @notice A segment starts before the leaf after the previous segment.
     error MachineSegmentOrder(uint256 operand, uint256 firstLeaf, uint256 earliest);
     /// @notice Segments of one operand lead to different roots.
     error MachineRootsDiffer(uint256 operand, bytes32 actual, bytes32 expected);

@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 /// @dev Arguments are bit patterns below 2^32; results too, and the only NaN among them is `NAN`. Round to nearest even,
 /// subnormals kept. Below, a finite number is `m * 2^(e - 150)` with `m < 2^24`: `e` is the exponent field, or 1 where
 /// the field is 0 (then `m < 2^23`), so that exponent and mantissa of subnormals need no other formula.
-/// Every assembly routine has its plain twin in contracts/mocks/Binary32Plain.sol and is fuzzed equal to it.
+/// Every assembly routine has its plain twin in contracts/mocks/ScalarPlain.sol and is fuzzed equal to it.
 library Binary32 {
     /// @notice The only NaN.
     uint256 internal constant NAN = 0x7fc00000;

@@ -2,23 +2,30 @@
 pragma solidity 0.8.37;
 
 import {Binary32} from "./Binary32.sol";
+import {Words} from "./Words.sol";
 
 /// @title DotProduct
 /// @notice Dot products of contiguous runs of elements, arranged for what networks hold: eight f32 or thirty-two bytes
 /// a word of calldata.
 /// @dev Each function says the plain expression that it equals; contracts/mocks/DotProductHarness.sol has that expression,
 /// and both are fuzzed against each other. A run is a calldata position, or 0 and a word that stands for every word of
-/// the run: a constant repeated, as `f32Lanes` and `byteLanes` make it.
+/// the run: an f32 repeated, as `f32Lanes` makes it.
 library DotProduct {
-    /// @dev Two runs of f32 and how many elements of them are left. A position of 0 stands for a run that repeats its
-    /// word. The order of the fields is their place in memory, which `_f32Words` counts on.
+    /// @dev Two runs of f32. A position of 0 stands for a run that repeats its word. The order of the fields is their
+    /// place in memory, which `_f32Words` counts on.
     struct Runs {
         uint256 x;
         uint256 xs;
         uint256 y;
         uint256 ys;
-        uint256 left;
     }
+
+    /// @dev Fields of an f32 in each of eight lanes of 32 bits.
+    uint256 private constant SIGNS = 0x8000000080000000800000008000000080000000800000008000000080000000;
+    uint256 private constant EXPONENTS = 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000;
+    uint256 private constant MANTISSAS = 0x007fffff007fffff007fffff007fffff007fffff007fffff007fffff007fffff;
+    /// @dev The hidden bit of a normal number; added to an exponent, one more.
+    uint256 private constant HIDDEN = 0x0080000000800000008000000080000000800000008000000080000000800000;
 
     /// @notice `count` steps of `acc = acc + x * y`, each operation rounded: a loop of Binary32.mul and Binary32.add.
     /// @param acc Bits of the accumulator.
@@ -27,6 +34,7 @@ library DotProduct {
     /// @param y Calldata position of the second run, or 0.
     /// @param ys The repeated word of the second run when `y` is 0.
     /// @param count Elements.
+    /// @return The accumulator's bits afterwards.
     function f32(
         uint256 acc,
         uint256 x,
@@ -36,21 +44,22 @@ library DotProduct {
         uint256 count
     ) internal pure returns (uint256) {
         unchecked {
+            Runs memory runs = Runs({x: x, xs: xs, y: y, ys: ys});
             while (count != 0) {
                 // The fast path cannot hold -0, NaN, infinities, nor magnitudes from 2^77 on.
                 if ((acc >> 23) & 0xff < 204 && acc != 0x80000000) {
-                    Runs memory runs = Runs({x: x, xs: xs, y: y, ys: ys, left: count});
-                    acc = _f32Words(acc, runs);
-                    (x, y, count) = (runs.x, runs.y, runs.left);
+                    uint256 left;
+                    (acc, left) = _f32Words(acc, runs, count);
+                    if (left == 0) return acc;
+                    _skip(runs, count - left);
+                    count = left;
                 }
                 // One word by the general routines, then the fast path may go on.
-                uint256 lanes = count < 8 ? count : 8;
-                for (uint256 i; i < lanes; ++i) {
-                    acc = Binary32.add(acc, Binary32.mul(_f32Lane(x, xs), _f32Lane(y, ys)));
-                    if (x != 0) x += 4;
-                    if (y != 0) y += 4;
+                for (uint256 lanes = count < 8 ? count : 8; lanes != 0; --lanes) {
+                    acc = Binary32.add(acc, Binary32.mul(_f32Lane(runs.x, xs), _f32Lane(runs.y, ys)));
+                    _skip(runs, 1);
+                    --count;
                 }
-                count -= lanes;
             }
         }
         return acc;
@@ -59,17 +68,18 @@ library DotProduct {
     /// @dev Words of eight lanes, until one needs the general routines.
     ///
     /// The accumulator is a signed multiple of 2^-174 of at most 24 significant bits, so that adding is integer
-    /// addition and rounding a shift; 2^-174 and not 2^-149, so that a sum always has places to drop. With exponent
-    /// fields ex + ey = s the product of two normal numbers, an integer of 47 or 48 bits, is rounded to 24 and shifted
-    /// by s - 126. It is a normal f32 for 128 <= s <= 328; then eight products are below 2^253, and with an accumulator
-    /// below 2^251 stay far inside 256 bits. All are multiples of 2^-149, so that what is subnormal is exact. A zero
-    /// factor gives a zero product, which leaves an accumulator that is not -0 as it is. Everything else is left to
-    /// the caller.
+    /// addition and rounding clears bits; 2^-174 and not 2^-149, so that a sum always has places to drop. With exponent
+    /// fields ex + ey = s the product of two normal numbers is an integer of 47 or 48 bits times 2^(s - 300): it is
+    /// rounded to 24 bits and shifted by s - 126. It is a normal f32 for 128 <= s <= 328; then eight products are below
+    /// 2^253, and with an accumulator below 2^251 stay far inside 256 bits. All are multiples of 2^-149, so that what is
+    /// subnormal is exact. A zero factor gives a zero product, which leaves an accumulator that is not -0 as it is.
+    /// Everything else is left to the caller.
     /// @param acc The accumulator's bits.
-    /// @param runs What is left to do; afterwards, what was not taken: nothing, or from a word that is not for this
-    /// routine. In memory, for the stack is full.
-    /// @return bits The accumulator.
-    function _f32Words(uint256 acc, Runs memory runs) private pure returns (uint256 bits) {
+    /// @param runs What to multiply; it is not changed.
+    /// @param count Elements.
+    /// @return bits The accumulator's bits afterwards.
+    /// @return left Elements that were not taken: none, or from a word on that is not for this routine.
+    function _f32Words(uint256 acc, Runs memory runs, uint256 count) private pure returns (uint256 bits, uint256 left) {
         assembly ("memory-safe") {
             // Each 32-bit lane of a word byte-reversed.
             function swapped(v) -> r {
@@ -82,6 +92,36 @@ library DotProduct {
                     and(shr(16, r), 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff)
                 )
             }
+            // Four products of the 24-bit lanes in the lower halves of u and v, doubled, rounded to 24 significant
+            // bits, in lanes of 64 bits.
+            function products(u, v) -> r {
+                // Two lanes of a factor that are 64 bits apart: their own products are 128 bits apart, and what they
+                // give crosswise falls between.
+                let even := mul(and(u, 0xffffff0000000000ffffff), and(v, 0xffffff0000000000ffffff))
+                let odd := mul(and(u, 0xffffff0000000000ffffff00000000), and(v, 0xffffff0000000000ffffff00000000))
+                r := or(
+                    and(even, 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff),
+                    and(odd, 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000)
+                )
+                r := shl(1, r)
+                // Of 49 bits the last place is bit 25, of 48 bits (and of a zero) bit 24.
+                let last := 0x0000000001000000000000000100000000000000010000000000000001000000
+                last := add(last, and(shr(24, r), last))
+                // To nearest even: half a last place more, and where the last place is even a little less, so that half
+                // does not carry. A doubled product has the room: 1 or 2 is no more than what it is a multiple of.
+                r := sub(add(r, shr(1, last)), shr(24, and(not(r), last)))
+                r := and(r, not(sub(last, 0x0000000000000001000000000000000100000000000000010000000000000001)))
+            }
+            // Adds p * 2^e, negated where s is all ones and not zero, and rounds to 24 significant bits, to nearest even
+            // as above. Of a negative sum the bits of its one's complement count; that differs for powers of two alone,
+            // which are exact.
+            function accumulated(sum, p, e, s) -> r {
+                r := add(sum, xor(add(shl(e, p), s), s))
+                let half := shr(clz(xor(r, sar(255, r))), shl(231, 1))
+                let last := shl(1, half)
+                r := and(sub(add(r, half), iszero(and(r, last))), sub(0, last))
+            }
+
             // From bits to the multiple of 2^-174.
             {
                 let e := and(shr(23, acc), 0xff)
@@ -90,85 +130,69 @@ library DotProduct {
                 acc := xor(add(acc, s), s)
             }
 
-            for {} mload(add(runs, 0x80)) {} {
-                let u := mload(add(runs, 0x20))
-                if mload(runs) {
-                    u := swapped(calldataload(mload(runs)))
+            let x := mload(runs)
+            let y := mload(add(runs, 0x40))
+            for {
+                left := count
+            } sgt(left, 0) {
+                left := sub(left, 8)
+            } {
+                let u
+                switch x
+                case 0 {
+                    u := mload(add(runs, 0x20))
                 }
-                let v := mload(add(runs, 0x60))
-                if mload(add(runs, 0x40)) {
-                    v := swapped(calldataload(mload(add(runs, 0x40))))
+                default {
+                    u := swapped(calldataload(x))
+                    x := add(x, 32)
                 }
-                if lt(mload(add(runs, 0x80)), 8) {
-                    // Lanes behind the end become zeros.
-                    let mask := not(shr(shl(5, mload(add(runs, 0x80))), not(0)))
+                let v
+                switch y
+                case 0 {
+                    v := mload(add(runs, 0x60))
+                }
+                default {
+                    v := swapped(calldataload(y))
+                    y := add(y, 32)
+                }
+                if lt(left, 8) {
+                    // Lanes after the end become zeros.
+                    let mask := not(shr(shl(5, left), not(0)))
                     u := and(u, mask)
                     v := and(v, mask)
                 }
                 let signs := xor(u, v)
-                let eu := and(u, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)
-                let ev := and(v, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)
-                // 386 = 512 - 126: in range, a lane of the sum is 514 to 714, and its low nine bits are the shift.
+                let eu := and(u, EXPONENTS)
+                let ev := and(v, EXPONENTS)
+                // 129 = 256 - 127: in range, a lane is 257 to 457, and its low byte is the shift of the doubled product.
                 let sums := add(
                     shr(23, add(eu, ev)),
-                    0x0000018200000182000001820000018200000182000001820000018200000182
+                    0x0000008100000081000000810000008100000081000000810000008100000081
                 )
-                // Less 2 and plus 53 they are 512 to 767; any other has one of bits 8 and 9 wrong.
-                let bad := and(
-                    or(
-                        xor(
-                            sub(sums, 0x0000000200000002000000020000000200000002000000020000000200000002),
-                            0x0000020000000200000002000000020000000200000002000000020000000200
-                        ),
-                        xor(
-                            add(sums, 0x0000003500000035000000350000003500000035000000350000003500000035),
-                            0x0000020000000200000002000000020000000200000002000000020000000200
-                        )
-                    ),
-                    0x0000030000000300000003000000030000000300000003000000030000000300
-                )
-                // Infinities and NaN: the exponent carries into the sign.
-                if and(
-                    or(
-                        add(eu, 0x0080000000800000008000000080000000800000008000000080000000800000),
-                        add(ev, 0x0080000000800000008000000080000000800000008000000080000000800000)
-                    ),
-                    0x8000000080000000800000008000000080000000800000008000000080000000
-                ) {
-                    break
-                }
-                if lt(clz(xor(acc, sar(255, acc))), 5) {
+                // Infinities and NaN, for one more carries such an exponent into the sign; and an accumulator that is
+                // too large.
+                if or(and(or(add(eu, HIDDEN), add(ev, HIDDEN)), SIGNS), shr(252, add(acc, shl(251, 1)))) {
                     break
                 }
                 // Hidden bits, where the exponent is not zero.
-                eu := and(
-                    shr(8, add(eu, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)),
-                    0x0080000000800000008000000080000000800000008000000080000000800000
-                )
-                ev := and(
-                    shr(8, add(ev, 0x7f8000007f8000007f8000007f8000007f8000007f8000007f8000007f800000)),
-                    0x0080000000800000008000000080000000800000008000000080000000800000
-                )
-                u := and(u, 0x007fffff007fffff007fffff007fffff007fffff007fffff007fffff007fffff)
-                v := and(v, 0x007fffff007fffff007fffff007fffff007fffff007fffff007fffff007fffff)
+                eu := and(shr(8, add(eu, EXPONENTS)), HIDDEN)
+                ev := and(shr(8, add(ev, EXPONENTS)), HIDDEN)
+                u := and(u, MANTISSAS)
+                v := and(v, MANTISSAS)
                 {
+                    // Bit 9 of a lane: 768 less 256 or less, or 54 more than 458 or more.
+                    let bad := and(
+                        or(
+                            sub(0x0000030000000300000003000000030000000300000003000000030000000300, sums),
+                            add(sums, 0x0000003600000036000000360000003600000036000000360000003600000036)
+                        ),
+                        0x0000020000000200000002000000020000000200000002000000020000000200
+                    )
                     let both := and(eu, ev)
-                    if or(bad, xor(both, 0x0080000000800000008000000080000000800000008000000080000000800000)) {
-                        // Subnormals: a mantissa without hidden bit.
-                        if and(
-                            or(
-                                and(
-                                    add(u, 0x007fffff007fffff007fffff007fffff007fffff007fffff007fffff007fffff),
-                                    not(eu)
-                                ),
-                                and(add(v, 0x007fffff007fffff007fffff007fffff007fffff007fffff007fffff007fffff), not(ev))
-                            ),
-                            0x0080000000800000008000000080000000800000008000000080000000800000
-                        ) {
-                            break
-                        }
-                        // Out of range, and neither factor is zero.
-                        if and(bad, or(shr(14, both), shr(15, both))) {
+                    if or(bad, xor(both, HIDDEN)) {
+                        // Subnormals: a mantissa without hidden bit. Out of range, and neither factor is zero.
+                        let subnormal := or(and(add(u, MANTISSAS), not(eu)), and(add(v, MANTISSAS), not(ev)))
+                        if or(and(subnormal, HIDDEN), and(bad, shr(14, both))) {
                             break
                         }
                     }
@@ -176,124 +200,20 @@ library DotProduct {
                 u := or(u, eu)
                 v := or(v, ev)
 
-                // Eight times the same, unrolled. Both roundings, of the product p and of the sum, drop h places: more than
-                // half carries, and half does so onto an odd last place. Of a negative sum the bits of its one's
-                // complement count; that differs for powers of two alone, which are exact.
-                let p := mul(shr(224, u), shr(224, v))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, signs)
-                    p := shl(
-                        add(h, and(shr(224, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(192, u), 0xffffff), and(shr(192, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(32, signs))
-                    p := shl(
-                        add(h, and(shr(192, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(160, u), 0xffffff), and(shr(160, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(64, signs))
-                    p := shl(
-                        add(h, and(shr(160, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(128, u), 0xffffff), and(shr(128, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(96, signs))
-                    p := shl(
-                        add(h, and(shr(128, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(96, u), 0xffffff), and(shr(96, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(128, signs))
-                    p := shl(
-                        add(h, and(shr(96, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(64, u), 0xffffff), and(shr(64, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(160, signs))
-                    p := shl(
-                        add(h, and(shr(64, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(shr(32, u), 0xffffff), and(shr(32, v), 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(192, signs))
-                    p := shl(
-                        add(h, and(shr(32, sums), 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mul(and(u, 0xffffff), and(v, 0xffffff))
-                if p {
-                    let h := add(23, shr(47, p))
-                    let s := sar(255, shl(224, signs))
-                    p := shl(
-                        add(h, and(sums, 0x1ff)),
-                        shr(h, sub(add(p, shl(sub(h, 1), 1)), iszero(and(shr(h, p), 1))))
-                    )
-                    acc := add(acc, xor(add(p, s), s))
-                    h := sub(232, clz(xor(acc, sar(255, acc))))
-                    acc := shl(h, sar(h, sub(add(acc, shl(sub(h, 1), 1)), iszero(and(sar(h, acc), 1)))))
-                }
-
-                p := mload(runs)
-                if p {
-                    mstore(runs, add(p, 32))
-                }
-                p := mload(add(runs, 0x40))
-                if p {
-                    mstore(add(runs, 0x40), add(p, 32))
-                }
-                p := mload(add(runs, 0x80))
-                mstore(add(runs, 0x80), mul(sub(p, 8), gt(p, 8)))
+                // The top lane first.
+                let p := products(shr(128, u), shr(128, v))
+                acc := accumulated(acc, shr(192, p), byte(3, sums), sar(255, signs))
+                acc := accumulated(acc, and(shr(128, p), 0xffffffffffffffff), byte(7, sums), sar(255, shl(32, signs)))
+                acc := accumulated(acc, and(shr(64, p), 0xffffffffffffffff), byte(11, sums), sar(255, shl(64, signs)))
+                acc := accumulated(acc, and(p, 0xffffffffffffffff), byte(15, sums), sar(255, shl(96, signs)))
+                p := products(u, v)
+                acc := accumulated(acc, shr(192, p), byte(19, sums), sar(255, shl(128, signs)))
+                acc := accumulated(acc, and(shr(128, p), 0xffffffffffffffff), byte(23, sums), sar(255, shl(160, signs)))
+                acc := accumulated(acc, and(shr(64, p), 0xffffffffffffffff), byte(27, sums), sar(255, shl(192, signs)))
+                acc := accumulated(acc, and(p, 0xffffffffffffffff), byte(31, sums), sar(255, shl(224, signs)))
             }
+            // The last word may have been longer than what was left.
+            left := mul(left, sgt(left, 0))
 
             // Back to bits: exact, for there are at most 24.
             {
@@ -308,15 +228,17 @@ library DotProduct {
         }
     }
 
-    function _f32Lane(uint256 position, uint256 word) private pure returns (uint256 r) {
-        assembly ("memory-safe") {
-            r := shr(224, word)
-            if position {
-                r := shr(224, calldataload(position))
-                r := or(shl(8, and(r, 0xff00ff)), and(shr(8, r), 0xff00ff))
-                r := or(shl(16, and(r, 0xffff)), shr(16, r))
-            }
+    /// @dev Moves both runs some elements on.
+    function _skip(Runs memory runs, uint256 elements) private pure {
+        unchecked {
+            if (runs.x != 0) runs.x += 4 * elements;
+            if (runs.y != 0) runs.y += 4 * elements;
         }
+    }
+
+    /// @dev The first element of a run.
+    function _f32Lane(uint256 position, uint256 word) private pure returns (uint256) {
+        return position == 0 ? word >> 224 : Words.reversed32(Words.loadCalldata(position) >> 224);
     }
 
     /// @notice An f32 in each of eight lanes.
@@ -356,7 +278,7 @@ library DotProduct {
                 let u := xor(calldataload(x), flipX)
                 let v := xor(calldataload(y), flipY)
                 if lt(count, 32) {
-                    // Bytes behind the end of one run are enough to mask.
+                    // Bytes after the end: masking those of one run is enough.
                     u := and(u, not(shr(shl(3, count), not(0))))
                 }
                 v := reversed(v)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {DotProduct} from "./DotProduct.sol";
 import {StageRunner} from "./StageRunner.sol";
 import {WitnessReader} from "./WitnessReader.sol";
+import {Words} from "./Words.sol";
 
 /// @title FastReduction
 /// @notice Recognises reductions that are dot products or sums, and takes them a run of elements at a time.
@@ -15,11 +18,7 @@ import {WitnessReader} from "./WitnessReader.sol";
 /// innermost dimension, and has no guard that depends on it. Then along that dimension x and y are runs of consecutive
 /// elements, one repeated element, or their fill.
 library FastReduction {
-    uint256 private constant FMUL = 0x03;
-    uint256 private constant FADD = 0x01;
-    uint256 private constant IADD = 0x20;
-    uint256 private constant ISUB = 0x21;
-    uint256 private constant IMUL = 0x22;
+    /// @dev 1 as an f32.
     uint256 private constant ONE = 0x3f800000;
     /// @dev In every byte, what makes a signed one unsigned.
     uint256 private constant FLIP = 0x8080808080808080808080808080808080808080808080808080808080808080;
@@ -94,8 +93,8 @@ library FastReduction {
             if (a != 0) (a, b) = (b, a);
             // Now b is what is added to the accumulator.
             if (a != 0 || b == 0) return false;
-            plan.floats = op == FADD;
-            if (!plan.floats && op != IADD) return false;
+            plan.floats = op == Opcode.FADD;
+            if (!plan.floats && op != Opcode.IADD) return false;
             uint256 x;
             uint256 y;
             if (plan.floats && b <= reads) {
@@ -105,7 +104,7 @@ library FastReduction {
                 // The product must be the instruction before, for what follows a product is its sum.
                 if (codeBytes < 64 || b != s.count - 2) return false;
                 (op, x, y) = _instruction(s, s.codeEnd - 64);
-                if (op != (plan.floats ? FMUL : IMUL)) return false;
+                if (op != (plan.floats ? Opcode.FMUL : Opcode.IMUL)) return false;
                 if (!plan.floats) {
                     (x, plan.zeroX) = _shifted(s, x);
                     (y, plan.zeroY) = _shifted(s, y);
@@ -134,7 +133,7 @@ library FastReduction {
             if (register < known) return (register, 0);
             (uint256 op, uint256 a, uint256 b) = _instruction(s, s.code + 32 * (register - known));
             // Constants lie between the reads and the instructions.
-            if (op != ISUB || b <= s.reads.length || b >= known) return (0, 0);
+            if (op != Opcode.ISUB || b <= s.reads.length || b >= known) return (0, 0);
             return (a, StageRunner.getRegister(s, b));
         }
     }
@@ -144,25 +143,24 @@ library FastReduction {
         StageState memory s,
         uint256 position
     ) private pure returns (uint256 op, uint256 a, uint256 b) {
-        uint256 registers = s.registers;
-        assembly ("memory-safe") {
-            let word := mload(position)
-            op := shr(96, word)
-            a := shr(5, sub(and(word, 0xffffffff), registers))
-            b := shr(5, sub(and(shr(32, word), 0xffffffff), registers))
+        unchecked {
+            uint256 word = Words.load(position);
+            op = word >> 96;
+            a = ((word & type(uint32).max) - s.registers) >> 5;
+            b = (((word >> 32) & type(uint32).max) - s.registers) >> 5;
         }
     }
 
     function _isRun(StageState memory s, Plan memory plan, ReadState memory r) private pure returns (bool) {
         unchecked {
             if (r.source != 0) return false;
-            OperandState memory operand = _operand(r.operand);
-            if (plan.floats ? operand.dtype != 0 : operand.shift != 0) return false;
+            OperandState memory operand = Words.operandAt(r.operand);
+            if (plan.floats ? operand.dtype != DType.F32 : operand.shift != 0) return false;
             uint256 record = r.record;
-            if (_word(record + plan.field) > 1) return false;
+            if (Words.load(record + plan.field) > 1) return false;
             for (uint256 guards = r.guards; guards != 0; --guards) {
                 record += s.recordSize;
-                if (_word(record + plan.field) != 0) return false;
+                if (Words.load(record + plan.field) != 0) return false;
             }
             return true;
         }
@@ -179,13 +177,13 @@ library FastReduction {
             uint256 record = r.record;
             for (uint256 guards = r.guards; guards != 0; --guards) {
                 record += recordSize;
-                if (_word(record) >= _word(record + 32)) return;
+                if (Words.load(record) >= Words.load(record + 32)) return;
             }
-            OperandState memory operand = _operand(r.operand);
-            uint256 offset = _word(r.record);
-            bool moves = _word(r.record + field) != 0;
+            OperandState memory operand = Words.operandAt(r.operand);
+            uint256 offset = Words.load(r.record);
+            bool moves = Words.load(r.record + field) != 0;
             if (offset >= operand.length) {
-                // Before the operand's start the fill lasts until it is reached; behind its end, to the end.
+                // Before the operand's start the fill lasts until it is reached; after its end, to the end.
                 if (moves && int256(offset) < 0 && 0 - offset < count) run.count = 0 - offset;
                 return;
             }
@@ -201,16 +199,11 @@ library FastReduction {
 
     /// @dev Moves every affine record `count` steps along the innermost dimension.
     function _move(StageState memory s, uint256 field, uint256 count) private pure {
-        uint256 first = s.records;
-        uint256 end = s.recordsEnd;
-        uint256 size = s.recordSize;
-        assembly ("memory-safe") {
-            for {
-                let record := first
-            } lt(record, end) {
-                record := add(record, size)
-            } {
-                mstore(record, add(mload(record), mul(count, mload(add(record, field)))))
+        unchecked {
+            uint256 end = s.recordsEnd;
+            uint256 size = s.recordSize;
+            for (uint256 record = s.records; record < end; record += size) {
+                Words.store(record, Words.load(record) + count * Words.load(record + field));
             }
         }
     }
@@ -242,51 +235,41 @@ library FastReduction {
         Run memory x,
         Run memory y,
         uint256 count
-    ) private pure returns (uint256 r) {
+    ) private pure returns (uint256) {
         unchecked {
             _flip(plan.x, plan.zeroX, x);
             _flip(plan.y, plan.zeroY, y);
-            if (x.position == 0) {
-                // A repeated factor comes out of the sum.
-                r =
-                    (x.register - x.shift) *
-                    (y.position == 0 ? count * (y.register - y.shift) : _byteSum(y, count) - count * y.shift);
-            } else if (y.position == 0) {
-                r = (y.register - y.shift) * (_byteSum(x, count) - count * x.shift);
-            } else {
-                r = DotProduct.bytes_(x.position, x.flip, y.position, y.flip, count);
-                if (x.shift != 0) r -= x.shift * _byteSum(y, count);
-                if (y.shift != 0) r -= y.shift * _byteSum(x, count);
-                r += count * x.shift * y.shift;
-            }
-            r += acc;
-            assembly ("memory-safe") {
-                r := signextend(7, r)
-            }
+            // A repeated factor comes out of the sum.
+            if (x.position == 0) return _int(acc + (x.register - x.shift) * _sum(y, count));
+            if (y.position == 0) return _int(acc + (y.register - y.shift) * _sum(x, count));
+            acc += DotProduct.bytes_(x.position, x.flip, y.position, y.flip, count);
+            if (x.shift != 0) acc -= x.shift * _byteSum(y, count);
+            if (y.shift != 0) acc -= y.shift * _byteSum(x, count);
+            return _int(acc + count * x.shift * y.shift);
         }
+    }
+
+    /// @dev Sum of a run's elements, each less the shift.
+    function _sum(Run memory run, uint256 count) private pure returns (uint256) {
+        unchecked {
+            return (run.position == 0 ? count * run.register : _byteSum(run, count)) - count * run.shift;
+        }
+    }
+
+    /// @dev An int register from its low 64 bits.
+    function _int(uint256 bits) private pure returns (uint256) {
+        return uint256(int256(int64(uint64(bits))));
     }
 
     /// @dev What to flip in a run's bytes, and what to subtract from them then; of a repeated register, nothing to flip.
     function _flip(ReadState memory r, uint256 zero, Run memory run) private pure {
         unchecked {
-            bool flips = _operand(r.operand).dtype < 5 && run.position != 0;
+            bool flips = Words.operandAt(r.operand).dtype < DType.U64 && run.position != 0;
             (run.flip, run.shift) = flips ? (FLIP, zero + 128) : (0, zero);
         }
     }
 
     function _byteSum(Run memory run, uint256 count) private pure returns (uint256) {
         return DotProduct.byteSum(run.position, run.flip, count);
-    }
-
-    function _word(uint256 position) private pure returns (uint256 v) {
-        assembly ("memory-safe") {
-            v := mload(position)
-        }
-    }
-
-    function _operand(uint256 position) private pure returns (OperandState memory operand) {
-        assembly ("memory-safe") {
-            operand := position
-        }
     }
 }

@@ -2,10 +2,14 @@
 pragma solidity 0.8.37;
 
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
+import {Opcode} from "../types/Opcode.sol";
+import {Space} from "../types/Space.sol";
 import {Binary32} from "./Binary32.sol";
 import {Scalar} from "./Scalar.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
+import {Words} from "./Words.sol";
 
 /// @title KernelDecoder
 /// @notice Decodes docs/tensor-machine.md section 4 and enforces the limits of section 2, in one pass whose cost is
@@ -25,14 +29,17 @@ library KernelDecoder {
     /// @dev A read has at most this many affine records: its offset, its guards, its gather.
     uint256 private constant RECORDS_PER_READ = 2 + MAX_GUARDS;
 
+    /// @dev The stages in the order of the encoding.
+    uint256 private constant INIT = 0;
+    uint256 private constant STEP = 1;
+    uint256 private constant FINISH = 2;
+
     /// @notice Decodes everything before the stages.
     /// @return k The kernel, all loop indices 0.
     /// @return cursor Calldata position of the first stage.
     function header(bytes calldata encoded) internal pure returns (Kernel memory k, uint256 cursor) {
         _limit(ITensorMachine.Limit.KernelBytes, encoded.length, MAX_BYTES);
-        assembly ("memory-safe") {
-            cursor := encoded.offset
-        }
+        cursor = Words.positionOf(encoded);
         unchecked {
             // SAFETY: calldata positions and counts are far below 2^64.
             k.start = cursor;
@@ -68,7 +75,7 @@ library KernelDecoder {
                 OperandState memory operand = k.operands[i];
                 operand.position = i;
                 operand.space = _u8(cursor);
-                require(operand.space < 3, ITensorMachine.MachineSpaceUnknown(operand.space));
+                require(operand.space < Space.COUNT, ITensorMachine.MachineSpaceUnknown(operand.space));
                 operand.index = _u32(cursor + 1);
                 operand.dtype = _u8(cursor + 5);
                 operand.shift = TensorTree.dtypeShift(uint8(operand.dtype));
@@ -79,21 +86,51 @@ library KernelDecoder {
         }
     }
 
-    /// @notice Decodes a stage for the loop indices that `k` holds.
+    /// @notice Decodes all stages for the loop indices that `k` holds, and requires that nothing follows them.
+    /// @param k The kernel.
+    /// @param cursor Calldata position of the first stage.
+    /// @return init Empty if the kernel does not reduce.
+    /// @return step As `init`.
+    /// @return finish Its result is its last register.
+    function stages(
+        Kernel memory k,
+        uint256 cursor
+    ) internal pure returns (StageState memory init, StageState memory step, StageState memory finish) {
+        uint256 accumulators = k.accumulators;
+        // A loop, because the compiler would make a copy of the decoder for each call with arguments of its own.
+        for (uint256 i = k.reductionRank == 0 ? FINISH : INIT; i <= FINISH; ++i) {
+            (StageState memory s, uint256 next) = _stage(
+                k,
+                cursor,
+                i == INIT ? 0 : accumulators,
+                i == FINISH ? 1 : accumulators,
+                i == STEP ? k.dims.length : k.rank
+            );
+            cursor = next;
+            if (i == INIT) init = s;
+            else if (i == STEP) step = s;
+            else finish = s;
+        }
+        require(cursor == k.end, ITensorMachine.MachineKernelTrailing(k.end - k.start, cursor - k.start));
+    }
+
+    // ------------------------------------------------------------------------------------------------ parts
+
+    /// @dev Decodes a stage.
     /// @param k The kernel.
     /// @param cursor Calldata position of the stage.
     /// @param accumulators Registers before the reads: the accumulators, or none in `init`.
     /// @param results Registers that the stage gives.
     /// @param rank Loop indices of the stage: the output's, and in `step` the reduction's too.
     /// @return s The stage.
-    /// @return next Calldata position behind it.
-    function stage(
+    /// @return next Calldata position after it.
+    function _stage(
         Kernel memory k,
         uint256 cursor,
         uint256 accumulators,
         uint256 results,
         uint256 rank
-    ) internal pure returns (StageState memory s, uint256 next) {
+    ) private pure returns (StageState memory s, uint256 next) {
         unchecked {
             _need(k, cursor, 3);
             uint256 reads = _u8(cursor);
@@ -106,10 +143,10 @@ library KernelDecoder {
             _limit(ITensorMachine.Limit.Registers, s.count, MAX_REGISTERS);
             require(s.count >= results, ITensorMachine.MachineResultsMissing(s.count, results));
 
-            s.registers = _allocate(s.count);
+            s.registers = Words.allocate(s.count);
             s.firstRead = s.registers + 32 * accumulators;
             s.recordSize = 32 * (2 + rank - k.rank);
-            s.records = _allocate((reads * RECORDS_PER_READ * s.recordSize) / 32);
+            s.records = Words.allocate((reads * RECORDS_PER_READ * s.recordSize) / 32);
             s.recordsEnd = s.records;
             s.reads = new ReadState[](reads);
             for (uint256 i; i < reads; ++i) cursor = _read(k, s, s.reads[i], cursor, rank);
@@ -117,27 +154,20 @@ library KernelDecoder {
             _need(k, cursor, 8 * constants + 4 * instructions);
             uint256 register = s.firstRead + 32 * reads;
             for (uint256 i; i < constants; ++i) {
-                _store(register, uint256(_i64(cursor)));
+                Words.store(register, uint256(_i64(cursor)));
                 register += 32;
                 cursor += 8;
             }
-            s.code = _allocate(instructions);
+            s.code = Words.allocate(instructions);
             s.codeEnd = s.code + 32 * instructions;
             uint256 known = s.count - instructions;
             for (uint256 i; i < instructions; ++i) {
-                _store(s.code + 32 * i, _instruction(k, s.registers, known + i, _u32(cursor), rank));
+                Words.store(s.code + 32 * i, _instruction(k, s.registers, known + i, _u32(cursor), rank));
                 cursor += 4;
             }
         }
         return (s, cursor);
     }
-
-    /// @notice Requires that nothing follows the last stage.
-    function finish(Kernel memory k, uint256 cursor) internal pure {
-        require(cursor == k.end, ITensorMachine.MachineKernelTrailing(k.end - k.start, cursor - k.start));
-    }
-
-    // ------------------------------------------------------------------------------------------------ parts
 
     /// @dev Reads dimensions into `k.dims` from `first` on; returns their product.
     function _dims(
@@ -169,13 +199,13 @@ library KernelDecoder {
         unchecked {
             _need(k, cursor, 11 + 8 + 8 * rank);
             OperandState memory operand = _operand(k, _u8(cursor));
-            r.operand = _address(operand);
+            r.operand = Words.positionOf(operand);
             r.guards = _u8(cursor + 1);
             _limit(ITensorMachine.Limit.Guards, r.guards, MAX_GUARDS);
             uint256 flag = _u8(cursor + 2);
             require(flag < 2, ITensorMachine.MachineFlagInvalid(flag));
             uint256 bits = _u64(cursor + 3);
-            if (operand.dtype == 0) {
+            if (operand.dtype == DType.F32) {
                 require(bits <= type(uint32).max, ITensorMachine.MachineFillInvalid(bits));
                 r.fill = Binary32.canonical(bits);
             } else {
@@ -192,9 +222,12 @@ library KernelDecoder {
             if (flag == 1) {
                 _need(k, cursor, 1 + 24 + 8 * rank);
                 operand = _operand(k, _u8(cursor));
-                r.source = _address(operand);
+                r.source = Words.positionOf(operand);
                 // An index is an integer: neither f32 nor bool.
-                require(operand.dtype != 0 && operand.dtype != 9, ITensorMachine.MachineGatherDtype(operand.dtype));
+                require(
+                    operand.dtype != DType.F32 && operand.dtype != DType.BOOL,
+                    ITensorMachine.MachineGatherDtype(operand.dtype)
+                );
                 cursor = _affine(k, s, cursor + 1, rank);
                 cursor = _bound(s, cursor);
                 int256 bound = int256(_u64(cursor - 8));
@@ -231,12 +264,12 @@ library KernelDecoder {
                 _reach(span);
                 value += stride * int256(k.indices[d]);
                 if (d >= k.rank) {
-                    _store(record + 64 + 32 * (d - k.rank), uint256(stride - back));
+                    Words.store(record + 64 + 32 * (d - k.rank), uint256(stride - back));
                     back += span;
                 }
                 cursor -= 8;
             }
-            _store(record, uint256(value));
+            Words.store(record, uint256(value));
             return cursor + 8 * (rank + 1);
         }
     }
@@ -246,7 +279,7 @@ library KernelDecoder {
         unchecked {
             uint256 bound = _u64(cursor);
             _limit(ITensorMachine.Limit.Reach, bound, MAX_REACH);
-            _store(s.recordsEnd - s.recordSize + 32, bound);
+            Words.store(s.recordsEnd - s.recordSize + 32, bound);
             return cursor + 8;
         }
     }
@@ -254,12 +287,6 @@ library KernelDecoder {
     function _operand(Kernel memory k, uint256 position) private pure returns (OperandState memory) {
         require(position < k.operands.length, ITensorMachine.MachineOperandOutside(position, k.operands.length));
         return k.operands[position];
-    }
-
-    function _address(OperandState memory operand) private pure returns (uint256 address_) {
-        assembly ("memory-safe") {
-            address_ := operand
-        }
     }
 
     /// @dev An instruction with addresses for registers. `known` registers come before it.
@@ -277,21 +304,18 @@ library KernelDecoder {
             uint256 c = word & 0xff;
             require(Scalar.isOpcode(op), ITensorMachine.MachineOpcodeUnknown(op));
             uint256 fields = Scalar.registerFields(op);
-            if (op == Scalar.COPY) {
+            if (op == Opcode.INDEX) {
                 _field(op, a, rank);
-                uint256[] memory indices = k.indices;
-                assembly ("memory-safe") {
-                    a := add(add(indices, 32), shl(5, a))
-                }
+                a = Words.positionOf(k.indices) + 32 * a;
             } else {
                 _field(op, a, known);
                 a = registers + 32 * a;
             }
-            if (op == 0x32) {
+            if (op == Opcode.WRAP) {
                 // A dtype is a field of the opcode; f32 has no width to wrap to.
-                require(b != 0, ITensorMachine.MachineFieldInvalid(op, 0, 10));
-                _field(op, b, 10);
-                op = Scalar.WRAP | b;
+                require(b != DType.F32, ITensorMachine.MachineFieldInvalid(op, b, DType.COUNT));
+                _field(op, b, DType.COUNT);
+                op = Opcode.WRAP_TO | b;
                 b = 0;
             }
             // What is not a register must be zero.
@@ -330,41 +354,19 @@ library KernelDecoder {
 
     // ------------------------------------------------------------------------------------------------ words
 
-    function _u8(uint256 cursor) private pure returns (uint256 v) {
-        assembly ("memory-safe") {
-            v := shr(248, calldataload(cursor))
-        }
+    function _u8(uint256 cursor) private pure returns (uint256) {
+        return Words.loadCalldata(cursor) >> 248;
     }
 
-    function _u32(uint256 cursor) private pure returns (uint256 v) {
-        assembly ("memory-safe") {
-            v := shr(224, calldataload(cursor))
-        }
+    function _u32(uint256 cursor) private pure returns (uint256) {
+        return Words.loadCalldata(cursor) >> 224;
     }
 
-    function _u64(uint256 cursor) private pure returns (uint256 v) {
-        assembly ("memory-safe") {
-            v := shr(192, calldataload(cursor))
-        }
+    function _u64(uint256 cursor) private pure returns (uint256) {
+        return Words.loadCalldata(cursor) >> 192;
     }
 
-    function _i64(uint256 cursor) private pure returns (int256 v) {
-        assembly ("memory-safe") {
-            v := sar(192, calldataload(cursor))
-        }
-    }
-
-    function _store(uint256 address_, uint256 value) private pure {
-        assembly ("memory-safe") {
-            mstore(address_, value)
-        }
-    }
-
-    /// @dev Words that the caller writes before reading.
-    function _allocate(uint256 words) private pure returns (uint256 address_) {
-        assembly ("memory-safe") {
-            address_ := mload(0x40)
-            mstore(0x40, add(address_, shl(5, words)))
-        }
+    function _i64(uint256 cursor) private pure returns (int256) {
+        return int256(Words.loadCalldata(cursor)) >> 192;
     }
 }

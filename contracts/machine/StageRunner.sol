@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Kernel, OperandState, ReadState, StageState} from "../types/Machine.sol";
 import {Scalar} from "./Scalar.sol";
 import {WitnessReader} from "./WitnessReader.sol";
+import {Words} from "./Words.sol";
 
 /// @title StageRunner
 /// @notice Runs decoded stages, and reductions over them.
@@ -29,30 +30,16 @@ library StageRunner {
             ReadState[] memory reads = s.reads;
             uint256 size = s.recordSize;
             for (uint256 i; i < reads.length; ++i) {
-                uint256 value = read(reads[i], size);
-                assembly ("memory-safe") {
-                    mstore(register, value)
-                }
+                Words.store(register, read(reads[i], size));
                 register += 32;
             }
             uint256 end = s.codeEnd;
             register = s.registers + 32 * s.count - (end - s.code);
             for (uint256 cursor = s.code; cursor < end; cursor += 32) {
-                uint256 op;
-                uint256 a;
-                uint256 b;
-                uint256 third;
-                assembly ("memory-safe") {
-                    let word := mload(cursor)
-                    op := shr(96, word)
-                    a := mload(and(word, 0xffffffff))
-                    b := mload(and(shr(32, word), 0xffffffff))
-                    third := shr(64, word)
-                }
-                uint256 value = Scalar.evaluate(op, a, b, third);
-                assembly ("memory-safe") {
-                    mstore(register, value)
-                }
+                uint256 word = Words.load(cursor);
+                uint256 a = Words.load(word & type(uint32).max);
+                uint256 b = Words.load((word >> 32) & type(uint32).max);
+                Words.store(register, Scalar.evaluate(word >> 96, a, b, word >> 64));
                 register += 32;
             }
         }
@@ -65,19 +52,19 @@ library StageRunner {
             for (uint256 guards = r.guards; guards != 0; --guards) {
                 record += recordSize;
                 // A negative value is a huge word, so one comparison checks both ends.
-                if (_word(record) >= _word(record + 32)) return r.fill;
+                if (Words.load(record) >= Words.load(record + 32)) return r.fill;
             }
-            uint256 offset = _word(r.record);
+            uint256 offset = Words.load(r.record);
             if (r.source != 0) {
                 record += recordSize;
-                OperandState memory source = _operand(r.source);
-                uint256 cursor = _word(record);
+                OperandState memory source = Words.operandAt(r.source);
+                uint256 cursor = Words.load(record);
                 if (cursor >= source.length) return r.fill;
                 uint256 chosen = WitnessReader.load(source, cursor);
-                if (chosen >= _word(record + 32)) return r.fill;
+                if (chosen >= Words.load(record + 32)) return r.fill;
                 offset += r.stride * chosen;
             }
-            OperandState memory operand = _operand(r.operand);
+            OperandState memory operand = Words.operandAt(r.operand);
             if (offset >= operand.length) return r.fill;
             return WitnessReader.load(operand, offset);
         }
@@ -104,9 +91,7 @@ library StageRunner {
             uint256 end = s.recordsEnd;
             uint256 size = s.recordSize;
             for (uint256 cursor = s.records; cursor < end; cursor += size) {
-                assembly ("memory-safe") {
-                    mstore(cursor, add(mload(cursor), mload(add(cursor, field))))
-                }
+                Words.store(cursor, Words.load(cursor) + Words.load(cursor + field));
             }
         }
     }
@@ -114,7 +99,7 @@ library StageRunner {
     /// @notice Copies the last `count` registers of one stage to the first of another, or of the same.
     function passResults(StageState memory from, StageState memory to, uint256 count) internal pure {
         unchecked {
-            // Upwards: where the ranges overlap, the source is behind the destination.
+            // Upwards: where the ranges overlap, the source comes after the destination.
             uint256 first = from.count - count;
             for (uint256 i; i < count; ++i) setRegister(to, i, getRegister(from, first + i));
         }
@@ -122,26 +107,13 @@ library StageRunner {
 
     function getRegister(StageState memory s, uint256 index) internal pure returns (uint256) {
         unchecked {
-            return _word(s.registers + 32 * index);
+            return Words.load(s.registers + 32 * index);
         }
     }
 
     function setRegister(StageState memory s, uint256 index, uint256 value) internal pure {
-        uint256 registers = s.registers;
-        assembly ("memory-safe") {
-            mstore(add(registers, shl(5, index)), value)
-        }
-    }
-
-    function _word(uint256 cursor) private pure returns (uint256 v) {
-        assembly ("memory-safe") {
-            v := mload(cursor)
-        }
-    }
-
-    function _operand(uint256 cursor) private pure returns (OperandState memory operand) {
-        assembly ("memory-safe") {
-            operand := cursor
+        unchecked {
+            Words.store(s.registers + 32 * index, value);
         }
     }
 }

@@ -5,8 +5,10 @@ import {ITensorMachine, OperandRoot, Progress, Segment} from "../interfaces/ITen
 import {Binary32} from "./Binary32.sol";
 import {FastReduction} from "./FastReduction.sol";
 import {KernelDecoder} from "./KernelDecoder.sol";
+import {RegisterClasses} from "./RegisterClasses.sol";
 import {StageRunner} from "./StageRunner.sol";
 import {WitnessReader} from "./WitnessReader.sol";
+import {DType} from "../types/DType.sol";
 import {Kernel, StageState} from "../types/Machine.sol";
 
 /// @title TensorMachine
@@ -30,18 +32,10 @@ contract TensorMachine is ITensorMachine {
         );
         StageRunner.seek(k, element, position);
 
-        // Every stage is decoded whatever runs, so that whether an encoding is refused does not depend on the progress.
-        StageState memory init;
-        StageState memory step;
-        StageState memory finish;
         bool reduces = k.reductionRank != 0;
-        if (reduces) {
-            require(maxSteps != 0, MachineStepsZero());
-            (init, cursor) = KernelDecoder.stage(k, cursor, 0, k.accumulators, k.rank);
-            (step, cursor) = KernelDecoder.stage(k, cursor, k.accumulators, k.accumulators, k.dims.length);
-        }
-        (finish, cursor) = KernelDecoder.stage(k, cursor, k.accumulators, 1, k.rank);
-        KernelDecoder.finish(k, cursor);
+        require(!reduces || maxSteps != 0, MachineStepsZero());
+        // Every stage is decoded whatever runs, so that whether an encoding is refused does not depend on the progress.
+        (StageState memory init, StageState memory step, StageState memory finish) = KernelDecoder.stages(k, cursor);
         roots = WitnessReader.verify(k, witness);
 
         if (reduces) {
@@ -61,6 +55,7 @@ contract TensorMachine is ITensorMachine {
                 for (uint256 i; i < k.accumulators; ++i) {
                     next.accumulators[i] = uint64(StageRunner.getRegister(step, i));
                 }
+                RegisterClasses.canonicalise(k, init, step, finish, next.accumulators);
                 return (false, 0, next, roots);
             }
             for (uint256 i; i < k.accumulators; ++i) {
@@ -79,10 +74,10 @@ contract TensorMachine is ITensorMachine {
 
     /// @dev The bits of a register in the width of a dtype.
     function _stored(uint256 dtype, uint256 register) private pure returns (uint64) {
-        if (dtype == 0) return uint64(Binary32.canonical(register & type(uint32).max));
-        if (dtype == 1 || dtype == 5) return uint64(register);
-        if (dtype == 2 || dtype == 6) return uint32(register);
-        if (dtype == 3 || dtype == 7) return uint16(register);
+        if (dtype == DType.F32) return uint64(Binary32.canonical(register & type(uint32).max));
+        if (dtype == DType.I64 || dtype == DType.U64) return uint64(register);
+        if (dtype == DType.I32 || dtype == DType.U32) return uint32(register);
+        if (dtype == DType.I16 || dtype == DType.U16) return uint16(register);
         return uint8(register);
     }
 }

@@ -2,9 +2,12 @@
 pragma solidity 0.8.37;
 
 import {ITensorMachine, OperandRoot, Segment} from "../interfaces/ITensorMachine.sol";
+import {DType} from "../types/DType.sol";
 import {Kernel, OperandState} from "../types/Machine.sol";
 import {Binary32} from "./Binary32.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
+import {Scalar} from "./Scalar.sol";
+import {Words} from "./Words.sol";
 
 /// @title WitnessReader
 /// @notice Proves the segments of a witness to the tensor roots of their operands, and reads elements from them.
@@ -45,15 +48,11 @@ library WitnessReader {
             // INVARIANT: one tensor an operand. Elements of two tensors must never meet in one execution.
             require(i == 0 || found == root, ITensorMachine.MachineRootsDiffer(operand.position, found, root));
             root = found;
-            uint256 position;
-            assembly ("memory-safe") {
-                position := data.offset
-            }
             unchecked {
                 earliest = first + TensorTree.leafCount(data.length);
                 table[3 * i] = (first * TensorTree.LEAF_BYTES) >> shift;
                 table[3 * i + 1] = (first * TensorTree.LEAF_BYTES + data.length) >> shift;
-                table[3 * i + 2] = position;
+                table[3 * i + 2] = Words.positionOf(data);
             }
         }
     }
@@ -81,44 +80,14 @@ library WitnessReader {
     }
 
     /// @notice An element as its register. `offset` is inside the operand.
-    function load(OperandState memory operand, uint256 offset) internal pure returns (uint256 r) {
+    function load(OperandState memory operand, uint256 offset) internal pure returns (uint256) {
         if (offset < operand.first || offset >= operand.last) locate(operand, offset);
-        uint256 shift = operand.shift;
-        uint256 dtype = operand.dtype;
-        uint256 word;
         unchecked {
-            uint256 cursor = operand.data + ((offset - operand.first) << shift);
-            assembly ("memory-safe") {
-                word := calldataload(cursor)
-            }
-        }
-        if (dtype == 0) return Binary32.canonical(swap32(word >> 224));
-        assembly ("memory-safe") {
-            let last := sub(shl(shift, 1), 1)
-            switch shift
-            case 0 {
-                r := byte(0, word)
-            }
-            default {
-                // All eight bytes reversed, of which a narrower element is the lowest ones.
-                r := shr(192, word)
-                r := or(shl(8, and(r, 0x00ff00ff00ff00ff)), and(shr(8, r), 0x00ff00ff00ff00ff))
-                r := or(shl(16, and(r, 0x0000ffff0000ffff)), and(shr(16, r), 0x0000ffff0000ffff))
-                r := or(shl(32, and(r, 0xffffffff)), shr(32, r))
-                r := and(r, sub(shl(shl(3, add(last, 1)), 1), 1))
-            }
-            // Signed dtypes, and u64, whose register is the same 64 bits.
-            if or(lt(dtype, 5), eq(last, 7)) {
-                r := signextend(last, r)
-            }
-        }
-    }
-
-    /// @notice Four bytes reversed.
-    function swap32(uint256 v) internal pure returns (uint256 r) {
-        assembly ("memory-safe") {
-            r := or(shl(8, and(v, 0xff00ff)), and(shr(8, v), 0xff00ff))
-            r := or(shl(16, and(r, 0xffff)), shr(16, r))
+            uint256 word = Words.loadCalldata(operand.data + ((offset - operand.first) << operand.shift));
+            uint256 dtype = operand.dtype;
+            if (dtype == DType.F32) return Binary32.canonical(Words.reversed32(word >> 224));
+            // All eight bytes reversed, of which a narrower element is the lowest ones.
+            return Scalar.wrap(dtype, operand.shift == 0 ? word >> 248 : Words.reversed64(word >> 192));
         }
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {DotProduct} from "../machine/DotProduct.sol";
+import {Words} from "../machine/Words.sol";
 import {ScalarPlain} from "./ScalarPlain.sol";
 
 /// @title DotProductHarness
@@ -79,10 +80,7 @@ contract DotProductHarness {
         return (v >> 24) | ((v >> 8) & 0xff00) | ((v & 0xff00) << 8) | (uint256(v & 0xff) << 24);
     }
 
-    function _position(bytes calldata data) private pure returns (uint256 position) {
-        if (data.length == 0) return 0;
-        assembly ("memory-safe") {
-            position := data.offset
-        }
+    function _position(bytes calldata data) private pure returns (uint256) {
+        return data.length == 0 ? 0 : Words.positionOf(data);
     }
 }

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Scalar} from "../machine/Scalar.sol";
+import {Words} from "../machine/Words.sol";
+import {Opcode} from "../types/Opcode.sol";
 import {ScalarPlain} from "./ScalarPlain.sol";
 
 /// @title ScalarHarness
@@ -17,12 +19,13 @@ contract ScalarHarness {
     }
 
     function select(uint64 a, uint64 b, uint64 c) external pure returns (uint64 fast, uint64 plain) {
-        uint256[1] memory third = [uint256(c)];
-        uint256 position;
-        assembly ("memory-safe") {
-            position := third
-        }
-        return (uint64(Scalar.evaluate(0x40, _register(a), b, position)), ScalarPlain.evaluate(0x40, a, b, c));
+        uint256[] memory third = new uint256[](1);
+        third[0] = c;
+        uint256 position = Words.positionOf(third);
+        return (
+            uint64(Scalar.evaluate(Opcode.SELECT, _register(a), b, position)),
+            ScalarPlain.evaluate(Opcode.SELECT, a, b, c)
+        );
     }
 
     /// @param op Opcode; for wrap the dtype is in the lowest bits of each second operand.
@@ -31,7 +34,7 @@ contract ScalarHarness {
         results = new bytes(count * 8);
         for (uint256 i; i < count; ++i) {
             (uint64 a, uint64 b) = _pair(pairs, i);
-            uint256 code = op == 0x32 ? Scalar.WRAP | b : op;
+            uint256 code = op == Opcode.WRAP ? Opcode.WRAP_TO | b : op;
             _store(results, i, uint64(Scalar.evaluate(code, _register(a), _register(b), 0)));
         }
     }

@@ -17,7 +17,7 @@ pragma solidity 0.8.37;
 /// @param indices Loop indices, as `dims`; the reduction's are advanced while it runs.
 /// @param operands Operands in the order of the encoding.
 /// @param start Calldata position of the encoding.
-/// @param end Calldata position behind the encoding.
+/// @param end Calldata position after the encoding.
 struct Kernel {
     uint256 dtype;
     uint256 length;
@@ -33,15 +33,15 @@ struct Kernel {
 }
 
 /// @notice An operand and where the witness holds its elements.
-/// @param space 0 model input, 1 constant, 2 output of an earlier kernel.
+/// @param space Model input, constant or output of an earlier kernel (Space).
 /// @param index Which input, constant or kernel.
 /// @param dtype Element type code.
 /// @param length Elements.
 /// @param shift log2 of the bytes of an element.
 /// @param position Which operand of the kernel this is.
-/// @param segments Triples: first element, element behind the last, calldata position of the first.
+/// @param segments Triples: first element, element after the last, calldata position of the first.
 /// @param first First element of the segment that was used last.
-/// @param last Element behind the last of that segment; equal to `first` when there is none.
+/// @param last Element after the last of that segment; equal to `first` when there is none.
 /// @param data Calldata position of its first element.
 struct OperandState {
     uint256 space;
@@ -62,10 +62,10 @@ struct OperandState {
 /// @param reads The reads; their registers follow the accumulators.
 /// @param firstRead Address of the register of the first read.
 /// @param code Address of the first instruction: opcode, then the addresses of c, b and a, 32 bits each.
-/// @param codeEnd Address behind the last instruction.
+/// @param codeEnd Address after the last instruction.
 /// @param records Address of the first affine record: value, bound (of a guard or gather), then what advancing each
 /// reduction dimension, the inner ones starting over, adds to the value.
-/// @param recordsEnd Address behind the last record.
+/// @param recordsEnd Address after the last record.
 /// @param recordSize Bytes of a record.
 struct StageState {
     uint256 registers;

@@ -131,12 +131,12 @@ describe("Gas of the tensor machine", () => {
     return Math.round((twice.execution - once.execution) / steps);
   };
 
-  it("of an f32 multiply-accumulate is at most 500", async () => {
+  it("of an f32 multiply-accumulate is at most 400", async () => {
     const gas = await marginal((steps) => {
       const operands = [activations(steps, 1), activations(steps, 2)];
       return [dot(operands, steps), operands];
     }, 1024);
-    record("f32 multiply-accumulate in a dot product, leaf hashing included, calldata not", gas, 500);
+    record("f32 multiply-accumulate in a dot product, leaf hashing included, calldata not", gas, 400);
   });
 
   /** What the fast routines leave to the general ones, word by word: every element subnormal. */
@@ -217,7 +217,7 @@ describe("Gas of the tensor machine", () => {
       const operands = [activations(steps, 1)];
       return [reduction(operands, stage({ reads: [read(0, [0, 1])], code: [op("fadd", 0, 1)] }), steps), operands];
     }, 1024);
-    record("f32 in a sum, leaf hashing included, calldata not", gas, 500);
+    record("f32 in a sum, leaf hashing included, calldata not", gas, 400);
   });
 
   it("of a generic instruction", async () => {

@@ -60,6 +60,9 @@ describe("The tensor machine in Solidity", () => {
       if (piece.done)
         return bits === piece.bits ? undefined : `bits ${bits.toString(16)}, not ${piece.bits.toString(16)}`;
       if (Number(next.position) !== piece.next.position) return `position ${String(next.position)}`;
+      const state = (registers: readonly bigint[]): string => registers.map((bits) => bits.toString(16)).join();
+      const [actual, expected] = [state(next.accumulators), state(piece.next.accumulators)];
+      if (actual !== expected) return `accumulators ${actual}, not ${expected}`;
       progress = piece.next;
     }
   };

@@ -62,7 +62,7 @@ export function asKind(term: Term, range: Range): string {
 
 /**
  * The result of an instruction (other than `index`) as a term. Generated code has in scope: `fround` and what the
- * interpreter defines scalars with: `FLOAT`, `TO_INT`, `TO_FLOAT`, `INTEGER`, `wrapBig`.
+ * interpreter defines scalars with: `FLOAT`, `TO_INT`, `TO_FLOAT`, `INTEGER`, `wrapTo`.
  */
 export function scalarTerm(op: Exclude<Opcode, "index">, a: Term, b: Term, c: Term, field: number): Term {
   const f = (js: string, range: Range = ANY_F32): Term => ({ js, range });

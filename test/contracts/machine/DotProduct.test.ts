@@ -60,6 +60,7 @@ describe("DotProduct", () => {
             const start = random.below(3) === 0 ? draw(random) : random.pick([0, 0x80000000, 0x3f800000]);
             const repeat = random.below(6);
             if (repeat === 0) x?.fill(x[0] ?? 0);
+            if (repeat === 1) y?.fill(y[0] ?? 0);
             let acc = toNumber(start);
             for (let i = 0; i < count; i++) {
               acc = Math.fround(acc + Math.fround(toNumber(x?.[i] ?? 0) * toNumber(y?.[i] ?? 0)));
@@ -69,8 +70,8 @@ describe("DotProduct", () => {
               start === 0x7fc00001 ? 0x7fc00000 : start,
               repeat === 0 ? "0x" : bytes(x),
               x?.[0] ?? 0,
-              bytes(y),
-              0,
+              repeat === 1 ? "0x" : bytes(y),
+              y?.[0] ?? 0,
               count,
             ] as const;
             const context = JSON.stringify(arguments_);

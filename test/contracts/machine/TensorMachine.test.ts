@@ -5,10 +5,11 @@ import { network } from "hardhat";
 import { LIMIT } from "../../../runner/protocol/enums.ts";
 import { commitTensor } from "../../../runner/commitment/tensor.ts";
 import { encodeKernel } from "../../../runner/machine/encoding.ts";
-import { executeElement } from "../../../runner/machine/interpreter.ts";
+import { executeElement, executePiece } from "../../../runner/machine/interpreter.ts";
 import type { Instruction, Kernel, Read, Stage } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
 import { createTensor, setElementBits, type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
+import { verifyKernel } from "../../../runner/machine/verify.ts";
 import { witnessElement } from "../../../runner/proving/witness.ts";
 
 const ALL = 2n ** 64n - 1n;
@@ -199,6 +200,66 @@ describe("TensorMachine", () => {
         await expect(machine.execute(ENCODED, 0, START, 257, [witness[0] ?? [], leaf]))
           .to.be.revertedWithCustomError(machine, "MachineElementMissing")
           .withArgs(1, 256);
+      });
+    });
+
+    describe("given constants that are NaN with a payload, or look like one", () => {
+      // Register 3 is 1. That accumulators 0 and 2 are f32 is known from finish and, for 2, from their select alone.
+      const keep = [op("select", 3, 0, 0), op("select", 3, 1, 1), op("select", 3, 2, 2)];
+      const kernel: Kernel = {
+        dtype: "f32",
+        shape: [],
+        operands: [],
+        reduce: {
+          dims: [3],
+          accumulators: 3,
+          init: stage({ constants: [{ f32: 0x7f800001 }, { int: 0x7fc00001n }, { f32: 0xffc12345 }] }),
+          step: stage({ constants: [{ int: 1n }], code: [op("select", 3, 0, 2), ...keep] }),
+        },
+        finish: stage({ code: [op("fneg", 0)] }),
+      };
+
+      it("gives a state with the one NaN in accumulators that are f32, and the others' bits", async () => {
+        verifyKernel(kernel);
+        const [done, , next] = await machine.execute(hexlify(encodeKernel(kernel)), 0, START, 1, []);
+        expect([done, [...next.accumulators]]).to.deep.equal([false, [0x7fc00000n, 0x7fc00001n, 0x7fc00000n]]);
+        expect(executePiece(kernel, [], 0, { position: 0, accumulators: [] }, 1)).to.deep.equal({
+          done: false,
+          next: { position: 1, accumulators: [0x7fc00000n, 0x7fc00001n, 0x7fc00000n] },
+        });
+      });
+
+      it("infers the class from reads and from instructions of every kind", async () => {
+        const operand = tensorFrom("f32", [1]);
+        const take = (first: number, parts: Partial<Stage>): Stage => {
+          const [of, results] = [stage(parts), [op("select", first, 0, 0), op("select", first, 1, 1)]];
+          return { ...of, code: [...of.code, ...results] };
+        };
+        // Register 2 is 1, unless there is a read. Each step says about accumulator 0, not about 1, that it is an f32.
+        const steps: Readonly<Record<string, Stage>> = {
+          "an operand of two": take(2, { constants: [{ int: 1n }, { f32: 0 }], code: [op("flt", 3, 0)] }),
+          "an operand of one": take(2, { constants: [{ int: 1n }], code: [op("fbits", 0)] }),
+          "a result": take(2, { constants: [{ int: 1n }], code: [op("i2f", 2), op("select", 2, 0, 3)] }),
+          "a read": take(3, { reads: [read(0, [0])], constants: [{ int: 1n }], code: [op("select", 3, 2, 0)] }),
+        };
+        for (const [name, step] of Object.entries(steps)) {
+          const of: Kernel = {
+            dtype: "i32",
+            shape: [],
+            operands: name === "a read" ? [{ space: "input", index: 0, dtype: "f32", length: 1 }] : [],
+            reduce: {
+              dims: [3],
+              accumulators: 2,
+              init: stage({ constants: [{ f32: 0x7f800001 }, { int: 0x7f800001n }] }),
+              step,
+            },
+            finish: stage({ code: [op("iadd", 1, 1)] }),
+          };
+          verifyKernel(of);
+          const witness = name === "a read" ? witnessOf(of, [operand], 0) : [];
+          const [, , next] = await machine.execute(hexlify(encodeKernel(of)), 0, START, 1, witness);
+          expect([...next.accumulators], name).to.deep.equal([0x7fc00000n, 0x7f800001n]);
+        }
       });
     });
 

@@ -14,3 +14,4 @@ export { TokenMock__factory } from './TokenMock__factory.js';
 export { ToyMachine__factory } from './ToyMachine__factory.js';
 export { VerifierMock__factory } from './VerifierMock__factory.js';
 export { WalletMock__factory } from './WalletMock__factory.js';
+export { WordsHarness__factory } from './WordsHarness__factory.js';
