@@ -4,7 +4,8 @@ import { f32ToBits } from "../../machine/float.ts";
 import type { Affine, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
 import { asIndex, Index, type IndexLike } from "./affine.ts";
 import { type LogicalGuard, type LogicalStage, type Ref, StageBuilder } from "./stage.ts";
-import { elementCount, type Value } from "./value.ts";
+import { elementCount } from "../file/element-type.ts";
+import type { Value } from "./value.ts";
 
 /** Options of a read. */
 export interface ReadOptions {

@@ -10,8 +10,10 @@ import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine
 import { verifyForm } from "../../machine/verify.ts";
 import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
+import type { Dense } from "../file/tensors.ts";
 import type { Ref } from "./stage.ts";
-import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
+import { type ElementType, elementCount, storageOf } from "../file/element-type.ts";
+import { isDense, memoryOrder, rowMajor, type Value } from "./value.ts";
 
 export interface LoweringOptions {
   /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
@@ -74,6 +76,11 @@ export class Lowering {
   /** A constant without elements. It can be shaped and concatenated but not read. */
   empty(element: ElementType, shape: readonly number[]): Value {
     return { element, shape, space: "constant", index: -1, base: 0, strides: shape.map(() => 0) };
+  }
+
+  /** A tensor that is known at import as a constant. */
+  dense({ tensor, shape, element }: Dense): Value {
+    return tensor === undefined ? this.empty(element, shape) : this.constant(tensor, shape, element);
   }
 
   /** A constant of integers or of f32 values. */

@@ -2,7 +2,8 @@ import type { RawAttribute, RawGraph, RawNode } from "../file/decode.ts";
 import { type ImportErrorCode, importError } from "../file/refusal.ts";
 import type { Lowering } from "./lowering.ts";
 import type { Dense } from "../file/tensors.ts";
-import { type Bound, type ForeignType, isSequence, type SequenceValue, type Value } from "./value.ts";
+import type { ForeignType } from "../file/element-type.ts";
+import { type Bound, isSequence, type SequenceValue, type Value } from "./value.ts";
 
 /** Attribute types by the number that ONNX gives them. */
 const TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
@@ -259,4 +260,12 @@ export const onnx = (name: string, since: number, lower: Operator["lower"], unti
   since,
   lower,
   ...(until !== undefined && { until }),
+});
+
+/** Rows of ONNX Runtime's own domain. */
+export const microsoft = (name: string, lower: Operator["lower"]): Operator => ({
+  domain: "com.microsoft",
+  name,
+  since: 1,
+  lower,
 });

@@ -3,7 +3,7 @@ import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import { type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
 import type { RawTensor } from "./decode.ts";
 import { importError } from "./refusal.ts";
-import { type ElementType, elementCount, storageOf } from "../build/value.ts";
+import { type ElementType, elementCount, storageOf } from "./element-type.ts";
 
 /** Element types by the number that ONNX gives them. Strings and complex numbers have no place here. */
 const ELEMENT_BY_NUMBER: Readonly<Record<number, ElementType>> = {

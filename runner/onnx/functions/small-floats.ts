@@ -1,5 +1,5 @@
 import type { Ref, StageBuilder } from "../build/stage.ts";
-import type { ForeignType } from "../build/value.ts";
+import type { ForeignType } from "../file/element-type.ts";
 
 /*
  * Conversions between f32 and the float types that the machine has no registers for, on their bits. All round once,

@@ -13,9 +13,9 @@ import { NodeContext, nodePlace, type Operator } from "../build/node.ts";
 import { castTo } from "../operators/tensor/cast.ts";
 import { OPERATORS, REMEDIES } from "../operators/index.ts";
 import { importError, nodeBroken } from "../file/refusal.ts";
-import { valueOfDense } from "../build/dense.ts";
 import { type ExternalReader, readTensor } from "../file/tensors.ts";
-import { type Bound, type ForeignType, isSequence } from "../build/value.ts";
+import type { ForeignType } from "../file/element-type.ts";
+import { type Bound, isSequence } from "../build/value.ts";
 
 /** Subgraphs and functions may nest this deep. */
 const MAX_DEPTH = 32;
@@ -222,7 +222,7 @@ export class GraphRunner {
   }
 
   #constant(raw: RawTensor): Bound {
-    const value = valueOfDense(this.#lowering, readTensor(raw, this.#external));
+    const value = this.#lowering.dense(readTensor(raw, this.#external));
     this.#lowering.initializers.add(value);
     return value;
   }

@@ -5,7 +5,6 @@ import type { DType } from "../../machine/dtype.ts";
 import type { Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import { verifyProgram } from "../../machine/verify.ts";
-import { valueOfDense } from "../build/dense.ts";
 import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
 import { externalReader } from "../file/external.ts";
 import { GraphRunner, opsetsOf } from "./graph.ts";
@@ -13,7 +12,8 @@ import { Lowering, type NodeName } from "../build/lowering.ts";
 import { finishProgram } from "../passes/program.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
 import { type Dense, elementType } from "../file/tensors.ts";
-import { type Bound, type ElementType, isSequence, storageOf, type Value } from "../build/value.ts";
+import { type ElementType, storageOf } from "../file/element-type.ts";
+import { type Bound, isSequence, type Value } from "../build/value.ts";
 
 /** An input or output of a model. */
 export interface Port {
@@ -78,7 +78,7 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
     names.push(info.name ?? "");
     const fixed = options.fixed?.[info.name ?? ""];
     if (fixed !== undefined) {
-      bound.push(valueOfDense(lowering, fixed));
+      bound.push(lowering.dense(fixed));
       continue;
     }
     const port = inputPort(info, options);

@@ -2,7 +2,8 @@ import { importError } from "../file/refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
 import type { NodeContext } from "../build/node.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
-import { type ElementType, STORED_AS, type Value } from "../build/value.ts";
+import { type ElementType, STORED_AS } from "../file/element-type.ts";
+import type { Value } from "../build/value.ts";
 
 /** A dtype of the machine that a value has; foreign element types cannot be computed with. */
 export const computable = (node: NodeContext, value: Value): DType => {
@@ -41,9 +42,6 @@ export const integerRange = (dtype: ElementType): readonly [bigint, bigint] => {
 /** a < b in the order of a dtype. */
 export const less = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref =>
   s.op(dtype === "f32" ? "flt" : dtype === "u64" ? "ult" : "ilt", a, b);
-
-/** Product of sizes. */
-export const product = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
 
 /** Entries of the longest table that an import makes: attributes could ask for any number. */
 const MAX_RANGE = 2 ** 22;

@@ -1,6 +1,6 @@
 import { DTYPE_CODE, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Instruction, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
-import { elementCount } from "../build/value.ts";
+import { elementCount } from "../file/element-type.ts";
 
 /** Limits of the machine that a fused kernel must keep. */
 const LIMITS = { operands: 16, reads: 16, constants: 64, registers: 255, dimensions: 8 } as const;

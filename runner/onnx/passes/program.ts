@@ -3,7 +3,8 @@ import type { Tensor } from "../../machine/tensor.ts";
 import { fuseKernels } from "./fuse.ts";
 import type { Lowering, NodeName } from "../build/lowering.ts";
 import { importError } from "../file/refusal.ts";
-import { elementCount, isDense, storageOf, type Value } from "../build/value.ts";
+import { elementCount, storageOf } from "../file/element-type.ts";
+import { isDense, type Value } from "../build/value.ts";
 
 /** A program, the constants it names, and the nodes whose work each of its kernels does. */
 interface Finished {

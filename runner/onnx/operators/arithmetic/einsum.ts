@@ -1,8 +1,9 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
-import { product, range, sameType } from "../common.ts";
+import { range, sameType } from "../common.ts";
 import { blockFor, orderedDot } from "./linear.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { dropped, floatSum } from "./reduce.ts";
@@ -138,7 +139,7 @@ const contracted = (
   const batch = pick((letter) => !inner.includes(letter) && ofA.includes(letter) && ofB.includes(letter));
   const rows = pick((letter) => ofA.includes(letter) && !ofB.includes(letter));
   const columns = pick((letter) => ofB.includes(letter) && !ofA.includes(letter));
-  const size = (operand: Named, of: readonly string[]): number => product(ordered(operand, of).shape);
+  const size = (operand: Named, of: readonly string[]): number => elementCount(ordered(operand, of).shape);
   const [count, m, n, k] = [size(a, batch), size(a, rows), size(b, columns), size(a, inner)];
   const [rowsOf, columnsOf] = [
     reshaped(node.b, ordered(a, [...batch, ...rows, ...inner]), [count, m, k]),

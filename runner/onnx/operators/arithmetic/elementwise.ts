@@ -1,7 +1,7 @@
 import type { DType } from "../../../machine/dtype.ts";
 import * as fn from "../../functions/index.ts";
 import { arithmetic } from "../../functions/index.ts";
-import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Opcode } from "../../../machine/scalar.ts";
 import type { Value } from "../../build/value.ts";
@@ -331,7 +331,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   }),
   onnx("Selu", 1, selu),
   onnx("Gelu", 20, gelu),
-  { domain: "com.microsoft", name: "Gelu", since: 1, lower: gelu },
+  microsoft("Gelu", gelu),
   onnx("PRelu", SINCE_NUMPY, prelu),
   onnx("Shrink", 9, shrink),
 ];

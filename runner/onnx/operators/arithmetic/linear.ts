@@ -1,3 +1,4 @@
+import { elementCount } from "../../file/element-type.ts";
 import type { Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
 import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
@@ -7,7 +8,7 @@ import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import { inserted, isFloatType, permuted, product, range, sameType } from "../common.ts";
+import { inserted, isFloatType, permuted, range, sameType } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** Two matrices as [.., M, K] and [.., N, K], and the shape of their product. */
@@ -115,7 +116,7 @@ const matmul = (node: NodeContext): Value => {
   const packed = b.shape.length === 2 && node.b.initializers.has(b);
   // A matrix of two dimensions takes the batches of the left one as further rows.
   if (b.shape.length === 2 && a.shape.length > 2) {
-    const rows = product(a.shape.slice(0, -1));
+    const rows = elementCount(a.shape.slice(0, -1));
     const flat = matmulOperands(node, reshaped(node.b, a, [rows, k]), b);
     const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
     return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);

@@ -1,3 +1,4 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex } from "../../build/affine.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
@@ -6,7 +7,7 @@ import { broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
-import { float, permuted, product, range } from "../common.ts";
+import { float, permuted, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** A sum over the last dimension of [rows, n], each element mapped first. Sequential from 0. */
@@ -106,7 +107,7 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
   const rank = x.shape.length;
   if (node.opset < 13) {
     const axis = node.axis(node.int("axis", 1), rank + 1);
-    const rows = reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
+    const rows = reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
     return reshaped(node.b, body(rows), x.shape);
   }
   const axis = node.axis(node.int("axis", -1), rank);

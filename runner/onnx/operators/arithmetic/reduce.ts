@@ -6,8 +6,9 @@ import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { computable, float, integerRange, isFloatType, less, permuted, product, range } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
+import { computable, float, integerRange, isFloatType, less, permuted, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** What a reduction does with each element and with the sum. */
@@ -49,7 +50,7 @@ const reducedAxes = (node: NodeContext, rank: number, since: number): number[] =
 export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
   const dtype = computable(node, x);
   const { start, step, finish } = reduction;
-  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => x.shape[axis] ?? 1));
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
   const done = (s: KernelStage, acc: Ref): Ref => finish?.(s, dtype, acc, count) ?? acc;
   if (elementCount(x.shape) === 0) {
@@ -98,7 +99,7 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
   const sizes = runs.map(({ size }) => size);
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
-  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => x.shape[axis] ?? 1));
   const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
   if (pattern === "RKR") {
     const view = reshaped(node.b, x, sizes);

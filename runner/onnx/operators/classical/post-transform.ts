@@ -5,7 +5,8 @@ import type { Lowering } from "../../build/lowering.ts";
 import { broadcastTo } from "../../build/lowering.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
 
 /** What ai.onnx.ml's models do to their scores at the end. */

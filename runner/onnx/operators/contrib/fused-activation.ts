@@ -1,7 +1,6 @@
+import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
-import { microsoft } from "../quantized/quantized-bytes.ts";
 import { conv } from "../neural/conv.ts";
 import { gemm } from "../arithmetic/linear.ts";
 

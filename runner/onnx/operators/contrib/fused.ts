@@ -1,11 +1,10 @@
+import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
 import { broadcastTo } from "../../build/lowering.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
-import { onnx } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { microsoft } from "../quantized/quantized-bytes.ts";
-import { float, product } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
+import { float } from "../common.ts";
 import { geluOf } from "../arithmetic/elementwise.ts";
 import { layerNormalization, rowStatistics, welford } from "../neural/layer-norm.ts";
 import { blockFor, kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
@@ -47,7 +46,7 @@ const fusedMatMul = (node: NodeContext): Value => {
   const right = transB ? turned(b) : b;
   // A matrix of two dimensions takes the batches of the left one as further rows.
   const flat = right.shape.length === 2 && a.shape.length > 2 && !transA;
-  const rows = product(a.shape.slice(0, -1));
+  const rows = elementCount(a.shape.slice(0, -1));
   const left = flat ? reshaped(node.b, a, [rows, a.shape.at(-1) ?? 1]) : transA ? turned(a) : a;
   const operands = matmulOperands(node, left, right);
   const [m = 1, n = 1] = operands.shape.slice(-2);

@@ -1,10 +1,11 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, gemmBlock } from "../../sums/dot.ts";
 import type { KernelStage, ReadOptions } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, product, range, sliced } from "../common.ts";
+import { float, range, sliced } from "../common.ts";
 import { type Axis, axisOf, extents, positions } from "./transposed-windows.ts";
 
 /*
@@ -91,7 +92,7 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
     }
     const flat = {
       ...value,
-      shape: [...value.shape.slice(0, at), product(kernel)],
+      shape: [...value.shape.slice(0, at), elementCount(kernel)],
       strides: [...value.strides.slice(0, at), value.strides.at(-1) ?? 0],
     };
     const options: ReadOptions = { guarded, gather: { dimension: at, by: table, at: spread } };
@@ -107,13 +108,13 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
   }
   const [input, filters] = [contiguousAlong(node.b, x, 1), contiguousAlong(node.b, w, 0)];
   // Filters in the file are transposed beforehand, unless there is only one of one position.
-  const packed = node.b.initializers.has(w) && perGroup * product(kernel) > 1;
+  const packed = node.b.initializers.has(w) && perGroup * elementCount(kernel) > 1;
   const products = dot(node.b, {
     dtype: "f32",
     shape: [n, groups, perGroup, ...sizes, ...kernel],
     class: "f32",
     length: inGroup,
-    block: gemmBlock(product(sizes), inGroup, !packed),
+    block: gemmBlock(elementCount(sizes), inGroup, !packed),
     left: (s, [image = 0, group = zero, , ...at], k) =>
       s.load(input, [image, group.times(inGroup).plus(k), ...at.slice(0, sizes.length)]),
     right: (s, [, group = zero, member = 0, ...at], k) =>

@@ -5,8 +5,9 @@ import { dotInOrder, dotInRuns, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { rowMajor, storageOf, type Value } from "../../build/value.ts";
-import { float, isFloatType, product, range } from "../common.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { rowMajor, type Value } from "../../build/value.ts";
+import { float, isFloatType, range } from "../common.ts";
 import { rowOf } from "../arithmetic/linear.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
@@ -47,10 +48,10 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   const { x, w, groups, windows } = spec;
   const [n = 1] = x.shape;
   const [outputs = 1, perGroup = 1] = w.shape;
-  const length = perGroup * product(windows.kernel);
+  const length = perGroup * elementCount(windows.kernel);
   const isFloat = isFloatType(x.element);
   const leaving = leavingDimensions(x, windows);
-  const pointwise = product(windows.kernel) === 1 && leaving.length === 0;
+  const pointwise = elementCount(windows.kernel) === 1 && leaving.length === 0;
   const members = outputs / groups;
   if (!pointwise && !(isFloat && (length > SHORT_SUM || members === 1))) return inPlace(node, spec, leaving);
   // Loop over image, group, output channel of the group, position; in memory the channels are innermost.
@@ -75,7 +76,7 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
     finish: (s, [image = zero, group = zero, member = zero, ...positions], sum) =>
       spec.finish(s, [image, group.times(members).plus(member), ...positions], sum),
   };
-  const places = product(windows.out);
+  const places = elementCount(windows.out);
   if (isFloat && members === 1 && length > 2) return mergedChannels(filterDot(node, dotSpec, places));
   return mergedChannels(dot(node.b, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
 };
@@ -119,7 +120,7 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
       return s.load(x, at, { guarded: leaving, fill: spec.fill ?? 0 });
     },
   });
-  return reshaped(node.b, columns, [n, ...windows.out, channels * product(windows.kernel)]);
+  return reshaped(node.b, columns, [n, ...windows.out, channels * elementCount(windows.kernel)]);
 };
 
 /** Reads the input where it lies, window by window. */

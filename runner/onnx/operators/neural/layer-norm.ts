@@ -1,3 +1,4 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Lowering } from "../../build/lowering.ts";
@@ -5,7 +6,7 @@ import { broadcastTo } from "../../build/lowering.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
 import { localResponse } from "./local-response.ts";
-import { float, product, range } from "../common.ts";
+import { float, range } from "../common.ts";
 import { rowSum } from "../arithmetic/normalize.ts";
 import { reshaped } from "../tensor/movement.ts";
 
@@ -77,14 +78,14 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
   const axis = node.axis(node.int("axis", -1), rank);
   const epsilon = node.float("epsilon", 1e-5);
   if (node.int("stash_type", 1) !== 1) throw node.refuse("only stash_type float", "stash_type");
-  const rows = reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
+  const rows = reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
   const { mean, deviation } = centre ? welford(node.b, rows, epsilon) : rowStatistics(node.b, rows, epsilon, false);
   const inside = x.shape.slice(axis);
   const spread = (value: Value): Value =>
     reshaped(
       node.b,
       broadcastTo(value, value.shape.length > inside.length ? x.shape : inside),
-      value.shape.length > inside.length ? rows.shape : [1, product(inside)],
+      value.shape.length > inside.length ? rows.shape : [1, elementCount(inside)],
     );
   const values = [rows, along(deviation, rows)];
   if (mean) values.push(along(mean, rows));
@@ -114,7 +115,7 @@ const groupNormalization = (
   affine: (channel: Value) => Value,
 ): Value => {
   const [n = 1, c = 1, ...sizes] = x.shape;
-  const rows = reshaped(node.b, x, [n, groups, (c / groups) * product(sizes)]);
+  const rows = reshaped(node.b, x, [n, groups, (c / groups) * elementCount(sizes)]);
   const { mean, deviation } = rowStatistics(node.b, rows, epsilon, true);
   if (mean === undefined) throw new RangeError("a centred statistic has a mean");
   const [scale, bias] = [affine(float(node, node.in(1))), affine(float(node, node.in(2)))];
@@ -162,7 +163,7 @@ const instanceNorm = (node: NodeContext): Value => {
   const epsilon = node.float("epsilon", 1e-5);
   const [scale, bias] = [float(node, node.in(1)), float(node, node.in(2))];
   const [n = 1, c = 1, ...sizes] = x.shape;
-  const size = product(sizes);
+  const size = elementCount(sizes);
   const rows = reshaped(node.b, x, [n, c, size]);
   const mean = rowSum(node.b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
   const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
@@ -185,7 +186,10 @@ const meanVariance = (node: NodeContext): Value => {
   const order = [...range(x.shape.length).filter((d) => !axes.includes(d)), ...axes];
   const shape = order.map((d) => x.shape[d] ?? 1);
   const view: Value = { ...x, shape, strides: order.map((d) => x.strides[d] ?? 0) };
-  const rows = reshaped(node.b, view, [product(shape.slice(0, -axes.length)), product(shape.slice(-axes.length))]);
+  const rows = reshaped(node.b, view, [
+    elementCount(shape.slice(0, -axes.length)),
+    elementCount(shape.slice(-axes.length)),
+  ]);
   // The mean of the squared differences from the mean, and no epsilon: a row of equal elements gives NaN.
   const n = rows.shape[1] ?? 1;
   const ofRow = (s: StageBuilder, sum: Ref): Ref => s.op("fdiv", sum, s.f(n));

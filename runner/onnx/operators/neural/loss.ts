@@ -1,9 +1,10 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, permuted, product, range } from "../common.ts";
+import { float, permuted, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
 
@@ -50,7 +51,7 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   if (reduction === "sum") return sum;
   if (reduction !== "mean") throw node.refuse(`reduction "${reduction}"`, "reduction");
   if (weights === undefined && ignored === undefined) {
-    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(product(target.shape))));
+    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(elementCount(target.shape))));
   }
   const weight = total(weighted);
   return node.b.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
@@ -61,7 +62,7 @@ const crossEntropy = (node: NodeContext): Value[] => {
   const rank = scores.shape.length;
   const order = [0, ...range(rank).slice(2), 1];
   const rows = permuted(scores, order);
-  const flat = reshaped(node.b, rows, [product(rows.shape.slice(0, -1)), rows.shape.at(-1) ?? 1]);
+  const flat = reshaped(node.b, rows, [elementCount(rows.shape.slice(0, -1)), rows.shape.at(-1) ?? 1]);
   const logs = reshaped(node.b, softmaxRows(node.b, flat, true), rows.shape);
   const logProbabilities = permuted(
     logs,

@@ -1,10 +1,11 @@
+import { elementCount } from "../../file/element-type.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../../build/value.ts";
-import { computable, float, integerRange, less, product, range } from "../common.ts";
+import { computable, float, integerRange, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { raise } from "../arithmetic/power.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
@@ -49,7 +50,7 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
   const cls = dtype === "f32" ? ("f32" as const) : ("int" as const);
   const spatial = x.shape.slice(2);
   const inner = columnMajor ? rowMajor([...spatial].reverse()).reverse() : rowMajor(spatial);
-  const planes = product(spatial);
+  const planes = elementCount(spatial);
   const flat = (out: readonly Index[], positions: readonly Index[]): Index =>
     positions.reduce(
       (sum, index, d) => sum.plus(index.times(inner[d] ?? 0)),
@@ -121,7 +122,7 @@ const divided =
   (node: NodeContext, counts: readonly (readonly number[])[]): Divide =>
   (s, out, sum) => {
     if (counts.every((row) => row.every((n) => n === row[0]))) {
-      return s.op("fdiv", sum, s.f(product(counts.map((row) => row[0] ?? 1))));
+      return s.op("fdiv", sum, s.f(elementCount(counts.map((row) => row[0] ?? 1))));
     }
     const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
     const factors = divisors.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
@@ -133,7 +134,7 @@ const divided =
   };
 
 const average = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
-  const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && product(windows.out) === 1;
+  const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && elementCount(windows.out) === 1;
   if (everything && leavingDimensions(x, windows).length === 0) return averageOfAll(node, x, windows, divide);
   const last = windows.kernel.length - 1;
   const narrow = (windows.strides[last] ?? 1) <= 2 && windows.kernel.every((k) => k <= 32);
@@ -201,7 +202,7 @@ export const windowSum = (
 
 /** A window over everything: four interleaved sums, added as (0 + 2) + (1 + 3), then the elements left over. */
 const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
-  const size = product(windows.kernel);
+  const size = elementCount(windows.kernel);
   const rounds = Math.floor(size / 4);
   const flat = reshaped(node.b, x, [...x.shape.slice(0, 2), size]);
   const lanes =

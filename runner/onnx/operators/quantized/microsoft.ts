@@ -1,12 +1,12 @@
+import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { asIndex } from "../../build/affine.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
-import { onnx } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { byte, dequantized, microsoft, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { computable, float, integerRange, product, range } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
+import { computable, float, integerRange, range } from "../common.ts";
 import { contiguousAlong, dot } from "../../sums/dot.ts";
 import { concatenated, reshaped } from "../tensor/movement.ts";
 
@@ -75,7 +75,7 @@ export const quantizedAverage = (node: NodeContext): Value => {
   const x = node.in(0);
   if (node.int("channels_last", 0) === 1) throw node.refuse("channels last", "channels_last");
   const dtype = byte(node, x);
-  const count = product(x.shape.slice(2));
+  const count = elementCount(x.shape.slice(2));
   const [xs, xz, ys, yz] = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
   return node.b.emit({
     dtype,
@@ -131,7 +131,7 @@ const matmulNBits = (node: NodeContext): Value => {
     },
   });
   const flat = reshaped(node.b, weights, [n, blocks * block]);
-  const rows = contiguousAlong(node.b, reshaped(node.b, x, [product(x.shape.slice(0, -1)), k]), 1);
+  const rows = contiguousAlong(node.b, reshaped(node.b, x, [elementCount(x.shape.slice(0, -1)), k]), 1);
   const y = dot(node.b, {
     dtype: "f32",
     shape: [rows.shape[0] ?? 1, n],

@@ -1,9 +1,10 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex } from "../../build/affine.ts";
 import { expF32, logF32 } from "../../functions/exact-functions.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { byte, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { integerRange, permuted, product, range } from "../common.ts";
+import { integerRange, permuted, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 const F32_MAX = 3.4028234663852886e38;
@@ -36,8 +37,8 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
   const axis = node.axis(node.int("axis", opset < 13 ? 1 : -1), rank);
   const order = [...range(rank).filter((d) => d !== axis), axis];
   const turned = opset < 13 ? x : permuted(x, order);
-  const n = opset < 13 ? product(x.shape.slice(axis)) : (x.shape[axis] ?? 1);
-  const rows = reshaped(node.b, turned, [product(x.shape) / n, n]);
+  const n = opset < 13 ? elementCount(x.shape.slice(axis)) : (x.shape[axis] ?? 1);
+  const rows = reshaped(node.b, turned, [elementCount(x.shape) / n, n]);
   const [table, zero] = [powersOf(constantScale(node, 1), n), zeroPoint(node, 4, dtype)];
   const factor = Math.floor(Math.fround(1 / constantScale(node, 3)));
   if (!((table[255] ?? 0) * factor <= F32_MAX)) throw node.refuse("scales with which ONNX Runtime overflows");

@@ -1,10 +1,11 @@
+import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
 import { broadcastTo } from "../../build/lowering.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { byte, dequantized, microsoft, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { computable, float, permuted, product } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
+import { computable, float, permuted } from "../common.ts";
 import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
 import { windowCounts, windowSum } from "../neural/pool.ts";
 import { quantizedSoftmax } from "./qlinear-softmax.ts";
@@ -51,7 +52,7 @@ const quantizedAveragePool = (node: NodeContext): Value => {
   const [xs, xz, ys, yz] = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
   const values = node.b.map("f32", [x, xs, xz], (s, v, k, z) => dequantized(s, v, k, z));
   const counts = windowCounts(x, windows, includePad).map((row) => node.b.constantOf("f32", [row.length], row));
-  const size = product(windows.kernel);
+  const size = elementCount(windows.kernel);
   const averages = windowSum(node, values, windows, (s, out, sum) => {
     if (includePad) return s.op("fdiv", sum, s.f(size));
     const factors = counts.map((row, d) => s.load(row, [out[d + 2] ?? 0]));

@@ -1,11 +1,11 @@
+import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
-import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { LAYOUTS } from "../../functions/small-floats.ts";
-import { type ElementType, elementCount, storageOf, type Value } from "../../build/value.ts";
-import { microsoft } from "./quantized-bytes.ts";
+import { type ElementType, elementCount, storageOf } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
 import { castTo } from "../tensor/cast.ts";
 import { computable, float, integerRange, range } from "../common.ts";
 import { convolution, convSpec } from "../neural/conv.ts";

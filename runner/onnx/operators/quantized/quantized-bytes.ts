@@ -1,18 +1,11 @@
 import * as fn from "../../functions/index.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
+import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
+import { elementCount } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
 import { computable, integerRange } from "../common.ts";
 
 /* What ONNX Runtime's operators on quantised bytes have in common. */
-
-/** Rows of ONNX Runtime's own domain. */
-export const microsoft = (name: string, lower: Operator["lower"]): Operator => ({
-  domain: "com.microsoft",
-  name,
-  since: 1,
-  lower,
-});
 
 /** An input of one element, without dimensions. */
 export const scalar = (node: NodeContext, i: number): Value => {

@@ -1,9 +1,10 @@
+import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref } from "../../build/stage.ts";
 import { reshapeView, type Value } from "../../build/value.ts";
-import { product, range } from "../common.ts";
+import { range } from "../common.ts";
 import type { Taps } from "./resize-filters.ts";
 
 const zero = asIndex(0);
@@ -65,7 +66,7 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
   const outs = taps.map((rows) => rows.length);
   const lead = x.shape.slice(0, first);
   const tail = x.shape.slice(first + taps.length);
-  const flatShape = [...lead, product(sizes), ...tail];
+  const flatShape = [...lead, elementCount(sizes), ...tail];
   const flat = reshapeView(x, flatShape) ?? reshapeView(b.arranged(x), flatShape);
   if (flat === undefined) throw new RangeError("a dense value takes every shape");
   const corners = range(2 ** taps.length);

@@ -3,7 +3,8 @@ import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { LAYOUTS, narrow, narrowDouble, widen, widenToDouble } from "../../functions/small-floats.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementType } from "../../file/tensors.ts";
-import { elementCount, type ElementType, type ForeignType, storageOf, type Value } from "../../build/value.ts";
+import { elementCount, type ElementType, type ForeignType, storageOf } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
 import type { Lowering } from "../../build/lowering.ts";
 
 const NARROW_INTEGERS: Readonly<Partial<Record<ElementType, number>>> = { u4: 4, i4: 4, u2: 2, i2: 2 };

@@ -1,14 +1,14 @@
 import { tensorFrom } from "../../../machine/tensor.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { elementType } from "../../file/tensors.ts";
-import { elementCount, storageOf, type Value } from "../../build/value.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import type { Value } from "../../build/value.ts";
 import { computable, inserted, range, sameType } from "../common.ts";
-import { valueOfDense } from "../../build/dense.ts";
 
 const constant = (node: NodeContext): Value => {
   const dense = node.tensor("value");
   if (dense !== undefined) {
-    const value = valueOfDense(node.b, dense);
+    const value = node.b.dense(dense);
     node.b.initializers.add(value);
     return value;
   }
@@ -26,7 +26,7 @@ const constant = (node: NodeContext): Value => {
 const constantOfShape = (node: NodeContext): Value => {
   const shape = node.staticInts(0, "the shape");
   const given = node.tensor("value");
-  const one = given === undefined ? node.b.scalar("f32", 0) : valueOfDense(node.b, given);
+  const one = given === undefined ? node.b.scalar("f32", 0) : node.b.dense(given);
   if (shape.some((size) => size < 0)) throw node.invalid("a size is negative");
   if (elementCount(shape) === 0) return node.b.empty(one.element, shape);
   // One stored element seen everywhere: no memory, whatever the shape says.

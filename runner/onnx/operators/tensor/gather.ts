@@ -3,8 +3,9 @@ import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { classOf, elementCount, rowMajor, storageOf, type Value } from "../../build/value.ts";
-import { computable, product, range, sliced } from "../common.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { classOf, rowMajor, type Value } from "../../build/value.ts";
+import { computable, range, sliced } from "../common.ts";
 import { picked, reshaped } from "./movement.ts";
 
 /** Indices with negative ones counted from the end, as i64. */
@@ -98,7 +99,7 @@ const gatherND = (node: NodeContext): Value => {
   const sizes = x.shape.slice(batch, batch + depth);
   const rest = x.shape.slice(batch + depth);
   const flat = flatIndices(node.b, indices, sizes);
-  const source = reshaped(node.b, x, [...x.shape.slice(0, batch), product(sizes), ...rest]);
+  const source = reshaped(node.b, x, [...x.shape.slice(0, batch), elementCount(sizes), ...rest]);
   const shape = [...indices.shape.slice(0, -1), ...rest];
   const rank = indices.shape.length - 1;
   return node.b.emit(
@@ -176,12 +177,12 @@ const scatterND = (node: NodeContext): Value => {
   const depth = indices.shape.at(-1) ?? 1;
   const sizes = x.shape.slice(0, depth);
   const rest = x.shape.slice(depth);
-  const count = product(indices.shape.slice(0, -1));
+  const count = elementCount(indices.shape.slice(0, -1));
   if (count === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
   const flat = reshaped(node.b, flatIndices(node.b, indices, sizes), [count]);
-  const source = reshaped(node.b, updates, [count, product(rest)]);
-  const before = reshaped(node.b, x, [product(sizes), product(rest)]);
+  const source = reshaped(node.b, updates, [count, elementCount(rest)]);
+  const before = reshaped(node.b, x, [elementCount(sizes), elementCount(rest)]);
   const result = node.b.emit(
     {
       dtype: storageOf(x.element),

@@ -2,8 +2,9 @@ import type { Lowering } from "../../build/lowering.ts";
 import { broadcastShapes, broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, isFloat, reshapeView, storageOf, type Value } from "../../build/value.ts";
-import { inserted, permuted, product, range, sliced } from "../common.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { isFloat, reshapeView, type Value } from "../../build/value.ts";
+import { inserted, permuted, range, sliced } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
 export const reshaped = (b: Lowering, value: Value, shape: readonly number[]): Value => {
@@ -19,7 +20,7 @@ const reshape = (node: NodeContext): Value => {
   const keepZero = node.int("allowzero", 0) === 1;
   const sizes = target.map((size, d) => (size === 0 && !keepZero ? (x.shape[d] ?? 0) : size));
   const open = sizes.filter((size) => size === -1).length;
-  const known = product(sizes.filter((size) => size !== -1));
+  const known = elementCount(sizes.filter((size) => size !== -1));
   const count = elementCount(x.shape);
   if (open > 1 || sizes.some((size) => size < -1)) throw node.invalid(`shape [${target.join(", ")}] is not one`);
   const shape = sizes.map((size) => (size === -1 ? (known === 0 ? 0 : count / known) : size));
@@ -34,7 +35,7 @@ const flatten = (node: NodeContext): Value => {
   const given = node.int("axis", 1);
   const axis = given < 0 ? given + x.shape.length : given;
   if (axis < 0 || axis > x.shape.length) throw node.invalid(`axis ${String(given)}`, "axis");
-  return reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
+  return reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
 };
 
 /** Axes from the attribute before opset 13 and from an input since. */
@@ -323,7 +324,7 @@ const trilu = (node: NodeContext): Value => {
   const k = node.opt(1) === undefined ? 0 : (node.staticInts(1, "k")[0] ?? 0);
   const rank = x.shape.length;
   if (rank < 2) throw node.invalid("a matrix is needed");
-  const size = product(x.shape) + Math.abs(k) + 1;
+  const size = elementCount(x.shape) + Math.abs(k) + 1;
   return node.b.emit(
     {
       dtype: storageOf(x.element),
