@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { DType, RegisterClass } from "../../machine/dtype.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import { f32ToBits } from "../../machine/float.ts";
@@ -32,10 +33,10 @@ export class KernelStage extends StageBuilder {
   load(value: Value, at: readonly IndexLike[], options: ReadOptions = {}): Ref {
     const cls = registerClass(this.#kernel.operandType(value));
     const guards: LogicalGuard[] = [...(options.guards ?? [])];
-    for (const d of options.guarded ?? []) guards.push({ index: asIndex(at[d] ?? 0), bound: value.shape[d] ?? 0 });
+    for (const d of options.guarded ?? []) guards.push({ index: asIndex(item(at, d)), bound: item(value.shape, d) });
     const gathered = options.gather?.dimension;
     const offset = value.shape.reduce(
-      (sum, _, d) => (d === gathered ? sum : sum.plus(asIndex(at[d] ?? 0).times(value.strides[d] ?? 0))),
+      (sum, _, d) => (d === gathered ? sum : sum.plus(asIndex(item(at, d)).times(item(value.strides, d)))),
       new Index(value.base),
     );
     const fill = fillBits(cls, options.fill ?? 0);
@@ -45,11 +46,11 @@ export class KernelStage extends StageBuilder {
     const gather = {
       operand: this.#kernel.operand(by),
       offset: by.shape.reduce(
-        (sum, _, d) => sum.plus(asIndex(indices[d] ?? 0).times(by.strides[d] ?? 0)),
+        (sum, _, d) => sum.plus(asIndex(item(indices, d)).times(item(by.strides, d))),
         new Index(by.base),
       ),
-      bound: value.shape[dimension] ?? 0,
-      stride: value.strides[dimension] ?? 0,
+      bound: item(value.shape, dimension),
+      stride: item(value.strides, dimension),
     };
     return this.read({ operand, offset, fill, guards, gather }, cls);
   }
@@ -122,7 +123,7 @@ export class KernelBuilder {
       stages,
     );
     if (fold !== undefined && inner.length === 0) inner.push([]);
-    const extent = (group: readonly number[]): number => elementCount(group.map((d) => sizes[d] ?? 1));
+    const extent = (group: readonly number[]): number => elementCount(group.map((d) => item(sizes, d)));
     const physical = (stage: LogicalStage, groups: readonly (readonly number[])[]): Stage =>
       physicalStage(stage, groups);
     const base = { dtype: spec.dtype, shape: outer.map(extent), operands: this.operands };
@@ -168,7 +169,7 @@ const groupDimensions = (
       previous !== undefined &&
       !indexed.has(d) &&
       !indexed.has(previous) &&
-      affines.every((index) => index.stride(previous) === index.stride(d) * (sizes[d] ?? 1));
+      affines.every((index) => index.stride(previous) === index.stride(d) * item(sizes, d));
     if (merges) last.push(d);
     else groups.push([d]);
   }

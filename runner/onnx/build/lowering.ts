@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import { type Backend, interpreter } from "../../backends/backend.ts";
 import { throwIfAborted } from "../../errors.ts";
 import type { DType } from "../../machine/dtype.ts";
@@ -99,7 +100,7 @@ export class Lowering {
       value.space === "input"
         ? this.inputs[value.index]
         : value.space === "constant"
-          ? this.constants[value.index] && tensorType(this.constants[value.index] as Tensor)
+          ? this.constants[value.index] && tensorType(item(this.constants, value.index))
           : kernelType(this.kernels[value.index]);
     if (found === undefined) {
       throw importError("ONNX_UNSUPPORTED", "a tensor without elements is read", {
@@ -134,7 +135,7 @@ export class Lowering {
   ): Value {
     const shape = broadcastShapes(values.map((value) => value.shape));
     const views = values.map((value) => broadcastTo(value, shape));
-    const guide = views.find((_, i) => elementCount(values[i]?.shape ?? []) === elementCount(shape));
+    const guide = views.find((_, i) => elementCount(item(values, i).shape) === elementCount(shape));
     return this.emit(
       {
         dtype,
@@ -154,8 +155,8 @@ export class Lowering {
     if (elementCount(value.shape) === 0) return value;
     const inOrder: Value = {
       ...value,
-      shape: order.map((d) => value.shape[d] ?? 1),
-      strides: order.map((d) => value.strides[d] ?? 0),
+      shape: order.map((d) => item(value.shape, d)),
+      strides: order.map((d) => item(value.strides, d)),
     };
     if (isDense(inOrder)) return value;
     return this.emit(
@@ -176,10 +177,9 @@ export class Lowering {
     if (count === 0) return [];
     const tensor = this.constants[value.index];
     if (tensor === undefined) return undefined;
-    const { data } = tensor;
+    const data: ArrayLike<number | bigint> = tensor.data;
     const list: (number | bigint)[] = [];
-    const offsets = eachOffset(value);
-    for (const offset of offsets) list.push(data[offset] ?? 0);
+    for (const offset of eachOffset(value)) list.push(item(data, offset));
     return list;
   }
 
@@ -233,7 +233,7 @@ export class Lowering {
         remedy: "raise maxConstantBytes if the model is trusted",
       });
     }
-    const operands = kernel.operands.map(({ index }) => this.constants[index] as Tensor);
+    const operands = kernel.operands.map(({ index }) => item(this.constants, index));
     const copied = copyDirectly(kernel, operands);
     if (copied !== undefined) return copied;
     const output = createTensor(kernel.dtype, elementCount(kernel.shape));
@@ -249,8 +249,8 @@ export class Lowering {
     element: ElementType,
   ): Value {
     const order = spec.order ?? spec.shape.map((_, d) => d);
-    const dense = rowMajor(order.map((d) => spec.shape[d] ?? 1));
-    const strides = spec.shape.map((_, d) => dense[order.indexOf(d)] ?? 0);
+    const dense = rowMajor(order.map((d) => item(spec.shape, d)));
+    const strides = spec.shape.map((_, d) => item(dense, order.indexOf(d)));
     return { element, shape: spec.shape, ...place, base: 0, strides };
   }
 
@@ -270,18 +270,21 @@ const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>
   kernel && { dtype: kernel.dtype, length: elementCount(kernel.shape) };
 
 /** Offsets of a view's elements in row-major order. */
-export function* eachOffset(value: Value): Generator<number> {
-  const { shape, strides } = value;
+export function* eachOffset({ shape, strides, base }: Pick<Value, "shape" | "strides" | "base">): Generator<number> {
+  const rank = shape.length - 1;
+  const [size, stride] = rank < 0 ? [1, 0] : [item(shape, rank), item(strides, rank)];
+  const rows = elementCount(shape.slice(0, -1));
   const index = shape.map(() => 0);
-  let offset = value.base;
-  const count = elementCount(shape);
-  for (let n = 0; n < count; n++) {
-    yield offset;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      index[d] = (index[d] ?? 0) + 1;
-      offset += strides[d] ?? 0;
-      if ((index[d] ?? 0) < (shape[d] ?? 1)) break;
-      offset -= (strides[d] ?? 0) * (shape[d] ?? 1);
+  let row = base;
+  for (let n = 0; n < rows; n++) {
+    for (let k = 0; k < size; k++) yield row + k * stride;
+    // The next row: as an odometer, from the last dimension but one to the first.
+    for (let d = rank - 1; d >= 0; d--) {
+      const next = item(index, d) + 1;
+      row += item(strides, d);
+      index[d] = next;
+      if (next < item(shape, d)) break;
+      row -= item(strides, d) * next;
       index[d] = 0;
     }
   }
@@ -300,26 +303,27 @@ const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | und
   if (source === undefined || registerClass(source.dtype) !== registerClass(kernel.dtype)) return undefined;
   if (source.dtype !== kernel.dtype) return undefined;
   const view = { shape: kernel.shape, strides: read.strides, base: read.base };
-  const low = view.shape.reduce((at, d, i) => at + Math.min(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
-  const high = view.shape.reduce((at, d, i) => at + Math.max(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
+  const low = view.shape.reduce((at, d, i) => at + Math.min(0, item(view.strides, i) * (d - 1)), view.base);
+  const high = view.shape.reduce((at, d, i) => at + Math.max(0, item(view.strides, i) * (d - 1)), view.base);
+  // From here on every offset is inside the source.
   if (low < 0 || high >= source.data.length) return undefined;
   const output = createTensor(kernel.dtype, elementCount(kernel.shape));
   let n = 0;
-  const offsets = eachOffset({ ...view, element: kernel.dtype, space: "constant", index: 0 });
+  const offsets = eachOffset(view);
   const [from, to] = [source.data, output.data];
   if (DTYPE_BYTES[kernel.dtype] === 8) {
     const [words, copy] = [
       new BigUint64Array(from.buffer, from.byteOffset, from.length),
       new BigUint64Array(to.buffer),
     ];
-    for (const offset of offsets) copy[n++] = words[offset] ?? 0n;
+    for (const offset of offsets) copy[n++] = words[offset] as bigint;
     return output;
   }
   const View = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[DTYPE_BYTES[kernel.dtype]] ?? Uint32Array;
   const [words, copy] = [new View(from.buffer, from.byteOffset, from.length), new View(to.buffer)];
   const float = kernel.dtype === "f32";
   for (const offset of offsets) {
-    const word = words[offset] ?? 0;
+    const word = words[offset] as number;
     copy[n++] = float && (word & 0x7fffffff) > 0x7f800000 ? CANONICAL_NAN : word;
   }
   return output;
@@ -329,6 +333,7 @@ const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | und
 export const broadcastShapes = (shapes: readonly (readonly number[])[]): number[] => {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, d) => {
+    // A shape of fewer dimensions has size 1 in the missing ones, which are the first.
     const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1).filter((size) => size !== 1);
     const size = sizes[0] ?? 1;
     if (sizes.some((other) => other !== size)) {
@@ -345,6 +350,6 @@ export const broadcastTo = (value: Value, shape: readonly number[]): Value => {
   if (skip < 0 || !fits) {
     throw importError("ONNX_INVALID", `shape [${value.shape.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
   }
-  const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : (value.strides[d - skip] ?? 0)));
+  const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : item(value.strides, d - skip)));
   return { ...value, shape, strides };
 };

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import type { Space } from "../../machine/kernel.ts";
 import { elementCount, type ElementType, storageOf } from "../file/element-type.ts";
@@ -36,7 +37,7 @@ export const rowMajor = (shape: readonly number[]): number[] => {
   let stride = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     strides[d] = stride;
-    stride *= shape[d] ?? 1;
+    stride *= item(shape, d);
   }
   return strides;
 };
@@ -52,20 +53,20 @@ export const memoryOrder = (value: Value): number[] =>
   value.shape
     .map((_, d) => d)
     .sort((a, b) => {
-      const [sa, sb] = [Math.abs(value.strides[a] ?? 0), Math.abs(value.strides[b] ?? 0)];
+      const [sa, sb] = [Math.abs(item(value.strides, a)), Math.abs(item(value.strides, b))];
       return sb - sa || a - b;
     });
 
 /** The same elements under another shape, or undefined when the view's strides do not allow it. */
 export const reshapeView = (value: Value, shape: readonly number[]): Value | undefined => {
   if (elementCount(shape) === 0) return { ...value, shape, strides: shape.map(() => 0) };
-  const from = value.shape.map((size, d) => ({ size, stride: value.strides[d] ?? 0 })).filter(({ size }) => size !== 1);
+  const from = value.shape.map((size, d) => ({ size, stride: item(value.strides, d) })).filter(({ size }) => size !== 1);
   const strides = shape.map(() => 0);
   let at = from.length - 1;
   let run = 1; // elements of the current source run not yet covered
   let step = 0;
   for (let d = shape.length - 1; d >= 0; d--) {
-    const size = shape[d] ?? 1;
+    const size = item(shape, d);
     if (size === 1) continue;
     if (run === 1) {
       const next = from[at--];

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { DType } from "../../machine/dtype.ts";
 import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import { type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
@@ -125,7 +126,7 @@ const unpack = (bytes: Uint8Array, count: number, storage: DType, bits: number):
     storage,
     Array.from({ length: count }, (_, i) => {
       const place = i * bits;
-      const code = ((bytes[place >> 3] ?? 0) >> (place & 7)) & (2 ** bits - 1);
+      const code = (item(bytes, place >> 3) >> (place & 7)) & (2 ** bits - 1);
       return storage === "i8" && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
     }),
   );

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 
 /*
@@ -22,12 +23,13 @@ export const multiplyHigh = (s: StageBuilder, a: Ref, b: Ref): Ref => {
 
 /** The entry of a table at an int index, by a tree of selections over the index's bits. */
 export const lookUp = (s: StageBuilder, index: Ref, table: readonly bigint[]): Ref => {
+  // The last entry of an odd number of them stands for the one after it.
   let level = table.map((entry) => s.i(entry));
   for (let bit = 1; level.length > 1; bit *= 2) {
     const odd = s.op("iand", index, s.i(bit));
     level = level.flatMap((entry, i) => (i % 2 === 0 ? [s.select(odd, level[i + 1] ?? entry, entry)] : []));
   }
-  return level[0] ?? s.i(0);
+  return item(level, 0);
 };
 
 export const down = (s: StageBuilder, value: Ref, bits: number): Ref => s.op("ishr", value, s.i(bits));

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 import { finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
 import { biasedExponent, inverseOf, multiplyHigh, up } from "./fixed-point.ts";
@@ -28,8 +29,8 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
   const at = (n: number): Ref =>
     s.select(
       s.op("ieq", word, i(0)),
-      i(stream[n] ?? 0n),
-      s.select(s.op("ieq", word, i(1)), i(stream[n + 1] ?? 0n), i(stream[n + 2] ?? 0n)),
+      i(item(stream, n)),
+      s.select(s.op("ieq", word, i(1)), i(item(stream, n + 1)), i(item(stream, n + 2))),
     );
   const window = (n: number): Ref =>
     s.op("ior", s.op("ishl", at(n), part), s.op("ushr", at(n + 1), s.op("isub", i(64), part)));

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import { throwIfAborted } from "../../errors.ts";
 import type {
   RawAttribute,
@@ -296,7 +297,7 @@ const sortNodes = (nodes: readonly RawNode[], scope: Scope): readonly RawNode[] 
       const from = producer.get(name);
       if (from !== undefined) {
         users[from]?.push(i);
-        waiting[i] = (waiting[i] ?? 0) + 1;
+        waiting[i] = item(waiting, i) + 1;
       } else if (!scope.has(name)) {
         throw importError("ONNX_INVALID", `the node reads "${name}", which nothing defines`, nodePlace(node));
       }
@@ -305,19 +306,19 @@ const sortNodes = (nodes: readonly RawNode[], scope: Scope): readonly RawNode[] 
   const order: number[] = [];
   const ready = nodes.map((_, i) => i).filter((i) => waiting[i] === 0);
   for (let r = 0; r < ready.length; r++) {
-    const i = ready[r] ?? 0;
+    const i = item(ready, r);
     order.push(i);
-    for (const user of users[i] ?? []) {
-      waiting[user] = (waiting[user] ?? 0) - 1;
+    for (const user of item(users, i)) {
+      waiting[user] = item(waiting, user) - 1;
       if (waiting[user] === 0) ready.push(user);
     }
   }
   if (order.length < nodes.length) {
-    const stuck = nodes.find((_, i) => (waiting[i] ?? 0) > 0);
+    const stuck = nodes.find((_, i) => item(waiting, i) > 0);
     throw importError("ONNX_INVALID", "the graph has a cycle", stuck ? nodePlace(stuck) : {});
   }
   const sorted = order.every((i, position) => i === position);
-  return sorted ? nodes : order.map((i) => nodes[i] as RawNode);
+  return sorted ? nodes : order.map((i) => item(nodes, i));
 };
 
 /** An error that does not say at which node it arose, with the node added. */

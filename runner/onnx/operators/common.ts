@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import { importError } from "../file/refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
 import type { NodeContext } from "../build/node.ts";
@@ -55,8 +56,8 @@ export const range = (n: number): number[] => {
 /** The view with its dimensions permuted: dimension d of the result is dimension order[d] of the value. */
 export const permuted = (value: Value, order: readonly number[]): Value => ({
   ...value,
-  shape: order.map((d) => value.shape[d] ?? 1),
-  strides: order.map((d) => value.strides[d] ?? 0),
+  shape: order.map((d) => item(value.shape, d)),
+  strides: order.map((d) => item(value.strides, d)),
 });
 
 /** The view with a dimension of size 1 inserted. */
@@ -70,6 +71,6 @@ export const inserted = (value: Value, at: number): Value => ({
 export const sliced = (value: Value, dimension: number, start: number, count: number, step = 1): Value => ({
   ...value,
   shape: value.shape.map((size, d) => (d === dimension ? count : size)),
-  base: value.base + (count > 0 ? start * (value.strides[dimension] ?? 0) : 0),
+  base: value.base + (count > 0 ? start * item(value.strides, dimension) : 0),
   strides: value.strides.map((stride, d) => (d === dimension ? stride * step : stride)),
 });

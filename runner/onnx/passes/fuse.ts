@@ -1,3 +1,4 @@
+import { item, lastItem } from "../../items.ts";
 import { DTYPE_CODE, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Instruction, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
 import { elementCount } from "../file/element-type.ts";
@@ -25,12 +26,12 @@ export const fuseKernels = (
   readers.forEach((set) => set.forEach((k) => (live.has(k) ? undefined : set.delete(k))));
   for (let k = 0; k < result.length; k++) {
     if (!live.has(k)) continue;
-    let current = result[k] as Kernel;
+    let current = item(result, k);
     for (let n = 0; n < current.operands.length; n++) {
       const operand = current.operands[n];
       if (operand?.space !== "kernel" || outputs.includes(operand.index)) continue;
       if (readers[operand.index]?.size !== 1) continue;
-      const inner = result[operand.index] as Kernel;
+      const inner = item(result, operand.index);
       const fused = fuse(inner, current, n);
       if (fused === undefined) continue;
       for (const { space, index } of inner.operands) {
@@ -39,7 +40,7 @@ export const fuseKernels = (
         readers[index]?.add(k);
       }
       current = fused;
-      parts[k] = [...(parts[operand.index] ?? []), ...(parts[k] ?? [])];
+      parts[k] = [...item(parts, operand.index), ...item(parts, k)];
       n = -1;
     }
     result[k] = current;
@@ -53,7 +54,7 @@ const liveKernels = (kernels: readonly Kernel[], outputs: readonly number[]): Se
   for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
     if (live.has(k)) continue;
     live.add(k);
-    for (const { space, index } of kernels[k]?.operands ?? []) if (space === "kernel") stack.push(index);
+    for (const { space, index } of item(kernels, k).operands) if (space === "kernel") stack.push(index);
   }
   return live;
 };
@@ -107,8 +108,8 @@ const joinStages = (
     ...first.reads.map(split),
     ...kept.map((read) => ({
       ...read,
-      operand: numbers[read.operand] ?? 0,
-      ...(read.gather && { gather: { ...read.gather, operand: numbers[read.gather.operand] ?? 0 } }),
+      operand: item(numbers, read.operand),
+      ...(read.gather && { gather: { ...read.gather, operand: item(numbers, read.gather.operand) } }),
     })),
   ];
   const constants = [...first.constants, ...second.constants];
@@ -131,7 +132,7 @@ const joinStages = (
   let nextRead = readBase + first.reads.length;
   const readRegister = own.map((read) => (read.operand === n ? value : nextRead++));
   const secondRegister = (register: number): number => {
-    if (register < second.reads.length) return readRegister[register] ?? 0;
+    if (register < second.reads.length) return item(readRegister, register);
     const past = register - second.reads.length;
     if (past < second.constants.length) return constantBase + first.constants.length + past;
     return skipped + past - second.constants.length;
@@ -170,13 +171,13 @@ const usesIndexAnywhere = ({ reduce, finish }: Kernel): boolean =>
 const commonDimensions = (a: readonly number[], b: readonly number[]): number[] | undefined => {
   const edges = (dims: readonly number[]): number[] => {
     const list = [1];
-    for (const size of [...dims].reverse()) if (size > 1) list.push((list.at(-1) ?? 1) * size);
+    for (const size of [...dims].reverse()) if (size > 1) list.push(lastItem(list) * size);
     return list;
   };
   const all = [...new Set([...edges(a), ...edges(b)])].sort((x, y) => x - y);
   const dims: number[] = [];
   for (let i = 1; i < all.length; i++) {
-    const ratio = (all[i] ?? 1) / (all[i - 1] ?? 1);
+    const ratio = item(all, i) / item(all, i - 1);
     if (!Number.isInteger(ratio)) return undefined;
     dims.unshift(ratio);
   }
@@ -188,11 +189,11 @@ const splitAffine = <T extends Affine>(affine: T, from: readonly number[], to: r
   const strides = to.map(() => 0);
   let t = to.length - 1;
   for (let d = from.length - 1; d >= 0; d--) {
-    let stride = affine.strides[d] ?? 0;
-    for (let covered = 1; covered < (from[d] ?? 1); t--) {
+    let stride = item(affine.strides, d);
+    for (let covered = 1; covered < item(from, d); t--) {
       strides[t] = stride;
-      stride *= to[t] ?? 1;
-      covered *= to[t] ?? 1;
+      stride *= item(to, t);
+      covered *= item(to, t);
     }
   }
   return {
@@ -218,7 +219,7 @@ const isIdentity = (read: Read, dims: readonly number[]): boolean => {
   let stride = 1;
   for (let d = dims.length - 1; d >= 0; d--) {
     if (read.strides[d] !== stride) return false;
-    stride *= dims[d] ?? 1;
+    stride *= item(dims, d);
   }
   return true;
 };

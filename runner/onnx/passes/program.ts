@@ -1,3 +1,4 @@
+import { entry, item } from "../../items.ts";
 import type { Kernel, Operand, Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import { fuseKernels } from "./fuse.ts";
@@ -60,14 +61,14 @@ const prune = (program: Unpruned): Finished => {
   for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
     if (live.has(k)) continue;
     live.add(k);
-    for (const { space, index } of program.kernels[k]?.operands ?? []) if (space === "kernel") stack.push(index);
+    for (const { space, index } of item(program.kernels, k).operands) if (space === "kernel") stack.push(index);
   }
   const kernelNumber = new Map([...live].sort((a, b) => a - b).map((k, n) => [k, n]));
   const constantNumber = new Map<number, number>();
   const constants: Tensor[] = [];
   const renumber = (operand: Operand): Operand => {
     if (operand.space === "input") return operand;
-    if (operand.space === "kernel") return { ...operand, index: kernelNumber.get(operand.index) ?? 0 };
+    if (operand.space === "kernel") return { ...operand, index: entry(kernelNumber, operand.index) };
     const known = constantNumber.get(operand.index);
     if (known !== undefined) return { ...operand, index: known };
     const tensor = program.constants[operand.index];
@@ -77,7 +78,7 @@ const prune = (program: Unpruned): Finished => {
     return { ...operand, index };
   };
   const kernels = [...kernelNumber.keys()].map((k): Kernel => {
-    const kernel = program.kernels[k] as Kernel;
+    const kernel = item(program.kernels, k);
     return { ...kernel, operands: kernel.operands.map(renumber) };
   });
   return {
@@ -85,9 +86,9 @@ const prune = (program: Unpruned): Finished => {
       inputs: program.inputs,
       constants: constants.map(({ dtype, data }) => ({ dtype, length: data.length })),
       kernels,
-      outputs: program.outputs.map((k) => kernelNumber.get(k) ?? 0),
+      outputs: program.outputs.map((k) => entry(kernelNumber, k)),
     },
     constants,
-    nodes: [...kernelNumber.keys()].map((k) => program.nodes[k] ?? []),
+    nodes: [...kernelNumber.keys()].map((k) => item(program.nodes, k)),
   };
 };

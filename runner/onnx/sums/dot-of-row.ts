@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../items.ts";
 import { asIndex, type Index } from "../build/affine.ts";
 import type { DotSpec } from "./dot.ts";
 import type { KernelStage } from "../build/kernels.ts";
@@ -33,7 +34,10 @@ export const dotInOrder = (b: Lowering, spec: RowSpec): Value =>
       dims: [spec.length],
       classes: ["f32"],
       init: (s, out) => [spec.start ? spec.start(s, out) : s.f(-0)],
-      step: (s, out, [k = zero]) => [s.op("fadd", s.accumulator(), spec.term(s, out, k))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fadd", s.accumulator(), spec.term(s, out, k))];
+      },
     },
     finish: (s, out) => spec.finish(s, out, s.accumulator()),
   });
@@ -53,8 +57,9 @@ export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
       dims: [RUN],
       classes: ["f32"],
       init: (s) => [s.f(-0)],
-      step: (s, out, [k = zero]) => {
-        const at = (out[shape.length] ?? zero).times(RUN).plus(k).plus(first);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = item(out, shape.length).times(RUN).plus(k).plus(first);
         return [s.op("fadd", s.accumulator(), spec.term(s, out.slice(0, shape.length), at))];
       },
     },
@@ -68,7 +73,10 @@ export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
       dims: [runs],
       classes: ["f32"],
       init: (s, out) => [start ? start(s, out) : spec.term(s, out, zero)],
-      step: (s, out, [k = zero]) => [s.op("fadd", s.accumulator(), s.load(sums, [...out, k]))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fadd", s.accumulator(), s.load(sums, [...out, k]))];
+      },
     },
     finish: (s, out) => {
       let sum = s.accumulator();
@@ -80,7 +88,7 @@ export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
 
 /** Sums for all columns, which are dimension `column` of the output. */
 export const rowDot = (b: Lowering, spec: RowSpec, column: number): Value => {
-  const columns = spec.shape[column] ?? 1;
+  const columns = item(spec.shape, column);
   const whole = columns - (columns % RUN);
   const part = (from: number, count: number): RowSpec => {
     const moved = (out: readonly Index[]): Index[] => out.map((index, d) => (d === column ? index.plus(from) : index));

@@ -1,6 +1,6 @@
+import { atLeast, item } from "../../items.ts";
 import type { DType, RegisterClass } from "../../machine/dtype.ts";
 import type { Index } from "../build/affine.ts";
-import { asIndex } from "../build/affine.ts";
 import type { KernelStage } from "../build/kernels.ts";
 import type { Lowering } from "../build/lowering.ts";
 import type { Ref } from "../build/stage.ts";
@@ -43,8 +43,9 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
     dims: [size],
     classes: [cls],
     init: (s: KernelStage) => [zero(s)],
-    step: (s: KernelStage, out: readonly Index[], [k]: readonly Index[]) => {
-      const at = indexOf(out, k ?? asIndex(0));
+    step: (s: KernelStage, out: readonly Index[], red: readonly Index[]) => {
+      const [k] = atLeast(red, 1);
+      const at = indexOf(out, k);
       const inner = out.slice(0, shape.length);
       return [s.op(sum, s.accumulator(), s.op(multiply, spec.left(s, inner, at), spec.right(s, inner, at)))];
     },
@@ -65,7 +66,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
       },
     });
   }
-  const blockIndex = (out: readonly Index[]): Index => (out[shape.length] ?? asIndex(0)).times(spec.block);
+  const blockIndex = (out: readonly Index[]): Index => item(out, shape.length).times(spec.block);
   const storage: DType = cls === "f32" ? "f32" : "i64";
   const parts = b.emit({
     dtype: storage,
@@ -88,7 +89,10 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
               const first = s.load(parts, [...out, 0]);
               return [spec.start ? s.op(sum, spec.start(s, out), first) : first];
             },
-            step: (s, out, [k]) => [s.op(sum, s.accumulator(), s.load(parts, [...out, (k ?? asIndex(0)).plus(1)]))],
+            step: (s, out, red) => {
+              const [k] = atLeast(red, 1);
+              return [s.op(sum, s.accumulator(), s.load(parts, [...out, k.plus(1)]))];
+            },
           },
           finish: (s) => s.accumulator(),
         });

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import * as fn from "../../functions/index.ts";
 import { arithmetic } from "../../functions/index.ts";
@@ -138,7 +139,7 @@ const clip = (node: NodeContext): Value => {
   const body = (s: StageBuilder, a: Ref, ...limits: readonly Ref[]): Ref => {
     let v = a;
     let next = 0;
-    const pick = (): Ref => limits[next++] as Ref;
+    const pick = (): Ref => item(limits, next++);
     if (low !== undefined) {
       const limit = pick();
       v = dtype === "f32" ? s.op("fmax", v, limit) : maximum(s, dtype, v, limit);
@@ -243,8 +244,8 @@ const prelu = (node: NodeContext): Value => {
   const slope = channels
     ? {
         ...given,
-        shape: [given.shape[0] ?? 1, ...x.shape.slice(2).map(() => 1)],
-        strides: [given.strides[0] ?? 0, ...x.shape.slice(2).map(() => 0)],
+        shape: [item(given.shape, 0), ...x.shape.slice(2).map(() => 1)],
+        strides: [item(given.strides, 0), ...x.shape.slice(2).map(() => 0)],
       }
     : given;
   return node.b.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));

@@ -1,3 +1,4 @@
+import { atLeast, lastItem } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
@@ -32,8 +33,8 @@ export const matmulOperands = (node: NodeContext, a: Value, b: Value): Operands 
     rightKN.shape.length - 1,
     rightKN.shape.length - 2,
   ]);
-  const [m = 1, k = 1] = left.shape.slice(-2);
-  const [n = 1, kb = 1] = right.shape.slice(-2);
+  const [m, k] = atLeast(left.shape.slice(-2), 2);
+  const [n, kb] = atLeast(right.shape.slice(-2), 2);
   if (k !== kb) throw node.invalid(`inner dimensions ${String(k)} and ${String(kb)} differ`);
   const batch = broadcastShapes([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
   const keep = range(rank).filter((d) => !(oneA && d === rank - 2) && !(oneB && d === rank - 1));
@@ -54,7 +55,7 @@ export const matmulKernels = (
 ): Value => {
   const { shape } = operands;
   const rank = shape.length;
-  const k = operands.left.shape.at(-1) ?? 1;
+  const k = lastItem(operands.left.shape);
   const left = contiguousAlong(node.b, operands.left, operands.left.shape.length - 1);
   const right = contiguousAlong(node.b, operands.right, operands.right.shape.length - 1);
   const batch = shape.slice(0, -2);
@@ -110,8 +111,8 @@ const matmul = (node: NodeContext): Value => {
   const [a, b] = [node.in(0), node.in(1)];
   const dtype = sameType(node, [a, b]);
   const operands = matmulOperands(node, a, b);
-  const [m = 1, n = 1] = operands.shape.slice(-2);
-  const k = operands.left.shape.at(-1) ?? 1;
+  const [m, n] = atLeast(operands.shape.slice(-2), 2);
+  const k = lastItem(operands.left.shape);
   if (k === 0) throw node.refuse("an inner dimension of 0");
   const packed = b.shape.length === 2 && node.b.initializers.has(b);
   // A matrix of two dimensions takes the batches of the left one as further rows.
@@ -135,8 +136,8 @@ export const gemm = (node: NodeContext): Value => {
   const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
   const left = node.int("transA", 0) ? permuted(a, [1, 0]) : a;
   const right = node.int("transB", 0) ? b : permuted(b, [1, 0]);
-  const [m = 1, k = 1] = left.shape;
-  const [n = 1, kb = 1] = right.shape;
+  const [m, k] = atLeast(left.shape, 2);
+  const [n, kb] = atLeast(right.shape, 2);
   if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
   const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
@@ -155,8 +156,14 @@ export const gemm = (node: NodeContext): Value => {
     class: "f32",
     length: k,
     scale: alpha,
-    left: (s, [i = 0], at) => s.load(rows, [i, at]),
-    right: (s, [, j = 0], at) => s.load(columns, [j, at]),
+    left: (s, out, at) => {
+      const [i] = atLeast(out, 1);
+      return s.load(rows, [i, at]);
+    },
+    right: (s, out, at) => {
+      const [, j] = atLeast(out, 2);
+      return s.load(columns, [j, at]);
+    },
     ...(bias && {
       start: (s, out) => {
         const value = s.load(bias, out);

@@ -1,5 +1,5 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
-import { asIndex } from "../../build/affine.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
@@ -24,7 +24,10 @@ export const rowSum = (
       dims: rows.shape.slice(-1),
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k]) => [s.op("fadd", s.accumulator(), map(s, s.load(rows, [...out, k ?? asIndex(0)])))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fadd", s.accumulator(), map(s, s.load(rows, [...out, k])))];
+      },
     },
     finish: (s) => finish(s, s.accumulator()),
   });
@@ -41,7 +44,7 @@ export const laneSum = (
   rows: Value,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
 ): Value => {
-  const n = rows.shape.at(-1) ?? 1;
+  const n = lastItem(rows.shape);
   const rounds = Math.floor(n / 4);
   const outer = rows.shape.slice(0, -1);
   if (rounds === 0) return rowSum(b, rows, undefined, finish);
@@ -52,8 +55,9 @@ export const laneSum = (
       dims: [rounds],
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k]) => {
-        const at = (k ?? asIndex(0)).times(4).plus(out.at(-1) ?? 0);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = k.times(4).plus(lastItem(out));
         return [s.op("fadd", s.accumulator(), s.load(rows, [...out.slice(0, -1), at]))];
       },
     },
@@ -80,7 +84,10 @@ const rowMax = (b: Lowering, rows: Value): Value =>
       dims: rows.shape.slice(-1),
       classes: ["f32"],
       init: (s) => [s.f(LOWEST)],
-      step: (s, out, [k]) => [s.op("fmax", s.accumulator(), s.load(rows, [...out, k ?? asIndex(0)]))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fmax", s.accumulator(), s.load(rows, [...out, k]))];
+      },
     },
     finish: (s) => s.accumulator(),
   });
@@ -121,7 +128,7 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
 
 /** 1 at the first largest element of each row, 0 elsewhere. */
 const hardmaxRows = (b: Lowering, rows: Value): Value => {
-  const n = rows.shape.at(-1) ?? 1;
+  const n = lastItem(rows.shape);
   const at = b.emit({
     dtype: "i64",
     shape: rows.shape.slice(0, -1),
@@ -129,10 +136,11 @@ const hardmaxRows = (b: Lowering, rows: Value): Value => {
       dims: [n],
       classes: ["f32", "int"],
       init: (s) => [s.f(-Infinity), s.i(0)],
-      step: (s, out, [k]) => {
-        const x = s.load(rows, [...out, k ?? asIndex(0)]);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const x = s.load(rows, [...out, k]);
         const better = s.op("flt", s.accumulator(0), x);
-        return [s.select(better, x, s.accumulator(0)), s.select(better, s.affine(k ?? 0), s.accumulator(1))];
+        return [s.select(better, x, s.accumulator(0)), s.select(better, s.affine(k), s.accumulator(1))];
       },
     },
     finish: (s) => s.accumulator(1),
@@ -141,7 +149,7 @@ const hardmaxRows = (b: Lowering, rows: Value): Value => {
     dtype: "f32",
     shape: rows.shape,
     finish: (s, out) => {
-      const hit = s.op("ieq", s.load(at, out.slice(0, -1)), s.affine(out.at(-1) ?? 0));
+      const hit = s.op("ieq", s.load(at, out.slice(0, -1)), s.affine(lastItem(out)));
       return s.op("i2f", hit);
     },
   });
@@ -169,7 +177,7 @@ const batchNormalization = (node: NodeContext): Value => {
     shape: x.shape,
     order: memoryOrder(x),
     finish: (s, out) => {
-      const channel = [out[1] ?? asIndex(0)];
+      const channel = [item(out, 1)];
       return s.op("fadd", s.op("fmul", s.load(x, out), s.load(a, channel)), s.load(c, channel));
     },
   });

@@ -1,3 +1,4 @@
+import { atLeast } from "../../../items.ts";
 import { DTYPE_BYTES } from "../../../machine/dtype.ts";
 import * as fn from "../../functions/index.ts";
 import { down, inverseOf, multiplyHigh, up } from "../../functions/fixed-point.ts";
@@ -23,9 +24,10 @@ const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
       dims: [bits],
       classes: ["int", "int"],
       init: (s, out) => [s.i(1), s.load(bx, out)],
-      step: (s, out, [k]) => {
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
         const [result, base] = [s.accumulator(0), s.accumulator(1)];
-        const bit = s.op("iand", s.op("ushr", s.load(by, out), s.affine(k ?? 0)), s.i(1));
+        const bit = s.op("iand", s.op("ushr", s.load(by, out), s.affine(k)), s.i(1));
         return [s.select(bit, s.op("imul", result, base), result), s.op("imul", base, base)];
       },
     },
@@ -93,9 +95,10 @@ const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
         const significand = s.op("ior", s.op("iand", bits, s.i(0x7fffff)), s.i(0x800000));
         return [s.i(1n << 62n), s.i(0), up(s, significand, 39), s.select(bits, ofInfinite, s.i(-BEYOND))];
       },
-      step: (s, out, [k]) => {
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
         const [result, exponent, base, scale] = [0, 1, 2, 3].map((slot) => s.accumulator(slot)) as [Ref, Ref, Ref, Ref];
-        const bit = s.op("iand", s.op("ushr", magnitude(s, s.load(exponents, out)), s.affine(k ?? 0)), s.i(1));
+        const bit = s.op("iand", s.op("ushr", magnitude(s, s.load(exponents, out)), s.affine(k)), s.i(1));
         const [product, carry] = multiplied(s, result, base);
         const [square, more] = multiplied(s, base, base);
         const doubled = s.op("iadd", s.op("iadd", scale, scale), more);

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import type { Index } from "../../build/affine.ts";
 import { asIndex } from "../../build/affine.ts";
@@ -50,7 +51,7 @@ const reducedAxes = (node: NodeContext, rank: number, since: number): number[] =
 export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
   const dtype = computable(node, x);
   const { start, step, finish } = reduction;
-  const count = elementCount(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => item(x.shape, axis)));
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
   const done = (s: KernelStage, acc: Ref): Ref => finish?.(s, dtype, acc, count) ?? acc;
   if (elementCount(x.shape) === 0) {
@@ -64,7 +65,7 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
     dtype,
     shape,
     fold: {
-      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      dims: axes.map((axis) => item(x.shape, axis)),
       classes: [isFloatType(dtype) ? "f32" : "int"],
       init: (s) => [start(s, dtype)],
       step: (s, out, red) => [step(s, dtype, s.accumulator(), s.load(x, reducedIndices(axes, out, red)))],
@@ -74,7 +75,7 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
 };
 
 const reducedIndices = (axes: readonly number[], out: readonly Index[], red: readonly Index[]): Index[] =>
-  out.map((index, d) => (axes.includes(d) ? (red[axes.indexOf(d)] ?? asIndex(0)) : index));
+  out.map((index, d) => (axes.includes(d) ? item(red, axes.indexOf(d)) : index));
 
 /** Runs of neighbouring dimensions that are reduced (true) or kept, from the first that is not of size 1. */
 const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] => {
@@ -84,8 +85,8 @@ const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean;
     .reduce<{ reduced: boolean; size: number }[]>((runs, d) => {
       const reduced = axes.includes(d);
       const last = runs.at(-1);
-      if (last?.reduced === reduced) last.size *= x.shape[d] ?? 1;
-      else runs.push({ reduced, size: x.shape[d] ?? 1 });
+      if (last?.reduced === reduced) last.size *= item(x.shape, d);
+      else runs.push({ reduced, size: item(x.shape, d) });
       return runs;
     }, []);
 };
@@ -99,7 +100,7 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
   const sizes = runs.map(({ size }) => size);
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
-  const count = elementCount(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => item(x.shape, axis)));
   const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
   if (pattern === "RKR") {
     const view = reshaped(node.b, x, sizes);
@@ -110,13 +111,16 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   if (pattern === "KR" || pattern === "R") return reduceOver(node, x, axes, { ...reduction, start: (s) => s.f(-0) });
   if (pattern !== "KRK") return reduceOver(node, x, axes, reduction);
   const view = reshaped(node.b, x, sizes);
-  const [outer = 1, length = 1, columns = 1] = sizes;
+  const [outer, length, columns] = atLeast(sizes, 3);
   const sums = rowDot(
     node.b,
     {
       shape: [outer, 1, columns],
       length,
-      term: (s, [i = 0, , j = 0], k) => s.load(view, [i, k, j]),
+      term: (s, out, k) => {
+        const [i, , j] = atLeast(out, 3);
+        return s.load(view, [i, k, j]);
+      },
       finish: (s, _, sum) => done(s, sum),
     },
     2,
@@ -150,7 +154,7 @@ const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Va
     dtype: "f32",
     shape: x.shape.map((size, d) => (axes.includes(d) ? 1 : size)),
     fold: {
-      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      dims: axes.map((axis) => item(x.shape, axis)),
       classes: ["f32"],
       init: (s, out) => {
         const first = s.load(
@@ -215,7 +219,7 @@ export const argumentOver = (
   largest: boolean,
   last: boolean,
 ): Value => {
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   return node.b.emit({
     dtype: "i64",
     shape: x.shape.map((n, d) => (d === axis ? 1 : n)),
@@ -229,8 +233,9 @@ export const argumentOver = (
         ),
         s.i(0),
       ],
-      step: (s, out, [k]) => {
-        const at = size === 1 ? asIndex(0) : (k ?? asIndex(0)).plus(1);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = size === 1 ? asIndex(0) : k.plus(1);
         const v = s.load(
           x,
           out.map((index, d) => (d === axis ? at : index)),
@@ -250,9 +255,9 @@ const cumulative = (name: string, since: number, start: 0 | 1): Operator =>
   onnx(name, since, (node) => {
     const x = node.in(0);
     const dtype = computable(node, x);
-    const axis = node.axis(node.staticInts(1, "the axis")[0] ?? 0, x.shape.length);
+    const axis = node.axis(item(node.staticInts(1, "the axis"), 0), x.shape.length);
     const [exclusive, reverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
-    const size = x.shape[axis] ?? 1;
+    const size = item(x.shape, axis);
     if (size > 65_536) throw node.refuse(`an axis of ${String(size)}`);
     return node.b.emit({
       dtype,
@@ -261,9 +266,9 @@ const cumulative = (name: string, since: number, start: 0 | 1): Operator =>
         dims: [size],
         classes: [isFloatType(dtype) ? "f32" : "int"],
         init: (s) => [isFloatType(dtype) ? s.f(start) : s.i(start)],
-        step: (s, out, [k]) => {
-          const at = k ?? asIndex(0);
-          const here = out[axis] ?? asIndex(0);
+        step: (s, out, red) => {
+          const [at] = atLeast(red, 1);
+          const here = item(out, axis);
           const ordered = reverse ? at.times(-1).plus(size - 1) : at;
           const distance = reverse ? ordered.minus(here) : here.minus(ordered);
           const v = s.load(

@@ -1,4 +1,4 @@
-import { asIndex } from "../../build/affine.ts";
+import { atLeast, item, lastItem } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { broadcastTo } from "../../build/lowering.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
@@ -12,7 +12,7 @@ import { rowSum } from "../arithmetic/normalize.ts";
 
 /** A parameter of one element, or one for each of the last dimension's positions. */
 const perColumn = (node: NodeContext, x: Value, dtype: "f32" | "i64", name: string, list: readonly number[]): Value => {
-  const columns = x.shape.at(-1) ?? 1;
+  const columns = lastItem(x.shape);
   if (list.length !== 1 && list.length !== columns) {
     throw node.invalid(`${String(list.length)} entries for ${String(columns)} features`, name);
   }
@@ -41,8 +41,9 @@ const rowLargest = (b: Lowering, x: Value): Value =>
       dims: x.shape.slice(1),
       classes: ["f32"],
       init: (s) => [s.f(LOWEST)],
-      step: (s, out, [k]) => {
-        const v = s.load(x, [...out, k ?? asIndex(0)]);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const v = s.load(x, [...out, k]);
         return [s.select(s.op("flt", s.accumulator(), v), v, s.accumulator())];
       },
     },
@@ -117,8 +118,8 @@ const featureVectorizer = (node: NodeContext): Value => {
 const arrayFeatureExtractor = (node: NodeContext): Value => {
   const [given, indices] = [node.in(0), node.in(1)];
   if (indices.element !== "i64") throw node.invalid(`indices of type ${indices.element}`);
-  const x = given.shape.length === 1 ? reshaped(node.b, given, [1, given.shape[0] ?? 1]) : given;
-  const size = x.shape.at(-1) ?? 1;
+  const x = given.shape.length === 1 ? reshaped(node.b, given, [1, item(given.shape, 0)]) : given;
+  const size = lastItem(x.shape);
   if (node.b.elements(indices)?.some((index) => Number(index) < 0 || Number(index) >= size)) {
     throw node.invalid("an index is out of range");
   }
@@ -128,7 +129,7 @@ const arrayFeatureExtractor = (node: NodeContext): Value => {
     {
       dtype: storageOf(x.element),
       shape: [...x.shape.slice(0, -1), ...by.shape],
-      finish: (s, out) => s.load(x, out, { gather: { dimension: last, by, at: [out[last] ?? 0] } }),
+      finish: (s, out) => s.load(x, out, { gather: { dimension: last, by, at: [item(out, last)] } }),
     },
     x.element,
   );
@@ -205,12 +206,13 @@ const labelEncoder = (node: NodeContext): Value => {
       dims: [keys.list.length],
       classes: [values.dtype === "i64" ? "int" : "f32"],
       init: (s) => [values.dtype === "i64" ? s.i(fallback) : s.f(Number(fallback))],
-      step: (s, out, [k]) => {
-        const [element, key] = [s.load(x, out), s.load(from, [k ?? 0])];
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const [element, key] = [s.load(x, out), s.load(from, [k])];
         const equal = s.op(keys.dtype === "i64" ? "ieq" : "feq", element, key);
         const number = (v: Ref): Ref => s.op("feq", v, v);
         const hit = hasNaN ? s.op("ior", equal, s.not(s.op("ior", number(element), number(key)))) : equal;
-        return [s.select(hit, s.load(to, [k ?? 0]), s.accumulator())];
+        return [s.select(hit, s.load(to, [k]), s.accumulator())];
       },
     },
     finish: (s) => s.accumulator(),

@@ -1,4 +1,4 @@
-import { asIndex } from "../../build/affine.ts";
+import { atLeast } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { broadcastTo } from "../../build/lowering.ts";
 import type { Value } from "../../build/value.ts";
@@ -12,14 +12,15 @@ export const topClass = (b: Lowering, scores: Value, present: Value | undefined)
       dims: scores.shape.slice(1),
       classes: ["f32", "int"],
       init: (s) => [s.f(0), s.i(-1)],
-      step: (s, out, [k]) => {
-        const at = [...out, k ?? asIndex(0)];
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = [...out, k];
         const [best, position] = [s.accumulator(0), s.accumulator(1)];
         const score = s.load(scores, at);
         const first = s.op("ilt", position, s.i(0));
         const better = s.op("ior", first, s.op("flt", best, score));
         const takes = present === undefined ? better : s.op("iand", better, s.load(present, at));
-        return [s.select(takes, score, best), s.select(takes, s.affine(k ?? 0), position)];
+        return [s.select(takes, score, best), s.select(takes, s.affine(k), position)];
       },
     },
     finish: (s) => s.accumulator(1),

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
@@ -9,7 +10,7 @@ import { logistic, transformed, transformOf } from "./post-transform.ts";
 /** x [rows, features] times coefficients [targets, features], plus one intercept a target, in the order of Gemm. */
 const affine = (node: NodeContext, x: Value, targets: number, intercepts: readonly number[]): Value => {
   const coefficients = node.floats("coefficients") ?? [];
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   if (coefficients.length !== targets * features) {
     const wanted = `${String(targets)} times ${String(features)}`;
     throw node.invalid(`${String(coefficients.length)} coefficients, not ${wanted}`, "coefficients");
@@ -23,9 +24,20 @@ const affine = (node: NodeContext, x: Value, targets: number, intercepts: readon
     shape: [rows, targets],
     class: "f32",
     length: features,
-    left: (s, [row = 0], k) => s.load(left, [row, k]),
-    right: (s, [, target = 0], k) => s.load(right, [target, k]),
-    ...(bias && { start: (s, [, target = 0]) => s.load(bias, [target]) }),
+    left: (s, out, k) => {
+      const [row] = atLeast(out, 1);
+      return s.load(left, [row, k]);
+    },
+    right: (s, out, k) => {
+      const [, target] = atLeast(out, 2);
+      return s.load(right, [target, k]);
+    },
+    ...(bias && {
+      start: (s, out) => {
+        const [, target] = atLeast(out, 2);
+        return s.load(bias, [target]);
+      },
+    }),
     finish: (_s, _out, sum) => sum,
   } satisfies Omit<DotSpec, "block">;
   return orderedDot(node.b, spec, order);
@@ -68,17 +80,20 @@ const linearClassifier = (node: NodeContext): Value[] => {
   if (transform !== "NONE" && transform !== "LOGISTIC") {
     throw node.refuse(`${transform} of one score, which ONNX Runtime leaves out`, "post_transform");
   }
-  const [rows = 1] = scores.shape;
+  const [rows] = atLeast(scores.shape, 1);
   const label = node.b.emit({
     dtype: "i64",
     shape: [rows],
-    finish: (s, [row = 0]) =>
-      s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(labels[1] ?? 1), s.i(labels[0] ?? 0)),
+    finish: (s, out) => {
+      const [row] = atLeast(out, 1);
+      return s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(item(labels, 1)), s.i(item(labels, 0)));
+    },
   });
   const pair = node.b.emit({
     dtype: "f32",
     shape: [rows, 2],
-    finish: (s, [row = 0, column = 0]) => {
+    finish: (s, out) => {
+      const [row, column] = atLeast(out, 2);
       const v = s.load(scores, [row, 0]);
       if (transform === "NONE") return s.select(s.affine(column), v, s.op("fsub", s.f(1), v));
       return logistic(s, s.select(s.affine(column), v, s.op("fneg", v)));

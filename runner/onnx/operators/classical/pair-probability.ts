@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import { arithmetic } from "../../functions/index.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
@@ -24,18 +25,22 @@ export const pairProbabilities = (b: Lowering, decisions: Value, probA: number, 
   const first = b.map("f32", [decisions], (s, v) => platt(s, v, probA, probB));
   return b.emit({
     dtype: "f32",
-    shape: [decisions.shape[0] ?? 1, 2],
+    shape: [item(decisions.shape, 0), 2],
     fold: {
       dims: [ROUNDS],
       classes: ["f32", "f32", "int"],
       init: (s) => [s.f(0.5), s.f(0.5), s.i(0)],
-      step: (s, [row = 0]) => {
+      step: (s, out) => {
+        const [row] = atLeast(out, 1);
         const [next, done] = round(s, [s.accumulator(0), s.accumulator(1)], s.load(first, [row, 0]));
         const ended = s.op("ior", s.accumulator(2), done);
         return [s.select(ended, s.accumulator(0), next[0]), s.select(ended, s.accumulator(1), next[1]), ended];
       },
     },
-    finish: (s, [, column = 0]) => s.select(s.affine(column), s.accumulator(1), s.accumulator(0)),
+    finish: (s, out) => {
+      const [, column] = atLeast(out, 2);
+      return s.select(s.affine(column), s.accumulator(1), s.accumulator(0));
+    },
   });
 };
 

@@ -1,4 +1,4 @@
-import { asIndex } from "../../build/affine.ts";
+import { atLeast, item } from "../../../items.ts";
 import * as fn from "../../functions/index.ts";
 import { arithmetic } from "../../functions/index.ts";
 import type { Lowering } from "../../build/lowering.ts";
@@ -60,13 +60,14 @@ const rowFold = (
 ): Value =>
   b.emit({
     dtype: "f32",
-    shape: rows[0]?.shape.slice(0, 1) ?? [],
+    shape: item(rows, 0).shape.slice(0, 1),
     fold: {
-      dims: rows[0]?.shape.slice(1) ?? [],
+      dims: item(rows, 0).shape.slice(1),
       classes: ["f32"],
       init: (s) => [s.f(start)],
-      step: (s, out, [k]) => {
-        const at = [...out, k ?? asIndex(0)];
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = [...out, k];
         return [step(s, s.accumulator(), ...rows.map((row) => s.load(row, at)))];
       },
     },
@@ -105,7 +106,7 @@ const softmaxZero = (b: Lowering, scores: Value): Value => {
 /** From these many scores on ONNX Runtime's linear models leave the softmax of short rows to its vector kernel. */
 const vectorSoftmax = ({ shape }: Value): boolean => {
   const count = elementCount(shape);
-  const n = shape[1] ?? 1;
+  const n = item(shape, 1);
   return n > 4 || (n === 2 && count >= 32_768) || (n > 2 && count >= 16_384);
 };
 

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import { type DoubleSum, plus, SUM_CLASSES, toF32, zeroSum } from "../../sums/binary64-sum.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { NodeContext } from "../../build/node.ts";
@@ -27,9 +28,9 @@ const pairsOf = (sizes: readonly number[], coefficients: readonly number[], coun
   sizes.forEach((_, i) => {
     for (let j = i + 1; j < sizes.length; j++) {
       const part = (of: number, row: number) =>
-        range(sizes[of] ?? 0).map((m) => {
-          const vector = (starts[of] ?? 0) + m;
-          return { vector, coefficient: coefficients[row * count + vector] ?? 0 };
+        range(item(sizes, of)).map((m) => {
+          const vector = item(starts, of) + m;
+          return { vector, coefficient: item(coefficients, row * count + vector) };
         });
       first.push(i);
       second.push(j);
@@ -60,17 +61,20 @@ const decisions = (node: NodeContext, terms: Value, pairs: Pairs, rho: readonly 
   });
   return node.b.emit({
     dtype: "f32",
-    shape: [terms.shape[0] ?? 1, count],
+    shape: [item(terms.shape, 0), count],
     fold: {
       dims: [pairs.length],
       classes: SUM_CLASSES,
       init: (s) => zeroSum(s),
-      step: (s, [row = 0, pair = 0], [k = 0]) => {
+      step: (s, out, red) => {
+        const [row, pair] = atLeast(out, 2);
+        const [k] = atLeast(red, 1);
         const term = s.load(terms, [row, 0], { gather: { dimension: 1, by: vectors, at: [pair, k] } });
         return plus(s, sum(s), s.op("fmul", s.load(coefficients, [pair, k]), term));
       },
     },
-    finish: (s, [, pair = 0]) => {
+    finish: (s, out) => {
+      const [, pair] = atLeast(out, 2);
       const [mantissa, exponent, special] = plus(s, sum(s), s.load(constants, [pair]));
       if (!mantissa || !exponent || !special) throw new RangeError("three registers");
       return toF32(s, { mantissa, exponent, special });
@@ -84,12 +88,14 @@ const votes = (node: NodeContext, scores: Value, pairs: Pairs, classes: number):
   if (first === undefined || second === undefined) throw new RangeError("two tables");
   return node.b.emit({
     dtype: "f32",
-    shape: [scores.shape[0] ?? 1, classes],
+    shape: [item(scores.shape, 0), classes],
     fold: {
       dims: [pairs.first.length],
       classes: ["int"],
       init: (s) => [s.i(0)],
-      step: (s, [row = 0, label = 0], [pair = 0]) => {
+      step: (s, out, red) => {
+        const [row, label] = atLeast(out, 2);
+        const [pair] = atLeast(red, 1);
         const above = s.op("flt", s.f(0), s.load(scores, [row, pair]));
         const winner = s.select(above, s.load(first, [pair]), s.load(second, [pair]));
         return [s.op("iadd", s.accumulator(), s.op("ieq", winner, s.affine(label)))];
@@ -105,7 +111,7 @@ const MAX_TERMS = 2 ** 24;
 /** Every pair of classes decides and votes; the label has the most votes, the scores are the decisions. */
 export const supportVectorClassifier = (node: NodeContext): Value[] => {
   const x = matrix(node);
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   withoutStrings(node, "classlabels_strings");
   const labels = node.ints("classlabels_ints") ?? [];
   const sizes = node.ints("vectors_per_class") ?? [];
@@ -142,7 +148,8 @@ export const supportVectorClassifier = (node: NodeContext): Value[] => {
   const pair = node.b.emit({
     dtype: "f32",
     shape: [rows, 2],
-    finish: (s, [row = 0, column = 0]) => {
+    finish: (s, out) => {
+      const [row, column] = atLeast(out, 2);
       const v = s.load(scores, [row, 0]);
       return s.select(s.affine(column), v, s.op("fneg", v));
     },

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { matrix, ml } from "./ml.ts";
@@ -7,7 +8,7 @@ import { compared, kernelFunction, product } from "./support-vector-kernels.ts";
 
 const regressor = (node: NodeContext): Value => {
   const x = matrix(node);
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   // ONNX Runtime has none either.
   if (transformOf(node) !== "NONE") throw node.refuse("a transform of the result", "post_transform");
   const count = node.int("n_supports", 0);
@@ -24,8 +25,7 @@ const regressor = (node: NodeContext): Value => {
   }
   const weights = node.b.constantOf("f32", [1, coefficients.length], coefficients);
   const terms = count > 0 ? compared(node, x, node.b.constantOf("f32", [count, features], vectors), kernel) : x;
-  const [constant = 0] = rho;
-  const result = product(node, terms, weights, 1, constant);
+  const result = product(node, terms, weights, 1, item(rho, 0));
   if (node.int("one_class", 0) === 0) return result;
   return node.b.map("f32", [{ ...result, shape: [rows, 1] }], (s, v) =>
     s.select(s.op("flt", s.f(0), v), s.f(1), s.f(-1)),

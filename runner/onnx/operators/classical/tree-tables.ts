@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { NodeContext } from "../../build/node.ts";
 import { type Forest, forestOf, type LeafWeight, MODES, RELATION, sameLengths, type TreeNodes } from "./forest.ts";
 
@@ -54,7 +55,7 @@ export const forestByIds = (
     return found[1] | (missing[i] === 1 ? RELATION.unordered : 0);
   });
   const children = (list: readonly number[]): number[] =>
-    list.map((id, i) => (mask[i] === 0 ? -1 : positionOf(trees[i] ?? 0, id)));
+    list.map((id, i) => (mask[i] === 0 ? -1 : positionOf(item(trees, i), id)));
   const nodes: TreeNodes = {
     roots,
     feature: features,
@@ -82,7 +83,7 @@ const positions = (
       roots.push(position);
     }
     const ids = byTree.get(tree);
-    const id = nodeIds[position] ?? 0;
+    const id = item(nodeIds, position);
     if (ids?.has(id) === true) throw node.invalid(`node ${String(id)} of tree ${String(tree)} is given twice`);
     ids?.set(id, position);
   });
@@ -112,9 +113,9 @@ const leafWeights = (
     [`${kind}_weights`]: weights,
   });
   return ids.map((target, i) => ({
-    position: positionOf(trees[i] ?? 0, nodeIds[i] ?? 0),
+    position: positionOf(item(trees, i), item(nodeIds, i)),
     target,
-    weight: weights[i] ?? 0,
+    weight: item(weights, i),
   }));
 };
 
@@ -174,7 +175,7 @@ export const forestByPosition = (node: NodeContext, targets: number, columns: nu
     onFalse: [...falseIds.map((id, i) => child(id, falseLeafs[i])), ...nothing],
   };
   for (const [at, members] of sets) spreadMembers(lists, at, members);
-  const weights = leafValues.map((weight, i) => ({ position: branches + i, target: leafTargets[i] ?? 0, weight }));
+  const weights = leafValues.map((weight, i) => ({ position: branches + i, target: item(leafTargets, i), weight }));
   return forestOf(node, { roots, ...lists }, weights, targets, columns);
 };
 
@@ -200,7 +201,7 @@ const spreadMembers = (
   members: readonly number[],
 ): void => {
   const { feature, threshold, mask, onTrue, onFalse } = lists;
-  const last = onFalse[first] ?? 0;
+  const last = item(onFalse, first);
   let at = first;
   members.forEach((member, i) => {
     threshold[at] = member;
@@ -209,10 +210,10 @@ const spreadMembers = (
       return;
     }
     const next = feature.length;
-    feature.push(feature[first] ?? 0);
+    feature.push(item(feature, first));
     threshold.push(0);
-    mask.push(mask[first] ?? 0);
-    onTrue.push(onTrue[first] ?? 0);
+    mask.push(item(mask, first));
+    onTrue.push(item(onTrue, first));
     onFalse.push(last);
     onFalse[at] = next;
     at = next;

@@ -1,4 +1,4 @@
-import { asIndex } from "../../build/affine.ts";
+import { atLeast, item } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { broadcastTo } from "../../build/lowering.ts";
 import type { Fold, KernelStage } from "../../build/kernels.ts";
@@ -44,7 +44,7 @@ const taken = (s: KernelStage, x: Ref, threshold: Ref, mask: number | Ref): Ref 
  * that the nodes test, and one that moves on to a child. Leaves stay where they are.
  */
 const leavesOf = (b: Lowering, x: Value, forest: Forest): Value => {
-  const shape = [x.shape[0] ?? 1, forest.roots.length];
+  const shape = [item(x.shape, 0), forest.roots.length];
   const table = (dtype: "i32" | "f32" | "u8", list: readonly number[]): Value =>
     b.constantOf(dtype, [list.length], list);
   let node: Value = b.constantOf("i32", [1, forest.roots.length], forest.roots);
@@ -61,8 +61,8 @@ const leavesOf = (b: Lowering, x: Value, forest: Forest): Value => {
       dtype: "i32",
       shape,
       finish: (s, out) => {
-        const element = s.load(x, [out[0] ?? 0, 0], { gather: { dimension: 1, by: column, at: out } });
-        const mask = masks === undefined ? (forest.mask[0] ?? 0) : at(s, masks, from, out);
+        const element = s.load(x, [item(out, 0), 0], { gather: { dimension: 1, by: column, at: out } });
+        const mask = masks === undefined ? item(forest.mask, 0) : at(s, masks, from, out);
         const yes = taken(s, element, at(s, thresholds, from, out), mask);
         return s.select(yes, at(s, onTrue, from, out), at(s, onFalse, from, out));
       },
@@ -73,7 +73,7 @@ const leavesOf = (b: Lowering, x: Value, forest: Forest): Value => {
 
 /** A table of [leaves, targets] seen by node number. */
 const byNode = (forest: Forest, table: Value): Value => {
-  const targets = table.shape[1] ?? 1;
+  const targets = item(table.shape, 1);
   return { ...table, shape: [forest.onTrue.length, targets], base: -forest.branches * targets };
 };
 
@@ -81,8 +81,8 @@ type Aggregate = "SUM" | "AVERAGE" | "MIN" | "MAX";
 
 /** What the leaf that a row reaches in a tree has for a target in a table of [leaves, targets]. */
 const looked = (leaves: Value, table: Value, ...[s, out, red]: Parameters<Fold["step"]>): Ref => {
-  const [row = asIndex(0), target = asIndex(0)] = out;
-  return s.load(table, [0, target], { gather: { dimension: 0, by: leaves, at: [row, red[0] ?? 0] } });
+  const [row, target] = atLeast(out, 2);
+  return s.load(table, [0, target], { gather: { dimension: 0, by: leaves, at: [row, item(red, 0)] } });
 };
 
 /** Folds the weights of the leaves over the trees, in the order of the file, for each row and target. */
@@ -90,7 +90,7 @@ const aggregated = (b: Lowering, leaves: Value, forest: Forest, targets: number,
   const count = forest.weights.length / targets;
   const weights = byNode(forest, b.constantOf("f32", [count, targets], forest.weights));
   const present = forest.present && byNode(forest, b.constantOf("bool", [count, targets], forest.present));
-  const [rows = 1, trees = 1] = leaves.shape;
+  const [rows, trees] = atLeast(leaves.shape, 2);
   if (how === "SUM" || how === "AVERAGE") {
     return b.emit({
       dtype: "f32",
@@ -131,7 +131,7 @@ const presence = (b: Lowering, leaves: Value, forest: Forest, targets: number): 
   const table = byNode(forest, b.constantOf("bool", [forest.present.length / targets, targets], forest.present));
   return b.emit({
     dtype: "bool",
-    shape: [leaves.shape[0] ?? 1, targets],
+    shape: [item(leaves.shape, 0), targets],
     fold: {
       dims: leaves.shape.slice(1),
       classes: ["int"],
@@ -173,7 +173,7 @@ const regressor = (node: NodeContext): Value => {
   const name = node.string("aggregate_function", "SUM");
   const how = AGGREGATES.find((aggregate) => aggregate === name);
   if (how === undefined) throw node.invalid(`aggregate_function "${name}"`, "aggregate_function");
-  const { forest } = forestByIds(node, "target", targets, x.shape[1] ?? 0);
+  const { forest } = forestByIds(node, "target", targets, item(x.shape, 1));
   return regression(node, x, forest, targets, how, baseValues(node), transformOf(node));
 };
 
@@ -186,7 +186,7 @@ const ensemble = (node: NodeContext): Value => {
   if (how === undefined) throw node.invalid("no such function", "aggregate_function");
   const transform = TRANSFORMS[node.int("post_transform", 0)];
   if (transform === undefined) throw node.invalid("no such transform", "post_transform");
-  return regression(node, x, forestByPosition(node, targets, x.shape[1] ?? 0), targets, how, [], transform);
+  return regression(node, x, forestByPosition(node, targets, item(x.shape, 1)), targets, how, [], transform);
 };
 
 const classifier = (node: NodeContext): Value[] => {
@@ -199,7 +199,7 @@ const classifier = (node: NodeContext): Value[] => {
   if (bases.length !== 0 && bases.length !== labels.length) {
     throw node.invalid(`${String(bases.length)} base values for ${String(labels.length)} classes`, "base_values");
   }
-  const { forest } = forestByIds(node, "class", labels.length, x.shape[1] ?? 0);
+  const { forest } = forestByIds(node, "class", labels.length, item(x.shape, 1));
   const leaves = leavesOf(node.b, x, forest);
   const scores = added(node.b, aggregated(node.b, leaves, forest, labels.length, "SUM"), bases);
   const present = bases.length > 0 ? undefined : presence(node.b, leaves, forest, labels.length);
@@ -223,18 +223,19 @@ const binary = (node: NodeContext, x: Value, labels: readonly number[]): Value[]
   }
   const [bases, transform] = [baseValues(node), transformOf(node)];
   if (bases.length > 1) throw node.refuse("two base values for one score", "base_values");
-  const { forest, weights } = forestByIds(node, "class", 1, x.shape[1] ?? 0);
+  const { forest, weights } = forestByIds(node, "class", 1, item(x.shape, 1));
   const positive = weights.every(({ weight }) => !(weight < 0));
   if (transform !== "NONE" && (transform !== "LOGISTIC" || positive)) {
     const of = positive ? "weights none of which is negative" : "one score";
     throw node.refuse(`${transform} of ${of}, where ONNX Runtime's labels and scores disagree`, "post_transform");
   }
   const score = added(node.b, aggregated(node.b, leavesOf(node.b, x, forest), forest, 1, "SUM"), bases);
-  const [rows = 1] = score.shape;
+  const [rows] = atLeast(score.shape, 1);
   const pair = node.b.emit({
     dtype: "f32",
     shape: [rows, 2],
-    finish: (s, [row = 0, column = 0]) => {
+    finish: (s, out) => {
+      const [row, column] = atLeast(out, 2);
       const v = s.load(score, [row, 0]);
       const other = positive ? s.op("fsub", s.f(1), v) : s.op("fneg", v);
       return s.select(s.affine(column), v, other);
@@ -243,9 +244,10 @@ const binary = (node: NodeContext, x: Value, labels: readonly number[]): Value[]
   const label = node.b.emit({
     dtype: "i64",
     shape: [rows],
-    finish: (s, [row = 0]) => {
+    finish: (s, out) => {
+      const [row] = atLeast(out, 1);
       const above = s.op("flt", s.f(positive ? 0.5 : 0), s.load(score, [row, 0]));
-      return s.select(above, s.i(labels[1] ?? 1), s.i(labels[0] ?? 0));
+      return s.select(above, s.i(item(labels, 1)), s.i(item(labels, 0)));
     },
   });
   return [label, transformed(node.b, pair, transform)];

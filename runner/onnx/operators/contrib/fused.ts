@@ -1,3 +1,4 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
 import { broadcastTo } from "../../build/lowering.ts";
@@ -47,10 +48,10 @@ const fusedMatMul = (node: NodeContext): Value => {
   // A matrix of two dimensions takes the batches of the left one as further rows.
   const flat = right.shape.length === 2 && a.shape.length > 2 && !transA;
   const rows = elementCount(a.shape.slice(0, -1));
-  const left = flat ? reshaped(node.b, a, [rows, a.shape.at(-1) ?? 1]) : transA ? turned(a) : a;
+  const left = flat ? reshaped(node.b, a, [rows, lastItem(a.shape)]) : transA ? turned(a) : a;
   const operands = matmulOperands(node, left, right);
-  const [m = 1, n = 1] = operands.shape.slice(-2);
-  const k = operands.left.shape.at(-1) ?? 1;
+  const [m, n] = atLeast(operands.shape.slice(-2), 2);
+  const k = lastItem(operands.left.shape);
   if (k === 0) throw node.refuse("an inner dimension of 0");
   const order = blockFor({
     m,
@@ -74,7 +75,7 @@ const skipLayerNormalization = (node: NodeContext, centre: boolean): (Value | un
   for (const i of [1, 2]) {
     if (node.outputUsed[i] === true) throw node.refuse(`output ${String(i)}, which ONNX Runtime does not give`);
   }
-  const width = x.shape.at(-1) ?? 1;
+  const width = lastItem(x.shape);
   for (const row of [gamma, beta, bias]) {
     if (row !== undefined && (row.shape.length !== 1 || row.shape[0] !== width))
       throw node.invalid("not one parameter a column");
@@ -90,7 +91,7 @@ const skipLayerNormalization = (node: NodeContext, centre: boolean): (Value | un
     broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
   const parameters = [gamma, ...(mean ? [along(mean)] : []), ...(beta ? [float(node, beta)] : [])];
   const normal = node.b.map("f32", [rows, along(deviation), ...parameters], (s, v, d, g, ...rest) => {
-    const centred = mean ? s.op("fsub", v, rest[0] as Ref) : v;
+    const centred = mean ? s.op("fsub", v, item(rest, 0)) : v;
     const scaled = s.op("fmul", s.op("fdiv", centred, d), g);
     return beta ? s.op("fadd", scaled, rest.at(-1) as Ref) : scaled;
   });

@@ -1,4 +1,5 @@
-import { asIndex, type Index } from "../../build/affine.ts";
+import { atLeast, item } from "../../../items.ts";
+import { type Index } from "../../build/affine.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
 import * as fn from "../../functions/index.ts";
 import { broadcastTo } from "../../build/lowering.ts";
@@ -13,7 +14,7 @@ import { softmaxRows } from "../arithmetic/normalize.ts";
 /** [B, S, H * D] as a view of [B, H, S, D]; four dimensions stay. */
 const byHeads = (node: NodeContext, x: Value, heads: number | undefined): Value => {
   if (x.shape.length === 4) return x;
-  const [batch = 1, length = 1, width = 1] = x.shape;
+  const [batch, length, width] = atLeast(x.shape, 3);
   if (x.shape.length !== 3 || heads === undefined || width % heads !== 0)
     throw node.invalid("the heads do not divide the width");
   return permuted(reshaped(node.b, x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
@@ -21,8 +22,8 @@ const byHeads = (node: NodeContext, x: Value, heads: number | undefined): Value 
 
 /** Every key and value head seen by each of the query heads that share it. */
 const repeated = (x: Value, times: number): Value => {
-  const [batch = 1, heads = 1, length = 1, width = 1] = x.shape;
-  const [sb = 0, sh = 0, sl = 0, sw = 0] = x.strides;
+  const [batch, heads, length, width] = atLeast(x.shape, 4);
+  const [sb, sh, sl, sw] = atLeast(x.strides, 4);
   return { ...x, shape: [batch, heads, times, length, width], strides: [sb, sh, 0, sl, sw] };
 };
 
@@ -36,7 +37,7 @@ interface Masks {
 
 /** Score plus mask: -inf where a key is masked, in the future, or behind the valid length. */
 const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths }: Masks): Value => {
-  const [, , queries = 1, keys = 1] = scores.shape;
+  const [, , queries, keys] = atLeast(scores.shape, 4);
   // A mask shorter than the keys masks what it does not reach.
   const reach = mask?.shape.at(-1) ?? keys;
   const padded = mask && reach < keys && reach > 1;
@@ -45,7 +46,7 @@ const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths 
     dtype: "f32",
     shape: scores.shape,
     finish: (s, out) => {
-      const [batch = asIndex(0), , q = asIndex(0), k = asIndex(0)] = out;
+      const [batch, , q, k] = atLeast(out, 4);
       let value = s.load(scores, out);
       const out3 = s.f(-Infinity);
       if (view) {
@@ -77,8 +78,8 @@ const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths 
  */
 const rowProducts = (node: NodeContext, a: Value, b: Value, transposed: boolean, scale = 1): Value => {
   const [left, right] = [contiguousAlong(node.b, a, 4), contiguousAlong(node.b, b, 4)];
-  const [batch = 1, groups = 1, times = 1, m = 1, k = 1] = a.shape;
-  const n = b.shape[3] ?? 1;
+  const [batch, groups, times, m, k] = atLeast(a.shape, 5);
+  const n = item(b.shape, 3);
   return orderedDot(
     node.b,
     {
@@ -88,7 +89,10 @@ const rowProducts = (node: NodeContext, a: Value, b: Value, transposed: boolean,
       length: k,
       scale,
       left: (s, out, at) => s.load(left, [...out.slice(0, 4), at]),
-      right: (s, [i = 0, g = 0, r = 0, , j = 0], at) => s.load(right, [i, g, r, j, at]),
+      right: (s, out, at) => {
+        const [i, g, r, , j] = atLeast(out, 5);
+        return s.load(right, [i, g, r, j, at]);
+      },
       finish: (_s, _out, sum) => sum,
     },
     blockFor({ m, n, k, packed: false, rightTransposed: transposed }),
@@ -102,20 +106,20 @@ const attention = (node: NodeContext): Value[] => {
   const k = byHeads(node, float(node, node.in(1)), kvHeads);
   const v = byHeads(node, float(node, node.in(2)), kvHeads);
   const [mask, pastKey, pastValue, lengths] = [node.opt(3), node.opt(4), node.opt(5), node.opt(6)];
-  const scale = node.float("scale", 1 / Math.sqrt(q.shape[3] ?? 1));
+  const scale = node.float("scale", 1 / Math.sqrt(item(q.shape, 3)));
   const softcap = node.float("softcap", 0);
   const mode = node.int("qk_matmul_output_mode", 0);
   const precision = node.int("softmax_precision", 1);
   if (precision !== 1) throw node.refuse("only a float softmax", "softmax_precision");
   const keys = pastKey ? concatenated(node.b, [pastKey, k], 2) : k;
   const values = pastValue ? concatenated(node.b, [pastValue, v], 2) : v;
-  const [batch = 1, heads = 1, queries = 1, depth = 1] = q.shape;
-  const groups = keys.shape[1] ?? 1;
+  const [batch, heads, queries, depth] = atLeast(q.shape, 4);
+  const groups = item(keys.shape, 1);
   if (heads % groups !== 0) throw node.invalid("the query heads do not divide by the key heads");
   const times = heads / groups;
   const q5 = reshaped(node.b, q, [batch, groups, times, queries, depth]);
   const products = rowProducts(node, q5, repeated(keys, times), true, scale);
-  const total = keys.shape[2] ?? 1;
+  const total = item(keys.shape, 2);
   const scores = reshaped(node.b, products, [batch, heads, queries, total]);
   const capped =
     softcap > 0
@@ -133,9 +137,9 @@ const attention = (node: NodeContext): Value[] => {
   const spread = repeated(values, times);
   const weights5 = reshaped(node.b, weights, [batch, groups, times, queries, total]);
   const mixed = rowProducts(node, weights5, permuted(spread, [0, 1, 2, 4, 3]), false);
-  const result = reshaped(node.b, mixed, [batch, heads, queries, values.shape[3] ?? 1]);
+  const result = reshaped(node.b, mixed, [batch, heads, queries, item(values.shape, 3)]);
   const y = flat
-    ? reshaped(node.b, permuted(result, [0, 2, 1, 3]), [batch, queries, heads * (values.shape[3] ?? 1)])
+    ? reshaped(node.b, permuted(result, [0, 2, 1, 3]), [batch, queries, heads * item(values.shape, 3)])
     : result;
   const shown = [scores, softcap > 0 ? capped : scores, biased, weights][mode];
   if (shown === undefined) throw node.invalid(`mode ${String(mode)}`, "qk_matmul_output_mode");
@@ -148,7 +152,7 @@ const rotaryEmbedding = (node: NodeContext): Value => {
   const heads = node.int("num_heads", 0);
   const interleaved = node.int("interleaved", 0) === 1;
   const x = given.shape.length === 4 ? given : byHeads(node, given, heads === 0 ? undefined : heads);
-  const [batch = 1, count = 1, length = 1, width = 1] = x.shape;
+  const [batch, count, length, width] = atLeast(x.shape, 4);
   const rotated = node.int("rotary_embedding_dim", 0) || width;
   const half = rotated / 2;
   const [cosines, sines, positions] = [float(node, node.in(1)), float(node, node.in(2)), node.opt(3)];
@@ -157,8 +161,10 @@ const rotaryEmbedding = (node: NodeContext): Value => {
     return node.b.emit({
       dtype: "f32",
       shape: [batch, length, half],
-      finish: (s, [b = asIndex(0), l = asIndex(0), d = asIndex(0)]) =>
-        s.load(table, [0, d], { gather: { dimension: 0, by: positions, at: [b, l] } }),
+      finish: (s, out) => {
+        const [b, l, d] = atLeast(out, 3);
+        return s.load(table, [0, d], { gather: { dimension: 0, by: positions, at: [b, l] } });
+      },
     });
   };
   const [cos, sin] = [angle(cosines), angle(sines)];
@@ -166,7 +172,8 @@ const rotaryEmbedding = (node: NodeContext): Value => {
     node.b.emit({
       dtype: "f32",
       shape: [batch, count, length, half],
-      finish: (s, [b = asIndex(0), h = asIndex(0), l = asIndex(0), d = asIndex(0)]) => {
+      finish: (s, out) => {
+        const [b, h, l, d] = atLeast(out, 4);
         const [c, n] = [s.load(cos, [b, l, d]), s.load(sin, [b, l, d])];
         const own = s.op("fmul", s.load(x, [b, h, l, offset(d)]), c);
         const cross = s.op("fmul", s.load(x, [b, h, l, other(d)]), n);

@@ -1,5 +1,6 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
-import { asIndex, type Index } from "../../build/affine.ts";
+import { type Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, gemmBlock } from "../../sums/dot.ts";
 import type { KernelStage, ReadOptions } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
@@ -13,15 +14,13 @@ import { type Axis, axisOf, extents, positions } from "./transposed-windows.ts";
  * which each output adds those that meet in it in the order of the window, and the bias last.
  */
 
-const zero = asIndex(0);
-
 /** Guards that a read may have. */
 const MOST_GUARDS = 4;
 
 const convTranspose = (node: NodeContext): Value => {
   const [x, w, bias] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
-  const [n = 1, , ...sizes] = x.shape;
-  const [, perGroup = 1, ...kernel] = w.shape;
+  const [n, , ...sizes] = atLeast(x.shape, 2);
+  const [, perGroup, ...kernel] = atLeast(w.shape, 2);
   const groups = node.int("group", 1);
   const given = node.ints("kernel_shape");
   if (given && given.join() !== kernel.join())
@@ -30,7 +29,7 @@ const convTranspose = (node: NodeContext): Value => {
   const dilations = node.ints("dilations") ?? sizes.map(() => 1);
   const { before, out } = extents(node, sizes, kernel, strides, dilations);
   const axes = sizes.map((size, d) =>
-    axisOf(size, kernel[d] ?? 1, strides[d] ?? 1, dilations[d] ?? 1, before[d] ?? 0, out[d] ?? 1),
+    axisOf(size, item(kernel, d), item(strides, d), item(dilations, d), item(before, d), item(out, d)),
   );
   const terms = termsOf(node, x, w, groups, axes);
   const value = node.b.emit({
@@ -40,22 +39,24 @@ const convTranspose = (node: NodeContext): Value => {
       dims: axes.map(({ taps }) => taps),
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, [image = zero, group = zero, member = zero, ...places], taps) => {
-        const inputs = axes.map((axis, d) => axis.input(places[2 * d] ?? zero, taps[d] ?? zero));
-        const spread = axes.map((axis, d) => axis.spread(places[2 * d + 1] ?? zero, taps[d] ?? zero));
+      step: (s, out, taps) => {
+        const [image, group, member, ...places] = atLeast(out, 3);
+        const inputs = axes.map((axis, d) => axis.input(item(places, 2 * d), item(taps, d)));
+        const spread = axes.map((axis, d) => axis.spread(item(places, 2 * d + 1), item(taps, d)));
         return [s.op("fadd", s.accumulator(), terms(s, [image, group, member], inputs, spread))];
       },
     },
-    finish: (s, [, group = zero, member = zero]) => {
+    finish: (s, out) => {
+      const [, group, member] = atLeast(out, 3);
       if (bias === undefined) return s.accumulator();
       return s.op("fadd", s.accumulator(), s.load(bias, [group.times(perGroup).plus(member)]));
     },
   });
-  const [sn = 0, sg = 0, sm = 0, ...rest] = value.strides;
+  const [sn, sg, sm, ...rest] = atLeast(value.strides, 3);
   const joined: Value = {
     ...value,
     shape: [n, groups * perGroup, ...axes.map(({ quotients, phases }) => quotients * phases)],
-    strides: [sn, perGroup > 1 ? sm : sg, ...axes.map((_, d) => rest[2 * d + 1] ?? 0)],
+    strides: [sn, perGroup > 1 ? sm : sg, ...axes.map((_, d) => item(rest, 2 * d + 1))],
   };
   return axes.reduce((all, { skipped, out: wanted }, d) => sliced(all, d + 2, skipped, wanted), joined);
 };
@@ -69,11 +70,11 @@ type Terms = (
 ) => Ref;
 
 const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: readonly Axis[]): Terms => {
-  const [n = 1, channels = 1, ...sizes] = x.shape;
-  const [, perGroup = 1, ...kernel] = w.shape;
+  const [n, channels, ...sizes] = atLeast(x.shape, 2);
+  const [, perGroup, ...kernel] = atLeast(w.shape, 2);
   const inGroup = channels / groups;
   const spatial = range(axes.length);
-  const overhanging = spatial.filter((d) => (axes[d]?.reach ?? 1) > (kernel[d] ?? 1));
+  const overhanging = spatial.filter((d) => item(axes, d).reach > item(kernel, d));
   const leaving = spatial.filter((d) => axes[d]?.leaves);
   const dilated = axes.some(({ positionOf, phases }) => phases > 1 && positionOf(1) !== 1);
   const tabled = dilated || overhanging.length + leaving.length > MOST_GUARDS;
@@ -93,7 +94,7 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
     const flat = {
       ...value,
       shape: [...value.shape.slice(0, at), elementCount(kernel)],
-      strides: [...value.strides.slice(0, at), value.strides.at(-1) ?? 0],
+      strides: [...value.strides.slice(0, at), lastItem(value.strides)],
     };
     const options: ReadOptions = { guarded, gather: { dimension: at, by: table, at: spread } };
     return s.load(flat, [...lead, 0], options);
@@ -115,10 +116,14 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
     class: "f32",
     length: inGroup,
     block: gemmBlock(elementCount(sizes), inGroup, !packed),
-    left: (s, [image = 0, group = zero, , ...at], k) =>
-      s.load(input, [image, group.times(inGroup).plus(k), ...at.slice(0, sizes.length)]),
-    right: (s, [, group = zero, member = 0, ...at], k) =>
-      s.load(filters, [group.times(inGroup).plus(k), member, ...at.slice(sizes.length)]),
+    left: (s, out, k) => {
+      const [image, group, , ...at] = atLeast(out, 3);
+      return s.load(input, [image, group.times(inGroup).plus(k), ...at.slice(0, sizes.length)]);
+    },
+    right: (s, out, k) => {
+      const [, group, member, ...at] = atLeast(out, 3);
+      return s.load(filters, [group.times(inGroup).plus(k), member, ...at.slice(sizes.length)]);
+    },
     finish: (_s, _out, sum) => sum,
   });
   return (s, place, inputs, spread) =>

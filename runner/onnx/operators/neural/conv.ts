@@ -1,3 +1,4 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../../sums/dot.ts";
@@ -27,8 +28,8 @@ export interface ConvSpec {
 export const convSpec = (node: NodeContext, x: Value, w: Value): Pick<ConvSpec, "x" | "w" | "groups" | "windows"> => {
   const rank = x.shape.length;
   const groups = node.int("group", 1);
-  const [, channels = 1] = x.shape;
-  const [outputs = 1, perGroup = 1] = w.shape;
+  const [, channels] = atLeast(x.shape, 2);
+  const [outputs, perGroup] = atLeast(w.shape, 2);
   if (rank < 3 || w.shape.length !== rank) throw node.invalid("input and weights need the same rank, at least 3");
   if (groups < 1 || perGroup * groups !== channels || outputs % groups !== 0) {
     throw node.invalid(`${String(channels)} channels, ${String(groups)} groups and weights of ${String(perGroup)}`);
@@ -46,8 +47,8 @@ const SHORT_SUM = 32;
  */
 export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   const { x, w, groups, windows } = spec;
-  const [n = 1] = x.shape;
-  const [outputs = 1, perGroup = 1] = w.shape;
+  const [n] = atLeast(x.shape, 1);
+  const [outputs, perGroup] = atLeast(w.shape, 2);
   const length = perGroup * elementCount(windows.kernel);
   const isFloat = isFloatType(x.element);
   const leaving = leavingDimensions(x, windows);
@@ -67,14 +68,20 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
     order,
     class: isFloat ? "f32" : "int",
     length,
-    left: (s, [image = zero, group = zero, , ...positions], k) => {
+    left: (s, out, k) => {
+      const [image, group, , ...positions] = atLeast(out, 3);
       const at = group.times(length).plus(k);
       if (input) return s.load(input, [image, at, ...windowIndices(windows, positions, [])]);
       return s.load(columns ?? x, [image, ...positions, at]);
     },
-    right: (s, [, group = zero, member = zero], k) => s.load(weights, [group, member, k]),
-    finish: (s, [image = zero, group = zero, member = zero, ...positions], sum) =>
-      spec.finish(s, [image, group.times(members).plus(member), ...positions], sum),
+    right: (s, out, k) => {
+      const [, group, member] = atLeast(out, 3);
+      return s.load(weights, [group, member, k]);
+    },
+    finish: (s, out, sum) => {
+      const [image, group, member, ...positions] = atLeast(out, 3);
+      return spec.finish(s, [image, group.times(members).plus(member), ...positions], sum);
+    },
   };
   const places = elementCount(windows.out);
   if (isFloat && members === 1 && length > 2) return mergedChannels(filterDot(node, dotSpec, places));
@@ -99,7 +106,7 @@ const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => 
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
     finish: (s, out) => {
-      const place = out.slice(3).reduce((sum, index, d) => sum.plus(index.times(strides[d] ?? 0)), zero);
+      const place = out.slice(3).reduce((sum, index, d) => sum.plus(index.times(item(strides, d))), zero);
       return s.select(s.op("ilt", s.affine(place), s.i(whole)), s.load(straight, out), s.load(runs, out));
     },
   });
@@ -108,7 +115,7 @@ const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => 
 /** Every window of the input as a row: [N, positions…, channels * window]. */
 const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
   const { x, windows } = spec;
-  const [n = 1, channels = 1] = x.shape;
+  const [n, channels] = atLeast(x.shape, 2);
   const spatial = windows.out.length;
   const columns = node.b.emit({
     dtype: storageOf(x.element),
@@ -116,7 +123,7 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
     finish: (s, out) => {
       const positions = out.slice(1, 1 + spatial);
       const inside = out.slice(2 + spatial);
-      const at = [out[0] ?? 0, out[1 + spatial] ?? 0, ...windowIndices(windows, positions, inside)];
+      const at = [item(out, 0), item(out, 1 + spatial), ...windowIndices(windows, positions, inside)];
       return s.load(x, at, { guarded: leaving, fill: spec.fill ?? 0 });
     },
   });
@@ -127,14 +134,14 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
 const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
   const { groups } = spec;
   const { x, windows } = spec;
-  const [outputs = 1, perGroup = 1] = spec.w.shape;
+  const [outputs, perGroup] = atLeast(spec.w.shape, 2);
   const isFloat = isFloatType(x.element);
   const rank = x.shape.length;
   const input = perGroup > 1 && !isFloat ? contiguousAlong(node.b, x, 1) : x;
   const weights = perGroup > 1 && !isFloat ? node.b.arranged(spec.w, channelsLast(rank)) : spec.w;
   const perOutput = outputs / groups;
   // Output channels as (group, member): the group chooses the input channels.
-  const loop = [x.shape[0] ?? 1, groups, perOutput, ...windows.out];
+  const loop = [item(x.shape, 0), groups, perOutput, ...windows.out];
   const loopOrder = [0, ...range(rank + 1).slice(3), 1, 2];
   const dims = isFloat ? [perGroup, ...windows.kernel] : [...windows.kernel, perGroup];
   const cls = isFloat ? ("f32" as const) : ("int" as const);
@@ -147,13 +154,13 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
       classes: [cls],
       init: (s) => [isFloat ? s.f(0) : s.i(0)],
       step: (s, out, red) => {
-        const channel = (isFloat ? red[0] : red.at(-1)) ?? asIndex(0);
+        const channel = isFloat ? item(red, 0) : lastItem(red);
         const inside = isFloat ? red.slice(1) : red.slice(0, -1);
-        const [batch, group, member, ...positions] = out;
-        const inputChannel = (group ?? asIndex(0)).times(perGroup).plus(channel);
-        const at = [batch ?? 0, inputChannel, ...windowIndices(windows, positions, inside)];
+        const [batch, group, member, ...positions] = atLeast(out, 3);
+        const inputChannel = group.times(perGroup).plus(channel);
+        const at = [batch, inputChannel, ...windowIndices(windows, positions, inside)];
         const a = s.load(input, at, { guarded: leaving, fill: spec.fill ?? 0 });
-        const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
+        const output = group.times(perOutput).plus(member);
         const c = s.load(weights, [output, channel, ...inside]);
         return isFloat
           ? [s.op("fadd", s.accumulator(), s.op("fmul", a, c))]
@@ -161,9 +168,9 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
       },
     },
     finish: (s, out) => {
-      const [batch, group, member, ...positions] = out;
-      const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
-      return spec.finish(s, [batch ?? asIndex(0), output, ...positions], s.accumulator());
+      const [batch, group, member, ...positions] = atLeast(out, 3);
+      const output = group.times(perOutput).plus(member);
+      return spec.finish(s, [batch, output, ...positions], s.accumulator());
     },
   });
   return mergedChannels(value);
@@ -171,9 +178,9 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
 
 /** [N, G, O/G, …] seen as [N, O, …]. */
 const mergedChannels = (value: Value): Value => {
-  const [n = 1, groups = 1, perOutput = 1, ...sizes] = value.shape;
-  const [sn = 0, , so = 0, ...strides] = value.strides;
-  const stride = perOutput > 1 ? so : (value.strides[1] ?? 0);
+  const [n, groups, perOutput, ...sizes] = atLeast(value.shape, 3);
+  const [sn, , so, ...strides] = atLeast(value.strides, 3);
+  const stride = perOutput > 1 ? so : item(value.strides, 1);
   return { ...value, shape: [n, groups * perOutput, ...sizes], strides: [sn, stride, ...strides] };
 };
 
@@ -183,7 +190,7 @@ export const conv = (node: NodeContext): Value => {
   return convolution(node, {
     ...convSpec(node, x, w),
     dtype: "f32",
-    finish: (s, out, sum) => (bias === undefined ? sum : s.op("fadd", sum, s.load(bias, [out[1] ?? 0]))),
+    finish: (s, out, sum) => (bias === undefined ? sum : s.op("fadd", sum, s.load(bias, [item(out, 1)]))),
   });
 };
 

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
@@ -62,7 +63,7 @@ export const gru = (node: NodeContext): Value[] => {
         );
       const linear = (value: Value, start?: Value): Value => product(node, value, forOutput, packedR, start);
       const bias = gate(ub, 2, hidden);
-      const wide: Value = { ...bias, shape: [r.batch, hidden], strides: [0, bias.strides[0] ?? 0] };
+      const wide: Value = { ...bias, shape: [r.batch, hidden], strides: [0, item(bias.strides, 0)] };
       const own = gate(x, 2, hidden);
       const inner = before
         ? node.b.map("f32", [kept(linear(h, biased ? wide : undefined)), own], (s, a, c) => s.op("fadd", c, a))

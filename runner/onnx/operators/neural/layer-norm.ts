@@ -1,5 +1,5 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
-import { asIndex } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { broadcastTo } from "../../build/lowering.ts";
@@ -22,7 +22,7 @@ const along = (value: Value, rows: Value): Value =>
 
 /** Sums of the elements and of their squares in one pass; variance as the mean of squares less the square of the mean. */
 export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre: boolean): RowStatistics => {
-  const n = rows.shape.at(-1) ?? 1;
+  const n = lastItem(rows.shape);
   const squares = rowSum(
     b,
     rows,
@@ -43,7 +43,7 @@ export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre:
 
 /** Welford's running mean and squared differences, as onnxruntime-web's LayerNormalization. */
 export const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
-  const n = rows.shape.at(-1) ?? 1;
+  const n = lastItem(rows.shape);
   const one = (result: "mean" | "deviation"): Value =>
     b.emit({
       dtype: "f32",
@@ -52,10 +52,11 @@ export const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistic
         dims: [n],
         classes: ["f32", "f32"],
         init: (s) => [s.f(0), s.f(0)],
-        step: (s, out, [k]) => {
-          const x = s.load(rows, [...out, k ?? asIndex(0)]);
+        step: (s, out, red) => {
+          const [k] = atLeast(red, 1);
+          const x = s.load(rows, [...out, k]);
           const [mean, squares] = [s.accumulator(0), s.accumulator(1)];
-          const count = s.op("i2f", s.affine((k ?? asIndex(0)).plus(1)));
+          const count = s.op("i2f", s.affine(k.plus(1)));
           const delta = s.op("fsub", x, mean);
           const next = s.op("fadd", mean, s.op("fdiv", delta, count));
           return [next, s.op("fadd", squares, s.op("fmul", delta, s.op("fsub", x, next)))];
@@ -92,11 +93,11 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
   const scaleAt = scale ? values.push(spread(float(node, scale))) - 1 : undefined;
   const biasAt = bias ? values.push(spread(float(node, bias))) - 1 : undefined;
   const result = node.b.map("f32", values, (s, ...refs) => {
-    const [v, d] = [refs[0] as Ref, refs[1] as Ref];
-    const centred = mean ? s.op("fsub", v, refs[2] as Ref) : v;
+    const [v, d] = [item(refs, 0), item(refs, 1)];
+    const centred = mean ? s.op("fsub", v, item(refs, 2)) : v;
     let y = s.op("fdiv", centred, d);
-    if (scaleAt !== undefined) y = s.op("fmul", y, refs[scaleAt] as Ref);
-    if (biasAt !== undefined) y = s.op("fadd", y, refs[biasAt] as Ref);
+    if (scaleAt !== undefined) y = s.op("fmul", y, item(refs, scaleAt));
+    if (biasAt !== undefined) y = s.op("fadd", y, item(refs, biasAt));
     return y;
   });
   const y = reshaped(node.b, result, x.shape);
@@ -114,7 +115,7 @@ const groupNormalization = (
   epsilon: number,
   affine: (channel: Value) => Value,
 ): Value => {
-  const [n = 1, c = 1, ...sizes] = x.shape;
+  const [n, c, ...sizes] = atLeast(x.shape, 2);
   const rows = reshaped(node.b, x, [n, groups, (c / groups) * elementCount(sizes)]);
   const { mean, deviation } = rowStatistics(node.b, rows, epsilon, true);
   if (mean === undefined) throw new RangeError("a centred statistic has a mean");
@@ -141,7 +142,7 @@ const groupNormalization = (
 const groupNorm = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
   const groups = node.int("num_groups", 1);
-  const c = x.shape[1] ?? 1;
+  const c = item(x.shape, 1);
   if (groups < 1 || c % groups !== 0) throw node.invalid("the channels do not divide by num_groups", "num_groups");
   if (node.int("stash_type", 1) !== 1) throw node.refuse("only stash_type float", "stash_type");
   // Until opset 20 scale and bias were given by group.
@@ -150,7 +151,7 @@ const groupNorm = (node: NodeContext): Value => {
       ? value
       : reshaped(
           node.b,
-          broadcastTo({ ...value, shape: [groups, 1], strides: [value.strides[0] ?? 0, 0] }, [groups, c / groups]),
+          broadcastTo({ ...value, shape: [groups, 1], strides: [item(value.strides, 0), 0] }, [groups, c / groups]),
           [c],
         );
   return groupNormalization(node, x, groups, node.float("epsilon", 1e-5), affine);
@@ -162,7 +163,7 @@ const instanceNorm = (node: NodeContext): Value => {
   if (node.opset < 6) node.ignore("consumed_inputs");
   const epsilon = node.float("epsilon", 1e-5);
   const [scale, bias] = [float(node, node.in(1)), float(node, node.in(2))];
-  const [n = 1, c = 1, ...sizes] = x.shape;
+  const [n, c, ...sizes] = atLeast(x.shape, 2);
   const size = elementCount(sizes);
   const rows = reshaped(node.b, x, [n, c, size]);
   const mean = rowSum(node.b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
@@ -184,14 +185,14 @@ const meanVariance = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
   const axes = (node.ints("axes") ?? [0, 2, 3]).map((axis) => node.axis(axis, x.shape.length));
   const order = [...range(x.shape.length).filter((d) => !axes.includes(d)), ...axes];
-  const shape = order.map((d) => x.shape[d] ?? 1);
-  const view: Value = { ...x, shape, strides: order.map((d) => x.strides[d] ?? 0) };
+  const shape = order.map((d) => item(x.shape, d));
+  const view: Value = { ...x, shape, strides: order.map((d) => item(x.strides, d)) };
   const rows = reshaped(node.b, view, [
     elementCount(shape.slice(0, -axes.length)),
     elementCount(shape.slice(-axes.length)),
   ]);
   // The mean of the squared differences from the mean, and no epsilon: a row of equal elements gives NaN.
-  const n = rows.shape[1] ?? 1;
+  const n = item(rows.shape, 1);
   const ofRow = (s: StageBuilder, sum: Ref): Ref => s.op("fdiv", sum, s.f(n));
   const mean = rowSum(node.b, rows, undefined, ofRow);
   const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
@@ -203,7 +204,7 @@ const meanVariance = (node: NodeContext): Value => {
   );
   const result = node.b.map("f32", [centred, along(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
   const back = reshaped(node.b, result, shape);
-  return { ...back, shape: x.shape, strides: range(order.length).map((d) => back.strides[order.indexOf(d)] ?? 0) };
+  return { ...back, shape: x.shape, strides: range(order.length).map((d) => item(back.strides, order.indexOf(d))) };
 };
 
 /** Normalisations by rows and groups. */

@@ -1,4 +1,5 @@
-import { asIndex, type Index } from "../../build/affine.ts";
+import { atLeast, item } from "../../../items.ts";
+import { type Index } from "../../build/affine.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
@@ -14,10 +15,9 @@ export const localResponse = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
   const size = node.int("size", 1);
   const [alpha, beta, bias] = [node.float("alpha", 1e-4), node.float("beta", 0.75), node.float("bias", 1)];
-  const channels = x.shape[1] ?? 1;
+  const channels = item(x.shape, 1);
   const before = Math.floor((size - 1) / 2);
   const weight = Math.fround(Math.fround(alpha) / size);
-  const zero = asIndex(0);
   const at = (out: readonly Index[], channel: Index): Index[] => out.map((index, d) => (d === 1 ? channel : index));
   const sums = node.b.emit({
     dtype: "f32",
@@ -26,9 +26,10 @@ export const localResponse = (node: NodeContext): Value => {
       dims: [channels + size - 1],
       classes: ["f32"],
       init: (s) => [s.f(bias)],
-      step: (s, out, [k = zero]) => {
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
         const entering = k.minus(before);
-        const channel = out[1] ?? zero;
+        const channel = item(out, 1);
         // Steps behind the channel's own last one read nothing.
         const guards = [{ index: channel.plus(size - 1).minus(k), bound: channels + size }];
         const square = (place: Index): Ref => {

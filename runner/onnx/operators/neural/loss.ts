@@ -1,5 +1,6 @@
+import { atLeast, lastItem } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
-import { asIndex, type Index } from "../../build/affine.ts";
+import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
@@ -26,7 +27,7 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
     dtype: "f32",
     shape: target.shape,
     finish: (s, out) => {
-      const [n = asIndex(0), ...rest] = out;
+      const [n, ...rest] = atLeast(out, 1);
       const chosen = s.load(x, [n, 0, ...rest], { gather: { dimension: 1, by: target, at: out } });
       const loss = s.op("fmul", s.op("fneg", chosen), weighted(s, out));
       // An ignored label may lie outside the classes: its loss is 0 whatever was read.
@@ -62,7 +63,7 @@ const crossEntropy = (node: NodeContext): Value[] => {
   const rank = scores.shape.length;
   const order = [0, ...range(rank).slice(2), 1];
   const rows = permuted(scores, order);
-  const flat = reshaped(node.b, rows, [elementCount(rows.shape.slice(0, -1)), rows.shape.at(-1) ?? 1]);
+  const flat = reshaped(node.b, rows, [elementCount(rows.shape.slice(0, -1)), lastItem(rows.shape)]);
   const logs = reshaped(node.b, softmaxRows(node.b, flat, true), rows.shape);
   const logProbabilities = permuted(
     logs,

@@ -1,6 +1,7 @@
+import { atLeast, item } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import { asIndex, type Index } from "../../build/affine.ts";
+import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
@@ -53,8 +54,10 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
   const planes = elementCount(spatial);
   const flat = (out: readonly Index[], positions: readonly Index[]): Index =>
     positions.reduce(
-      (sum, index, d) => sum.plus(index.times(inner[d] ?? 0)),
-      (out[0] ?? asIndex(0)).times((x.shape[1] ?? 1) * planes).plus((out[1] ?? asIndex(0)).times(planes)),
+      (sum, index, d) => sum.plus(index.times(item(inner, d))),
+      item(out, 0)
+        .times(item(x.shape, 1) * planes)
+        .plus(item(out, 1).times(planes)),
     );
   return node.b.emit({
     dtype: "i64",
@@ -69,8 +72,8 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
         const element = s.load(x, at, { guarded: leaving, fill: lowest(dtype) });
         // Padding never wins: an element of the input that equals the lowest value does, if it is the first.
         const inside = leaving.map((d) => {
-          const index = s.affine(positions[d - 2] ?? 0);
-          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(x.shape[d] ?? 0)));
+          const index = s.affine(item(positions, d - 2));
+          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(item(x.shape, d))));
         });
         const within = inside.reduce((all, test) => s.op("iand", all, test), s.i(1));
         const first = s.op("ilt", s.accumulator(1), s.i(0));
@@ -100,14 +103,10 @@ const averagePool = (node: NodeContext): Value => {
 export const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[][] =>
   windows.out.map((size, d) =>
     range(size).map((o) => {
-      const [k = 1, stride = 1, dilation = 1, before = 0] = [
-        windows.kernel[d],
-        windows.strides[d],
-        windows.dilations[d],
-        windows.before[d],
-      ];
-      const length = x.shape[d + 2] ?? 1;
-      const [low, high] = includePad ? [-before, length + (windows.after[d] ?? 0)] : [0, length];
+      const [k, stride] = [item(windows.kernel, d), item(windows.strides, d)];
+      const [dilation, before] = [item(windows.dilations, d), item(windows.before, d)];
+      const length = item(x.shape, d + 2);
+      const [low, high] = includePad ? [-before, length + item(windows.after, d)] : [0, length];
       /** Positions of the window that lie below a place of the input. */
       const below = (place: number): number =>
         Math.min(k, Math.max(0, Math.ceil((place - (o * stride - before)) / dilation)));
@@ -122,10 +121,10 @@ const divided =
   (node: NodeContext, counts: readonly (readonly number[])[]): Divide =>
   (s, out, sum) => {
     if (counts.every((row) => row.every((n) => n === row[0]))) {
-      return s.op("fdiv", sum, s.f(elementCount(counts.map((row) => row[0] ?? 1))));
+      return s.op("fdiv", sum, s.f(elementCount(counts.map((row) => item(row, 0)))));
     }
     const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
-    const factors = divisors.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
+    const factors = divisors.map((row, d) => s.load(row, [item(out, d + 2)]));
     return s.op(
       "fdiv",
       sum,
@@ -137,11 +136,11 @@ const average = (node: NodeContext, x: Value, windows: Windows, divide: Divide):
   const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && elementCount(windows.out) === 1;
   if (everything && leavingDimensions(x, windows).length === 0) return averageOfAll(node, x, windows, divide);
   const last = windows.kernel.length - 1;
-  const narrow = (windows.strides[last] ?? 1) <= 2 && windows.kernel.every((k) => k <= 32);
+  const narrow = item(windows.strides, last) <= 2 && windows.kernel.every((k) => k <= 32);
   const undilated = windows.dilations.every((d) => d === 1);
   // onnxruntime-web sums the columns of such windows first, then the row of those sums.
   if (last >= 1 && narrow && undilated) {
-    const columns = windowSum(node, x, { ...windows, ...column(windows, last, x.shape[last + 2] ?? 1) });
+    const columns = windowSum(node, x, { ...windows, ...column(windows, last, item(x.shape, last + 2)) });
     const row = windows.kernel.map((_, d) => (d === last ? undefined : d)).filter((d) => d !== undefined);
     return windowSum(node, columns, rowOnly(windows, row), divide);
   }
@@ -215,8 +214,10 @@ const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Div
             dims: [rounds],
             classes: ["f32"],
             init: (s) => [s.f(0)],
-            step: (s, [image = 0, channel = 0, lane], [k]) => {
-              const at = (k ?? asIndex(0)).times(4).plus(lane ?? 0);
+            step: (s, out, red) => {
+              const [image, channel, lane] = atLeast(out, 3);
+              const [k] = atLeast(red, 1);
+              const at = k.times(4).plus(lane);
               return [s.op("fadd", s.accumulator(), s.load(flat, [image, channel, at]))];
             },
           },
@@ -226,7 +227,7 @@ const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Div
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     finish: (s, out) => {
-      const [image = 0, channel = 0] = out;
+      const [image, channel] = atLeast(out, 2);
       const [a, b, c, d] = lanes ? range(4).map((lane) => s.load(lanes, [image, channel, lane])) : [];
       let sum = a && b && c && d ? s.op("fadd", s.op("fadd", a, c), s.op("fadd", b, d)) : s.f(0);
       for (let k = 4 * rounds; k < size; k++) sum = s.op("fadd", sum, s.load(flat, [image, channel, k]));

@@ -1,5 +1,5 @@
+import { atLeast, item } from "../../../items.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
-import { asIndex } from "../../build/affine.ts";
 import { clamp } from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
@@ -32,15 +32,15 @@ export const recurrentOf = (node: NodeContext, defaults: readonly string[]): Rec
   const batchFirst = node.int("layout", 0) === 1;
   const given = float(node, node.in(0));
   const x = batchFirst ? permuted(given, [1, 0, 2]) : given;
-  const [steps = 1, batch = 1] = x.shape;
+  const [steps, batch] = atLeast(x.shape, 2);
   if (steps > MAX_STEPS) throw node.error("ONNX_LIMIT", `a sequence of ${String(steps)} steps`);
   const direction = node.string("direction", "forward");
   const directions = direction === "bidirectional" ? 2 : 1;
-  const hidden = node.int("hidden_size") ?? node.in(2).shape[2] ?? 1;
+  const hidden = node.int("hidden_size") ?? item(node.in(2).shape, 2);
   const names = node.strings("activations") ?? range(directions).flatMap(() => defaults);
   const activations = activationsOf(
     node,
-    range(directions * defaults.length).map((i) => names[i] ?? ""),
+    range(directions * defaults.length).map((i) => item(names, i)),
   );
   const clip = node.float("clip");
   node.ignore("output_sequence");
@@ -71,7 +71,7 @@ export const one = (value: Value, direction: number): Value => {
 export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, start?: Value): Value => {
   const last = x.shape.length - 1;
   const [rows, columns] = [contiguousAlong(node.b, x, last), contiguousAlong(node.b, w, 1)];
-  const [n = 1, k = 1] = w.shape;
+  const [n, k] = atLeast(w.shape, 2);
   return orderedDot(
     node.b,
     {
@@ -81,7 +81,7 @@ export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, 
       length: k,
       ...(start && { start: (s, out) => s.load(start, out) }),
       left: (s, out, at) => s.load(rows, [...out.slice(0, last), at]),
-      right: (s, out, at) => s.load(columns, [out[last] ?? asIndex(0), at]),
+      right: (s, out, at) => s.load(columns, [item(out, last), at]),
       finish: (_s, _out, sum) => sum,
     },
     blockFor({ m: elementCount(x.shape.slice(0, -1)), n, k, packed, rightTransposed: true }),
@@ -112,7 +112,7 @@ const stepKept = (
     dtype: "f32",
     shape: next.shape,
     finish: (s, out) => {
-      const alive = s.op("ilt", s.i(t), s.load(lengths, [out[0] ?? asIndex(0)]));
+      const alive = s.op("ilt", s.i(t), s.load(lengths, [item(out, 0)]));
       return s.select(alive, s.load(next, out), old ? s.load(old, out) : s.f(0));
     },
   });
@@ -127,11 +127,11 @@ export const unroll = (
   cell: Cell,
 ): { readonly outputs: readonly Value[]; readonly states: readonly Value[] } => {
   let states = initial;
-  const outputs: Value[] = range(r.steps).map(() => initial[0] as Value);
+  const outputs: Value[] = range(r.steps).map(() => item(initial, 0));
   for (let i = 0; i < r.steps; i++) {
     const t = r.reverse(direction) ? r.steps - 1 - i : i;
     const next = cell((all) => one(all, t), states);
-    outputs[t] = stepKept(node, r.lengths, t, next[0] as Value, undefined);
+    outputs[t] = stepKept(node, r.lengths, t, item(next, 0), undefined);
     states = next.map((state, j) => stepKept(node, r.lengths, t, state, states[j]));
   }
   return { outputs, states };
@@ -155,11 +155,11 @@ export const collected = (
     byDirection.map((h) => inserted(h, 1)),
     1,
   );
-  const count = runs[0]?.states.length ?? 0;
+  const count = item(runs, 0).states.length;
   const finals = range(count).map((j) =>
     concatenated(
       node.b,
-      runs.map(({ states }) => inserted(states[j] as Value, 0)),
+      runs.map(({ states }) => inserted(item(states, j), 0)),
       0,
     ),
   );

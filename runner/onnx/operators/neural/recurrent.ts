@@ -1,4 +1,4 @@
-import * as fn from "../../functions/index.ts";
+import { atLeast, item } from "../../../items.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { type Activation, ofLibrary } from "../arithmetic/activations.ts";
@@ -23,15 +23,15 @@ const rnn = (node: NodeContext): Value[] => {
   const runs = range(r.directions).map((d) => {
     const [w, u] = [one(node.in(1), d), one(node.in(2), d)];
     const [wb, ub] = [gateBias(node, r, d, 1, 0), gateBias(node, r, d, 1, 1)];
-    const [f] = r.activations(d).map(ofLibrary);
+    const activation = ofLibrary(item(r.activations(d), 0));
     const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a, c));
-    const start: Value = { ...bias, shape: [r.steps, r.batch, r.hidden], strides: [0, 0, bias.strides[0] ?? 0] };
+    const start: Value = { ...bias, shape: [r.steps, r.batch, r.hidden], strides: [0, 0, item(bias.strides, 0)] };
     // The operator does not pack its weights.
     const inputs = product(node, r.x, w, false, start);
     return unroll(node, r, d, [initialHidden(node, r, d)], (now, [h]) => {
       const sums = product(node, h as Value, u, false);
       const total = node.b.map("f32", [sums, now(inputs)], (s, a, c) => r.clipped(s, s.op("fadd", a, c)));
-      return [node.b.map("f32", [total], (s, v) => (f ?? fn.tanh)(s, v))];
+      return [node.b.map("f32", [total], activation)];
     });
   });
   return collected(node, r, runs);
@@ -45,7 +45,7 @@ const lstm = (node: NodeContext): Value[] => {
     const u = one(node.in(2), d);
     const [wb, ub] = [gateBias(node, r, d, 4, 0), gateBias(node, r, d, 4, 1)];
     const peep = node.opt(7) && one(node.in(7), d);
-    const [f = fn.sigmoid, g = fn.tanh, h = fn.tanh] = r.activations(d).map(({ apply }) => apply);
+    const [{ apply: f }, { apply: g }, { apply: h }] = atLeast(r.activations(d), 3);
     const inputs = product(node, r.x, one(node.in(1), d), packedW);
     const bias = node.b.map("f32", [wb, ub], (s, a, c) => s.op("fadd", a, c));
     return unroll(node, r, d, [initialHidden(node, r, d), initialState(node, r, 6, d)], (now, [hidden, cellState]) => {

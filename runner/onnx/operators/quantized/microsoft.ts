@@ -1,5 +1,5 @@
+import { atLeast, item } from "../../../items.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import { asIndex } from "../../build/affine.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Ref } from "../../build/stage.ts";
@@ -34,7 +34,10 @@ export const dynamicallyQuantized = (node: NodeContext, x: Value): readonly [y: 
         dims: flat.shape,
         classes: ["f32"],
         init: (s) => [s.f(0)],
-        step: (s, _, [k]) => [s.op(op, s.accumulator(), s.load(flat, [k ?? asIndex(0)]))],
+        step: (s, _, red) => {
+          const [k] = atLeast(red, 1);
+          return [s.op(op, s.accumulator(), s.load(flat, [k]))];
+        },
       },
       finish: (s) => s.accumulator(),
     });
@@ -66,7 +69,7 @@ const quantizedConcat = (node: NodeContext): Value => {
       return s.select(same, v, requantized);
     });
   });
-  const axis = node.axis(node.int("axis", 0), parts[0]?.shape.length ?? 1);
+  const axis = node.axis(node.int("axis", 0), item(parts, 0).shape.length);
   return concatenated(node.b, parts, axis);
 };
 
@@ -116,7 +119,8 @@ const matmulNBits = (node: NodeContext): Value => {
   const weights = node.b.emit({
     dtype: "f32",
     shape: [n, blocks, block / 2, 2],
-    finish: (s, [row = asIndex(0), b = asIndex(0), pair = asIndex(0), odd = asIndex(0)]) => {
+    finish: (s, out) => {
+      const [row, b, pair, odd] = atLeast(out, 4);
       const code = nibble(s, s.load(bytes, [row, b.times(block / 2).plus(pair)]), s.affine(odd));
       const parity = s.op("iand", s.affine(b), s.i(1));
       const half = node.b.constantOf(
@@ -134,12 +138,18 @@ const matmulNBits = (node: NodeContext): Value => {
   const rows = contiguousAlong(node.b, reshaped(node.b, x, [elementCount(x.shape.slice(0, -1)), k]), 1);
   const y = dot(node.b, {
     dtype: "f32",
-    shape: [rows.shape[0] ?? 1, n],
+    shape: [item(rows.shape, 0), n],
     class: "f32",
     length: k,
     block: 256,
-    left: (s, [i = 0], at) => s.load(rows, [i, at]),
-    right: (s, [, j = 0], at) => s.load(flat, [j, at]),
+    left: (s, out, at) => {
+      const [i] = atLeast(out, 1);
+      return s.load(rows, [i, at]);
+    },
+    right: (s, out, at) => {
+      const [, j] = atLeast(out, 2);
+      return s.load(flat, [j, at]);
+    },
     finish: (_s, _out, sum) => sum,
   });
   return reshaped(node.b, y, [...x.shape.slice(0, -1), n]);

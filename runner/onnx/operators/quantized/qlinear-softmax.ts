@@ -1,5 +1,5 @@
+import { atLeast, item } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
-import { asIndex } from "../../build/affine.ts";
 import { expF32, logF32 } from "../../functions/exact-functions.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
@@ -37,11 +37,11 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
   const axis = node.axis(node.int("axis", opset < 13 ? 1 : -1), rank);
   const order = [...range(rank).filter((d) => d !== axis), axis];
   const turned = opset < 13 ? x : permuted(x, order);
-  const n = opset < 13 ? elementCount(x.shape.slice(axis)) : (x.shape[axis] ?? 1);
+  const n = opset < 13 ? elementCount(x.shape.slice(axis)) : item(x.shape, axis);
   const rows = reshaped(node.b, turned, [elementCount(x.shape) / n, n]);
   const [table, zero] = [powersOf(constantScale(node, 1), n), zeroPoint(node, 4, dtype)];
   const factor = Math.floor(Math.fround(1 / constantScale(node, 3)));
-  if (!((table[255] ?? 0) * factor <= F32_MAX)) throw node.refuse("scales with which ONNX Runtime overflows");
+  if (!(item(table, 255) * factor <= F32_MAX)) throw node.refuse("scales with which ONNX Runtime overflows");
   const [low, high] = integerRange(dtype);
   const powers = node.b.constantOf("f32", [256], table);
   const largest = node.b.emit({
@@ -51,7 +51,10 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
       dims: [n],
       classes: ["int"],
       init: (s) => [s.i(low)],
-      step: (s, out, [k]) => [s.op("imax", s.accumulator(), s.load(rows, [...out, k ?? asIndex(0)]))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("imax", s.accumulator(), s.load(rows, [...out, k]))];
+      },
     },
     finish: (s) => s.accumulator(),
   });
@@ -67,8 +70,9 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
       dims: [n],
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k]) => {
-        const at = [...out, k ?? asIndex(0)];
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = [...out, k];
         return [s.op("fadd", s.accumulator(), s.load(powers, [0], { gather: { dimension: 0, by: distance, at } }))];
       },
     },

@@ -1,3 +1,4 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
 import { broadcastTo } from "../../build/lowering.ts";
@@ -55,7 +56,7 @@ const quantizedAveragePool = (node: NodeContext): Value => {
   const size = elementCount(windows.kernel);
   const averages = windowSum(node, values, windows, (s, out, sum) => {
     if (includePad) return s.op("fdiv", sum, s.f(size));
-    const factors = counts.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
+    const factors = counts.map((row, d) => s.load(row, [item(out, d + 2)]));
     return s.op(
       "fdiv",
       sum,
@@ -70,7 +71,7 @@ const columnScale = (node: NodeContext, scale: Value, columns: number, rank: num
   if (elementCount(scale.shape) === 1)
     return { ...scale, shape: new Array<number>(rank).fill(1), strides: new Array<number>(rank).fill(0) };
   if (scale.shape.length !== 1 || scale.shape[0] !== columns) throw node.refuse("scales other than one a column");
-  const [stride = 0] = scale.strides;
+  const [stride] = atLeast(scale.strides, 1);
   return {
     ...scale,
     shape: [...new Array<number>(rank - 1).fill(1), columns],
@@ -90,7 +91,7 @@ const quantizedGemm = (node: NodeContext): Value => {
   if (a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const left = node.int("transA", 0) === 1 ? permuted(a, [1, 0]) : a;
   const right = node.int("transB", 0) === 1 ? permuted(b, [1, 0]) : b;
-  const [rows = 1, columns = 1] = [left.shape[0], right.shape[1]];
+  const [rows, columns] = [item(left.shape, 0), item(right.shape, 1)];
   const alpha = node.float("alpha", 1);
   const bias = c && broadcastTo(c, [rows, columns]);
   const scales = [
@@ -119,7 +120,7 @@ const integerProduct = (
   b: readonly [value: Value, scale: Value, zero: Value | undefined],
   bias: Value | undefined,
 ): Value => {
-  const columns = b[0].shape.at(-1) ?? 1;
+  const columns = lastItem(b[0].shape);
   if (a[0].shape.length < 2 || b[0].shape.length < 2) throw node.refuse("operands of fewer than two dimensions");
   if (elementCount(a[1].shape) !== 1) throw node.refuse("more than one scale for the first operand");
   const scale = node.b.map("f32", [scalarOf(node, a[1], "the scale"), columnScale(node, b[1], columns, 1)], (s, p, q) =>

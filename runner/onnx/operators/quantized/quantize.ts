@@ -1,3 +1,4 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
@@ -22,7 +23,7 @@ const parameter = (
 ): Value | ((out: readonly Index[]) => never) => {
   if (elementCount(value.shape) === 1) return { ...value, shape: x.shape, strides: x.shape.map(() => 0) };
   if (block === 0 && value.shape.length === 1 && value.shape[0] === x.shape[axis]) {
-    return { ...value, shape: x.shape, strides: x.shape.map((_, d) => (d === axis ? (value.strides[0] ?? 0) : 0)) };
+    return { ...value, shape: x.shape, strides: x.shape.map((_, d) => (d === axis ? item(value.strides, 0) : 0)) };
   }
   throw node.refuse(`a scale or zero point of shape [${value.shape.join(", ")}]`);
 };
@@ -81,15 +82,15 @@ const parameterView = (node: NodeContext, value: Value, x: Value, axis: number, 
 
 /** A parameter for each block of an axis, repeated over the block. */
 const blockedView = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value => {
-  const positions = range(x.shape[axis] ?? 1).map((i) => Math.floor(i / block));
+  const positions = range(item(x.shape, axis)).map((i) => Math.floor(i / block));
   const table = node.b.constantOf("i32", [positions.length], positions);
-  if (value.shape.some((size, d) => size !== (d === axis ? Math.ceil((x.shape[d] ?? 1) / block) : x.shape[d]))) {
+  if (value.shape.some((size, d) => size !== (d === axis ? Math.ceil(item(x.shape, d) / block) : x.shape[d]))) {
     throw node.invalid("the scale does not have one element a block");
   }
   return node.b.emit({
     dtype: storageOf(value.element),
     shape: x.shape,
-    finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
+    finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [item(out, axis)] } }),
   });
 };
 
@@ -132,12 +133,15 @@ const centred = (node: NodeContext, value: Value, zero: Value | undefined): Valu
 const zeroPointBias = (node: NodeContext, weights: Value, zero: Value): Value =>
   node.b.emit({
     dtype: "i64",
-    shape: [weights.shape[0] ?? 1],
+    shape: [item(weights.shape, 0)],
     fold: {
       dims: weights.shape.slice(1),
       classes: ["int"],
       init: (s) => [s.i(0)],
-      step: (s, [o], red) => [s.op("iadd", s.accumulator(), s.load(weights, [o ?? 0, ...red]))],
+      step: (s, out, red) => {
+        const [o] = atLeast(out, 1);
+        return [s.op("iadd", s.accumulator(), s.load(weights, [o, ...red]))];
+      },
     },
     finish: (s) =>
       s.op("isub", s.i(0), s.op("imul", s.accumulator(), s.load(scalarOf(node, zero, "the zero point"), []))),
@@ -159,13 +163,13 @@ const convolutionSum = (
   dtype: DType,
   finish: (s: KernelStage, out: readonly Index[], sum: Ref) => Ref,
 ): Value => {
-  const outputs = w.shape[0] ?? 1;
+  const outputs = item(w.shape, 0);
   const wz =
     wZero && elementCount(wZero.shape) > 1
       ? {
           ...wZero,
           shape: [outputs, ...w.shape.slice(1).map(() => 1)],
-          strides: [wZero.strides[0] ?? 0, ...w.shape.slice(1).map(() => 0)],
+          strides: [item(wZero.strides, 0), ...w.shape.slice(1).map(() => 0)],
         }
       : wZero && scalarOf(node, wZero, "the weights' zero point");
   const weights = centred(node, w, wz);
@@ -181,7 +185,7 @@ const convolutionSum = (
     ...spec,
     dtype,
     fill: Number(zero ?? 0),
-    finish: (s, out, sum) => finish(s, out, bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [out[1] ?? 0]))),
+    finish: (s, out, sum) => finish(s, out, bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [item(out, 1)]))),
   });
 };
 
@@ -203,7 +207,7 @@ const qLinearConv = (node: NodeContext): Value => {
   const dtype = computable(node, yZero);
   const scale = combinedScale(node, scalarOf(node, xScale, "the input scale"), wScale, yScale);
   return convolutionSum(node, x, xZero, w, wZero, dtype, (s, out, sum) => {
-    const channel = out[1] ?? asIndex(0);
+    const channel = item(out, 1);
     const total = bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [channel]));
     return requantize(
       s,
@@ -227,7 +231,7 @@ const zeroView = (node: NodeContext, zero: Value, x: Value, axis: number): Value
   return {
     ...zero,
     shape: x.shape.map((size, i) => (i === d ? size : 1)),
-    strides: x.shape.map((_, i) => (i === d ? (zero.strides[0] ?? 0) : 0)),
+    strides: x.shape.map((_, i) => (i === d ? item(zero.strides, 0) : 0)),
   };
 };
 
@@ -247,12 +251,12 @@ export const matmulInteger = (
   const foldable = known !== undefined && Number(known) !== 0 && b.shape.length === 2 && node.b.isConstant(b);
   const left = zero === undefined || foldable ? a : centred(node, a, zero);
   const operands = matmulOperands(node, left, right);
-  const length = operands.left.shape.at(-1) ?? 1;
+  const length = lastItem(operands.left.shape);
   const bias = foldable && zero ? zeroPointBias(node, operands.right, zero) : undefined;
   const rank = operands.shape.length;
   return kept(
     matmulKernels(node, operands, dtype, length, (s, out, sum) =>
-      finish(s, out, bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [out[rank - 1] ?? 0]))),
+      finish(s, out, bias === undefined ? sum : s.op("iadd", sum, s.load(bias, [item(out, rank - 1)]))),
     ),
     operands,
   );
@@ -283,7 +287,7 @@ const qLinearMatMul = (node: NodeContext): Value => {
       s,
       dtype,
       sum,
-      s.load(scale, scale.shape.length === 0 ? [] : [out.at(-1) ?? 0]),
+      s.load(scale, scale.shape.length === 0 ? [] : [lastItem(out)]),
       s.load(scalarOf(node, yZero, "the output zero point"), []),
     ),
   );

@@ -39,6 +39,6 @@ export const quantized = (s: StageBuilder, dtype: "u8" | "i8", v: Ref, scale: Re
 /** round(v / scale + zp), saturated: some operators round after they add the zero point. */
 export const quantizedAfter = (s: StageBuilder, dtype: "u8" | "i8", v: Ref, scale: Ref, zero: Ref): Ref => {
   const moved = s.op("fadd", s.op("fdiv", v, scale), s.op("i2f", zero));
-  const [low, high] = integerRange(dtype).map(Number);
-  return s.op("f2i", s.op("frint", fn.clamp(s, moved, low ?? 0, high ?? 0)));
+  const [low, high] = integerRange(dtype);
+  return s.op("f2i", s.op("frint", fn.clamp(s, moved, Number(low), Number(high))));
 };

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
@@ -43,11 +44,12 @@ export const alongAxis = (b: Lowering, x: Value, axis: number, taps: readonly Ta
     dtype: "f32",
     shape: x.shape.map((size, d) => (d === axis ? taps.length : size)),
     fold: {
-      dims: [positions.shape[1] ?? 1],
+      dims: [item(positions.shape, 1)],
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k = zero]) => {
-        const o = out[axis] ?? zero;
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const o = item(out, axis);
         const v = s.load(x, out, { gather: { dimension: axis, by: positions, at: [o, k] } });
         const weighed = s.op("fmul", v, s.load(weights, [o, k]));
         return [s.op("fadd", s.accumulator(), divides ? s.op("fdiv", weighed, s.load(divisors, [o])) : weighed)];
@@ -75,7 +77,7 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
   const places = corners.map((corner) =>
     taps.reduce<readonly number[]>(
       (at, rows, d) =>
-        at.flatMap((start) => rows.map(({ positions }) => start * (sizes[d] ?? 1) + (positions[side(corner, d)] ?? 0))),
+        at.flatMap((start) => rows.map(({ positions }) => start * item(sizes, d) + item(positions, side(corner, d)))),
       [0],
     ),
   );
@@ -91,7 +93,7 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
   const term = (s: KernelStage, out: readonly Index[], corner: number): Ref => {
     const at = [...out.slice(0, first), zero, ...out.slice(first + taps.length)];
     const v = s.load(flat, at, { gather: { dimension: first, by: index, at: [corner, ...spatial(out)] } });
-    const factors = weights.map((rows, d) => s.load(rows, [out[first + d] ?? zero, side(corner, d)])).reverse();
+    const factors = weights.map((rows, d) => s.load(rows, [item(out, first + d), side(corner, d)])).reverse();
     return [...factors, v].reduce((left, right) => s.op("fmul", left, right));
   };
   return b.emit({
@@ -108,6 +110,6 @@ export const replaced = (b: Lowering, x: Value, axis: number, marked: readonly b
   return b.emit({
     dtype: "f32",
     shape: x.shape,
-    finish: (s, out) => s.select(s.load(flags, [out[axis] ?? zero]), s.f(value), s.load(x, out)),
+    finish: (s, out) => s.select(s.load(flags, [item(out, axis)]), s.f(value), s.load(x, out)),
   });
 };

@@ -1,5 +1,7 @@
+import { atLeast, item } from "../../../items.ts";
 import { tensorFrom } from "../../../machine/tensor.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import type { Ref } from "../../build/stage.ts";
 import { elementType } from "../../file/tensors.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
@@ -44,19 +46,21 @@ const shapeOf = (node: NodeContext): Value => {
 const rangeOf = (node: NodeContext): Value => {
   const values = [node.in(0), node.in(1), node.in(2)];
   const dtype = sameType(node, values);
-  const [start = 0, limit = 0, delta = 1] = range(3).map((i) => node.staticFloats(i, "start, limit or delta")[0]);
+  const [start, limit, delta] = atLeast(
+    range(3).map((i) => item(node.staticFloats(i, "start, limit or delta"), 0)),
+    3,
+  );
   if (delta === 0) throw node.invalid("delta is 0");
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   if (count === 0) return node.b.empty(dtype, [0]);
   return node.b.emit({
     dtype,
     shape: [count],
-    finish: (s, [i]) => {
-      const n = s.affine(i ?? 0);
-      const [from, step] = [values[0], values[2]].map((value) =>
-        s.load({ ...(value as Value), shape: [], strides: [] }, []),
-      );
-      if (from === undefined || step === undefined) throw new RangeError("start and delta");
+    finish: (s, out) => {
+      const [i] = atLeast(out, 1);
+      const n = s.affine(i);
+      const only = (value: Value): Ref => s.load({ ...value, shape: [], strides: [] }, []);
+      const [from, step] = [only(node.in(0)), only(node.in(2))];
       return dtype === "f32"
         ? s.op("fadd", from, s.op("fmul", step, s.op("i2f", n)))
         : s.op("iadd", from, s.op("imul", step, n));
@@ -102,7 +106,7 @@ const oneHot = (node: NodeContext): Value => {
         );
         const index = indexType === "f32" ? s.op("f2i", raw) : raw;
         const normal = s.select(s.op("ilt", index, s.i(0)), s.op("iadd", index, s.i(depth)), index);
-        const hit = s.op("ieq", normal, s.affine(out[axis] ?? 0));
+        const hit = s.op("ieq", normal, s.affine(item(out, axis)));
         return s.select(hit, s.load(values, [1]), s.load(values, [0]));
       },
     },

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { RawGraph } from "../../file/decode.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { type Bound, isSequence, type SequenceValue, type Value } from "../../build/value.ts";
@@ -22,7 +23,7 @@ const conditional = (node: NodeContext): readonly Bound[] => {
 /** A loop whose trip count and condition are known at import, unrolled. */
 const loop = (node: NodeContext): readonly Bound[] => {
   const body: RawGraph = node.graph("body");
-  const trips = node.opt(0) === undefined ? Infinity : (node.staticInts(0, "the trip count")[0] ?? 0);
+  const trips = node.opt(0) === undefined ? Infinity : item(node.staticInts(0, "the trip count"), 0);
   const carried = range(Math.max(0, node.inputCount - 2)).map((i) => node.bound(i + 2));
   let state: readonly Bound[] = carried;
   let running = node.opt(1) === undefined ? true : isTrue(node, node.in(1), "the condition");
@@ -93,14 +94,14 @@ const unrollScan = (
   sources: readonly Value[],
   { inputAxes, outputAxes, inputBack, outputBack }: Directions,
 ): Value[] => {
-  const axes = sources.map((value, i) => node.axis(inputAxes[i] ?? 0, value.shape.length));
-  const length = sources[0]?.shape[axes[0] ?? 0] ?? 0;
+  const axes = sources.map((value, i) => node.axis(item(inputAxes, i), value.shape.length));
+  const length = item(item(sources, 0).shape, item(axes, 0));
   if (length > MAX_ITERATIONS) throw node.error("ONNX_LIMIT", `the scan has ${String(length)} steps`);
   let states: readonly Value[] = initial;
   const rows: Value[][] = outputBack.map(() => []);
   for (let t = 0; t < length; t++) {
     const slices = sources.map((value, i) => {
-      const axis = axes[i] ?? 0;
+      const axis = item(axes, i);
       return withoutAxis(sliced(value, axis, inputBack[i] ? length - 1 - t : t, 1), axis);
     });
     const results = node.around.subgraph(body, [...states, ...slices]).map((bound) => tensor(node, bound));
@@ -109,7 +110,7 @@ const unrollScan = (
   }
   const scanned = rows.map((list, i) => {
     const rank = (list[0]?.shape.length ?? 0) + 1;
-    return stacked(node, outputBack[i] ? [...list].reverse() : list, node.axis(outputAxes[i] ?? 0, rank));
+    return stacked(node, outputBack[i] ? [...list].reverse() : list, node.axis(item(outputAxes, i), rank));
   });
   return [...states, ...scanned];
 };
@@ -121,14 +122,14 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
   const sources = values.slice(values.length - inputs);
   const outputs = body.output.length - states.length;
   const back = node.ints("directions") ?? sources.map(() => 0);
-  const batch = values[0]?.shape[0] ?? 1;
-  const entry = (value: Value, i: number): Value => withoutAxis(sliced(value, 0, i, 1), 0);
+  const batch = item(item(values, 0).shape, 0);
+  const inBatch = (value: Value, i: number): Value => withoutAxis(sliced(value, 0, i, 1), 0);
   const results = range(batch).map((i) =>
     unrollScan(
       node,
       body,
-      states.map((value) => entry(value, i)),
-      sources.map((value) => entry(value, i)),
+      states.map((value) => inBatch(value, i)),
+      sources.map((value) => inBatch(value, i)),
       {
         inputAxes: sources.map(() => 0),
         outputAxes: range(outputs).map(() => 0),
@@ -140,7 +141,7 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
   return range(body.output.length).map((o) =>
     stacked(
       node,
-      results.map((row) => row[o] as Value),
+      results.map((row) => item(row, o)),
       0,
     ),
   );
@@ -148,13 +149,15 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
 
 const position = (node: NodeContext, i: number, length: number): number | undefined => {
   if (node.bound(i) === undefined) return undefined;
-  const at = node.staticInts(i, "the position")[0] ?? 0;
+  const at = item(node.staticInts(i, "the position"), 0);
   return at < 0 ? at + length : at;
 };
 
 const sequenceAt = (node: NodeContext): Value => {
   const { sequence } = node.sequence(0);
-  const value = sequence[position(node, 1, sequence.length) ?? 0];
+  const at = position(node, 1, sequence.length);
+  if (at === undefined) throw node.invalid("the position is missing");
+  const value = sequence[at];
   if (value === undefined) throw node.invalid("the position is outside the sequence");
   return value;
 };
@@ -174,11 +177,11 @@ const sequenceErase = (node: NodeContext): SequenceValue => {
 const splitToSequence = (node: NodeContext): SequenceValue => {
   const x = node.in(0);
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   const keep = node.int("keepdims", 1) === 1;
   const given = node.opt(1) === undefined ? undefined : node.staticInts(1, "the split");
   const scalar = node.opt(1)?.shape.length === 0;
-  const chunk = given?.[0] ?? 1;
+  const chunk = given !== undefined && scalar ? item(given, 0) : 1;
   const sizes =
     given === undefined || scalar
       ? range(Math.ceil(size / chunk)).map((i) => Math.min(chunk, size - i * chunk))
@@ -196,7 +199,7 @@ const concatFromSequence = (node: NodeContext): Value => {
   const { sequence } = node.sequence(0);
   const fresh = node.int("new_axis", 0) === 1;
   const axis = node.int("axis", 0);
-  const rank = (sequence[0]?.shape.length ?? 0) + (fresh ? 1 : 0);
+  const rank = item(sequence, 0).shape.length + (fresh ? 1 : 0);
   const at = node.axis(axis, rank);
   return fresh ? stacked(node, sequence, at) : concatenated(node.b, sequence, at);
 };

@@ -1,3 +1,4 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
@@ -25,7 +26,7 @@ const checkKnown = (node: NodeContext, indices: Value, size: number): number[] |
 export const gather = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   computable(node, indices);
   const known = checkKnown(node, indices, size);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
@@ -58,7 +59,7 @@ const withoutDimension = (value: Value, dimension: number): Value => ({
 const gatherElements = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   checkKnown(node, indices, size);
   const by = normalized(node.b, indices, size);
   return node.b.emit(
@@ -84,7 +85,7 @@ const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Valu
         const raw = s.load(tuples, [...out, k]);
         const index = s.select(s.op("ilt", raw, s.i(0)), s.op("iadd", raw, s.i(size)), raw);
         inside = s.op("iand", inside, s.op("ult", index, s.i(size)));
-        sum = s.op("iadd", sum, s.op("imul", index, s.i(strides[k] ?? 1)));
+        sum = s.op("iadd", sum, s.op("imul", index, s.i(item(strides, k))));
       });
       return s.select(inside, sum, s.i(-1));
     },
@@ -94,7 +95,7 @@ const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Valu
 const gatherND = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const batch = node.int("batch_dims", 0);
-  const depth = indices.shape.at(-1) ?? 1;
+  const depth = lastItem(indices.shape);
   if (batch + depth > x.shape.length) throw node.invalid("the index tuples are longer than the rank");
   const sizes = x.shape.slice(batch, batch + depth);
   const rest = x.shape.slice(batch + depth);
@@ -142,13 +143,13 @@ const scatterElements = (node: NodeContext): Value => {
   const [x, indices, updates] = [node.in(0), node.in(1), node.in(2)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
   const mode = node.string("reduction", "none");
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   checkKnown(node, indices, size);
-  const count = indices.shape[axis] ?? 0;
+  const count = item(indices.shape, axis);
   if (elementCount(indices.shape) === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
   const by = normalized(node.b, indices, size);
-  const guarded = range(x.shape.length).filter((d) => d !== axis && (indices.shape[d] ?? 1) < (x.shape[d] ?? 1));
+  const guarded = range(x.shape.length).filter((d) => d !== axis && item(indices.shape, d) < item(x.shape, d));
   return node.b.emit(
     {
       dtype: storageOf(x.element),
@@ -157,10 +158,11 @@ const scatterElements = (node: NodeContext): Value => {
         dims: [count],
         classes: [classOf(x)],
         init: (s, out) => [s.load(x, out)],
-        step: (s, out, [k]) => {
-          const at = out.map((index, d) => (d === axis ? (k ?? asIndex(0)) : index));
+        step: (s, out, red) => {
+          const [k] = atLeast(red, 1);
+          const at = out.map((index, d) => (d === axis ? k : index));
           const target = s.load(by, at, { guarded, fill: -1 });
-          const hit = s.op("ieq", target, s.affine(out[axis] ?? 0));
+          const hit = s.op("ieq", target, s.affine(item(out, axis)));
           const update = s.load(updates, at, { guarded });
           return [s.select(hit, combined(node, mode, s, s.accumulator(), update), s.accumulator())];
         },
@@ -174,7 +176,7 @@ const scatterElements = (node: NodeContext): Value => {
 const scatterND = (node: NodeContext): Value => {
   const [x, indices, updates] = [node.in(0), node.in(1), node.in(2)];
   const mode = node.string("reduction", "none");
-  const depth = indices.shape.at(-1) ?? 1;
+  const depth = lastItem(indices.shape);
   const sizes = x.shape.slice(0, depth);
   const rest = x.shape.slice(depth);
   const count = elementCount(indices.shape.slice(0, -1));
@@ -191,10 +193,11 @@ const scatterND = (node: NodeContext): Value => {
         dims: [count],
         classes: [classOf(x)],
         init: (s, out) => [s.load(before, out)],
-        step: (s, [row, column], [k]) => {
-          const at = k ?? asIndex(0);
-          const hit = s.op("ieq", s.load(flat, [at]), s.affine(row ?? 0));
-          const update = s.load(source, [at, column ?? asIndex(0)]);
+        step: (s, out, red) => {
+          const [row, column] = atLeast(out, 2);
+          const [at] = atLeast(red, 1);
+          const hit = s.op("ieq", s.load(flat, [at]), s.affine(row));
+          const update = s.load(source, [at, column]);
           return [s.select(hit, combined(node, mode, s, s.accumulator(), update), s.accumulator())];
         },
       },
@@ -209,14 +212,15 @@ const scatterND = (node: NodeContext): Value => {
 const reverseSequence = (node: NodeContext): Value => {
   const x = node.in(0);
   const [timeAxis, batchAxis] = [node.int("time_axis", 0), node.int("batch_axis", 1)];
-  const size = x.shape[timeAxis] ?? 1;
+  const size = item(x.shape, timeAxis);
   const lengths = node.in(1);
   const table = node.b.emit({
     dtype: "i64",
-    shape: [x.shape[batchAxis] ?? 1, size],
-    finish: (s, [batch, time]) => {
-      const length = s.load(lengths, [batch ?? 0]);
-      const t = s.affine(time ?? 0);
+    shape: [item(x.shape, batchAxis), size],
+    finish: (s, out) => {
+      const [batch, time] = atLeast(out, 2);
+      const length = s.load(lengths, [batch]);
+      const t = s.affine(time);
       return s.select(s.op("ilt", t, length), s.op("isub", s.op("isub", length, s.i(1)), t), t);
     },
   });
@@ -225,7 +229,7 @@ const reverseSequence = (node: NodeContext): Value => {
       dtype: storageOf(x.element),
       shape: x.shape,
       finish: (s, out) => {
-        const at: Index[] = [out[batchAxis] ?? asIndex(0), out[timeAxis] ?? asIndex(0)];
+        const at: Index[] = [item(out, batchAxis), item(out, timeAxis)];
         return s.load(x, out, { gather: { dimension: timeAxis, by: table, at } });
       },
     },

@@ -1,3 +1,4 @@
+import { atLeast, item } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { broadcastShapes, broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
@@ -18,7 +19,7 @@ const reshape = (node: NodeContext): Value => {
   const target = node.opset < 5 ? (node.ints("shape") ?? []) : node.staticInts(1, "the shape");
   if (node.opset < 5) node.ignore("consumed_inputs");
   const keepZero = node.int("allowzero", 0) === 1;
-  const sizes = target.map((size, d) => (size === 0 && !keepZero ? (x.shape[d] ?? 0) : size));
+  const sizes = target.map((size, d) => (size === 0 && !keepZero ? item(x.shape, d) : size));
   const open = sizes.filter((size) => size === -1).length;
   const known = elementCount(sizes.filter((size) => size !== -1));
   const count = elementCount(x.shape);
@@ -86,13 +87,13 @@ const slice = (node: NodeContext): Value => {
   const axes = given ?? range(starts.length);
   return axes.reduce((value, axis, i) => {
     const d = node.axis(axis, x.shape.length);
-    const size = x.shape[d] ?? 1;
-    const step = steps?.[i] ?? 1;
+    const size = item(x.shape, d);
+    const step = steps === undefined ? 1 : item(steps, i);
     if (step === 0) throw node.invalid("a step is 0");
     const bound = (at: number, low: number, high: number): number =>
       Math.min(Math.max(at < 0 ? at + size : at, low), high);
-    const start = step > 0 ? bound(starts[i] ?? 0, 0, size) : bound(starts[i] ?? 0, 0, size - 1);
-    const end = step > 0 ? bound(ends[i] ?? 0, 0, size) : bound(ends[i] ?? 0, -1, size - 1);
+    const start = step > 0 ? bound(item(starts, i), 0, size) : bound(item(starts, i), 0, size - 1);
+    const end = step > 0 ? bound(item(ends, i), 0, size) : bound(item(ends, i), -1, size - 1);
     return sliced(value, d, start, Math.max(0, Math.ceil((end - start) / step)), step);
   }, x);
 };
@@ -100,7 +101,7 @@ const slice = (node: NodeContext): Value => {
 const split = (node: NodeContext): Value[] => {
   const x = node.in(0);
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   const given = node.opset < 13 ? node.ints("split") : node.opt(1) && node.staticInts(1, "split");
   const parts = node.int("num_outputs", node.outputCount);
   if (node.opset >= 18 && given === undefined && parts !== node.outputCount) {
@@ -128,7 +129,7 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
   const bits = parts.map((part) => s.op("fbits", part));
   return s.op(
     "bitsf",
-    bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), bits[0] as Ref),
+    bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), item(bits, 0)),
   );
 };
 
@@ -136,7 +137,7 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
 export const concatenated = (b: Lowering, all: readonly Value[], axis: number): Value => {
   const values = all.filter((value) => value.shape[axis] !== 0);
   const [first] = values;
-  if (first === undefined) return all[0] as Value;
+  if (first === undefined) return item(all, 0);
   if (values.length === 1) return first;
   if (values.length > 12) {
     const groups = range(Math.ceil(values.length / 12)).map((g) =>
@@ -144,7 +145,7 @@ export const concatenated = (b: Lowering, all: readonly Value[], axis: number): 
     );
     return concatenated(b, groups, axis);
   }
-  const total = values.reduce((sum, value) => sum + (value.shape[axis] ?? 0), 0);
+  const total = values.reduce((sum, value) => sum + item(value.shape, axis), 0);
   const shape = first.shape.map((size, d) => (d === axis ? total : size));
   return b.emit(
     {
@@ -154,7 +155,7 @@ export const concatenated = (b: Lowering, all: readonly Value[], axis: number): 
         let start = 0;
         const parts = values.map((value) => {
           const at = out.map((index, d) => (d === axis ? index.minus(start) : index));
-          start += value.shape[axis] ?? 0;
+          start += item(value.shape, axis);
           return s.load(value, at, { guarded: [axis] });
         });
         return merge(s, parts);
@@ -181,8 +182,8 @@ const concat = (node: NodeContext): Value => {
 
 /** The elements at known positions along an axis. An even spacing is a view, anything else one kernel. */
 export const picked = (b: Lowering, value: Value, axis: number, positions: readonly number[]): Value => {
-  const [first = 0, second = first] = positions;
-  const step = second - first;
+  const first = item(positions, 0);
+  const step = (positions[1] ?? first) - first;
   if (positions.every((position, i) => position === first + i * step)) {
     return sliced(value, axis, first, positions.length, positions.length > 1 ? step : 1);
   }
@@ -192,7 +193,7 @@ export const picked = (b: Lowering, value: Value, axis: number, positions: reado
     {
       dtype: storageOf(value.element),
       shape,
-      finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
+      finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [item(out, axis)] } }),
     },
     value.element,
   );
@@ -211,10 +212,10 @@ const pad = (node: NodeContext): Value => {
   if (given.length !== 2 * axes.length)
     throw node.invalid(`${String(given.length)} pads for ${String(axes.length)} axes`);
   const pads = range(rank).map((): [number, number] => [0, 0]);
-  axes.forEach((axis, i) => (pads[axis] = [given[i] ?? 0, given[i + axes.length] ?? 0]));
+  axes.forEach((axis, i) => (pads[axis] = [item(given, i), item(given, i + axes.length)]));
   if (mode === "constant") return padded(node, x, pads, fill, value);
   return pads.reduce((current, [before, after], d) => {
-    const size = x.shape[d] ?? 1;
+    const size = item(x.shape, d);
     if (before === 0 && after === 0) return current;
     const positions = range(size + before + after).map((i) => padPosition(node, mode, i - before, size));
     return picked(node.b, current, d, positions);
@@ -245,9 +246,9 @@ const padded = (
   fill: Value | undefined,
   value: number,
 ): Value => {
-  const shape = x.shape.map((size, d) => size + (pads[d]?.[0] ?? 0) + (pads[d]?.[1] ?? 0));
+  const shape = x.shape.map((size, d) => size + item(pads, d)[0] + item(pads, d)[1]);
   if (shape.some((size) => size < 0)) throw node.invalid("the pads remove more than there is");
-  const guarded = range(shape.length).filter((d) => pads[d]?.some((p) => p > 0));
+  const guarded = range(shape.length).filter((d) => item(pads, d).some((p) => p > 0));
   if (guarded.length > 4) throw node.refuse("more than 4 padded dimensions");
   const constant = fill && node.b.elements(fill)?.[0];
   const dynamic = fill !== undefined && constant === undefined;
@@ -256,15 +257,15 @@ const padded = (
       dtype: storageOf(x.element),
       shape,
       finish: (s, out) => {
-        const at = out.map((index, d) => index.minus(pads[d]?.[0] ?? 0));
+        const at = out.map((index, d) => index.minus(item(pads, d)[0]));
         const inside = s.load(x, at, {
           guarded,
           fill: dynamic ? 0 : (constant ?? (isFloat(x) ? value : BigInt(value))),
         });
         if (!dynamic) return inside;
         const tests = guarded.map((d) => {
-          const index = s.affine(at[d] ?? 0);
-          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(x.shape[d] ?? 0)));
+          const index = s.affine(item(at, d));
+          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(item(x.shape, d))));
         });
         const within = tests.reduce((all, test) => s.op("iand", all, test), s.i(1));
         return s.select(within, inside, s.load({ ...fill, shape: [], strides: [] }, []));
@@ -279,13 +280,19 @@ const tile = (node: NodeContext): Value => {
   const repeats = node.staticInts(1, "the repeats");
   if (repeats.length !== x.shape.length || repeats.some((n) => n < 0)) throw node.invalid("one repeat a dimension");
   // Repeating is a broadcast over a new dimension in front of each, then a reshape.
-  const shape = x.shape.flatMap((size, d) => [repeats[d] ?? 1, size]);
+  const shape = x.shape.flatMap((size, d) => [item(repeats, d), size]);
   const strides = x.strides.flatMap((stride) => [0, stride]);
   return reshaped(
     node.b,
     { ...x, shape, strides },
-    x.shape.map((size, d) => size * (repeats[d] ?? 1)),
+    x.shape.map((size, d) => size * item(repeats, d)),
   );
+};
+
+/** The sizes of an image: batch, channels, height and width. */
+const imageSizes = (node: NodeContext, x: Value): readonly [number, number, number, number, ...number[]] => {
+  if (x.shape.length !== 4) throw node.invalid(`an input of rank ${String(x.shape.length)}, not 4`);
+  return atLeast(x.shape, 4);
 };
 
 const blocks = (node: NodeContext): number => {
@@ -296,10 +303,10 @@ const blocks = (node: NodeContext): number => {
 
 const depthToSpace = (node: NodeContext): Value => {
   const x = node.in(0);
-  const [n = 1, c = 1, h = 1, w = 1] = x.shape;
+  const [n, c, h, w] = imageSizes(node, x);
   const k = blocks(node);
   const mode = node.string("mode", "DCR");
-  if (c % (k * k) !== 0 || x.shape.length !== 4) throw node.invalid("channels do not divide by blocksize squared");
+  if (c % (k * k) !== 0) throw node.invalid("channels do not divide by blocksize squared");
   const depth = c / (k * k);
   const wide =
     mode === "DCR"
@@ -310,10 +317,9 @@ const depthToSpace = (node: NodeContext): Value => {
 
 const spaceToDepth = (node: NodeContext): Value => {
   const x = node.in(0);
-  const [n = 1, c = 1, h = 1, w = 1] = x.shape;
+  const [n, c, h, w] = imageSizes(node, x);
   const k = blocks(node);
-  if (h % k !== 0 || w % k !== 0 || x.shape.length !== 4)
-    throw node.invalid("height or width do not divide by blocksize");
+  if (h % k !== 0 || w % k !== 0) throw node.invalid("height or width do not divide by blocksize");
   const split6 = permuted(reshaped(node.b, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
   return reshaped(node.b, split6, [n, c * k * k, h / k, w / k]);
 };
@@ -321,7 +327,7 @@ const spaceToDepth = (node: NodeContext): Value => {
 const trilu = (node: NodeContext): Value => {
   const x = node.in(0);
   const upper = node.int("upper", 1) === 1;
-  const k = node.opt(1) === undefined ? 0 : (node.staticInts(1, "k")[0] ?? 0);
+  const k = node.opt(1) === undefined ? 0 : item(node.staticInts(1, "k"), 0);
   const rank = x.shape.length;
   if (rank < 2) throw node.invalid("a matrix is needed");
   const size = elementCount(x.shape) + Math.abs(k) + 1;
