@@ -101,7 +101,7 @@ export class KernelBuilder {
     const order = spec.order ?? spec.shape.map((_, d) => d);
     const out = spec.shape.map((_, d) => Index.dimension(d));
     const classes = spec.fold?.classes ?? [];
-    const red = (spec.fold?.dims ?? []).map((_, d) => Index.dimension(spec.shape.length + d));
+    const reduced = (spec.fold?.dims ?? []).map((_, d) => Index.dimension(spec.shape.length + d));
     const run = (
       accumulators: readonly RegisterClass[],
       body: (stage: KernelStage) => readonly Ref[],
@@ -111,7 +111,7 @@ export class KernelBuilder {
     };
     const { fold } = spec;
     const init = fold && run([], (stage) => fold.init(stage, out));
-    const step = fold && run(classes, (stage) => fold.step(stage, out, red));
+    const step = fold && run(classes, (stage) => fold.step(stage, out, reduced));
     const finish = run(classes, (stage) => [spec.finish(stage, out)]);
 
     const stages = [init, step, finish].filter((stage) => stage !== undefined);

@@ -22,20 +22,20 @@ export interface Surroundings {
  * are unknown, and `checkUnused` refuses them.
  */
 export class NodeContext {
-  readonly b: Lowering;
+  readonly lowering: Lowering;
   readonly opset: number;
   readonly outputCount: number;
   readonly outputUsed: readonly boolean[];
-  readonly around: Surroundings;
+  readonly surroundings: Surroundings;
   readonly #raw: RawNode;
   readonly #inputs: readonly Bound[];
   readonly #attributes: ReadonlyMap<string, RawAttribute>;
   readonly #asked = new Set<string>();
 
   constructor(raw: RawNode, inputs: readonly Bound[], attributes: readonly RawAttribute[], around: Surroundings) {
-    this.b = around.lowering;
+    this.lowering = around.lowering;
     this.opset = around.opset;
-    this.around = around;
+    this.surroundings = around;
     this.#raw = raw;
     this.#inputs = inputs;
     this.outputCount = raw.output.length;
@@ -83,7 +83,7 @@ export class NodeContext {
         ? widen(bound)
         : bound,
     );
-    return new NodeContext(this.#raw, inputs, [...this.#attributes.values()], this.around);
+    return new NodeContext(this.#raw, inputs, [...this.#attributes.values()], this.surroundings);
   }
 
   sequence(i: number): SequenceValue {
@@ -142,7 +142,7 @@ export class NodeContext {
 
   tensor(name: string): Dense | undefined {
     const raw = this.#ask(name, TYPE.tensor)?.t;
-    return raw && this.around.tensor(raw);
+    return raw && this.surroundings.tensor(raw);
   }
 
   graph(name: string): RawGraph {
@@ -158,7 +158,7 @@ export class NodeContext {
 
   /** Integers of an input that must be known at import (shapes, axes, …). */
   staticInts(i: number, what: string): number[] {
-    const list = this.b.elements(this.in(i));
+    const list = this.lowering.elements(this.in(i));
     if (list === undefined) {
       throw this.error("ONNX_UNSUPPORTED", `${what} (input ${String(i)}) depends on the model's inputs`);
     }
@@ -167,7 +167,7 @@ export class NodeContext {
 
   /** Floats of an input that must be known at import. */
   staticFloats(i: number, what: string): number[] {
-    const list = this.b.elements(this.in(i));
+    const list = this.lowering.elements(this.in(i));
     if (list === undefined) {
       throw this.error("ONNX_UNSUPPORTED", `${what} (input ${String(i)}) depends on the model's inputs`);
     }

@@ -80,7 +80,7 @@ export const narrow = (s: StageBuilder, type: ForeignType, x: Ref, saturate: boo
 };
 
 /** The f32 nearest to a binary64, or with `odd` the one toward zero whose last bit tells that something was lost. */
-export const narrowDouble = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
+export const narrowBinary64 = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
   const sign = s.op("ishl", s.op("ushr", bits, s.i(63)), s.i(31));
   const exponent = s.op("iand", s.op("ushr", bits, s.i(52)), s.i(0x7ff));
   const fraction = s.op("iand", bits, s.i(2n ** 52n - 1n));
@@ -109,7 +109,7 @@ export const narrowDouble = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
 };
 
 /** The binary64 bits of an f32. Exact. */
-export const widenToDouble = (s: StageBuilder, x: Ref): Ref => {
+export const widenToBinary64 = (s: StageBuilder, x: Ref): Ref => {
   const all = s.op("fbits", x);
   const sign = s.op("ishl", s.op("ushr", all, s.i(31)), s.i(63));
   const small = s.op("flt", s.op("fabs", x), s.f(2 ** -126));

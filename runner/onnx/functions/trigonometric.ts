@@ -11,7 +11,7 @@ const NEAR = 0x40e231d5;
 
 /** pi/2 (Q62), and the binary64 nearest to it (Q59). */
 const HALF_PI = 7244019458077122842n;
-const HALF_PI_DOUBLE = 905502432259640320n;
+const HALF_PI_BINARY64 = 905502432259640320n;
 
 /**
  * |x| = quadrant pi/2 + r, the quadrant with two bits that count and r as Q62, at most pi/4 or a little more. For x of every
@@ -50,7 +50,7 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
   // One ulp less than 1/2 puts the ends of the intervals where the library has them, all five of them.
   const multiple = s.op("f2i", s.op("fadd", s.op("fmul", a, s.f(2 / Math.PI)), s.bits(0x3effffff)));
   const fixed = s.op("f2i", s.op("fmul", a, s.f(2 ** 59)));
-  const rest = up(s, s.op("isub", fixed, s.op("imul", multiple, i(HALF_PI_DOUBLE))), 3);
+  const rest = up(s, s.op("isub", fixed, s.op("imul", multiple, i(HALF_PI_BINARY64))), 3);
   return {
     quadrant: s.select(near, multiple, quadrant),
     r: s.select(near, rest, multiplyHigh(s, left, i(HALF_PI))),

@@ -7,7 +7,7 @@ import type { Ref, StageBuilder } from "../build/stage.ts";
  */
 
 /** The registers of a sum, in the order of `SUM_CLASSES`. */
-export interface DoubleSum {
+export interface Binary64Sum {
   readonly mantissa: Ref;
   readonly exponent: Ref;
   readonly special: Ref;
@@ -47,7 +47,7 @@ const highestBit = (s: StageBuilder, v: Ref): Ref => {
 };
 
 /** sum + term, rounded as binary64. */
-export const plus = (s: StageBuilder, sum: DoubleSum, term: Ref): readonly Ref[] => {
+export const plusTerm = (s: StageBuilder, sum: Binary64Sum, term: Ref): readonly Ref[] => {
   const finite = s.op("feq", s.op("fsub", term, term), s.f(0));
   const special = s.op("fadd", sum.special, s.select(finite, s.f(0), term));
   const bits = s.op("fbits", s.select(finite, term, s.f(0)));
@@ -79,7 +79,7 @@ export const plus = (s: StageBuilder, sum: DoubleSum, term: Ref): readonly Ref[]
 };
 
 /** A sum of terms as an f32, rounded once more. */
-export const toF32 = (s: StageBuilder, { mantissa, exponent, special }: DoubleSum): Ref => {
+export const toF32 = (s: StageBuilder, { mantissa, exponent, special }: Binary64Sum): Ref => {
   const size = magnitude(s, mantissa);
   const bits = s.op("fbits", s.op("i2f", size));
   const field = s.op("iadd", s.op("ushr", bits, s.i(23)), exponent);

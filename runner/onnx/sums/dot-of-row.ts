@@ -25,8 +25,8 @@ const RUN = 4;
 const zero = asIndex(0);
 
 /** Sums straight through. */
-export const dotInOrder = (b: Lowering, spec: RowSpec): Value =>
-  b.emit({
+export const dotInOrder = (lowering: Lowering, spec: RowSpec): Value =>
+  lowering.emit({
     dtype: "f32",
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
@@ -43,13 +43,13 @@ export const dotInOrder = (b: Lowering, spec: RowSpec): Value =>
   });
 
 /** Sums in runs of four products: a kernel of the runs' sums, and one that adds them and what is left over. */
-export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
+export const dotInRuns = (lowering: Lowering, spec: RowSpec): Value => {
   const { start, length, shape } = spec;
   const first = start ? 0 : 1;
   const runs = Math.floor((length - first) / RUN);
-  if (runs === 0) return dotInOrder(b, spec);
+  if (runs === 0) return dotInOrder(lowering, spec);
   const order = spec.order ?? shape.map((_, d) => d);
-  const sums = b.emit({
+  const sums = lowering.emit({
     dtype: "f32",
     shape: [...shape, runs],
     order: [...order, shape.length],
@@ -65,7 +65,7 @@ export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
     },
     finish: (s) => s.accumulator(),
   });
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape,
     order,
@@ -87,7 +87,7 @@ export const dotInRuns = (b: Lowering, spec: RowSpec): Value => {
 };
 
 /** Sums for all columns, which are dimension `column` of the output. */
-export const rowDot = (b: Lowering, spec: RowSpec, column: number): Value => {
+export const rowDot = (lowering: Lowering, spec: RowSpec, column: number): Value => {
   const columns = item(spec.shape, column);
   const whole = columns - (columns % RUN);
   const part = (from: number, count: number): RowSpec => {
@@ -102,11 +102,11 @@ export const rowDot = (b: Lowering, spec: RowSpec, column: number): Value => {
     };
   };
   // Without a whole run the last columns are like the others.
-  if (whole === columns || spec.length < RUN + (spec.start ? 0 : 1)) return dotInOrder(b, spec);
-  const rest = dotInRuns(b, part(whole, columns - whole));
+  if (whole === columns || spec.length < RUN + (spec.start ? 0 : 1)) return dotInOrder(lowering, spec);
+  const rest = dotInRuns(lowering, part(whole, columns - whole));
   if (whole === 0) return rest;
-  const main = dotInOrder(b, part(0, whole));
-  return b.emit({
+  const main = dotInOrder(lowering, part(0, whole));
+  return lowering.emit({
     dtype: "f32",
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),

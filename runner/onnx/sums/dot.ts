@@ -35,7 +35,7 @@ const DIRECT_PARTS = 8;
  * each whole block, and a kernel that sums the last block and adds the parts in order: the order of
  * onnxruntime-web's GEMM, and short replays for a court.
  */
-export const dot = (b: Lowering, spec: DotSpec): Value => {
+export const dot = (lowering: Lowering, spec: DotSpec): Value => {
   const { class: cls, length, shape } = spec;
   const [multiply, sum] = cls === "f32" ? (["fmul", "fadd"] as const) : (["imul", "iadd"] as const);
   const zero = (s: KernelStage): Ref => (cls === "f32" ? s.f(0) : s.i(0));
@@ -55,7 +55,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
   const whole = Math.ceil(length / spec.block) - 1;
   const order = spec.order ?? shape.map((_, d) => d);
   if (whole <= 0) {
-    return b.emit({
+    return lowering.emit({
       dtype: spec.dtype,
       shape,
       order,
@@ -68,7 +68,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
   }
   const blockIndex = (out: readonly Index[]): Index => item(out, shape.length).times(spec.block);
   const storage: DType = cls === "f32" ? "f32" : "i64";
-  const parts = b.emit({
+  const parts = lowering.emit({
     dtype: storage,
     shape: [...shape, whole],
     order: [...order, shape.length],
@@ -78,7 +78,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
   const total =
     whole <= DIRECT_PARTS
       ? undefined
-      : b.emit({
+      : lowering.emit({
           dtype: storage,
           shape,
           order,
@@ -96,7 +96,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
           },
           finish: (s) => s.accumulator(),
         });
-  return b.emit({
+  return lowering.emit({
     dtype: spec.dtype,
     shape,
     order,
@@ -115,10 +115,10 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
 };
 
 /** The value with one dimension contiguous in memory, the others in the order they already have. */
-export const contiguousAlong = (b: Lowering, value: Value, dimension: number): Value => {
+export const contiguousAlong = (lowering: Lowering, value: Value, dimension: number): Value => {
   if (value.shape[dimension] === 1 || value.strides[dimension] === 1) return value;
   const others = memoryOrder(value).filter((d) => d !== dimension);
-  return b.arranged(value, [...others, dimension]);
+  return lowering.arranged(value, [...others, dimension]);
 };
 
 /** Block length of onnxruntime-web's GEMM for a matrix that it has packed beforehand. */

@@ -44,7 +44,7 @@ const einsum = (node: NodeContext): Value => {
       return o >= 0 ? item(out, o) : item(red, summed.indexOf(letter));
     });
   if (dtype === "f32") return pairwise(node, terms, values, all, output);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape: output.map((letter) => entry(sizes, letter)),
     fold: {
@@ -143,11 +143,11 @@ const contracted = (
   const size = (operand: Named, of: readonly string[]): number => elementCount(ordered(operand, of).shape);
   const [count, m, n, k] = [size(a, batch), size(a, rows), size(b, columns), size(a, inner)];
   const [rowsOf, columnsOf] = [
-    reshaped(node.b, ordered(a, [...batch, ...rows, ...inner]), [count, m, k]),
-    reshaped(node.b, ordered(b, [...batch, ...columns, ...inner]), [count, n, k]),
-  ].map((matrix) => contiguousAlong(node.b, matrix, 2)) as [Value, Value];
+    reshaped(node.lowering, ordered(a, [...batch, ...rows, ...inner]), [count, m, k]),
+    reshaped(node.lowering, ordered(b, [...batch, ...columns, ...inner]), [count, n, k]),
+  ].map((matrix) => contiguousAlong(node.lowering, matrix, 2)) as [Value, Value];
   const products = orderedDot(
-    node.b,
+    node.lowering,
     {
       dtype: "f32",
       shape: [count, m, n],
@@ -167,7 +167,7 @@ const contracted = (
   );
   const names = [...batch, ...rows, ...columns];
   const shape = names.map((letter) => size(ofA.includes(letter) ? a : b, [letter]));
-  return { value: reshaped(node.b, products, shape), letters: names };
+  return { value: reshaped(node.lowering, products, shape), letters: names };
 };
 
 /** Letters of a term, its ellipsis as `.0`, `.1`, … counted from the right. */

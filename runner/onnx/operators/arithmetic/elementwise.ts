@@ -15,14 +15,14 @@ const SINCE_NUMPY = 7;
 const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
   onnx(name, since, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
-    return node.b.map("f32", [float(node, node.in(0))], body);
+    return node.lowering.map("f32", [float(node, node.in(0))], body);
   });
 
 /** A function too long for one kernel: `second` takes the argument and what `first` makes of it. */
 const inTwo = (name: string, first: fn.Unary, second: (s: StageBuilder, x: Ref, of: Ref) => Ref, since = 1): Operator =>
   onnx(name, since, (node) => {
     const x = float(node, node.in(0));
-    return node.b.map("f32", [x, node.b.map("f32", [x], first)], second);
+    return node.lowering.map("f32", [x, node.lowering.map("f32", [x], first)], second);
   });
 
 /** A binary operator on any numeric type: the f32 opcode and the int one, results wrapped to their type. */
@@ -34,7 +34,7 @@ const binary = (
   onnx(name, SINCE_NUMPY, (node) => {
     const values = [node.in(0), node.in(1)];
     const dtype = sameType(node, values);
-    return node.b.map(dtype, values, (s, a, b) => combine(s, dtype, onFloat, onInt, a, b));
+    return node.lowering.map(dtype, values, (s, a, b) => combine(s, dtype, onFloat, onInt, a, b));
   });
 
 const combine = (
@@ -65,7 +65,7 @@ const variadic = (
     const values = node.all();
     const dtype = sameType(node, values);
     if (values.length > 16) return chain(node, dtype, values, onFloat, onInt, finish);
-    return node.b.map(dtype, values, (s, first, ...rest) =>
+    return node.lowering.map(dtype, values, (s, first, ...rest) =>
       finish(
         s,
         rest.reduce<Ref>((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first),
@@ -84,9 +84,9 @@ const chain = (
   finish: (s: StageBuilder, sum: Ref, count: number) => Ref,
 ): Value => {
   const total = values.reduce((sum, value) =>
-    node.b.map(dtype, [sum, value], (s, a, b) => combine(s, dtype, onFloat, onInt, a, b)),
+    node.lowering.map(dtype, [sum, value], (s, a, b) => combine(s, dtype, onFloat, onInt, a, b)),
   );
-  return node.b.map(dtype, [total], (s, sum) => finish(s, sum, values.length));
+  return node.lowering.map(dtype, [total], (s, sum) => finish(s, sum, values.length));
 };
 
 const minimum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select(less(s, dtype, a, b), a, b);
@@ -95,13 +95,13 @@ const maximum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select
 const negate = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a) : s.op("isub", s.i(0), a)));
+  return node.lowering.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a) : s.op("isub", s.i(0), a)));
 };
 
 const absolute = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => {
+  return node.lowering.map(dtype, [x], (s, a) => {
     const v = a;
     if (dtype === "f32") return s.op("fabs", v);
     return isUnsigned(dtype) ? s.op("ior", v, v) : s.op("imax", v, s.op("isub", s.i(0), v));
@@ -111,7 +111,7 @@ const absolute = (node: NodeContext): Value => {
 const sign = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => {
+  return node.lowering.map(dtype, [x], (s, a) => {
     const v = a;
     if (dtype === "f32") {
       const zeroOrNaN = s.select(s.op("feq", v, v), s.f(0), v);
@@ -130,7 +130,7 @@ const clip = (node: NodeContext): Value => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const low = node.float("min", -3.4028234663852886e38);
     const high = node.float("max", 3.4028234663852886e38);
-    return node.b.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
+    return node.lowering.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
   }
   const [low, high] = [node.opt(1), node.opt(2)];
   const bounds = [low, high].filter((bound) => bound !== undefined);
@@ -150,7 +150,7 @@ const clip = (node: NodeContext): Value => {
     }
     return v;
   };
-  return node.b.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
+  return node.lowering.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
 };
 
 const rounding = (name: string, op: "ffloor" | "fceil" | "frint"): Operator => unaryFloat(name, (s, x) => s.op(op, x));
@@ -163,7 +163,7 @@ const modulo = (node: NodeContext): Value => {
     if (fmod === 0) throw node.invalid("Mod of floats needs fmod = 1", "fmod");
     throw node.refuse("Mod of floats is not supported");
   }
-  return node.b.map(dtype, values, (s, x, y) => {
+  return node.lowering.map(dtype, values, (s, x, y) => {
     const [a, b] = [x, y];
     if (dtype === "u64") return s.op("urem", a, b);
     const rest = s.op("irem", a, b);
@@ -181,7 +181,7 @@ const shift = (node: NodeContext): Value => {
   if (!isUnsigned(dtype)) throw node.invalid("BitShift takes unsigned integers");
   const direction = node.string("direction", "");
   if (direction !== "LEFT" && direction !== "RIGHT") throw node.invalid("direction is LEFT or RIGHT", "direction");
-  return node.b.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a, b));
+  return node.lowering.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a, b));
 };
 
 const leaky = (s: StageBuilder, x: Ref, alpha: Ref): Ref => s.select(s.op("fle", s.f(0), x), x, s.op("fmul", alpha, x));
@@ -195,7 +195,7 @@ const withAlpha = (
   onnx(name, since, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const a = node.float("alpha", alpha);
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => body(s, x, a));
+    return node.lowering.map("f32", [float(node, node.in(0))], (s, x) => body(s, x, a));
   });
 
 /** 0.5 x (1 + erf(x / sqrt(2))), or by the hyperbolic tangent. */
@@ -211,14 +211,14 @@ const gelu = (node: NodeContext): Value => {
   const approximate = node.string("approximate", "none");
   if (approximate !== "none" && approximate !== "tanh")
     throw node.refuse(`approximate "${approximate}"`, "approximate");
-  return node.b.map("f32", [float(node, node.in(0))], (s, x) => geluOf(s, x, approximate === "tanh"));
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, x) => geluOf(s, x, approximate === "tanh"));
 };
 
 const selu = (node: NodeContext): Value => {
   if (node.opset < 6) node.ignore("consumed_inputs");
   const alpha = node.float("alpha", 1.67326319217681884765625);
   const gamma = node.float("gamma", 1.05070102214813232421875);
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, sub, mul, lt, select } = arithmetic(s);
     const x = v;
     const below = mul(f(Math.fround(gamma) * Math.fround(alpha)), sub(fn.expOfLibrary(s, x), f(1)));
@@ -248,12 +248,12 @@ const prelu = (node: NodeContext): Value => {
         strides: [item(given.strides, 0), ...x.shape.slice(2).map(() => 0)],
       }
     : given;
-  return node.b.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));
+  return node.lowering.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));
 };
 
 const shrink = (node: NodeContext): Value => {
   const [bias, lambda] = [node.float("bias", 0), node.float("lambd", 0.5)];
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => {
     const { f, add, sub, lt, select } = arithmetic(s);
     const x = v;
     return select(lt(x, f(-lambda)), add(x, f(bias)), select(lt(f(lambda), x), sub(x, f(bias)), f(0)));
@@ -306,7 +306,9 @@ export const ELEMENTWISE: readonly Operator[] = [
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
     const dtype = computable(node, x);
-    return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fmax", a, s.f(0)) : s.op("imax", a, s.i(0))));
+    return node.lowering.map(dtype, [x], (s, a) =>
+      dtype === "f32" ? s.op("fmax", a, s.f(0)) : s.op("imax", a, s.i(0)),
+    );
   }),
   withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
   withAlpha("Elu", 1, 1, (s, x, alpha) =>
@@ -328,7 +330,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   onnx("HardSigmoid", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)];
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => hardSigmoid(s, x, alpha, beta));
+    return node.lowering.map("f32", [float(node, node.in(0))], (s, x) => hardSigmoid(s, x, alpha, beta));
   }),
   onnx("Selu", 1, selu),
   onnx("Gelu", 20, gelu),

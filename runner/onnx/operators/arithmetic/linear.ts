@@ -56,8 +56,8 @@ export const matmulKernels = (
   const { shape } = operands;
   const rank = shape.length;
   const k = lastItem(operands.left.shape);
-  const left = contiguousAlong(node.b, operands.left, operands.left.shape.length - 1);
-  const right = contiguousAlong(node.b, operands.right, operands.right.shape.length - 1);
+  const left = contiguousAlong(node.lowering, operands.left, operands.left.shape.length - 1);
+  const right = contiguousAlong(node.lowering, operands.right, operands.right.shape.length - 1);
   const batch = shape.slice(0, -2);
   const wideLeft = broadcastTo(left, [...batch, ...left.shape.slice(-2)]);
   const wideRight = broadcastTo(right, [...batch, ...right.shape.slice(-2)]);
@@ -71,15 +71,15 @@ export const matmulKernels = (
     right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
     finish,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, block);
+  return orderedDot(node.lowering, spec, block);
 };
 
 /** How onnxruntime-web orders a product of matrices: in blocks, or as a row by a matrix. */
 export type Block = number | "vector";
 
 /** A dot of matrices in an order; the columns are its last dimension. */
-export const orderedDot = (b: Lowering, spec: Omit<DotSpec, "block">, block: Block): Value =>
-  block === "vector" ? rowDot(b, rowOf(spec), spec.shape.length - 1) : dot(b, { ...spec, block });
+export const orderedDot = (lowering: Lowering, spec: Omit<DotSpec, "block">, block: Block): Value =>
+  block === "vector" ? rowDot(lowering, rowOf(spec), spec.shape.length - 1) : dot(lowering, { ...spec, block });
 
 /** The products of a dot one by one. */
 export const rowOf = (spec: Omit<DotSpec, "block">): RowSpec => ({
@@ -114,13 +114,13 @@ const matmul = (node: NodeContext): Value => {
   const [m, n] = atLeast(operands.shape.slice(-2), 2);
   const k = lastItem(operands.left.shape);
   if (k === 0) throw node.refuse("an inner dimension of 0");
-  const packed = b.shape.length === 2 && node.b.initializers.has(b);
+  const packed = b.shape.length === 2 && node.lowering.initializers.has(b);
   // A matrix of two dimensions takes the batches of the left one as further rows.
   if (b.shape.length === 2 && a.shape.length > 2) {
     const rows = elementCount(a.shape.slice(0, -1));
-    const flat = matmulOperands(node, reshaped(node.b, a, [rows, k]), b);
+    const flat = matmulOperands(node, reshaped(node.lowering, a, [rows, k]), b);
     const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
-    return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);
+    return reshaped(node.lowering, result, [...a.shape.slice(0, -1), n]);
   }
   // With a vector every row is a product of its own.
   const order = b.shape.length === 1 ? "vector" : blockFor({ m, n, k, packed });
@@ -140,12 +140,12 @@ export const gemm = (node: NodeContext): Value => {
   const [n, kb] = atLeast(right.shape, 2);
   if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
-  const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
+  const [rows, columns] = [contiguousAlong(node.lowering, left, 1), contiguousAlong(node.lowering, right, 1)];
   const order = blockFor({
     m,
     n,
     k,
-    packed: node.b.initializers.has(b),
+    packed: node.lowering.initializers.has(b),
     leftTransposed: node.int("transA", 0) === 1,
     rightTransposed: node.int("transB", 0) === 1,
     scaled: alpha !== 1 || (bias !== undefined && beta !== 1),
@@ -172,7 +172,7 @@ export const gemm = (node: NodeContext): Value => {
     }),
     finish: (_s: KernelStage, _out: readonly Index[], sum: Ref) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 /** Matrix products of floats. */

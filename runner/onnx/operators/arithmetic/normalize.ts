@@ -12,12 +12,12 @@ import { reshaped } from "../tensor/movement.ts";
 
 /** A sum over the last dimension of [rows, n], each element mapped first. Sequential from 0. */
 export const rowSum = (
-  b: Lowering,
+  lowering: Lowering,
   rows: Value,
   map: (s: KernelStage, x: Ref) => Ref = (_, x) => x,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
 ): Value =>
-  b.emit({
+  lowering.emit({
     dtype: "f32",
     shape: rows.shape.slice(0, -1),
     fold: {
@@ -40,15 +40,15 @@ const LOWEST = -3.4028234663852886e38;
  * (0 + 2) + (1 + 3), then the elements left over.
  */
 export const laneSum = (
-  b: Lowering,
+  lowering: Lowering,
   rows: Value,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
 ): Value => {
   const n = lastItem(rows.shape);
   const rounds = Math.floor(n / 4);
   const outer = rows.shape.slice(0, -1);
-  if (rounds === 0) return rowSum(b, rows, undefined, finish);
-  const lanes = b.emit({
+  if (rounds === 0) return rowSum(lowering, rows, undefined, finish);
+  const lanes = lowering.emit({
     dtype: "f32",
     shape: [...outer, 4],
     fold: {
@@ -63,7 +63,7 @@ export const laneSum = (
     },
     finish: (s) => s.accumulator(),
   });
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: outer,
     finish: (s, out) => {
@@ -76,8 +76,8 @@ export const laneSum = (
   });
 };
 
-const rowMax = (b: Lowering, rows: Value): Value =>
-  b.emit({
+const rowMax = (lowering: Lowering, rows: Value): Value =>
+  lowering.emit({
     dtype: "f32",
     shape: rows.shape.slice(0, -1),
     fold: {
@@ -93,19 +93,21 @@ const rowMax = (b: Lowering, rows: Value): Value =>
   });
 
 /** Softmax of each row as onnxruntime-web: exp(x - max), their sum in order, times its reciprocal. */
-export const softmaxRows = (b: Lowering, rows: Value, logarithm = false): Value => {
-  const max = rowMax(b, rows);
+export const softmaxRows = (lowering: Lowering, rows: Value, logarithm = false): Value => {
+  const max = rowMax(lowering, rows);
   const wide = (value: Value): Value =>
     broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const powers = b.map("f32", [rows, wide(max)], (s, x, m) => fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))));
+  const powers = lowering.map("f32", [rows, wide(max)], (s, x, m) =>
+    fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))),
+  );
   if (logarithm) {
-    const logSum = laneSum(b, powers, (s, sum) => fn.log(s, sum));
-    return b.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
+    const logSum = laneSum(lowering, powers, (s, sum) => fn.log(s, sum));
+    return lowering.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
       s.op("fsub", s.op("fadd", x, s.op("fneg", m)), l),
     );
   }
-  const inverse = laneSum(b, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
-  return b.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i, p));
+  const inverse = laneSum(lowering, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
+  return lowering.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i, p));
 };
 
 /** Applies a function of rows along one axis (opset 13) or over all axes from one on (before). */
@@ -114,8 +116,8 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
   const rank = x.shape.length;
   if (node.opset < 13) {
     const axis = node.axis(node.int("axis", 1), rank + 1);
-    const rows = reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
-    return reshaped(node.b, body(rows), x.shape);
+    const rows = reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+    return reshaped(node.lowering, body(rows), x.shape);
   }
   const axis = node.axis(node.int("axis", -1), rank);
   const order = [...range(rank).filter((d) => d !== axis), axis];
@@ -127,9 +129,9 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
 };
 
 /** 1 at the first largest element of each row, 0 elsewhere. */
-const hardmaxRows = (b: Lowering, rows: Value): Value => {
+const hardmaxRows = (lowering: Lowering, rows: Value): Value => {
   const n = lastItem(rows.shape);
-  const at = b.emit({
+  const at = lowering.emit({
     dtype: "i64",
     shape: rows.shape.slice(0, -1),
     fold: {
@@ -145,7 +147,7 @@ const hardmaxRows = (b: Lowering, rows: Value): Value => {
     },
     finish: (s) => s.accumulator(1),
   });
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: rows.shape,
     finish: (s, out) => {
@@ -167,12 +169,12 @@ const batchNormalization = (node: NodeContext): Value => {
   }
   if (!scale || !bias || !mean || !variance) throw node.invalid("five inputs are needed");
   // As ONNX Runtime: y = x a + c with a = scale / sqrt(var + eps) through a reciprocal, c = bias - mean a.
-  const a = node.b.map("f32", [scale, variance], (s, g, v) => {
+  const a = node.lowering.map("f32", [scale, variance], (s, g, v) => {
     const inverse = s.op("fdiv", s.f(1), s.op("fsqrt", s.op("fadd", v, s.f(epsilon))));
     return s.op("fmul", inverse, g);
   });
-  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
-  return node.b.emit({
+  const c = node.lowering.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
+  return node.lowering.emit({
     dtype: "f32",
     shape: x.shape,
     order: memoryOrder(x),
@@ -185,8 +187,8 @@ const batchNormalization = (node: NodeContext): Value => {
 
 /** Softmax and its kin, and normalisation by channels. */
 export const NORMALIZE: readonly Operator[] = [
-  onnx("Softmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.b, rows))),
-  onnx("LogSoftmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.b, rows, true))),
-  onnx("Hardmax", 1, (node) => alongAxis(node, (rows) => hardmaxRows(node.b, rows))),
+  onnx("Softmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows))),
+  onnx("LogSoftmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows, true))),
+  onnx("Hardmax", 1, (node) => alongAxis(node, (rows) => hardmaxRows(node.lowering, rows))),
   onnx("BatchNormalization", 1, batchNormalization),
 ];

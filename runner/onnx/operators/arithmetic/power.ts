@@ -12,12 +12,12 @@ import { computable, isUnsigned } from "../common.ts";
 const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
   const dtype = computable(node, x);
   const shape = broadcastShapes([x.shape, y.shape]);
-  const exponents = node.b.elements(y);
+  const exponents = node.lowering.elements(y);
   const largest = exponents?.reduce<bigint>((n, e) => (BigInt(e) > n ? BigInt(e) : n), 1n) ?? 2n ** 63n - 1n;
   if (exponents?.some((e) => Number(e) < 0)) throw node.refuse("negative integer exponents are not supported");
   const bits = Math.max(1, largest.toString(2).length);
   const [bx, by] = [broadcastTo(x, shape), broadcastTo(y, shape)];
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape,
     fold: {
@@ -52,9 +52,9 @@ const squareOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", x, x);
 const cubeOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", squareOf(s, x), x);
 
 /** x^y of f32 as the C library computes it: a kernel of logarithms and one that goes on from them. */
-export const raise = (b: Lowering, x: Value, y: Value): Value => {
-  const logarithm = b.map("i64", [x], fn.binaryLogarithm);
-  return b.map("f32", [x, logarithm, y], fn.powerOf);
+export const floatPower = (lowering: Lowering, x: Value, y: Value): Value => {
+  const logarithm = lowering.map("i64", [x], fn.binaryLogarithm);
+  return lowering.map("f32", [x, logarithm, y], fn.powerOf);
 };
 
 /** A product of two significands (Q62, from 1 up to 2): its significand, and what it adds to the exponents. */
@@ -71,15 +71,15 @@ const BEYOND = 2 ** 20;
  * x^n of f32 and an integer, which ONNX Runtime computes in binary64: by squaring, with significands of 62 bits and
  * exponents apart. A fold over the bits of |n|.
  */
-const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
+const floatToIntegerPower = (lowering: Lowering, x: Value, n: Value): Value => {
   const shape = broadcastShapes([x.shape, n.shape]);
   const [bases, exponents] = [broadcastTo(x, shape), broadcastTo(n, shape)];
-  const type = b.typeOf(n).dtype;
+  const type = lowering.typeOf(n).dtype;
   const signed = !isUnsigned(type);
   const magnitude = (s: StageBuilder, v: Ref): Ref => (signed ? s.op("imax", v, s.op("isub", s.i(0), v)) : v);
   const bitsOf = (e: number | bigint): number => BigInt(e).toString(2).replace("-", "").length;
-  const bits = b.elements(n)?.reduce<number>((most, e) => Math.max(most, bitsOf(e)), 1);
-  return b.emit({
+  const bits = lowering.elements(n)?.reduce<number>((most, e) => Math.max(most, bitsOf(e)), 1);
+  return lowering.emit({
     dtype: "f32",
     shape,
     fold: {
@@ -136,14 +136,14 @@ export const power = (node: NodeContext): Value => {
   if (dtype !== "f32" && exponentType !== "f32") return integerPower(node, x, y);
   // An integer base would have to be a float that holds it exactly.
   if (dtype !== "f32") throw node.refuse("Pow of an integer by a float is not supported");
-  const inGeneral = exponentType === "f32" ? raise : raiseToInteger;
-  if (!exponentStands(x, y)) return inGeneral(node.b, x, y);
-  const exponents = new Set(node.b.elements(y)?.map(Number));
-  if (exponents.size === 1 && exponents.has(2)) return node.b.map("f32", [x, y], squareOf);
-  if (exponents.size === 1 && exponents.has(3)) return node.b.map("f32", [x, y], cubeOf);
-  const result = inGeneral(node.b, x, y);
+  const inGeneral = exponentType === "f32" ? floatPower : floatToIntegerPower;
+  if (!exponentStands(x, y)) return inGeneral(node.lowering, x, y);
+  const exponents = new Set(node.lowering.elements(y)?.map(Number));
+  if (exponents.size === 1 && exponents.has(2)) return node.lowering.map("f32", [x, y], squareOf);
+  if (exponents.size === 1 && exponents.has(3)) return node.lowering.map("f32", [x, y], cubeOf);
+  const result = inGeneral(node.lowering, x, y);
   if (exponents.size > 0 && !exponents.has(2) && !exponents.has(3)) return result;
-  return node.b.map("f32", [x, y, result], (s, a, n, otherwise) => {
+  return node.lowering.map("f32", [x, y, result], (s, a, n, otherwise) => {
     const is = (value: number): Ref => (n.class === "f32" ? s.op("feq", n, s.f(value)) : s.op("ieq", n, s.i(value)));
     return s.select(is(2), squareOf(s, a), s.select(is(3), cubeOf(s, a), otherwise));
   });

@@ -55,13 +55,13 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
   const done = (s: KernelStage, acc: Ref): Ref => finish?.(s, dtype, acc, count) ?? acc;
   if (elementCount(x.shape) === 0) {
-    if (elementCount(shape) === 0) return node.b.empty(dtype, shape);
-    return node.b.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
+    if (elementCount(shape) === 0) return node.lowering.empty(dtype, shape);
+    return node.lowering.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
   }
   if (axes.length === 0) {
-    return node.b.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
+    return node.lowering.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
   }
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape,
     fold: {
@@ -103,17 +103,17 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   const count = elementCount(axes.map((axis) => item(x.shape, axis)));
   const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
   if (pattern === "RKR") {
-    const view = reshaped(node.b, x, sizes);
+    const view = reshaped(node.lowering, x, sizes);
     const rows = reduceOver(node, view, [2], SUM);
     const sums = reduceOver(node, rows, [0], { ...SUM, finish: (s, _, acc) => done(s, acc) });
-    return reshaped(node.b, sums, shape);
+    return reshaped(node.lowering, sums, shape);
   }
   if (pattern === "KR" || pattern === "R") return reduceOver(node, x, axes, { ...reduction, start: (s) => s.f(-0) });
   if (pattern !== "KRK") return reduceOver(node, x, axes, reduction);
-  const view = reshaped(node.b, x, sizes);
+  const view = reshaped(node.lowering, x, sizes);
   const [outer, length, columns] = atLeast(sizes, 3);
   const sums = rowDot(
-    node.b,
+    node.lowering,
     {
       shape: [outer, 1, columns],
       length,
@@ -125,7 +125,7 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
     },
     2,
   );
-  return reshaped(node.b, sums, shape);
+  return reshaped(node.lowering, sums, shape);
 };
 
 /** The value without the given dimensions of size 1. */
@@ -150,7 +150,7 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
  * then every larger finite one. Behind -inf that may be 0 although all elements are less.
  */
 const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Value =>
-  node.b.emit({
+  node.lowering.emit({
     dtype: "f32",
     shape: x.shape.map((size, d) => (axes.includes(d) ? 1 : size)),
     fold: {
@@ -181,13 +181,15 @@ const logSumExp = (node: NodeContext): Value => {
   const some = axes.length > 0 && axes.length < x.shape.length && elementCount(x.shape) > 0;
   const max = some
     ? largestFinite(node, x, axes)
-    : node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
+    : node.lowering.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
         s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
       );
   const powers =
-    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
+    elementCount(x.shape) === 0
+      ? x
+      : node.lowering.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
-  const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
+  const result = node.lowering.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
   return keep ? result : dropped(result, axes);
 };
 
@@ -220,7 +222,7 @@ export const argumentOver = (
   last: boolean,
 ): Value => {
   const size = item(x.shape, axis);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "i64",
     shape: x.shape.map((n, d) => (d === axis ? 1 : n)),
     fold: {
@@ -259,7 +261,7 @@ const cumulative = (name: string, since: number, start: 0 | 1): Operator =>
     const [exclusive, reverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
     const size = item(x.shape, axis);
     if (size > 65_536) throw node.refuse(`an axis of ${String(size)}`);
-    return node.b.emit({
+    return node.lowering.emit({
       dtype,
       shape: x.shape,
       fold: {
@@ -297,7 +299,7 @@ const lpNormalization = (node: NodeContext): Value => {
     step: (s, _, acc, v) => add(s, acc, p === 1 ? magnitude(s, v) : multiply(s, v, v)),
     finish: (s, _, acc) => (p === 1 ? acc : s.op("fsqrt", acc)),
   });
-  return node.b.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
+  return node.lowering.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
 };
 
 /** Reductions. */

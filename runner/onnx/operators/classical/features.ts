@@ -16,7 +16,7 @@ const perColumn = (node: NodeContext, x: Value, dtype: "f32" | "i64", name: stri
   if (list.length !== 1 && list.length !== columns) {
     throw node.invalid(`${String(list.length)} entries for ${String(columns)} features`, name);
   }
-  return node.b.constantOf(dtype, [list.length], list);
+  return node.lowering.constantOf(dtype, [list.length], list);
 };
 
 const scaler = (node: NodeContext): Value => {
@@ -24,7 +24,7 @@ const scaler = (node: NodeContext): Value => {
   const [offset, scale] = [node.floats("offset") ?? [], node.floats("scale") ?? []];
   if (offset.length !== scale.length) throw node.invalid("offset and scale differ in length", "offset");
   const parameters = [perColumn(node, x, "f32", "offset", offset), perColumn(node, x, "f32", "scale", scale)];
-  return node.b.map("f32", [x, ...parameters], (s, v, o, k) => s.op("fmul", s.op("fsub", v, o), k));
+  return node.lowering.map("f32", [x, ...parameters], (s, v, o, k) => s.op("fmul", s.op("fsub", v, o), k));
 };
 
 const along = (value: Value, rows: Value): Value =>
@@ -33,8 +33,8 @@ const along = (value: Value, rows: Value): Value =>
 const LOWEST = -3.4028234663852886e38;
 
 /** The largest element of each row; NaNs are passed over. */
-const rowLargest = (b: Lowering, x: Value): Value =>
-  b.emit({
+const rowLargest = (lowering: Lowering, x: Value): Value =>
+  lowering.emit({
     dtype: "f32",
     shape: x.shape.slice(0, 1),
     fold: {
@@ -55,18 +55,18 @@ const normalizer = (node: NodeContext): Value => {
   const x = matrix(node);
   const norm = node.string("norm", "MAX");
   const divided = (by: Value, body: (s: StageBuilder, v: Ref, n: Ref) => Ref): Value =>
-    node.b.map("f32", [x, along(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
+    node.lowering.map("f32", [x, along(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
   switch (norm) {
     case "MAX":
-      return divided(rowLargest(node.b, x), (s, v, n) => s.op("fdiv", v, n));
+      return divided(rowLargest(node.lowering, x), (s, v, n) => s.op("fdiv", v, n));
     case "L1":
       return divided(
-        rowSum(node.b, x, (s, v) => s.op("fabs", v)),
+        rowSum(node.lowering, x, (s, v) => s.op("fabs", v)),
         (s, v, n) => s.op("fdiv", v, n),
       );
     case "L2": {
       if (node.in(0).element !== "f32") throw node.refuse("L2 of integers", "norm", "cast the input to float");
-      const squares = rowSum(node.b, x, (s, v) => s.op("fmul", v, v));
+      const squares = rowSum(node.lowering, x, (s, v) => s.op("fmul", v, v));
       return divided(squares, (s, v, n) => {
         const root = s.op("fsqrt", s.op("fdiv", s.op("fmul", v, v), n));
         return s.select(s.op("flt", v, s.f(0)), s.op("fneg", root), root);
@@ -79,7 +79,7 @@ const normalizer = (node: NodeContext): Value => {
 
 const binarizer = (node: NodeContext): Value => {
   const threshold = node.float("threshold", 0);
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => s.op("i2f", s.op("flt", s.f(threshold), v)));
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => s.op("i2f", s.op("flt", s.f(threshold), v)));
 };
 
 /** Elements equal to a value (or NaN, if that is the value) replaced, by one value or by one for each column. */
@@ -92,10 +92,10 @@ const imputer = (node: NodeContext): Value => {
   if (x.shape.length !== 2) throw node.refuse(`an input of rank ${String(x.shape.length)}, not [rows, features]`);
   if (x.element === "i64") {
     const by = perColumn(node, x, "i64", "imputed_value_int64s", ints);
-    return node.b.map("i64", [x, by], (s, v, w) => s.select(s.op("ieq", v, s.i(replacedInt)), w, v));
+    return node.lowering.map("i64", [x, by], (s, v, w) => s.select(s.op("ieq", v, s.i(replacedInt)), w, v));
   }
   const by = perColumn(node, float(node, x), "f32", "imputed_value_floats", floats);
-  return node.b.map("f32", [x, by], (s, v, w) => {
+  return node.lowering.map("f32", [x, by], (s, v, w) => {
     if (Number.isNaN(replacedFloat)) return s.select(s.op("feq", v, v), v, w);
     return s.select(s.op("feq", v, s.f(replacedFloat)), w, v);
   });
@@ -111,21 +111,21 @@ const featureVectorizer = (node: NodeContext): Value => {
     if (widths[i] !== shape[1]) throw node.invalid(`not the width of input ${String(i)}`, "inputdimensions");
   });
   if (widths.length !== parts.length) throw node.invalid("not one width an input", "inputdimensions");
-  return concatenated(node.b, parts, 1);
+  return concatenated(node.lowering, parts, 1);
 };
 
 /** Elements of the last dimension chosen by indices. */
 const arrayFeatureExtractor = (node: NodeContext): Value => {
   const [given, indices] = [node.in(0), node.in(1)];
   if (indices.element !== "i64") throw node.invalid(`indices of type ${indices.element}`);
-  const x = given.shape.length === 1 ? reshaped(node.b, given, [1, item(given.shape, 0)]) : given;
+  const x = given.shape.length === 1 ? reshaped(node.lowering, given, [1, item(given.shape, 0)]) : given;
   const size = lastItem(x.shape);
-  if (node.b.elements(indices)?.some((index) => Number(index) < 0 || Number(index) >= size)) {
+  if (node.lowering.elements(indices)?.some((index) => Number(index) < 0 || Number(index) >= size)) {
     throw node.invalid("an index is out of range");
   }
-  const by = reshaped(node.b, indices, [elementCount(indices.shape)]);
+  const by = reshaped(node.lowering, indices, [elementCount(indices.shape)]);
   const last = x.shape.length - 1;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: [...x.shape.slice(0, -1), ...by.shape],
@@ -146,8 +146,8 @@ const oneHotEncoder = (node: NodeContext): Value => {
   if (node.int("zeros", 1) === 0) {
     throw node.refuse("unknown categories are an error of the run, which a program cannot have", "zeros");
   }
-  const table = node.b.constantOf("i64", [categories.length], categories);
-  return node.b.emit({
+  const table = node.lowering.constantOf("i64", [categories.length], categories);
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape, categories.length],
     finish: (s, out) => {
@@ -197,9 +197,9 @@ const labelEncoder = (node: NodeContext): Value => {
     throw node.invalid(`a default of type ${given.element}`, "default_tensor");
   }
   const fallback = given?.tensor?.data[0] ?? (values.dtype === "i64" ? ofInts : ofFloats);
-  const [from, to] = [keys, values].map(({ dtype, list }) => node.b.constantOf(dtype, [list.length], list));
+  const [from, to] = [keys, values].map(({ dtype, list }) => node.lowering.constantOf(dtype, [list.length], list));
   if (from === undefined || to === undefined) throw new RangeError("two tables");
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: values.dtype,
     shape: x.shape,
     fold: {

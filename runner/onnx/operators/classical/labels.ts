@@ -4,8 +4,8 @@ import { broadcastTo } from "../../build/lowering.ts";
 import type { Value } from "../../build/value.ts";
 
 /** The position of the first largest score of each row of [rows, classes], among the classes that are present. */
-export const topClass = (b: Lowering, scores: Value, present: Value | undefined): Value =>
-  b.emit({
+export const topClass = (lowering: Lowering, scores: Value, present: Value | undefined): Value =>
+  lowering.emit({
     dtype: "i64",
     shape: scores.shape.slice(0, 1),
     fold: {
@@ -27,11 +27,11 @@ export const topClass = (b: Lowering, scores: Value, present: Value | undefined)
   });
 
 /** The labels of classes given by position. */
-export const labelled = (b: Lowering, positions: Value, labels: readonly number[]): Value => {
+export const labelled = (lowering: Lowering, positions: Value, labels: readonly number[]): Value => {
   if (labels.every((label, i) => label === i)) return positions;
-  const table = b.constantOf("i64", [labels.length], labels);
+  const table = lowering.constantOf("i64", [labels.length], labels);
   const view = broadcastTo(table, [...positions.shape, labels.length]);
-  return b.emit({
+  return lowering.emit({
     dtype: "i64",
     shape: positions.shape,
     finish: (s, out) =>

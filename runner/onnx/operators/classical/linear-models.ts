@@ -15,9 +15,9 @@ const affine = (node: NodeContext, x: Value, targets: number, intercepts: readon
     const wanted = `${String(targets)} times ${String(features)}`;
     throw node.invalid(`${String(coefficients.length)} coefficients, not ${wanted}`, "coefficients");
   }
-  const left = contiguousAlong(node.b, x, 1);
-  const right = node.b.constantOf("f32", [targets, features], coefficients);
-  const bias = intercepts.length > 0 ? node.b.constantOf("f32", [targets], intercepts) : undefined;
+  const left = contiguousAlong(node.lowering, x, 1);
+  const right = node.lowering.constantOf("f32", [targets, features], coefficients);
+  const bias = intercepts.length > 0 ? node.lowering.constantOf("f32", [targets], intercepts) : undefined;
   const order = blockFor({ m: rows, n: targets, k: features, packed: false, rightTransposed: true });
   const spec = {
     dtype: "f32",
@@ -40,7 +40,7 @@ const affine = (node: NodeContext, x: Value, targets: number, intercepts: readon
     }),
     finish: (_s, _out, sum) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 const linearRegressor = (node: NodeContext): Value => {
@@ -56,7 +56,7 @@ const linearRegressor = (node: NodeContext): Value => {
   if (targets === 1 && transform !== "NONE" && transform !== "PROBIT") {
     throw node.refuse(`${transform} of one target, which ONNX Runtime leaves out`, "post_transform");
   }
-  return transformed(node.b, affine(node, x, targets, intercepts), transform, true);
+  return transformed(node.lowering, affine(node, x, targets, intercepts), transform, true);
 };
 
 const linearClassifier = (node: NodeContext): Value[] => {
@@ -74,14 +74,14 @@ const linearClassifier = (node: NodeContext): Value[] => {
   const transform = transformOf(node);
   const scores = affine(node, x, classes, intercepts);
   if (classes > 1) {
-    const label = labelled(node.b, topClass(node.b, scores, undefined), labels);
-    return [label, transformed(node.b, scores, transform, true)];
+    const label = labelled(node.lowering, topClass(node.lowering, scores, undefined), labels);
+    return [label, transformed(node.lowering, scores, transform, true)];
   }
   if (transform !== "NONE" && transform !== "LOGISTIC") {
     throw node.refuse(`${transform} of one score, which ONNX Runtime leaves out`, "post_transform");
   }
   const [rows] = atLeast(scores.shape, 1);
-  const label = node.b.emit({
+  const label = node.lowering.emit({
     dtype: "i64",
     shape: [rows],
     finish: (s, out) => {
@@ -89,7 +89,7 @@ const linearClassifier = (node: NodeContext): Value[] => {
       return s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(item(labels, 1)), s.i(item(labels, 0)));
     },
   });
-  const pair = node.b.emit({
+  const pair = node.lowering.emit({
     dtype: "f32",
     shape: [rows, 2],
     finish: (s, out) => {

@@ -21,9 +21,9 @@ const platt = (s: StageBuilder, decision: Ref, a: number, b: number): Ref => {
  * The probabilities of two classes, [rows, 2], from their decision [rows, 1]: the coupling of pairwise probabilities
  * that libsvm and ONNX Runtime iterate, at most 100 rounds, ended when both errors are below 0.0025.
  */
-export const pairProbabilities = (b: Lowering, decisions: Value, probA: number, probB: number): Value => {
-  const first = b.map("f32", [decisions], (s, v) => platt(s, v, probA, probB));
-  return b.emit({
+export const pairProbabilities = (lowering: Lowering, decisions: Value, probA: number, probB: number): Value => {
+  const first = lowering.map("f32", [decisions], (s, v) => platt(s, v, probA, probB));
+  return lowering.emit({
     dtype: "f32",
     shape: [item(decisions.shape, 0), 2],
     fold: {

@@ -1,5 +1,5 @@
 import { atLeast, item } from "../../../items.ts";
-import { type DoubleSum, plus, SUM_CLASSES, toF32, zeroSum } from "../../sums/binary64-sum.ts";
+import { type Binary64Sum, plusTerm, SUM_CLASSES, toF32, zeroSum } from "../../sums/binary64-sum.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
@@ -51,15 +51,15 @@ const pairsOf = (sizes: readonly number[], coefficients: readonly number[], coun
 /** For each pair the sum of its terms and its constant, in binary64, as an f32: [rows, pairs]. */
 const decisions = (node: NodeContext, terms: Value, pairs: Pairs, rho: readonly number[]): Value => {
   const count = pairs.first.length;
-  const vectors = node.b.constantOf("i32", [count, pairs.length], pairs.vectors);
-  const coefficients = node.b.constantOf("f32", [count, pairs.length], pairs.coefficients);
-  const constants = node.b.constantOf("f32", [count], rho);
-  const sum = (s: KernelStage): DoubleSum => ({
+  const vectors = node.lowering.constantOf("i32", [count, pairs.length], pairs.vectors);
+  const coefficients = node.lowering.constantOf("f32", [count, pairs.length], pairs.coefficients);
+  const constants = node.lowering.constantOf("f32", [count], rho);
+  const sum = (s: KernelStage): Binary64Sum => ({
     mantissa: s.accumulator(0),
     exponent: s.accumulator(1),
     special: s.accumulator(2),
   });
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [item(terms.shape, 0), count],
     fold: {
@@ -70,12 +70,12 @@ const decisions = (node: NodeContext, terms: Value, pairs: Pairs, rho: readonly 
         const [row, pair] = atLeast(out, 2);
         const [k] = atLeast(red, 1);
         const term = s.load(terms, [row, 0], { gather: { dimension: 1, by: vectors, at: [pair, k] } });
-        return plus(s, sum(s), s.op("fmul", s.load(coefficients, [pair, k]), term));
+        return plusTerm(s, sum(s), s.op("fmul", s.load(coefficients, [pair, k]), term));
       },
     },
     finish: (s, out) => {
       const [, pair] = atLeast(out, 2);
-      const [mantissa, exponent, special] = plus(s, sum(s), s.load(constants, [pair]));
+      const [mantissa, exponent, special] = plusTerm(s, sum(s), s.load(constants, [pair]));
       if (!mantissa || !exponent || !special) throw new RangeError("three registers");
       return toF32(s, { mantissa, exponent, special });
     },
@@ -84,9 +84,11 @@ const decisions = (node: NodeContext, terms: Value, pairs: Pairs, rho: readonly 
 
 /** How many pairs each class wins: [rows, classes], as f32. */
 const votes = (node: NodeContext, scores: Value, pairs: Pairs, classes: number): Value => {
-  const [first, second] = [pairs.first, pairs.second].map((list) => node.b.constantOf("i32", [list.length], list));
+  const [first, second] = [pairs.first, pairs.second].map((list) =>
+    node.lowering.constantOf("i32", [list.length], list),
+  );
   if (first === undefined || second === undefined) throw new RangeError("two tables");
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [item(scores.shape, 0), classes],
     fold: {
@@ -139,13 +141,17 @@ export const supportVectorClassifier = (node: NodeContext): Value[] => {
   if (rho.length !== pairCount) throw node.invalid("not one constant a pair of classes", "rho");
   if (pairCount * count > MAX_TERMS) throw node.error("ONNX_LIMIT", `${String(pairCount)} pairs of classes`);
   const pairs = pairsOf(sizes, coefficients, count);
-  const terms = compared(node, x, node.b.constantOf("f32", [count, features], vectors), kernelFunction(node));
+  const terms = compared(node, x, node.lowering.constantOf("f32", [count, features], vectors), kernelFunction(node));
   const scores = decisions(node, terms, pairs, rho);
-  const label = labelled(node.b, topClass(node.b, votes(node, scores, pairs, labels.length), undefined), labels);
+  const label = labelled(
+    node.lowering,
+    topClass(node.lowering, votes(node, scores, pairs, labels.length), undefined),
+    labels,
+  );
   if (pairCount > 1) return [label, scores];
   const [[a], [b]] = [probA, probB];
-  if (a !== undefined && b !== undefined) return [label, pairProbabilities(node.b, scores, a, b)];
-  const pair = node.b.emit({
+  if (a !== undefined && b !== undefined) return [label, pairProbabilities(node.lowering, scores, a, b)];
+  const pair = node.lowering.emit({
     dtype: "f32",
     shape: [rows, 2],
     finish: (s, out) => {

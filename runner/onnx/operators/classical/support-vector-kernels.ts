@@ -29,7 +29,7 @@ export const kernelFunction = (node: NodeContext): KernelFunction => {
 };
 
 /** alpha times rows times the transposed matrix, plus one constant, in the order of Gemm. */
-export const product = (node: NodeContext, x: Value, matrixOf: Value, alpha: number, constant: number): Value => {
+export const scaledProduct = (node: NodeContext, x: Value, matrixOf: Value, alpha: number, constant: number): Value => {
   const [m, k] = atLeast(x.shape, 2);
   const n = item(matrixOf.shape, 0);
   const order = blockFor({ m, n, k, packed: false, rightTransposed: true, scaled: alpha !== 1 });
@@ -50,7 +50,7 @@ export const product = (node: NodeContext, x: Value, matrixOf: Value, alpha: num
     ...(constant !== 0 && { start: (s) => s.f(constant) }),
     finish: (_s, _out, sum) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 /** The kernel function of every row of x with every vector: [rows, vectors]. */
@@ -58,7 +58,7 @@ export const compared = (node: NodeContext, x: Value, vectors: Value, kernel: Ke
   const { type, gamma, coef0, degree } = kernel;
   const [rows, features] = atLeast(x.shape, 2);
   if (type === "RBF") {
-    const distances = node.b.emit({
+    const distances = node.lowering.emit({
       dtype: "f32",
       shape: [rows, item(vectors.shape, 0)],
       fold: {
@@ -74,11 +74,11 @@ export const compared = (node: NodeContext, x: Value, vectors: Value, kernel: Ke
       },
       finish: (s) => s.accumulator(),
     });
-    return node.b.map("f32", [distances], (s, d) => fn.expOfLibrary(s, s.op("fmul", s.f(-gamma), d)));
+    return node.lowering.map("f32", [distances], (s, d) => fn.expOfLibrary(s, s.op("fmul", s.f(-gamma), d)));
   }
-  if (type === "LINEAR") return product(node, x, vectors, 1, 0);
-  const products = product(node, x, vectors, gamma, coef0);
-  return node.b.map("f32", [products], (s, v) => {
+  if (type === "LINEAR") return scaledProduct(node, x, vectors, 1, 0);
+  const products = scaledProduct(node, x, vectors, gamma, coef0);
+  return node.lowering.map("f32", [products], (s, v) => {
     if (type === "SIGMOID") return fn.tanh(s, v);
     const square = s.op("fmul", v, v);
     return degree === 2 ? square : s.op("fmul", square, v);

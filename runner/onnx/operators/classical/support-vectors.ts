@@ -4,7 +4,7 @@ import type { Value } from "../../build/value.ts";
 import { matrix, ml } from "./ml.ts";
 import { transformOf } from "./post-transform.ts";
 import { supportVectorClassifier } from "./support-vector-classifier.ts";
-import { compared, kernelFunction, product } from "./support-vector-kernels.ts";
+import { compared, kernelFunction, scaledProduct } from "./support-vector-kernels.ts";
 
 const regressor = (node: NodeContext): Value => {
   const x = matrix(node);
@@ -23,11 +23,11 @@ const regressor = (node: NodeContext): Value => {
   if (count > 0 && vectors.length !== count * features) {
     throw node.invalid(`not ${String(count)} vectors of ${String(features)} features`, "support_vectors");
   }
-  const weights = node.b.constantOf("f32", [1, coefficients.length], coefficients);
-  const terms = count > 0 ? compared(node, x, node.b.constantOf("f32", [count, features], vectors), kernel) : x;
-  const result = product(node, terms, weights, 1, item(rho, 0));
+  const weights = node.lowering.constantOf("f32", [1, coefficients.length], coefficients);
+  const terms = count > 0 ? compared(node, x, node.lowering.constantOf("f32", [count, features], vectors), kernel) : x;
+  const result = scaledProduct(node, terms, weights, 1, item(rho, 0));
   if (node.int("one_class", 0) === 0) return result;
-  return node.b.map("f32", [{ ...result, shape: [rows, 1] }], (s, v) =>
+  return node.lowering.map("f32", [{ ...result, shape: [rows, 1] }], (s, v) =>
     s.select(s.op("flt", s.f(0), v), s.f(1), s.f(-1)),
   );
 };

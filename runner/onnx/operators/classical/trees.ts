@@ -13,7 +13,7 @@ import { type Transform, transformed, transformOf, TRANSFORMS } from "./post-tra
 import { baseValues, forestByIds, forestByPosition } from "./tree-tables.ts";
 
 /** The element of a table that a tensor of indices names. */
-const at = (s: KernelStage, table: Value, by: Value, indices: Parameters<KernelStage["load"]>[1]): Ref =>
+const tableEntry = (s: KernelStage, table: Value, by: Value, indices: Parameters<KernelStage["load"]>[1]): Ref =>
   s.load(table, [0], { gather: { dimension: 0, by, at: indices } });
 
 /** Whether the branch's true side is taken: the plain comparison where all branches have the same. */
@@ -43,11 +43,11 @@ const taken = (s: KernelStage, x: Ref, threshold: Ref, mask: number | Ref): Ref 
  * The leaf that each row reaches in each tree, [rows, trees]: for every level one kernel that looks up the features
  * that the nodes test, and one that moves on to a child. Leaves stay where they are.
  */
-const leavesOf = (b: Lowering, x: Value, forest: Forest): Value => {
+const leavesOf = (lowering: Lowering, x: Value, forest: Forest): Value => {
   const shape = [item(x.shape, 0), forest.roots.length];
   const table = (dtype: "i32" | "f32" | "u8", list: readonly number[]): Value =>
-    b.constantOf(dtype, [list.length], list);
-  let node: Value = b.constantOf("i32", [1, forest.roots.length], forest.roots);
+    lowering.constantOf(dtype, [list.length], list);
+  let node: Value = lowering.constantOf("i32", [1, forest.roots.length], forest.roots);
   if (forest.branches === 0) return broadcastTo(node, shape);
   const [features, thresholds] = [table("i32", forest.feature), table("f32", forest.threshold)];
   const [onTrue, onFalse] = [table("i32", forest.onTrue), table("i32", forest.onFalse)];
@@ -55,16 +55,20 @@ const leavesOf = (b: Lowering, x: Value, forest: Forest): Value => {
   const masks = same ? undefined : table("u8", forest.mask);
   for (let level = 0; level < forest.depth; level++) {
     const current = node;
-    const feature = b.emit({ dtype: "i32", shape: current.shape, finish: (s, out) => at(s, features, current, out) });
+    const feature = lowering.emit({
+      dtype: "i32",
+      shape: current.shape,
+      finish: (s, out) => tableEntry(s, features, current, out),
+    });
     const [from, column] = [broadcastTo(current, shape), broadcastTo(feature, shape)];
-    node = b.emit({
+    node = lowering.emit({
       dtype: "i32",
       shape,
       finish: (s, out) => {
         const element = s.load(x, [item(out, 0), 0], { gather: { dimension: 1, by: column, at: out } });
-        const mask = masks === undefined ? item(forest.mask, 0) : at(s, masks, from, out);
-        const yes = taken(s, element, at(s, thresholds, from, out), mask);
-        return s.select(yes, at(s, onTrue, from, out), at(s, onFalse, from, out));
+        const mask = masks === undefined ? item(forest.mask, 0) : tableEntry(s, masks, from, out);
+        const yes = taken(s, element, tableEntry(s, thresholds, from, out), mask);
+        return s.select(yes, tableEntry(s, onTrue, from, out), tableEntry(s, onFalse, from, out));
       },
     });
   }
@@ -86,13 +90,13 @@ const looked = (leaves: Value, table: Value, ...[s, out, red]: Parameters<Fold["
 };
 
 /** Folds the weights of the leaves over the trees, in the order of the file, for each row and target. */
-const aggregated = (b: Lowering, leaves: Value, forest: Forest, targets: number, how: Aggregate): Value => {
+const aggregated = (lowering: Lowering, leaves: Value, forest: Forest, targets: number, how: Aggregate): Value => {
   const count = forest.weights.length / targets;
-  const weights = byNode(forest, b.constantOf("f32", [count, targets], forest.weights));
-  const present = forest.present && byNode(forest, b.constantOf("bool", [count, targets], forest.present));
+  const weights = byNode(forest, lowering.constantOf("f32", [count, targets], forest.weights));
+  const present = forest.present && byNode(forest, lowering.constantOf("bool", [count, targets], forest.present));
   const [rows, trees] = atLeast(leaves.shape, 2);
   if (how === "SUM" || how === "AVERAGE") {
-    return b.emit({
+    return lowering.emit({
       dtype: "f32",
       shape: [rows, targets],
       // A leaf without a weight for the target adds 0, which changes no sum that starts from 0.
@@ -105,7 +109,7 @@ const aggregated = (b: Lowering, leaves: Value, forest: Forest, targets: number,
       finish: (s) => (how === "SUM" ? s.accumulator() : s.op("fdiv", s.accumulator(), s.f(trees))),
     });
   }
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: [rows, targets],
     fold: {
@@ -126,10 +130,10 @@ const aggregated = (b: Lowering, leaves: Value, forest: Forest, targets: number,
 };
 
 /** Whether any tree gave the row a weight for the class; undefined when all leaves have weights for all classes. */
-const presence = (b: Lowering, leaves: Value, forest: Forest, targets: number): Value | undefined => {
+const presence = (lowering: Lowering, leaves: Value, forest: Forest, targets: number): Value | undefined => {
   if (forest.present === undefined) return undefined;
-  const table = byNode(forest, b.constantOf("bool", [forest.present.length / targets, targets], forest.present));
-  return b.emit({
+  const table = byNode(forest, lowering.constantOf("bool", [forest.present.length / targets, targets], forest.present));
+  return lowering.emit({
     dtype: "bool",
     shape: [item(leaves.shape, 0), targets],
     fold: {
@@ -160,10 +164,10 @@ const regression = (
   if (targets === 1 && transform !== "NONE" && transform !== "PROBIT") {
     throw node.refuse(`${transform} of one target, which ONNX Runtime leaves out`, "post_transform");
   }
-  const scores = aggregated(node.b, leavesOf(node.b, x, forest), forest, targets, how);
+  const scores = aggregated(node.lowering, leavesOf(node.lowering, x, forest), forest, targets, how);
   // The least and the largest weight can be -0, which ONNX Runtime's addition of no base value turns into 0.
   const none = how === "MIN" || how === "MAX" ? new Array<number>(targets).fill(0) : [];
-  return transformed(node.b, added(node.b, scores, bases.length > 0 ? bases : none), transform);
+  return transformed(node.lowering, added(node.lowering, scores, bases.length > 0 ? bases : none), transform);
 };
 
 const regressor = (node: NodeContext): Value => {
@@ -200,18 +204,20 @@ const classifier = (node: NodeContext): Value[] => {
     throw node.invalid(`${String(bases.length)} base values for ${String(labels.length)} classes`, "base_values");
   }
   const { forest } = forestByIds(node, "class", labels.length, item(x.shape, 1));
-  const leaves = leavesOf(node.b, x, forest);
-  const scores = added(node.b, aggregated(node.b, leaves, forest, labels.length, "SUM"), bases);
-  const present = bases.length > 0 ? undefined : presence(node.b, leaves, forest, labels.length);
-  const label = labelled(node.b, topClass(node.b, scores, present), labels);
-  return [label, transformed(node.b, scores, transformOf(node))];
+  const leaves = leavesOf(node.lowering, x, forest);
+  const scores = added(node.lowering, aggregated(node.lowering, leaves, forest, labels.length, "SUM"), bases);
+  const present = bases.length > 0 ? undefined : presence(node.lowering, leaves, forest, labels.length);
+  const label = labelled(node.lowering, topClass(node.lowering, scores, present), labels);
+  return [label, transformed(node.lowering, scores, transformOf(node))];
 };
 
 /** Scores of [rows, targets] plus one base value a target, if there are any. */
-const added = (b: Lowering, scores: Value, bases: readonly number[]): Value =>
+const added = (lowering: Lowering, scores: Value, bases: readonly number[]): Value =>
   bases.length === 0
     ? scores
-    : b.map("f32", [scores, b.constantOf("f32", [1, bases.length], bases)], (s, v, k) => s.op("fadd", v, k));
+    : lowering.map("f32", [scores, lowering.constantOf("f32", [1, bases.length], bases)], (s, v, k) =>
+        s.op("fadd", v, k),
+      );
 
 /**
  * Two classes with one score, as exporters write them: weights none of which is negative sum to the second class's
@@ -229,9 +235,13 @@ const binary = (node: NodeContext, x: Value, labels: readonly number[]): Value[]
     const of = positive ? "weights none of which is negative" : "one score";
     throw node.refuse(`${transform} of ${of}, where ONNX Runtime's labels and scores disagree`, "post_transform");
   }
-  const score = added(node.b, aggregated(node.b, leavesOf(node.b, x, forest), forest, 1, "SUM"), bases);
+  const score = added(
+    node.lowering,
+    aggregated(node.lowering, leavesOf(node.lowering, x, forest), forest, 1, "SUM"),
+    bases,
+  );
   const [rows] = atLeast(score.shape, 1);
-  const pair = node.b.emit({
+  const pair = node.lowering.emit({
     dtype: "f32",
     shape: [rows, 2],
     finish: (s, out) => {
@@ -241,7 +251,7 @@ const binary = (node: NodeContext, x: Value, labels: readonly number[]): Value[]
       return s.select(s.affine(column), v, other);
     },
   });
-  const label = node.b.emit({
+  const label = node.lowering.emit({
     dtype: "i64",
     shape: [rows],
     finish: (s, out) => {
@@ -250,7 +260,7 @@ const binary = (node: NodeContext, x: Value, labels: readonly number[]): Value[]
       return s.select(above, s.i(item(labels, 1)), s.i(item(labels, 0)));
     },
   });
-  return [label, transformed(node.b, pair, transform)];
+  return [label, transformed(node.lowering, pair, transform)];
 };
 
 /** Ensembles of decision trees. */

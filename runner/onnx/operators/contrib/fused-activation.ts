@@ -14,7 +14,7 @@ const activated = (node: NodeContext, x: Value, parameters: readonly number[]): 
   if (parameters.length !== (wanted[name] ?? 0)) {
     throw node.invalid(`${String(parameters.length)} parameters of ${name}`, "activation_params");
   }
-  return node.b.map("f32", [x], (s, v) => {
+  return node.lowering.map("f32", [x], (s, v) => {
     switch (name) {
       case "Relu":
         return s.op("fmax", v, s.f(0));

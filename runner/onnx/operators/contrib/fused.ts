@@ -16,14 +16,14 @@ import { reshaped } from "../tensor/movement.ts";
 const biasedGelu = (node: NodeContext, byTanh: boolean): Value => {
   const [x, bias] = [float(node, node.in(0)), node.opt(1)];
   if (bias === undefined && !byTanh) throw node.invalid("input 1 is missing");
-  if (bias === undefined) return node.b.map("f32", [x], (s, v) => geluOf(s, v, byTanh));
+  if (bias === undefined) return node.lowering.map("f32", [x], (s, v) => geluOf(s, v, byTanh));
   if (bias.shape.length !== 1 || bias.shape[0] !== x.shape.at(-1)) throw node.invalid("not one bias a column");
-  return node.b.map("f32", [x, float(node, bias)], (s, v, b) => geluOf(s, s.op("fadd", v, b), byTanh));
+  return node.lowering.map("f32", [x, float(node, bias)], (s, v, b) => geluOf(s, s.op("fadd", v, b), byTanh));
 };
 
 const quickGelu = (node: NodeContext): Value => {
   const alpha = node.float("alpha", 1.702);
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) =>
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) =>
     s.op("fmul", v, fn.sigmoid(s, s.op("fmul", v, s.f(alpha)))),
   );
 };
@@ -43,12 +43,12 @@ const fusedMatMul = (node: NodeContext): Value => {
   }
   if (a.shape.length < 2 || b.shape.length < 2) throw node.refuse("operands of fewer than two dimensions");
   const alpha = node.float("alpha", 1);
-  const packed = b.shape.length === 2 && node.b.initializers.has(b);
+  const packed = b.shape.length === 2 && node.lowering.initializers.has(b);
   const right = transB ? turned(b) : b;
   // A matrix of two dimensions takes the batches of the left one as further rows.
   const flat = right.shape.length === 2 && a.shape.length > 2 && !transA;
   const rows = elementCount(a.shape.slice(0, -1));
-  const left = flat ? reshaped(node.b, a, [rows, lastItem(a.shape)]) : transA ? turned(a) : a;
+  const left = flat ? reshaped(node.lowering, a, [rows, lastItem(a.shape)]) : transA ? turned(a) : a;
   const operands = matmulOperands(node, left, right);
   const [m, n] = atLeast(operands.shape.slice(-2), 2);
   const k = lastItem(operands.left.shape);
@@ -63,7 +63,7 @@ const fusedMatMul = (node: NodeContext): Value => {
     scaled: alpha !== 1,
   });
   const result = kept(matmulKernels(node, operands, "f32", order, undefined, alpha), operands);
-  return flat ? reshaped(node.b, result, [...a.shape.slice(0, -1), n]) : result;
+  return flat ? reshaped(node.lowering, result, [...a.shape.slice(0, -1), n]) : result;
 };
 
 /** The sum of an input, a skipped one and a bias, normalised by rows; the sum is the fourth output. */
@@ -81,21 +81,23 @@ const skipLayerNormalization = (node: NodeContext, centre: boolean): (Value | un
       throw node.invalid("not one parameter a column");
   }
   const values = [x, broadcastTo(skip, x.shape), ...(bias ? [float(node, bias)] : [])];
-  const sum = node.b.map("f32", values, (s, v, w, b) => {
+  const sum = node.lowering.map("f32", values, (s, v, w, b) => {
     const both = s.op("fadd", v, w);
     return b === undefined ? both : s.op("fadd", both, b);
   });
-  const rows = reshaped(node.b, sum, [elementCount(x.shape) / width, width]);
-  const { mean, deviation } = centre ? welford(node.b, rows, epsilon) : rowStatistics(node.b, rows, epsilon, false);
+  const rows = reshaped(node.lowering, sum, [elementCount(x.shape) / width, width]);
+  const { mean, deviation } = centre
+    ? welford(node.lowering, rows, epsilon)
+    : rowStatistics(node.lowering, rows, epsilon, false);
   const along = (value: Value): Value =>
     broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
   const parameters = [gamma, ...(mean ? [along(mean)] : []), ...(beta ? [float(node, beta)] : [])];
-  const normal = node.b.map("f32", [rows, along(deviation), ...parameters], (s, v, d, g, ...rest) => {
+  const normal = node.lowering.map("f32", [rows, along(deviation), ...parameters], (s, v, d, g, ...rest) => {
     const centred = mean ? s.op("fsub", v, item(rest, 0)) : v;
     const scaled = s.op("fmul", s.op("fdiv", centred, d), g);
     return beta ? s.op("fadd", scaled, rest.at(-1) as Ref) : scaled;
   });
-  return [reshaped(node.b, normal, x.shape), undefined, undefined, sum];
+  return [reshaped(node.lowering, normal, x.shape), undefined, undefined, sum];
 };
 
 /** Fused operators of transformers. */

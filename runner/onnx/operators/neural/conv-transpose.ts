@@ -32,7 +32,7 @@ const convTranspose = (node: NodeContext): Value => {
     axisOf(size, item(kernel, d), item(strides, d), item(dilations, d), item(before, d), item(out, d)),
   );
   const terms = termsOf(node, x, w, groups, axes);
-  const value = node.b.emit({
+  const value = node.lowering.emit({
     dtype: "f32",
     shape: [n, groups, perGroup, ...axes.flatMap(({ quotients, phases }) => [quotients, phases])],
     fold: {
@@ -101,16 +101,16 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
   };
   if (inGroup === 1) {
     // One product is no sum: nothing is computed beforehand.
-    const filters = node.b.arranged(w);
+    const filters = node.lowering.arranged(w);
     return (s, [image, group, member], inputs, spread) => {
       const v = s.load(x, [image, group, ...inputs], { guarded: leaving.map((d) => d + 2) });
       return s.op("fmul", v, inWindow(s, filters, [group, member], spread, []));
     };
   }
-  const [input, filters] = [contiguousAlong(node.b, x, 1), contiguousAlong(node.b, w, 0)];
+  const [input, filters] = [contiguousAlong(node.lowering, x, 1), contiguousAlong(node.lowering, w, 0)];
   // Filters in the file are transposed beforehand, unless there is only one of one position.
-  const packed = node.b.initializers.has(w) && perGroup * elementCount(kernel) > 1;
-  const products = dot(node.b, {
+  const packed = node.lowering.initializers.has(w) && perGroup * elementCount(kernel) > 1;
+  const products = dot(node.lowering, {
     dtype: "f32",
     shape: [n, groups, perGroup, ...sizes, ...kernel],
     class: "f32",

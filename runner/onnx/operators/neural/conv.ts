@@ -59,9 +59,9 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   const shape = [n, groups, members, ...windows.out];
   const last = shape.length;
   const order = [0, ...range(last).slice(3), 1, 2];
-  const input = pointwise ? contiguousAlong(node.b, x, 1) : undefined;
+  const input = pointwise ? contiguousAlong(node.lowering, x, 1) : undefined;
   const columns = pointwise ? undefined : windowMatrix(node, spec, leaving);
-  const weights = reshaped(node.b, node.b.arranged(w), [groups, members, length]);
+  const weights = reshaped(node.lowering, node.lowering.arranged(w), [groups, members, length]);
   const dotSpec: Omit<DotSpec, "block"> = {
     dtype: spec.dtype,
     shape,
@@ -85,7 +85,7 @@ export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   };
   const places = elementCount(windows.out);
   if (isFloat && members === 1 && length > 2) return mergedChannels(filterDot(node, dotSpec, places));
-  return mergedChannels(dot(node.b, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
+  return mergedChannels(dot(node.lowering, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
 };
 
 const zero = asIndex(0);
@@ -93,15 +93,15 @@ const zero = asIndex(0);
 /** One filter a group: the GEMM is a row by a matrix, whose last columns (of all positions in a row) sum in runs. */
 const filterDot = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
   const row = rowOf(spec);
-  return places % 4 === 0 ? dotInOrder(node.b, row) : lastPlaces(node, row, places);
+  return places % 4 === 0 ? dotInOrder(node.lowering, row) : lastPlaces(node, row, places);
 };
 
 const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => {
-  const straight = dotInOrder(node.b, spec);
-  const runs = dotInRuns(node.b, spec);
+  const straight = dotInOrder(node.lowering, spec);
+  const runs = dotInRuns(node.lowering, spec);
   const strides = rowMajor(spec.shape.slice(3));
   const whole = places - (places % 4);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
@@ -117,7 +117,7 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
   const { x, windows } = spec;
   const [n, channels] = atLeast(x.shape, 2);
   const spatial = windows.out.length;
-  const columns = node.b.emit({
+  const columns = node.lowering.emit({
     dtype: storageOf(x.element),
     shape: [n, ...windows.out, channels, ...windows.kernel],
     finish: (s, out) => {
@@ -127,7 +127,7 @@ const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly numbe
       return s.load(x, at, { guarded: leaving, fill: spec.fill ?? 0 });
     },
   });
-  return reshaped(node.b, columns, [n, ...windows.out, channels * elementCount(windows.kernel)]);
+  return reshaped(node.lowering, columns, [n, ...windows.out, channels * elementCount(windows.kernel)]);
 };
 
 /** Reads the input where it lies, window by window. */
@@ -137,15 +137,15 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
   const [outputs, perGroup] = atLeast(spec.w.shape, 2);
   const isFloat = isFloatType(x.element);
   const rank = x.shape.length;
-  const input = perGroup > 1 && !isFloat ? contiguousAlong(node.b, x, 1) : x;
-  const weights = perGroup > 1 && !isFloat ? node.b.arranged(spec.w, channelsLast(rank)) : spec.w;
+  const input = perGroup > 1 && !isFloat ? contiguousAlong(node.lowering, x, 1) : x;
+  const weights = perGroup > 1 && !isFloat ? node.lowering.arranged(spec.w, channelsLast(rank)) : spec.w;
   const perOutput = outputs / groups;
   // Output channels as (group, member): the group chooses the input channels.
   const loop = [item(x.shape, 0), groups, perOutput, ...windows.out];
   const loopOrder = [0, ...range(rank + 1).slice(3), 1, 2];
   const dims = isFloat ? [perGroup, ...windows.kernel] : [...windows.kernel, perGroup];
   const cls = isFloat ? ("f32" as const) : ("int" as const);
-  const value = node.b.emit({
+  const value = node.lowering.emit({
     dtype: spec.dtype,
     shape: loop,
     order: loopOrder,

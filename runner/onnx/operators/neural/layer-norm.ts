@@ -21,20 +21,20 @@ const along = (value: Value, rows: Value): Value =>
   broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
 
 /** Sums of the elements and of their squares in one pass; variance as the mean of squares less the square of the mean. */
-export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre: boolean): RowStatistics => {
+export const rowStatistics = (lowering: Lowering, rows: Value, epsilon: number, centre: boolean): RowStatistics => {
   const n = lastItem(rows.shape);
   const squares = rowSum(
-    b,
+    lowering,
     rows,
     (s, x) => s.op("fmul", x, x),
     (s, sum) => s.op("fdiv", sum, s.f(n)),
   );
   if (!centre) {
-    const deviation = b.map("f32", [squares], (s, q) => s.op("fsqrt", s.op("fadd", q, s.f(epsilon))));
+    const deviation = lowering.map("f32", [squares], (s, q) => s.op("fsqrt", s.op("fadd", q, s.f(epsilon))));
     return { mean: undefined, deviation };
   }
-  const mean = rowSum(b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(n)));
-  const deviation = b.map("f32", [squares, mean], (s, q, m) => {
+  const mean = rowSum(lowering, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(n)));
+  const deviation = lowering.map("f32", [squares, mean], (s, q, m) => {
     const variance = s.op("fsub", q, s.op("fmul", m, m));
     return s.op("fsqrt", s.op("fadd", variance, s.f(epsilon)));
   });
@@ -42,10 +42,10 @@ export const rowStatistics = (b: Lowering, rows: Value, epsilon: number, centre:
 };
 
 /** Welford's running mean and squared differences, as onnxruntime-web's LayerNormalization. */
-export const welford = (b: Lowering, rows: Value, epsilon: number): RowStatistics => {
+export const welford = (lowering: Lowering, rows: Value, epsilon: number): RowStatistics => {
   const n = lastItem(rows.shape);
   const one = (result: "mean" | "deviation"): Value =>
-    b.emit({
+    lowering.emit({
       dtype: "f32",
       shape: rows.shape.slice(0, -1),
       fold: {
@@ -79,12 +79,14 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
   const axis = node.axis(node.int("axis", -1), rank);
   const epsilon = node.float("epsilon", 1e-5);
   if (node.int("stash_type", 1) !== 1) throw node.refuse("only stash_type float", "stash_type");
-  const rows = reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
-  const { mean, deviation } = centre ? welford(node.b, rows, epsilon) : rowStatistics(node.b, rows, epsilon, false);
+  const rows = reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+  const { mean, deviation } = centre
+    ? welford(node.lowering, rows, epsilon)
+    : rowStatistics(node.lowering, rows, epsilon, false);
   const inside = x.shape.slice(axis);
   const spread = (value: Value): Value =>
     reshaped(
-      node.b,
+      node.lowering,
       broadcastTo(value, value.shape.length > inside.length ? x.shape : inside),
       value.shape.length > inside.length ? rows.shape : [1, elementCount(inside)],
     );
@@ -92,7 +94,7 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
   if (mean) values.push(along(mean, rows));
   const scaleAt = scale ? values.push(spread(float(node, scale))) - 1 : undefined;
   const biasAt = bias ? values.push(spread(float(node, bias))) - 1 : undefined;
-  const result = node.b.map("f32", values, (s, ...refs) => {
+  const result = node.lowering.map("f32", values, (s, ...refs) => {
     const [v, d] = [item(refs, 0), item(refs, 1)];
     const centred = mean ? s.op("fsub", v, item(refs, 2)) : v;
     let y = s.op("fdiv", centred, d);
@@ -100,11 +102,11 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
     if (biasAt !== undefined) y = s.op("fadd", y, item(refs, biasAt));
     return y;
   });
-  const y = reshaped(node.b, result, x.shape);
+  const y = reshaped(node.lowering, result, x.shape);
   if (!centre || node.outputCount === 1 || mean === undefined) return [y];
   const kept = x.shape.map((size, d) => (d < axis ? size : 1));
-  const inverse = node.b.map("f32", [deviation], (s, d) => s.op("fdiv", s.f(1), d));
-  return [y, reshaped(node.b, mean, kept), reshaped(node.b, inverse, kept)];
+  const inverse = node.lowering.map("f32", [deviation], (s, d) => s.op("fdiv", s.f(1), d));
+  return [y, reshaped(node.lowering, mean, kept), reshaped(node.lowering, inverse, kept)];
 };
 
 /** (x - mean) / deviation * scale + bias over groups of channels of each image. */
@@ -116,15 +118,15 @@ const groupNormalization = (
   affine: (channel: Value) => Value,
 ): Value => {
   const [n, c, ...sizes] = atLeast(x.shape, 2);
-  const rows = reshaped(node.b, x, [n, groups, (c / groups) * elementCount(sizes)]);
-  const { mean, deviation } = rowStatistics(node.b, rows, epsilon, true);
+  const rows = reshaped(node.lowering, x, [n, groups, (c / groups) * elementCount(sizes)]);
+  const { mean, deviation } = rowStatistics(node.lowering, rows, epsilon, true);
   if (mean === undefined) throw new RangeError("a centred statistic has a mean");
   const [scale, bias] = [affine(float(node, node.in(1))), affine(float(node, node.in(2)))];
   const perGroup = c / groups;
-  const grouped = reshaped(node.b, x, [n, groups, perGroup, ...sizes]);
-  const view = (value: Value): Value => reshaped(node.b, value, [groups, perGroup]);
+  const grouped = reshaped(node.lowering, x, [n, groups, perGroup, ...sizes]);
+  const view = (value: Value): Value => reshaped(node.lowering, value, [groups, perGroup]);
   const [scales, biases] = [view(scale), view(bias)];
-  const result = node.b.emit({
+  const result = node.lowering.emit({
     dtype: "f32",
     shape: grouped.shape,
     order: memoryOrder(grouped),
@@ -136,7 +138,7 @@ const groupNormalization = (
       return s.op("fadd", s.op("fmul", normal, s.load(scales, channel)), s.load(biases, channel));
     },
   });
-  return reshaped(node.b, result, x.shape);
+  return reshaped(node.lowering, result, x.shape);
 };
 
 const groupNorm = (node: NodeContext): Value => {
@@ -150,7 +152,7 @@ const groupNorm = (node: NodeContext): Value => {
     value.shape[0] === c
       ? value
       : reshaped(
-          node.b,
+          node.lowering,
           broadcastTo({ ...value, shape: [groups, 1], strides: [item(value.strides, 0), 0] }, [groups, c / groups]),
           [c],
         );
@@ -165,19 +167,19 @@ const instanceNorm = (node: NodeContext): Value => {
   const [scale, bias] = [float(node, node.in(1)), float(node, node.in(2))];
   const [n, c, ...sizes] = atLeast(x.shape, 2);
   const size = elementCount(sizes);
-  const rows = reshaped(node.b, x, [n, c, size]);
-  const mean = rowSum(node.b, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
-  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
-  const squares = rowSum(node.b, centred, (s, v) => s.op("fmul", v, v));
-  const a = node.b.map("f32", [squares, scale], (s, q, g) => {
+  const rows = reshaped(node.lowering, x, [n, c, size]);
+  const mean = rowSum(node.lowering, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
+  const centred = node.lowering.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
+  const squares = rowSum(node.lowering, centred, (s, v) => s.op("fmul", v, v));
+  const a = node.lowering.map("f32", [squares, scale], (s, q, g) => {
     const deviation = s.op("fsqrt", s.op("fadd", s.op("fdiv", q, s.f(size)), s.f(epsilon)));
     return s.op("fmul", s.op("fdiv", s.f(1), deviation), g);
   });
-  const shift = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
-  const result = node.b.map("f32", [rows, along(a, rows), along(shift, rows)], (s, v, k, t) =>
+  const shift = node.lowering.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
+  const result = node.lowering.map("f32", [rows, along(a, rows), along(shift, rows)], (s, v, k, t) =>
     s.op("fadd", s.op("fmul", v, k), t),
   );
-  return reshaped(node.b, result, x.shape);
+  return reshaped(node.lowering, result, x.shape);
 };
 
 /** (x - E x) / sqrt(E x^2 - (E x)^2), with 1e-9 added to the root. */
@@ -187,23 +189,23 @@ const meanVariance = (node: NodeContext): Value => {
   const order = [...range(x.shape.length).filter((d) => !axes.includes(d)), ...axes];
   const shape = order.map((d) => item(x.shape, d));
   const view: Value = { ...x, shape, strides: order.map((d) => item(x.strides, d)) };
-  const rows = reshaped(node.b, view, [
+  const rows = reshaped(node.lowering, view, [
     elementCount(shape.slice(0, -axes.length)),
     elementCount(shape.slice(-axes.length)),
   ]);
   // The mean of the squared differences from the mean, and no epsilon: a row of equal elements gives NaN.
   const n = item(rows.shape, 1);
   const ofRow = (s: StageBuilder, sum: Ref): Ref => s.op("fdiv", sum, s.f(n));
-  const mean = rowSum(node.b, rows, undefined, ofRow);
-  const centred = node.b.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
+  const mean = rowSum(node.lowering, rows, undefined, ofRow);
+  const centred = node.lowering.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
   const deviation = rowSum(
-    node.b,
+    node.lowering,
     centred,
     (s, v) => s.op("fmul", v, v),
     (s, sum) => s.op("fsqrt", ofRow(s, sum)),
   );
-  const result = node.b.map("f32", [centred, along(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
-  const back = reshaped(node.b, result, shape);
+  const result = node.lowering.map("f32", [centred, along(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
+  const back = reshaped(node.lowering, result, shape);
   return { ...back, shape: x.shape, strides: range(order.length).map((d) => item(back.strides, order.indexOf(d))) };
 };
 

@@ -4,7 +4,7 @@ import type { NodeContext } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
 import { float } from "../common.ts";
-import { raise } from "../arithmetic/power.ts";
+import { floatPower } from "../arithmetic/power.ts";
 
 /**
  * LRN as onnxruntime-web computes it: x times the power of a sum of weighted squares over a window of channels. The sum
@@ -19,7 +19,7 @@ export const localResponse = (node: NodeContext): Value => {
   const before = Math.floor((size - 1) / 2);
   const weight = Math.fround(Math.fround(alpha) / size);
   const at = (out: readonly Index[], channel: Index): Index[] => out.map((index, d) => (d === 1 ? channel : index));
-  const sums = node.b.emit({
+  const sums = node.lowering.emit({
     dtype: "f32",
     shape: x.shape,
     fold: {
@@ -42,6 +42,6 @@ export const localResponse = (node: NodeContext): Value => {
     },
     finish: (s) => s.accumulator(),
   });
-  const powers = raise(node.b, sums, node.b.scalar("f32", -beta));
-  return node.b.map("f32", [x, powers], (s, v, p) => s.op("fmul", v, p));
+  const powers = floatPower(node.lowering, sums, node.lowering.scalar("f32", -beta));
+  return node.lowering.map("f32", [x, powers], (s, v, p) => s.op("fmul", v, p));
 };

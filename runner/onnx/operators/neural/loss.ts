@@ -23,7 +23,7 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
     weights === undefined ? s.f(1) : s.load(weights, [0], { gather: { dimension: 0, by: target, at: out } });
   const weighted = (s: KernelStage, out: readonly Index[]): Ref =>
     classWeight(s, s.load(target, out), (stage) => weightAt(stage, out), ignored);
-  const losses = node.b.emit({
+  const losses = node.lowering.emit({
     dtype: "f32",
     shape: target.shape,
     finish: (s, out) => {
@@ -37,7 +37,7 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   });
   if (reduction === "none") return losses;
   const total = (value: (s: KernelStage, at: readonly Index[]) => Ref): Value =>
-    node.b.emit({
+    node.lowering.emit({
       dtype: "f32",
       shape: [],
       fold: {
@@ -52,10 +52,10 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   if (reduction === "sum") return sum;
   if (reduction !== "mean") throw node.refuse(`reduction "${reduction}"`, "reduction");
   if (weights === undefined && ignored === undefined) {
-    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(elementCount(target.shape))));
+    return node.lowering.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(elementCount(target.shape))));
   }
   const weight = total(weighted);
-  return node.b.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
+  return node.lowering.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
 };
 
 const crossEntropy = (node: NodeContext): Value[] => {
@@ -63,8 +63,8 @@ const crossEntropy = (node: NodeContext): Value[] => {
   const rank = scores.shape.length;
   const order = [0, ...range(rank).slice(2), 1];
   const rows = permuted(scores, order);
-  const flat = reshaped(node.b, rows, [elementCount(rows.shape.slice(0, -1)), lastItem(rows.shape)]);
-  const logs = reshaped(node.b, softmaxRows(node.b, flat, true), rows.shape);
+  const flat = reshaped(node.lowering, rows, [elementCount(rows.shape.slice(0, -1)), lastItem(rows.shape)]);
+  const logs = reshaped(node.lowering, softmaxRows(node.lowering, flat, true), rows.shape);
   const logProbabilities = permuted(
     logs,
     range(rank).map((d) => order.indexOf(d)),

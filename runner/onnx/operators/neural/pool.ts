@@ -8,7 +8,7 @@ import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../../build/value.ts";
 import { computable, float, integerRange, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
-import { raise } from "../arithmetic/power.ts";
+import { floatPower } from "../arithmetic/power.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
 const lowest = (dtype: DType): number | bigint => (dtype === "f32" ? -Infinity : integerRange(dtype)[0]);
@@ -26,7 +26,7 @@ const maxPool = (node: NodeContext): Value[] => {
 const maximumIn = (node: NodeContext, x: Value, dtype: DType, windows: Windows): Value => {
   const leaving = leavingDimensions(x, windows);
   const cls = dtype === "f32" ? ("f32" as const) : ("int" as const);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape: [...x.shape.slice(0, 2), ...windows.out],
     order: memoryOrder(x),
@@ -59,7 +59,7 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
         .times(item(x.shape, 1) * planes)
         .plus(item(out, 1).times(planes)),
     );
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "i64",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     fold: {
@@ -123,7 +123,7 @@ const divided =
     if (counts.every((row) => row.every((n) => n === row[0]))) {
       return s.op("fdiv", sum, s.f(elementCount(counts.map((row) => item(row, 0)))));
     }
-    const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
+    const divisors = counts.map((row) => node.lowering.constantOf("f32", [row.length], row));
     const factors = divisors.map((row, d) => s.load(row, [item(out, d + 2)]));
     return s.op(
       "fdiv",
@@ -140,15 +140,15 @@ const average = (node: NodeContext, x: Value, windows: Windows, divide: Divide):
   const undilated = windows.dilations.every((d) => d === 1);
   // onnxruntime-web sums the columns of such windows first, then the row of those sums.
   if (last >= 1 && narrow && undilated) {
-    const columns = windowSum(node, x, { ...windows, ...column(windows, last, item(x.shape, last + 2)) });
+    const columns = windowSum(node, x, { ...windows, ...columnWindows(windows, last, item(x.shape, last + 2)) });
     const row = windows.kernel.map((_, d) => (d === last ? undefined : d)).filter((d) => d !== undefined);
-    return windowSum(node, columns, rowOnly(windows, row), divide);
+    return windowSum(node, columns, rowWindows(windows, row), divide);
   }
   return windowSum(node, x, windows, divide);
 };
 
 /** The windows with the last dimension left whole. */
-const column = (windows: Windows, last: number, size: number): Windows => {
+const columnWindows = (windows: Windows, last: number, size: number): Windows => {
   const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (d === last ? value : n));
   return {
     kernel: set(windows.kernel, 1),
@@ -161,7 +161,7 @@ const column = (windows: Windows, last: number, size: number): Windows => {
 };
 
 /** The windows with the given dimensions already summed. */
-const rowOnly = (windows: Windows, done: readonly number[]): Windows => {
+const rowWindows = (windows: Windows, done: readonly number[]): Windows => {
   const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (done.includes(d) ? value : n));
   return {
     kernel: set(windows.kernel, 1),
@@ -182,7 +182,7 @@ export const windowSum = (
   term: (s: KernelStage, element: Ref) => Ref = (_s, element) => element,
 ): Value => {
   const leaving = leavingDimensions(x, windows);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     order: memoryOrder(x),
@@ -203,11 +203,11 @@ export const windowSum = (
 const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
   const size = elementCount(windows.kernel);
   const rounds = Math.floor(size / 4);
-  const flat = reshaped(node.b, x, [...x.shape.slice(0, 2), size]);
+  const flat = reshaped(node.lowering, x, [...x.shape.slice(0, 2), size]);
   const lanes =
     rounds === 0
       ? undefined
-      : node.b.emit({
+      : node.lowering.emit({
           dtype: "f32",
           shape: [...x.shape.slice(0, 2), 4],
           fold: {
@@ -223,7 +223,7 @@ const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Div
           },
           finish: (s) => s.accumulator(),
         });
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     finish: (s, out) => {
@@ -237,7 +237,7 @@ const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Div
 };
 
 /** A pool over everything. */
-const whole = (x: Value): Windows => {
+const windowsOverAll = (x: Value): Windows => {
   const kernel = x.shape.slice(2);
   const [ones, zeros] = [kernel.map(() => 1), kernel.map(() => 0)];
   return { kernel, strides: ones, dilations: ones, before: zeros, after: zeros, out: ones };
@@ -249,12 +249,12 @@ const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
   const size = (s: KernelStage, v: Ref): Ref => (p === 1 ? s.op("fabs", v) : s.op("fmul", v, v));
   const sums = windowSum(node, x, windows, undefined, size);
   // onnxruntime-web takes the root by its power function, which is not always the nearest.
-  return p === 1 ? sums : raise(node.b, sums, node.b.scalar("f32", 0.5));
+  return p === 1 ? sums : floatPower(node.lowering, sums, node.lowering.scalar("f32", 0.5));
 };
 
 const globalAverage = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
-  const windows = whole(x);
+  const windows = windowsOverAll(x);
   return average(node, x, windows, divided(node, windowCounts(x, windows, false)));
 };
 
@@ -263,10 +263,12 @@ export const POOL: readonly Operator[] = [
   onnx("MaxPool", 1, maxPool),
   onnx("AveragePool", 1, averagePool),
   onnx("GlobalAveragePool", 1, globalAverage),
-  onnx("GlobalMaxPool", 1, (node) => maximumIn(node, node.in(0), computable(node, node.in(0)), whole(node.in(0)))),
+  onnx("GlobalMaxPool", 1, (node) =>
+    maximumIn(node, node.in(0), computable(node, node.in(0)), windowsOverAll(node.in(0))),
+  ),
   onnx("LpPool", 2, (node) => {
     const x = float(node, node.in(0));
     return lpPool(node, windowsOf(node, x.shape.slice(2), undefined, { ceil: node.int("ceil_mode", 0) === 1 }), x);
   }),
-  onnx("GlobalLpPool", 2, (node) => lpPool(node, whole(node.in(0)), float(node, node.in(0)))),
+  onnx("GlobalLpPool", 2, (node) => lpPool(node, windowsOverAll(node.in(0)), float(node, node.in(0)))),
 ];

@@ -59,7 +59,7 @@ export const recurrentOf = (node: NodeContext, defaults: readonly string[]): Rec
 };
 
 /** One direction's part of an input. */
-export const one = (value: Value, direction: number): Value => {
+export const entryAt = (value: Value, direction: number): Value => {
   const part = sliced(value, 0, direction, 1);
   return { ...part, shape: part.shape.slice(1), strides: part.strides.slice(1) };
 };
@@ -68,12 +68,12 @@ export const one = (value: Value, direction: number): Value => {
  * x W^T for [.., I] and [N, I], added to `start` block by block. A matrix that is in the file is `packed`, unless the
  * operator does not pack it.
  */
-export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, start?: Value): Value => {
+export const weightProduct = (node: NodeContext, x: Value, w: Value, packed: boolean, start?: Value): Value => {
   const last = x.shape.length - 1;
-  const [rows, columns] = [contiguousAlong(node.b, x, last), contiguousAlong(node.b, w, 1)];
+  const [rows, columns] = [contiguousAlong(node.lowering, x, last), contiguousAlong(node.lowering, w, 1)];
   const [n, k] = atLeast(w.shape, 2);
   return orderedDot(
-    node.b,
+    node.lowering,
     {
       dtype: "f32",
       shape: [...x.shape.slice(0, -1), n],
@@ -90,8 +90,8 @@ export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, 
 
 /** Whether the operator's weights (input 1) and recurrence weights (input 2) are in the file. */
 export const packedWeights = (node: NodeContext): readonly [w: boolean, r: boolean] => [
-  node.b.initializers.has(node.in(1)),
-  node.b.initializers.has(node.in(2)),
+  node.lowering.initializers.has(node.in(1)),
+  node.lowering.initializers.has(node.in(2)),
 ];
 
 /**
@@ -108,7 +108,7 @@ const stepKept = (
   old: Value | undefined,
 ): Value => {
   if (lengths === undefined) return next;
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: next.shape,
     finish: (s, out) => {
@@ -121,18 +121,18 @@ const stepKept = (
 /** Runs a cell over the sequence; outputs of all steps and the last states. */
 export const unroll = (
   node: NodeContext,
-  r: Recurrent,
+  recurrent: Recurrent,
   direction: number,
   initial: readonly Value[],
   cell: Cell,
 ): { readonly outputs: readonly Value[]; readonly states: readonly Value[] } => {
   let states = initial;
-  const outputs: Value[] = range(r.steps).map(() => item(initial, 0));
-  for (let i = 0; i < r.steps; i++) {
-    const t = r.reverse(direction) ? r.steps - 1 - i : i;
-    const next = cell((all) => one(all, t), states);
-    outputs[t] = stepKept(node, r.lengths, t, item(next, 0), undefined);
-    states = next.map((state, j) => stepKept(node, r.lengths, t, state, states[j]));
+  const outputs: Value[] = range(recurrent.steps).map(() => item(initial, 0));
+  for (let i = 0; i < recurrent.steps; i++) {
+    const t = recurrent.reverse(direction) ? recurrent.steps - 1 - i : i;
+    const next = cell((all) => entryAt(all, t), states);
+    outputs[t] = stepKept(node, recurrent.lengths, t, item(next, 0), undefined);
+    states = next.map((state, j) => stepKept(node, recurrent.lengths, t, state, states[j]));
   }
   return { outputs, states };
 };
@@ -140,48 +140,48 @@ export const unroll = (
 /** Y and the final states in ONNX's layout. */
 export const collected = (
   node: NodeContext,
-  r: Recurrent,
+  recurrent: Recurrent,
   runs: readonly { readonly outputs: readonly Value[]; readonly states: readonly Value[] }[],
 ): Value[] => {
   const byDirection = runs.map(({ outputs }) =>
     concatenated(
-      node.b,
+      node.lowering,
       outputs.map((h) => inserted(h, 0)),
       0,
     ),
   );
   const y = concatenated(
-    node.b,
+    node.lowering,
     byDirection.map((h) => inserted(h, 1)),
     1,
   );
   const count = item(runs, 0).states.length;
   const finals = range(count).map((j) =>
     concatenated(
-      node.b,
+      node.lowering,
       runs.map(({ states }) => inserted(item(states, j), 0)),
       0,
     ),
   );
-  if (!r.batchFirst) return [y, ...finals];
+  if (!recurrent.batchFirst) return [y, ...finals];
   return [permuted(y, [2, 0, 1, 3]), ...finals.map((state) => permuted(state, [1, 0, 2]))];
 };
 
-export const initialState = (node: NodeContext, r: Recurrent, at: number, direction: number): Value => {
+export const initialState = (node: NodeContext, recurrent: Recurrent, at: number, direction: number): Value => {
   const given = node.opt(at);
   if (given === undefined) {
-    const zero = node.b.scalar("f32", 0);
-    return { ...zero, shape: [r.batch, r.hidden], strides: [0, 0] };
+    const zero = node.lowering.scalar("f32", 0);
+    return { ...zero, shape: [recurrent.batch, recurrent.hidden], strides: [0, 0] };
   }
-  return one(r.batchFirst ? permuted(given, [1, 0, 2]) : given, direction);
+  return entryAt(recurrent.batchFirst ? permuted(given, [1, 0, 2]) : given, direction);
 };
 
 /** The initial hidden state, input 5. A sequence without steps ends with zeros, as in onnxruntime-web. */
-export const initialHidden = (node: NodeContext, r: Recurrent, direction: number): Value => {
-  const state = initialState(node, r, 5, direction);
-  const { lengths } = r;
+export const initialHidden = (node: NodeContext, recurrent: Recurrent, direction: number): Value => {
+  const state = initialState(node, recurrent, 5, direction);
+  const { lengths } = recurrent;
   if (lengths === undefined || node.opt(5) === undefined) return state;
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: state.shape,
     finish: (s, out) => {
@@ -192,10 +192,16 @@ export const initialHidden = (node: NodeContext, r: Recurrent, direction: number
 };
 
 /** One half of B, for all gates; zeros when there is no B. */
-export const gateBias = (node: NodeContext, r: Recurrent, direction: number, gates: number, half: 0 | 1): Value => {
+export const gateBias = (
+  node: NodeContext,
+  recurrent: Recurrent,
+  direction: number,
+  gates: number,
+  half: 0 | 1,
+): Value => {
   const b = node.opt(3);
-  if (b === undefined) return { ...node.b.scalar("f32", 0), shape: [gates * r.hidden], strides: [0] };
-  return sliced(one(b, direction), 0, half * gates * r.hidden, gates * r.hidden);
+  if (b === undefined) return { ...node.lowering.scalar("f32", 0), shape: [gates * recurrent.hidden], strides: [0] };
+  return sliced(entryAt(b, direction), 0, half * gates * recurrent.hidden, gates * recurrent.hidden);
 };
 
 export const gate = (value: Value, g: number, hidden: number): Value =>

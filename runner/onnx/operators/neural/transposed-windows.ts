@@ -67,7 +67,7 @@ export const positions = (node: NodeContext, axes: readonly Axis[], kernel: read
   const flat = all.map((row) =>
     row.reduce<number>((sum, at, d) => (sum < 0 || at === undefined ? -1 : sum + at * item(strides, d)), 0),
   );
-  return node.b.constantOf(
+  return node.lowering.constantOf(
     "i32",
     axes.map(({ reach }) => reach),
     flat,

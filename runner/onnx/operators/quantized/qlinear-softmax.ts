@@ -21,7 +21,7 @@ const powersOf = (scale: number, n: number): Float32Array => {
 };
 
 const constantScale = (node: NodeContext, i: number): number => {
-  const scale = node.b.elements(scalar(node, i))?.[0];
+  const scale = node.lowering.elements(scalar(node, i))?.[0];
   if (scale === undefined) throw node.refuse(`the scale (input ${String(i)}) depends on the model's inputs`);
   if (!(Number(scale) > 0 && Number(scale) < Infinity)) throw node.invalid(`a scale of ${String(scale)}`);
   return Number(scale);
@@ -38,13 +38,13 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
   const order = [...range(rank).filter((d) => d !== axis), axis];
   const turned = opset < 13 ? x : permuted(x, order);
   const n = opset < 13 ? elementCount(x.shape.slice(axis)) : item(x.shape, axis);
-  const rows = reshaped(node.b, turned, [elementCount(x.shape) / n, n]);
+  const rows = reshaped(node.lowering, turned, [elementCount(x.shape) / n, n]);
   const [table, zero] = [powersOf(constantScale(node, 1), n), zeroPoint(node, 4, dtype)];
   const factor = Math.floor(Math.fround(1 / constantScale(node, 3)));
   if (!(item(table, 255) * factor <= F32_MAX)) throw node.refuse("scales with which ONNX Runtime overflows");
   const [low, high] = integerRange(dtype);
-  const powers = node.b.constantOf("f32", [256], table);
-  const largest = node.b.emit({
+  const powers = node.lowering.constantOf("f32", [256], table);
+  const largest = node.lowering.emit({
     dtype,
     shape: rows.shape.slice(0, 1),
     fold: {
@@ -58,12 +58,12 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
     },
     finish: (s) => s.accumulator(),
   });
-  const distance = node.b.emit({
+  const distance = node.lowering.emit({
     dtype: "i16",
     shape: rows.shape,
     finish: (s, out) => s.op("iadd", s.op("isub", s.load(rows, out), s.load(largest, out.slice(0, 1))), s.i(255)),
   });
-  const sum = node.b.emit({
+  const sum = node.lowering.emit({
     dtype: "f32",
     shape: rows.shape.slice(0, 1),
     fold: {
@@ -78,7 +78,7 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
     },
     finish: (s) => s.accumulator(),
   });
-  const result = node.b.emit({
+  const result = node.lowering.emit({
     dtype,
     shape: rows.shape,
     finish: (s, out) => {
@@ -88,7 +88,7 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
       return s.op("imin", moved, s.i(high));
     },
   });
-  const back = reshaped(node.b, result, turned.shape);
+  const back = reshaped(node.lowering, result, turned.shape);
   return opset < 13
     ? back
     : permuted(

@@ -20,7 +20,7 @@ const byteFunction = (name: string, body: (node: NodeContext) => (s: StageBuilde
     const dtype = byte(node, x);
     const f = body(node);
     const parameters = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
-    return node.b.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
+    return node.lowering.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
       quantized(s, dtype, f(s, dequantized(s, v, xs, xz)), ys, yz),
     );
   });
@@ -32,11 +32,11 @@ const quantizedWhere = (node: NodeContext): Value => {
   if (byte(node, y) !== dtype) throw node.invalid("operands of different types");
   const [zs, zz] = [scalar(node, 7), scalar(node, 8)];
   const requantized = (value: Value, at: number): Value =>
-    node.b.map(dtype, [value, scalar(node, at), scalar(node, at + 1), zs, zz], (s, v, vs, vz, os, oz) => {
+    node.lowering.map(dtype, [value, scalar(node, at), scalar(node, at + 1), zs, zz], (s, v, vs, vz, os, oz) => {
       const same = s.op("iand", s.op("feq", vs, os), s.op("ieq", vz, oz));
       return s.select(same, v, quantized(s, dtype, dequantized(s, v, vs, vz), os, oz));
     });
-  return node.b.map(dtype, [condition, requantized(x, 2), requantized(y, 5)], (s, c, a, b) => s.select(c, a, b));
+  return node.lowering.map(dtype, [condition, requantized(x, 2), requantized(y, 5)], (s, c, a, b) => s.select(c, a, b));
 };
 
 /** Windows are dequantised, averaged in order and quantised; a window over everything is QLinearGlobalAveragePool. */
@@ -51,8 +51,8 @@ const quantizedAveragePool = (node: NodeContext): Value => {
   if (everything && [...windows.before, ...windows.after].every((pad) => pad === 0)) return quantizedAverage(node);
   if (ceil && leavingDimensions(x, windows).length > 0) throw node.refuse("windows that leave the input", "ceil_mode");
   const [xs, xz, ys, yz] = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
-  const values = node.b.map("f32", [x, xs, xz], (s, v, k, z) => dequantized(s, v, k, z));
-  const counts = windowCounts(x, windows, includePad).map((row) => node.b.constantOf("f32", [row.length], row));
+  const values = node.lowering.map("f32", [x, xs, xz], (s, v, k, z) => dequantized(s, v, k, z));
+  const counts = windowCounts(x, windows, includePad).map((row) => node.lowering.constantOf("f32", [row.length], row));
   const size = elementCount(windows.kernel);
   const averages = windowSum(node, values, windows, (s, out, sum) => {
     if (includePad) return s.op("fdiv", sum, s.f(size));
@@ -63,7 +63,7 @@ const quantizedAveragePool = (node: NodeContext): Value => {
       factors.reduce((n, factor) => s.op("fmul", n, factor)),
     );
   });
-  return node.b.map(dtype, [averages, ys, yz], (s, v, k, z) => quantizedAfter(s, dtype, v, k, z));
+  return node.lowering.map(dtype, [averages, ys, yz], (s, v, k, z) => quantizedAfter(s, dtype, v, k, z));
 };
 
 /** A scale of one element or of one for each column, seen along the columns of a product of `rank` dimensions. */
@@ -98,10 +98,14 @@ const quantizedGemm = (node: NodeContext): Value => {
     scalarOf(node, float(node, node.in(1)), "the scale"),
     columnScale(node, float(node, node.in(4)), columns, 2),
   ];
-  const scale = node.b.map("f32", yScale ? [...scales, scalarOf(node, yScale, "the scale")] : scales, (s, p, q, r) => {
-    const product = s.op("fmul", s.op("fmul", s.f(alpha), p), q);
-    return yScale && r ? s.op("fdiv", product, r) : product;
-  });
+  const scale = node.lowering.map(
+    "f32",
+    yScale ? [...scales, scalarOf(node, yScale, "the scale")] : scales,
+    (s, p, q, r) => {
+      const product = s.op("fmul", s.op("fmul", s.f(alpha), p), q);
+      return yScale && r ? s.op("fdiv", product, r) : product;
+    },
+  );
   const along = broadcastTo(scale, [rows, columns]);
   const dtype = yZero === undefined ? ("f32" as const) : byte(node, yZero);
   const zero = yZero && scalarOf(node, yZero, "the output zero point");
@@ -123,8 +127,10 @@ const integerProduct = (
   const columns = lastItem(b[0].shape);
   if (a[0].shape.length < 2 || b[0].shape.length < 2) throw node.refuse("operands of fewer than two dimensions");
   if (elementCount(a[1].shape) !== 1) throw node.refuse("more than one scale for the first operand");
-  const scale = node.b.map("f32", [scalarOf(node, a[1], "the scale"), columnScale(node, b[1], columns, 1)], (s, p, q) =>
-    s.op("fmul", p, q),
+  const scale = node.lowering.map(
+    "f32",
+    [scalarOf(node, a[1], "the scale"), columnScale(node, b[1], columns, 1)],
+    (s, p, q) => s.op("fmul", p, q),
   );
   const along = broadcastTo(scale, [columns]);
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== columns))

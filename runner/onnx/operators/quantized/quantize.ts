@@ -65,7 +65,7 @@ const quantizeLinear = (node: NodeContext): Value => {
   if (dtype === undefined || !QUANTIZED.includes(dtype)) throw node.refuse(`output type ${dtype ?? String(wanted)}`);
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, zero, x, axis, block));
-  return node.b.map(
+  return node.lowering.map(
     storageOf(dtype),
     views,
     (s, v, k, z) => quantizeTo(s, dtype, s.op("fdiv", v, k), z ?? s.i(0)),
@@ -83,11 +83,11 @@ const parameterView = (node: NodeContext, value: Value, x: Value, axis: number, 
 /** A parameter for each block of an axis, repeated over the block. */
 const blockedView = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value => {
   const positions = range(item(x.shape, axis)).map((i) => Math.floor(i / block));
-  const table = node.b.constantOf("i32", [positions.length], positions);
+  const table = node.lowering.constantOf("i32", [positions.length], positions);
   if (value.shape.some((size, d) => size !== (d === axis ? Math.ceil(item(x.shape, d) / block) : x.shape[d]))) {
     throw node.invalid("the scale does not have one element a block");
   }
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: storageOf(value.element),
     shape: x.shape,
     finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [item(out, axis)] } }),
@@ -106,11 +106,11 @@ const dequantizeLinear = (node: NodeContext): Value => {
   // The 8- and 4-bit floats are widened first; integers of 4 and 2 bits are held as their values.
   const isSmallFloat = element in LAYOUTS;
   const wide = (value: Value): Value =>
-    isSmallFloat ? castTo(node.b, (reason) => node.refuse(reason), value, "f32") : value;
+    isSmallFloat ? castTo(node.lowering, (reason) => node.refuse(reason), value, "f32") : value;
   const x = wide(given);
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, wide(zero), x, axis, block));
-  return node.b.map("f32", views, (s, v, k, z) => {
+  return node.lowering.map("f32", views, (s, v, k, z) => {
     const value = v;
     const centred = z === undefined ? value : s.op(isSmallFloat ? "fsub" : "isub", value, z);
     return s.op("fmul", isSmallFloat ? centred : s.op("i2f", centred), k);
@@ -125,13 +125,13 @@ export const scalarOf = (node: NodeContext, value: Value, what: string): Value =
 
 /** Integers minus a zero point. The value itself when the zero point is known to be 0. */
 const centred = (node: NodeContext, value: Value, zero: Value | undefined): Value => {
-  if (zero === undefined || node.b.elements(zero)?.every((z) => Number(z) === 0)) return value;
-  return node.b.map("i16", [value, zero], (s, v, z) => s.op("isub", v, z));
+  if (zero === undefined || node.lowering.elements(zero)?.every((z) => Number(z) === 0)) return value;
+  return node.lowering.map("i16", [value, zero], (s, v, z) => s.op("isub", v, z));
 };
 
 /** Sums over all but the first dimension, times the negated factor: what folding a zero point adds to each output. */
 const zeroPointBias = (node: NodeContext, weights: Value, zero: Value): Value =>
-  node.b.emit({
+  node.lowering.emit({
     dtype: "i64",
     shape: [item(weights.shape, 0)],
     fold: {
@@ -152,7 +152,9 @@ export const requantize = (s: KernelStage, dtype: DType, sum: Ref, scale: Ref, z
   quantizeTo(s, dtype, s.op("fmul", s.op("i2f", s.wrap(sum, "i32")), scale), zero);
 
 const combinedScale = (node: NodeContext, a: Value, b: Value, y: Value): Value =>
-  node.b.map("f32", [a, b, scalarOf(node, y, "the output scale")], (s, p, q, r) => s.op("fdiv", s.op("fmul", p, q), r));
+  node.lowering.map("f32", [a, b, scalarOf(node, y, "the output scale")], (s, p, q, r) =>
+    s.op("fdiv", s.op("fmul", p, q), r),
+  );
 
 const convolutionSum = (
   node: NodeContext,
@@ -174,7 +176,7 @@ const convolutionSum = (
       : wZero && scalarOf(node, wZero, "the weights' zero point");
   const weights = centred(node, w, wz);
   const spec = convSpec(node, x, weights);
-  const zero = xZero && node.b.elements(scalarOf(node, xZero, "the zero point"))?.[0];
+  const zero = xZero && node.lowering.elements(scalarOf(node, xZero, "the zero point"))?.[0];
   if (xZero !== undefined && zero === undefined && leavingDimensions(x, spec.windows).length > 0) {
     // Padding would have to be the zero point, which is not known: subtract it first.
     const shifted = centred(node, x, scalarOf(node, xZero, "the zero point"));
@@ -247,8 +249,8 @@ export const matmulInteger = (
 ): Value => {
   const right = centred(node, b, bZero && zeroView(node, bZero, b, -1));
   const zero = aZero && zeroView(node, aZero, a, -2);
-  const known = zero && elementCount(zero.shape) === 1 ? node.b.elements(zero)?.[0] : undefined;
-  const foldable = known !== undefined && Number(known) !== 0 && b.shape.length === 2 && node.b.isConstant(b);
+  const known = zero && elementCount(zero.shape) === 1 ? node.lowering.elements(zero)?.[0] : undefined;
+  const foldable = known !== undefined && Number(known) !== 0 && b.shape.length === 2 && node.lowering.isConstant(b);
   const left = zero === undefined || foldable ? a : centred(node, a, zero);
   const operands = matmulOperands(node, left, right);
   const length = lastItem(operands.left.shape);

@@ -16,7 +16,7 @@ export const scalar = (node: NodeContext, i: number): Value => {
 
 /** A zero point of one element, 0 where it is not given. */
 export const zeroPoint = (node: NodeContext, i: number, dtype: "u8" | "i8"): Value =>
-  node.opt(i) === undefined ? node.b.scalar(dtype, 0) : scalar(node, i);
+  node.opt(i) === undefined ? node.lowering.scalar(dtype, 0) : scalar(node, i);
 
 /** Requires u8 or i8. */
 export const byte = (node: NodeContext, value: Value): "u8" | "i8" => {

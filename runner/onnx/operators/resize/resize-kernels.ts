@@ -11,9 +11,9 @@ import type { Taps } from "./resize-filters.ts";
 const zero = asIndex(0);
 
 /** A table of one row a position, the rows filled up to one length. */
-const table = (b: Lowering, dtype: "f32" | "i32", rows: readonly (readonly number[])[], fill: number): Value => {
+const table = (lowering: Lowering, dtype: "f32" | "i32", rows: readonly (readonly number[])[], fill: number): Value => {
   const count = Math.max(1, ...rows.map((row) => row.length));
-  return b.constantOf(
+  return lowering.constantOf(
     dtype,
     [rows.length, count],
     rows.flatMap((row) => range(count).map((i) => row[i] ?? fill)),
@@ -21,26 +21,26 @@ const table = (b: Lowering, dtype: "f32" | "i32", rows: readonly (readonly numbe
 };
 
 /** One axis resized: each output folds its taps in order, from 0. */
-export const alongAxis = (b: Lowering, x: Value, axis: number, taps: readonly Taps[]): Value => {
+export const alongAxis = (lowering: Lowering, x: Value, axis: number, taps: readonly Taps[]): Value => {
   const positions = table(
-    b,
+    lowering,
     "i32",
     taps.map((tap) => tap.positions),
     -1,
   );
   const weights = table(
-    b,
+    lowering,
     "f32",
     taps.map((tap) => tap.weights),
     0,
   );
   const divides = taps.some(({ divisor }) => divisor !== undefined);
-  const divisors = b.constantOf(
+  const divisors = lowering.constantOf(
     "f32",
     [taps.length],
     taps.map(({ divisor }) => divisor ?? 1),
   );
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: x.shape.map((size, d) => (d === axis ? taps.length : size)),
     fold: {
@@ -63,13 +63,13 @@ export const alongAxis = (b: Lowering, x: Value, axis: number, taps: readonly Ta
  * Neighbouring axes, from `first` on, resized at once from two taps each: the product of the weights, that of the last
  * axis first, times the element, for every corner with the last axis changing fastest, added in this order.
  */
-export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (readonly Taps[])[]): Value => {
+export const atOnce = (lowering: Lowering, x: Value, first: number, taps: readonly (readonly Taps[])[]): Value => {
   const sizes = x.shape.slice(first, first + taps.length);
   const outs = taps.map((rows) => rows.length);
   const lead = x.shape.slice(0, first);
   const tail = x.shape.slice(first + taps.length);
   const flatShape = [...lead, elementCount(sizes), ...tail];
-  const flat = reshapeView(x, flatShape) ?? reshapeView(b.arranged(x), flatShape);
+  const flat = reshapeView(x, flatShape) ?? reshapeView(lowering.arranged(x), flatShape);
   if (flat === undefined) throw new RangeError("a dense value takes every shape");
   const corners = range(2 ** taps.length);
   /** Which tap of an axis a corner takes. */
@@ -81,9 +81,9 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
       [0],
     ),
   );
-  const index = b.constantOf("i32", [corners.length, ...outs], places.flat());
+  const index = lowering.constantOf("i32", [corners.length, ...outs], places.flat());
   const weights = taps.map((rows) =>
-    b.constantOf(
+    lowering.constantOf(
       "f32",
       [rows.length, 2],
       rows.flatMap((tap) => tap.weights),
@@ -96,7 +96,7 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
     const factors = weights.map((rows, d) => s.load(rows, [item(out, first + d), side(corner, d)])).reverse();
     return [...factors, v].reduce((left, right) => s.op("fmul", left, right));
   };
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: [...lead, ...outs, ...tail],
     finish: (s, out) => corners.map((corner) => term(s, out, corner)).reduce((sum, next) => s.op("fadd", sum, next)),
@@ -104,10 +104,16 @@ export const atOnce = (b: Lowering, x: Value, first: number, taps: readonly (rea
 };
 
 /** `value` at the positions of an axis that are marked, `x` elsewhere. */
-export const replaced = (b: Lowering, x: Value, axis: number, marked: readonly boolean[], value: number): Value => {
+export const replaced = (
+  lowering: Lowering,
+  x: Value,
+  axis: number,
+  marked: readonly boolean[],
+  value: number,
+): Value => {
   if (!marked.includes(true)) return x;
-  const flags = b.constantOf("bool", [marked.length], marked.map(Number));
-  return b.emit({
+  const flags = lowering.constantOf("bool", [marked.length], marked.map(Number));
+  return lowering.emit({
     dtype: "f32",
     shape: x.shape,
     finish: (s, out) => s.select(s.load(flags, [item(out, axis)]), s.f(value), s.load(x, out)),

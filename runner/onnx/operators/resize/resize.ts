@@ -77,7 +77,7 @@ const interpolated = (
   how: Interpolation,
   fill: number,
 ): Value => {
-  const { b } = node;
+  const { lowering } = node;
   const changed = range(axes.length).filter(
     (d) => item(axes, d).scale !== 1 || item(axes, d).out !== item(axes, d).size,
   );
@@ -104,16 +104,16 @@ const interpolated = (
     }));
   const joint = how.mode === "linear" && !antialias && image.length > 0;
   const mixed = joint
-    ? atOnce(b, x, item(image, 0), image.map(tapsAlong))
+    ? atOnce(lowering, x, item(image, 0), image.map(tapsAlong))
     : [...together].reverse().reduce((value, d, i) => {
         if (antialias && item(axes, d).size === item(axes, d).out) return value;
-        return alongAxis(b, value, d, i === 0 ? divided(tapsAlong(d)) : tapsAlong(d));
+        return alongAxis(lowering, value, d, i === 0 ? divided(tapsAlong(d)) : tapsAlong(d));
       }, x);
   return together.reduce((value, d) => {
     const axis = item(axes, d);
     if (axis.mode !== "tf_crop_and_resize") return value;
     const outside = placesOf(node, axis).map((place) => place < 0 || place > axis.size - 1);
-    return replaced(b, value, d, outside, fill);
+    return replaced(lowering, value, d, outside, fill);
   }, mixed);
 };
 
@@ -127,7 +127,7 @@ const nearestOf = (node: NodeContext, x: Value, axes: readonly Resized[], how: I
     const places = range(out).map((o) => coordinate(node, axis, o));
     const at = places.map((place) => Math.min(Math.max(nearest(node, how.nearestMode, place), 0), size - 1));
     const outside = places.map((place) => crop && (place < 0 || place > size - 1));
-    return replaced(node.b, picked(node.b, value, d, at), d, outside, fill);
+    return replaced(node.lowering, picked(node.lowering, value, d, at), d, outside, fill);
   }, x);
 
 /** The region of an axis that is not cropped. */
@@ -170,7 +170,7 @@ const upsample = (node: NodeContext): Value => {
   return scales.reduce((current, scale, axis) => {
     const size = item(x.shape, axis);
     const positions = range(Math.floor(size * scale)).map((o) => Math.min(size - 1, Math.floor(o / scale)));
-    return scale === 1 ? current : picked(node.b, current, axis, positions);
+    return scale === 1 ? current : picked(node.lowering, current, axis, positions);
   }, x);
 };
 

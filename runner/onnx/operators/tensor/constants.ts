@@ -10,27 +10,27 @@ import { computable, inserted, range, sameType } from "../common.ts";
 const constant = (node: NodeContext): Value => {
   const dense = node.tensor("value");
   if (dense !== undefined) {
-    const value = node.b.dense(dense);
-    node.b.initializers.add(value);
+    const value = node.lowering.dense(dense);
+    node.lowering.initializers.add(value);
     return value;
   }
   const int = node.has("value_int") ? node.int("value_int") : undefined;
-  if (int !== undefined) return node.b.scalar("i64", int);
+  if (int !== undefined) return node.lowering.scalar("i64", int);
   const float = node.float("value_float");
-  if (float !== undefined) return node.b.scalar("f32", float);
+  if (float !== undefined) return node.lowering.scalar("f32", float);
   const ints = node.ints("value_ints");
-  if (ints !== undefined) return node.b.constantOf("i64", [ints.length], ints);
+  if (ints !== undefined) return node.lowering.constantOf("i64", [ints.length], ints);
   const floats = node.floats("value_floats");
-  if (floats !== undefined) return node.b.constantOf("f32", [floats.length], floats);
+  if (floats !== undefined) return node.lowering.constantOf("f32", [floats.length], floats);
   throw node.refuse("only tensors and numbers can be constants");
 };
 
 const constantOfShape = (node: NodeContext): Value => {
   const shape = node.staticInts(0, "the shape");
   const given = node.tensor("value");
-  const one = given === undefined ? node.b.scalar("f32", 0) : node.b.dense(given);
+  const one = given === undefined ? node.lowering.scalar("f32", 0) : node.lowering.dense(given);
   if (shape.some((size) => size < 0)) throw node.invalid("a size is negative");
-  if (elementCount(shape) === 0) return node.b.empty(one.element, shape);
+  if (elementCount(shape) === 0) return node.lowering.empty(one.element, shape);
   // One stored element seen everywhere: no memory, whatever the shape says.
   return { ...one, shape, strides: shape.map(() => 0) };
 };
@@ -40,7 +40,7 @@ const shapeOf = (node: NodeContext): Value => {
   const rank = shape.length;
   const bound = (at: number): number => Math.min(Math.max(at < 0 ? at + rank : at, 0), rank);
   const sizes = shape.slice(bound(node.int("start", 0)), bound(node.int("end", rank)));
-  return node.b.constantOf("i64", [sizes.length], sizes);
+  return node.lowering.constantOf("i64", [sizes.length], sizes);
 };
 
 const rangeOf = (node: NodeContext): Value => {
@@ -52,8 +52,8 @@ const rangeOf = (node: NodeContext): Value => {
   );
   if (delta === 0) throw node.invalid("delta is 0");
   const count = Math.max(0, Math.ceil((limit - start) / delta));
-  if (count === 0) return node.b.empty(dtype, [0]);
-  return node.b.emit({
+  if (count === 0) return node.lowering.empty(dtype, [0]);
+  return node.lowering.emit({
     dtype,
     shape: [count],
     finish: (s, out) => {
@@ -74,8 +74,8 @@ const eyeLike = (node: NodeContext): Value => {
   const number = node.int("dtype");
   const element = number === undefined ? x.element : elementType(number, "dtype");
   const dtype = computable(node, { ...x, element });
-  const one = node.b.scalar(dtype, 1);
-  return node.b.emit({
+  const one = node.lowering.scalar(dtype, 1);
+  return node.lowering.emit({
     dtype,
     shape: x.shape,
     finish: (s, [row, column]) => {
@@ -87,7 +87,7 @@ const eyeLike = (node: NodeContext): Value => {
 
 const oneHot = (node: NodeContext): Value => {
   const [indices, depthInput, values] = [node.in(0), node.in(1), node.in(2)];
-  const depth = Number(node.b.elements(depthInput)?.[0] ?? Number.NaN);
+  const depth = Number(node.lowering.elements(depthInput)?.[0] ?? Number.NaN);
   if (!Number.isInteger(depth) || depth < 1) throw node.refuse("the depth depends on the model's inputs");
   const rank = indices.shape.length + 1;
   const axis = node.axis(node.int("axis", -1), rank);
@@ -95,7 +95,7 @@ const oneHot = (node: NodeContext): Value => {
   const dtype = storageOf(values.element);
   const indexType = computable(node, indices);
   const shape = at.shape.map((size, d) => (d === axis ? depth : size));
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype,
       shape,
@@ -119,7 +119,7 @@ export const CONSTANTS: readonly Operator[] = [
   onnx("Constant", 1, constant),
   onnx("ConstantOfShape", 9, constantOfShape),
   onnx("Shape", 1, shapeOf),
-  onnx("Size", 1, (node) => node.b.constant(tensorFrom("i64", [elementCount(node.in(0).shape)]), [])),
+  onnx("Size", 1, (node) => node.lowering.constant(tensorFrom("i64", [elementCount(node.in(0).shape)]), [])),
   onnx("Range", 11, rangeOf),
   onnx("EyeLike", 9, eyeLike),
   onnx("OneHot", 9, oneHot),

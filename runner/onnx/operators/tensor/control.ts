@@ -9,7 +9,7 @@ import { inserted, range, sliced } from "../common.ts";
 const MAX_ITERATIONS = 4096;
 
 const isTrue = (node: NodeContext, value: Value, what: string): boolean => {
-  const elements = node.b.elements(value);
+  const elements = node.lowering.elements(value);
   if (elements?.length !== 1) throw node.refuse(`${what} depends on the model's inputs`);
   return Number(elements[0]) !== 0;
 };
@@ -17,7 +17,7 @@ const isTrue = (node: NodeContext, value: Value, what: string): boolean => {
 /** A branch chosen at import. */
 const conditional = (node: NodeContext): readonly Bound[] => {
   const [yes, no] = [node.graph("then_branch"), node.graph("else_branch")];
-  return node.around.subgraph(isTrue(node, node.in(0), "the condition") ? yes : no, []);
+  return node.surroundings.subgraph(isTrue(node, node.in(0), "the condition") ? yes : no, []);
 };
 
 /** A loop whose trip count and condition are known at import, unrolled. */
@@ -30,7 +30,11 @@ const loop = (node: NodeContext): readonly Bound[] => {
   const scans: Value[][] = range(Math.max(0, body.output.length - 1 - carried.length)).map(() => []);
   for (let i = 0; running && i < trips; i++) {
     if (i >= MAX_ITERATIONS) throw node.error("ONNX_LIMIT", `the loop runs more than ${String(MAX_ITERATIONS)} times`);
-    const results = node.around.subgraph(body, [node.b.scalar("i64", i), node.b.scalar("bool", 1), ...state]);
+    const results = node.surroundings.subgraph(body, [
+      node.lowering.scalar("i64", i),
+      node.lowering.scalar("bool", 1),
+      ...state,
+    ]);
     const [condition, ...rest] = results;
     if (condition === undefined || isSequence(condition)) throw node.invalid("the body gives no condition");
     running = isTrue(node, condition, "the loop's condition");
@@ -48,7 +52,7 @@ const tensor = (node: NodeContext, bound: Bound): Value => {
 const stacked = (node: NodeContext, rows: readonly Value[], axis: number): Value => {
   if (rows.length === 0) throw node.refuse("a scan output of a loop that does not run");
   return concatenated(
-    node.b,
+    node.lowering,
     rows.map((row) => inserted(row, axis)),
     axis,
   );
@@ -104,7 +108,7 @@ const unrollScan = (
       const axis = item(axes, i);
       return withoutAxis(sliced(value, axis, inputBack[i] ? length - 1 - t : t, 1), axis);
     });
-    const results = node.around.subgraph(body, [...states, ...slices]).map((bound) => tensor(node, bound));
+    const results = node.surroundings.subgraph(body, [...states, ...slices]).map((bound) => tensor(node, bound));
     states = results.slice(0, states.length);
     results.slice(states.length).forEach((value, i) => rows[i]?.push(value));
   }
@@ -201,7 +205,7 @@ const concatFromSequence = (node: NodeContext): Value => {
   const axis = node.int("axis", 0);
   const rank = item(sequence, 0).shape.length + (fresh ? 1 : 0);
   const at = node.axis(axis, rank);
-  return fresh ? stacked(node, sequence, at) : concatenated(node.b, sequence, at);
+  return fresh ? stacked(node, sequence, at) : concatenated(node.lowering, sequence, at);
 };
 
 /** Control flow that is known at import, and sequences of known length. */
@@ -217,14 +221,14 @@ export const CONTROL: readonly Operator[] = [
   onnx("SequenceAt", 11, sequenceAt),
   onnx("SequenceInsert", 11, sequenceInsert),
   onnx("SequenceErase", 11, sequenceErase),
-  onnx("SequenceLength", 11, (node) => node.b.scalar("i64", node.sequence(0).sequence.length)),
+  onnx("SequenceLength", 11, (node) => node.lowering.scalar("i64", node.sequence(0).sequence.length)),
   onnx("SplitToSequence", 11, splitToSequence),
   onnx("ConcatFromSequence", 11, concatFromSequence),
   onnx("Optional", 15, (node) => {
     node.ignore("type");
     return node.bound(0);
   }),
-  onnx("OptionalHasElement", 15, (node) => node.b.scalar("bool", node.bound(0) === undefined ? 0 : 1)),
+  onnx("OptionalHasElement", 15, (node) => node.lowering.scalar("bool", node.bound(0) === undefined ? 0 : 1)),
   onnx("OptionalGetElement", 15, (node) => {
     const bound = node.bound(0);
     if (bound === undefined) throw node.invalid("the optional is empty");

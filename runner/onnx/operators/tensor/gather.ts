@@ -10,14 +10,14 @@ import { computable, range, sliced } from "../common.ts";
 import { picked, reshaped } from "./movement.ts";
 
 /** Indices with negative ones counted from the end, as i64. */
-const normalized = (b: Lowering, indices: Value, size: number): Value => {
-  const known = b.elements(indices);
+const normalized = (lowering: Lowering, indices: Value, size: number): Value => {
+  const known = lowering.elements(indices);
   if (known?.every((index) => Number(index) >= 0)) return indices;
-  return b.map("i64", [indices], (s, i) => s.select(s.op("ilt", i, s.i(0)), s.op("iadd", i, s.i(size)), i));
+  return lowering.map("i64", [indices], (s, i) => s.select(s.op("ilt", i, s.i(0)), s.op("iadd", i, s.i(size)), i));
 };
 
 const checkKnown = (node: NodeContext, indices: Value, size: number): number[] | undefined => {
-  const known = node.b.elements(indices)?.map(Number);
+  const known = node.lowering.elements(indices)?.map(Number);
   if (known?.some((index) => index < -size || index >= size)) throw node.invalid("an index is out of range");
   return known?.map((index) => (index < 0 ? index + size : index));
 };
@@ -30,14 +30,14 @@ export const gather = (node: NodeContext): Value => {
   computable(node, indices);
   const known = checkKnown(node, indices, size);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  if (elementCount(shape) === 0) return node.b.empty(x.element, shape);
+  if (elementCount(shape) === 0) return node.lowering.empty(x.element, shape);
   if (known !== undefined && indices.shape.length <= 1) {
-    const run = picked(node.b, x, axis, known);
+    const run = picked(node.lowering, x, axis, known);
     return indices.shape.length === 1 ? run : withoutDimension(run, axis);
   }
-  const by = normalized(node.b, indices, size);
+  const by = normalized(node.lowering, indices, size);
   const rank = indices.shape.length;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape,
@@ -61,8 +61,8 @@ const gatherElements = (node: NodeContext): Value => {
   const axis = node.axis(node.int("axis", 0), x.shape.length);
   const size = item(x.shape, axis);
   checkKnown(node, indices, size);
-  const by = normalized(node.b, indices, size);
-  return node.b.emit(
+  const by = normalized(node.lowering, indices, size);
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: indices.shape,
@@ -73,9 +73,9 @@ const gatherElements = (node: NodeContext): Value => {
 };
 
 /** The flat offsets that tuples of indices (last dimension) mean in the given sizes; -1 for tuples out of range. */
-const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Value => {
+const flatIndices = (lowering: Lowering, tuples: Value, sizes: readonly number[]): Value => {
   const strides = rowMajor(sizes);
-  return b.emit({
+  return lowering.emit({
     dtype: "i64",
     shape: tuples.shape.slice(0, -1),
     finish: (s, out) => {
@@ -99,11 +99,11 @@ const gatherND = (node: NodeContext): Value => {
   if (batch + depth > x.shape.length) throw node.invalid("the index tuples are longer than the rank");
   const sizes = x.shape.slice(batch, batch + depth);
   const rest = x.shape.slice(batch + depth);
-  const flat = flatIndices(node.b, indices, sizes);
-  const source = reshaped(node.b, x, [...x.shape.slice(0, batch), elementCount(sizes), ...rest]);
+  const flat = flatIndices(node.lowering, indices, sizes);
+  const source = reshaped(node.lowering, x, [...x.shape.slice(0, batch), elementCount(sizes), ...rest]);
   const shape = [...indices.shape.slice(0, -1), ...rest];
   const rank = indices.shape.length - 1;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape,
@@ -148,9 +148,9 @@ const scatterElements = (node: NodeContext): Value => {
   const count = item(indices.shape, axis);
   if (elementCount(indices.shape) === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
-  const by = normalized(node.b, indices, size);
+  const by = normalized(node.lowering, indices, size);
   const guarded = range(x.shape.length).filter((d) => d !== axis && item(indices.shape, d) < item(x.shape, d));
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
@@ -182,10 +182,10 @@ const scatterND = (node: NodeContext): Value => {
   const count = elementCount(indices.shape.slice(0, -1));
   if (count === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
-  const flat = reshaped(node.b, flatIndices(node.b, indices, sizes), [count]);
-  const source = reshaped(node.b, updates, [count, elementCount(rest)]);
-  const before = reshaped(node.b, x, [elementCount(sizes), elementCount(rest)]);
-  const result = node.b.emit(
+  const flat = reshaped(node.lowering, flatIndices(node.lowering, indices, sizes), [count]);
+  const source = reshaped(node.lowering, updates, [count, elementCount(rest)]);
+  const before = reshaped(node.lowering, x, [elementCount(sizes), elementCount(rest)]);
+  const result = node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: before.shape,
@@ -205,7 +205,7 @@ const scatterND = (node: NodeContext): Value => {
     },
     x.element,
   );
-  return reshaped(node.b, result, x.shape);
+  return reshaped(node.lowering, result, x.shape);
 };
 
 /** Sequences of each batch entry turned around up to their length. */
@@ -214,7 +214,7 @@ const reverseSequence = (node: NodeContext): Value => {
   const [timeAxis, batchAxis] = [node.int("time_axis", 0), node.int("batch_axis", 1)];
   const size = item(x.shape, timeAxis);
   const lengths = node.in(1);
-  const table = node.b.emit({
+  const table = node.lowering.emit({
     dtype: "i64",
     shape: [item(x.shape, batchAxis), size],
     finish: (s, out) => {
@@ -224,7 +224,7 @@ const reverseSequence = (node: NodeContext): Value => {
       return s.select(s.op("ilt", t, length), s.op("isub", s.op("isub", length, s.i(1)), t), t);
     },
   });
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
@@ -241,11 +241,11 @@ const reverseSequence = (node: NodeContext): Value => {
 const compress = (node: NodeContext): Value => {
   const given = node.int("axis");
   const condition = node.staticInts(1, "the condition");
-  const x = given === undefined ? reshaped(node.b, node.in(0), [elementCount(node.in(0).shape)]) : node.in(0);
+  const x = given === undefined ? reshaped(node.lowering, node.in(0), [elementCount(node.in(0).shape)]) : node.in(0);
   const axis = node.axis(given ?? 0, x.shape.length);
   const positions = condition.flatMap((on, i) => (on !== 0 ? [i] : []));
   if (positions.length === 0) return sliced(x, axis, 0, 0);
-  return picked(node.b, x, axis, positions);
+  return picked(node.lowering, x, axis, positions);
 };
 
 /** Operators that choose elements by index. */

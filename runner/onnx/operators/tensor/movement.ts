@@ -8,8 +8,8 @@ import { isFloat, reshapeView, type Value } from "../../build/value.ts";
 import { inserted, permuted, range, sliced } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
-export const reshaped = (b: Lowering, value: Value, shape: readonly number[]): Value => {
-  const view = reshapeView(value, shape) ?? reshapeView(b.arranged(value), shape);
+export const reshaped = (lowering: Lowering, value: Value, shape: readonly number[]): Value => {
+  const view = reshapeView(value, shape) ?? reshapeView(lowering.arranged(value), shape);
   if (view === undefined) throw new RangeError("a dense value can always be reshaped");
   return view;
 };
@@ -28,7 +28,7 @@ const reshape = (node: NodeContext): Value => {
   if (elementCount(shape) !== count || shape.some((size) => !Number.isInteger(size))) {
     throw node.invalid(`shape [${x.shape.join(", ")}] does not reshape to [${target.join(", ")}]`);
   }
-  return reshaped(node.b, x, shape);
+  return reshaped(node.lowering, x, shape);
 };
 
 const flatten = (node: NodeContext): Value => {
@@ -36,7 +36,7 @@ const flatten = (node: NodeContext): Value => {
   const given = node.int("axis", 1);
   const axis = given < 0 ? given + x.shape.length : given;
   if (axis < 0 || axis > x.shape.length) throw node.invalid(`axis ${String(given)}`, "axis");
-  return reshaped(node.b, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+  return reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
 };
 
 /** Axes from the attribute before opset 13 and from an input since. */
@@ -134,20 +134,20 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
 };
 
 /** Values one behind the other along an axis. */
-export const concatenated = (b: Lowering, all: readonly Value[], axis: number): Value => {
+export const concatenated = (lowering: Lowering, all: readonly Value[], axis: number): Value => {
   const values = all.filter((value) => value.shape[axis] !== 0);
   const [first] = values;
   if (first === undefined) return item(all, 0);
   if (values.length === 1) return first;
   if (values.length > 12) {
     const groups = range(Math.ceil(values.length / 12)).map((g) =>
-      concatenated(b, values.slice(12 * g, 12 * g + 12), axis),
+      concatenated(lowering, values.slice(12 * g, 12 * g + 12), axis),
     );
-    return concatenated(b, groups, axis);
+    return concatenated(lowering, groups, axis);
   }
   const total = values.reduce((sum, value) => sum + item(value.shape, axis), 0);
   const shape = first.shape.map((size, d) => (d === axis ? total : size));
-  return b.emit(
+  return lowering.emit(
     {
       dtype: storageOf(first.element),
       shape,
@@ -177,19 +177,19 @@ const concat = (node: NodeContext): Value => {
       throw node.invalid(`shapes [${first.shape.join(", ")}] and [${shape.join(", ")}] do not concatenate`);
     }
   }
-  return concatenated(node.b, values, axis);
+  return concatenated(node.lowering, values, axis);
 };
 
 /** The elements at known positions along an axis. An even spacing is a view, anything else one kernel. */
-export const picked = (b: Lowering, value: Value, axis: number, positions: readonly number[]): Value => {
+export const picked = (lowering: Lowering, value: Value, axis: number, positions: readonly number[]): Value => {
   const first = item(positions, 0);
   const step = (positions[1] ?? first) - first;
   if (positions.every((position, i) => position === first + i * step)) {
     return sliced(value, axis, first, positions.length, positions.length > 1 ? step : 1);
   }
-  const table = b.constantOf("i32", [positions.length], positions);
+  const table = lowering.constantOf("i32", [positions.length], positions);
   const shape = value.shape.map((size, d) => (d === axis ? positions.length : size));
-  return b.emit(
+  return lowering.emit(
     {
       dtype: storageOf(value.element),
       shape,
@@ -218,7 +218,7 @@ const pad = (node: NodeContext): Value => {
     const size = item(x.shape, d);
     if (before === 0 && after === 0) return current;
     const positions = range(size + before + after).map((i) => padPosition(node, mode, i - before, size));
-    return picked(node.b, current, d, positions);
+    return picked(node.lowering, current, d, positions);
   }, x);
 };
 
@@ -250,9 +250,9 @@ const padded = (
   if (shape.some((size) => size < 0)) throw node.invalid("the pads remove more than there is");
   const guarded = range(shape.length).filter((d) => item(pads, d).some((p) => p > 0));
   if (guarded.length > 4) throw node.refuse("more than 4 padded dimensions");
-  const constant = fill && node.b.elements(fill)?.[0];
+  const constant = fill && node.lowering.elements(fill)?.[0];
   const dynamic = fill !== undefined && constant === undefined;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape,
@@ -283,7 +283,7 @@ const tile = (node: NodeContext): Value => {
   const shape = x.shape.flatMap((size, d) => [item(repeats, d), size]);
   const strides = x.strides.flatMap((stride) => [0, stride]);
   return reshaped(
-    node.b,
+    node.lowering,
     { ...x, shape, strides },
     x.shape.map((size, d) => size * item(repeats, d)),
   );
@@ -310,9 +310,9 @@ const depthToSpace = (node: NodeContext): Value => {
   const depth = c / (k * k);
   const wide =
     mode === "DCR"
-      ? permuted(reshaped(node.b, x, [n, k, k, depth, h, w]), [0, 3, 4, 1, 5, 2])
-      : permuted(reshaped(node.b, x, [n, depth, k, k, h, w]), [0, 1, 4, 2, 5, 3]);
-  return reshaped(node.b, wide, [n, depth, h * k, w * k]);
+      ? permuted(reshaped(node.lowering, x, [n, k, k, depth, h, w]), [0, 3, 4, 1, 5, 2])
+      : permuted(reshaped(node.lowering, x, [n, depth, k, k, h, w]), [0, 1, 4, 2, 5, 3]);
+  return reshaped(node.lowering, wide, [n, depth, h * k, w * k]);
 };
 
 const spaceToDepth = (node: NodeContext): Value => {
@@ -320,8 +320,8 @@ const spaceToDepth = (node: NodeContext): Value => {
   const [n, c, h, w] = imageSizes(node, x);
   const k = blocks(node);
   if (h % k !== 0 || w % k !== 0) throw node.invalid("height or width do not divide by blocksize");
-  const split6 = permuted(reshaped(node.b, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
-  return reshaped(node.b, split6, [n, c * k * k, h / k, w / k]);
+  const blocksApart = permuted(reshaped(node.lowering, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
+  return reshaped(node.lowering, blocksApart, [n, c * k * k, h / k, w / k]);
 };
 
 const trilu = (node: NodeContext): Value => {
@@ -331,7 +331,7 @@ const trilu = (node: NodeContext): Value => {
   const rank = x.shape.length;
   if (rank < 2) throw node.invalid("a matrix is needed");
   const size = elementCount(x.shape) + Math.abs(k) + 1;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
@@ -357,7 +357,7 @@ const dropout = (node: NodeContext): Value[] => {
     const ratio = node.opt(1) === undefined ? 0.5 : node.staticFloats(1, "ratio")[0];
     if (training !== 0 && ratio !== 0) throw node.refuse("Dropout in training mode draws random numbers");
   }
-  const all: Value = { ...node.b.scalar("bool", 1), shape: x.shape, strides: x.shape.map(() => 0) };
+  const all: Value = { ...node.lowering.scalar("bool", 1), shape: x.shape, strides: x.shape.map(() => 0) };
   return [x, all];
 };
 

@@ -21,7 +21,7 @@ const topK = (node: NodeContext): Value[] => {
   const size = item(x.shape, axis);
   if (k < 1 || k > size) throw node.refuse(`k = ${String(k)} of ${String(size)}`);
   if (size > MAX_RANKED || elementCount(x.shape) * size > 2 ** 32) throw node.refuse(`an axis of ${String(size)}`);
-  const rank = node.b.emit({
+  const rank = node.lowering.emit({
     dtype: "i64",
     shape: x.shape,
     fold: {
@@ -45,7 +45,7 @@ const topK = (node: NodeContext): Value[] => {
     finish: (s) => s.accumulator(),
   });
   const shape = x.shape.map((n, d) => (d === axis ? k : n));
-  const positions = node.b.emit({
+  const positions = node.lowering.emit({
     dtype: "i64",
     shape,
     fold: {
@@ -67,7 +67,7 @@ const topK = (node: NodeContext): Value[] => {
     },
     finish: (s) => s.accumulator(),
   });
-  const values = node.b.emit({
+  const values = node.lowering.emit({
     dtype: storageOf(x.element),
     shape,
     finish: (s, out) => s.load(x, out, { gather: { dimension: axis, by: positions, at: out } }),
