@@ -1,6 +1,5 @@
 import { item } from "../../items.ts";
-import type { DType, RegisterClass } from "../../machine/dtype.ts";
-import { registerClass } from "../../machine/dtype.ts";
+import { type DType, type RegisterClass, registerClass } from "../../machine/dtype.ts";
 import { f32ToBits } from "../../machine/float.ts";
 import type { Affine, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
 import { asIndex, Index, type IndexLike } from "./affine.ts";

@@ -1,14 +1,14 @@
 import { item } from "../../items.ts";
+import { broadcastShapes, broadcastTo, eachOffset } from "./view.ts";
+import { copyDirectly } from "./copy.ts";
 import { type Backend, interpreter } from "../../backends/backend.ts";
 import { throwIfAborted } from "../../errors.ts";
-import type { DType } from "../../machine/dtype.ts";
-import { DTYPE_BYTES, registerClass } from "../../machine/dtype.ts";
+import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { compiled } from "../../backends/javascript/compiled.ts";
 import { encodeKernel } from "../../machine/encoding.ts";
-import { CANONICAL_NAN } from "../../machine/float.ts";
 import type { Kernel, TensorType } from "../../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine/tensor.ts";
-import { verifyForm } from "../../machine/verify.ts";
+import { LIMITS, verifyForm } from "../../machine/verify.ts";
 import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
 import type { Dense } from "../file/tensors.ts";
@@ -32,9 +32,6 @@ export interface NodeName {
 
 /** Steps below which compiling a kernel costs more than interpreting it. */
 const SMALL_FOLD = 4096;
-
-/** Most elements of a tensor. */
-const MAX_LENGTH = 2 ** 32 - 1;
 
 /**
  * Collects the kernels and constants of a program. A kernel whose operands are all constants is executed at once and
@@ -189,17 +186,18 @@ export class Lowering {
     this.#checkedLength(spec.shape);
     const kernel = new KernelBuilder((value) => this.typeOf(value)).build(spec);
     if (kernel.reduce !== undefined) this.#checkedLength(kernel.reduce.dims);
-    if (kernel.shape.length > 8 || (kernel.reduce?.dims.length ?? 0) > 8) {
-      throw importError("ONNX_UNSUPPORTED", "more than 8 dimensions that cannot be merged");
+    const { rank, reductionRank, registers, reads: mostReads, constants: mostConstants } = LIMITS;
+    if (kernel.shape.length > rank || (kernel.reduce?.dims.length ?? 0) > reductionRank) {
+      throw importError("ONNX_UNSUPPORTED", `more than ${String(rank)} dimensions that cannot be merged`);
     }
     const stages = [kernel.reduce?.init, kernel.reduce?.step, kernel.finish].filter((stage) => stage !== undefined);
     const tooLong = stages.some(
       ({ reads, constants, code }) =>
-        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > 255 ||
-        reads.length > 16 ||
-        constants.length > 64,
+        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > registers ||
+        reads.length > mostReads ||
+        constants.length > mostConstants,
     );
-    if (tooLong || kernel.operands.length > 16) {
+    if (tooLong || kernel.operands.length > LIMITS.operands) {
       throw importError("ONNX_UNSUPPORTED", "the operator needs a longer kernel than the machine takes");
     }
     return kernel;
@@ -259,7 +257,7 @@ export class Lowering {
     if (!shape.every(Number.isInteger)) {
       throw importError("ONNX_INVALID", `[${shape.join(", ")}] is not a shape`);
     }
-    if (!Number.isSafeInteger(length) || length > MAX_LENGTH || length < 1) {
+    if (!Number.isSafeInteger(length) || length > LIMITS.count || length < 1) {
       throw importError("ONNX_LIMIT", `a tensor of shape [${shape.join(", ")}] is outside 1 to 2^32 - 1 elements`);
     }
     return length;
@@ -269,87 +267,3 @@ export class Lowering {
 const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>
   kernel && { dtype: kernel.dtype, length: elementCount(kernel.shape) };
 
-/** Offsets of a view's elements in row-major order. */
-export function* eachOffset({ shape, strides, base }: Pick<Value, "shape" | "strides" | "base">): Generator<number> {
-  const rank = shape.length - 1;
-  const [size, stride] = rank < 0 ? [1, 0] : [item(shape, rank), item(strides, rank)];
-  const rows = elementCount(shape.slice(0, -1));
-  const index = shape.map(() => 0);
-  let row = base;
-  for (let n = 0; n < rows; n++) {
-    for (let k = 0; k < size; k++) yield row + k * stride;
-    // The next row: as an odometer, from the last dimension but one to the first.
-    for (let d = rank - 1; d >= 0; d--) {
-      const next = item(index, d) + 1;
-      row += item(strides, d);
-      index[d] = next;
-      if (next < item(shape, d)) break;
-      row -= item(strides, d) * next;
-      index[d] = 0;
-    }
-  }
-}
-
-/**
- * Executes a kernel that only moves elements (one read, no guards, no code) as a strided copy: what the interpreter
- * would do, without its cost. f32 elements pass through a register, so NaNs become the canonical one.
- */
-const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | undefined => {
-  const [read, ...more] = kernel.finish.reads;
-  const { constants, code } = kernel.finish;
-  if (kernel.reduce || read === undefined || more.length + constants.length + code.length > 0) return undefined;
-  if (read.guards.length > 0 || read.gather !== undefined) return undefined;
-  const source = operands[read.operand];
-  if (source === undefined || registerClass(source.dtype) !== registerClass(kernel.dtype)) return undefined;
-  if (source.dtype !== kernel.dtype) return undefined;
-  const view = { shape: kernel.shape, strides: read.strides, base: read.base };
-  const low = view.shape.reduce((at, d, i) => at + Math.min(0, item(view.strides, i) * (d - 1)), view.base);
-  const high = view.shape.reduce((at, d, i) => at + Math.max(0, item(view.strides, i) * (d - 1)), view.base);
-  // From here on every offset is inside the source.
-  if (low < 0 || high >= source.data.length) return undefined;
-  const output = createTensor(kernel.dtype, elementCount(kernel.shape));
-  let n = 0;
-  const offsets = eachOffset(view);
-  const [from, to] = [source.data, output.data];
-  if (DTYPE_BYTES[kernel.dtype] === 8) {
-    const [words, copy] = [
-      new BigUint64Array(from.buffer, from.byteOffset, from.length),
-      new BigUint64Array(to.buffer),
-    ];
-    for (const offset of offsets) copy[n++] = words[offset] as bigint;
-    return output;
-  }
-  const View = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[DTYPE_BYTES[kernel.dtype]] ?? Uint32Array;
-  const [words, copy] = [new View(from.buffer, from.byteOffset, from.length), new View(to.buffer)];
-  const float = kernel.dtype === "f32";
-  for (const offset of offsets) {
-    const word = words[offset] as number;
-    copy[n++] = float && (word & 0x7fffffff) > 0x7f800000 ? CANONICAL_NAN : word;
-  }
-  return output;
-};
-
-/** The shape that broadcasts over all the given ones. */
-export const broadcastShapes = (shapes: readonly (readonly number[])[]): number[] => {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  return Array.from({ length: rank }, (_, d) => {
-    // A shape of fewer dimensions has size 1 in the missing ones, which are the first.
-    const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1).filter((size) => size !== 1);
-    const size = sizes[0] ?? 1;
-    if (sizes.some((other) => other !== size)) {
-      throw importError("ONNX_INVALID", `shapes [${shapes.map((s) => s.join(", ")).join("] and [")}] do not broadcast`);
-    }
-    return size;
-  });
-};
-
-/** A view of the value repeated over a larger shape. */
-export const broadcastTo = (value: Value, shape: readonly number[]): Value => {
-  const skip = shape.length - value.shape.length;
-  const fits = value.shape.every((size, d) => size === 1 || size === shape[d + skip]);
-  if (skip < 0 || !fits) {
-    throw importError("ONNX_INVALID", `shape [${value.shape.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
-  }
-  const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : item(value.strides, d - skip)));
-  return { ...value, shape, strides };
-};

@@ -1,7 +1,7 @@
 import { item } from "../../items.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import type { Space } from "../../machine/kernel.ts";
-import { elementCount, type ElementType, storageOf } from "../file/element-type.ts";
+import { type ElementType, storageOf } from "../file/element-type.ts";
 
 /**
  * A tensor in the importer: a strided view of an input, a constant or a kernel's output. Reshape, Transpose, Slice,
@@ -57,34 +57,3 @@ export const memoryOrder = (value: Value): number[] =>
       return sb - sa || a - b;
     });
 
-/** The same elements under another shape, or undefined when the view's strides do not allow it. */
-export const reshapeView = (value: Value, shape: readonly number[]): Value | undefined => {
-  if (elementCount(shape) === 0) return { ...value, shape, strides: shape.map(() => 0) };
-  const from = value.shape.map((size, d) => ({ size, stride: item(value.strides, d) })).filter(({ size }) => size !== 1);
-  const strides = shape.map(() => 0);
-  let at = from.length - 1;
-  let run = 1; // elements of the current source run not yet covered
-  let step = 0;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    const size = item(shape, d);
-    if (size === 1) continue;
-    if (run === 1) {
-      const next = from[at--];
-      if (next === undefined) return undefined;
-      run = next.size;
-      step = next.stride;
-    }
-    strides[d] = step;
-    // Grow the run over source dimensions that continue it, until it covers this dimension.
-    let covered = run;
-    while (covered % size !== 0) {
-      const next = from[at];
-      if (next === undefined || next.stride !== step * covered) return undefined;
-      covered *= next.size;
-      at--;
-    }
-    step *= size;
-    run = covered / size;
-  }
-  return at < 0 && run === 1 ? { ...value, shape, strides } : undefined;
-};

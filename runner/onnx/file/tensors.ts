@@ -1,6 +1,5 @@
 import { item } from "../../items.ts";
-import type { DType } from "../../machine/dtype.ts";
-import { DTYPE_BYTES } from "../../machine/dtype.ts";
+import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
 import type { RawTensor } from "./decode.ts";
 import { importError } from "./refusal.ts";

@@ -1,10 +1,10 @@
 import { item, lastItem } from "../../items.ts";
+import { liveKernels } from "./live.ts";
+import { OPCODES } from "../../machine/scalar.ts";
+import { LIMITS } from "../../machine/verify.ts";
 import { DTYPE_CODE, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Instruction, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
 import { elementCount } from "../file/element-type.ts";
-
-/** Limits of the machine that a fused kernel must keep. */
-const LIMITS = { operands: 16, reads: 16, constants: 64, registers: 255, dimensions: 8 } as const;
 
 /**
  * Joins chains of kernels that work element by element: a kernel without a reduction that reads another kernel's
@@ -48,24 +48,13 @@ export const fuseKernels = (
   return { kernels: result, parts };
 };
 
-const liveKernels = (kernels: readonly Kernel[], outputs: readonly number[]): Set<number> => {
-  const live = new Set<number>();
-  const stack = [...outputs];
-  for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
-    if (live.has(k)) continue;
-    live.add(k);
-    for (const { space, index } of item(kernels, k).operands) if (space === "kernel") stack.push(index);
-  }
-  return live;
-};
-
 /** `outer` with the work of its operand `n`, the kernel `inner`, done in place; undefined where that cannot be. */
 const fuse = (inner: Kernel, outer: Kernel, n: number): Kernel | undefined => {
   if (outer.reduce !== undefined || usesIndex(outer.finish) || usesIndexAnywhere(inner)) return undefined;
   const length = elementCount(outer.shape);
   if (elementCount(inner.shape) !== length) return undefined;
   const dims = commonDimensions(inner.shape, outer.shape);
-  if (dims === undefined || dims.length > LIMITS.dimensions) return undefined;
+  if (dims === undefined || dims.length > LIMITS.rank) return undefined;
   const own = outer.finish.reads.map((read) => splitRead(read, outer.shape, dims));
   for (const read of own) {
     if (read.gather?.operand === n) return undefined;
@@ -151,16 +140,9 @@ const moved = (instruction: Instruction, register: (old: number) => number): Ins
   const { op, a, b, c } = instruction;
   if (op === "index") return instruction;
   if (op === "wrap") return { op, a: register(a), b, c };
-  const count = op === "select" ? 3 : TWO_OPERANDS.has(op) ? 2 : 1;
-  return { op, a: register(a), b: count > 1 ? register(b) : 0, c: count > 2 ? register(c) : 0 };
+  const { length } = OPCODES[op].takes;
+  return { op, a: register(a), b: length > 1 ? register(b) : 0, c: length > 2 ? register(c) : 0 };
 };
-
-const TWO_OPERANDS: ReadonlySet<string> = new Set(
-  (
-    "fadd fsub fmul fdiv fmin fmax feq flt fle iadd isub imul idiv irem udiv urem iand ior ixor ishl ishr ushr " +
-    "imin imax ieq ilt ult"
-  ).split(" "),
-);
 
 const usesIndex = (stage: Stage): boolean => stage.code.some(({ op }) => op === "index");
 

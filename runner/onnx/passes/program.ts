@@ -1,4 +1,5 @@
 import { entry, item } from "../../items.ts";
+import { liveKernels } from "./live.ts";
 import type { Kernel, Operand, Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import { fuseKernels } from "./fuse.ts";
@@ -56,13 +57,7 @@ interface Unpruned {
 
 /** Keeps what the outputs depend on and renumbers it. */
 const prune = (program: Unpruned): Finished => {
-  const live = new Set<number>();
-  const stack = [...program.outputs];
-  for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
-    if (live.has(k)) continue;
-    live.add(k);
-    for (const { space, index } of item(program.kernels, k).operands) if (space === "kernel") stack.push(index);
-  }
+  const live = liveKernels(program.kernels, program.outputs);
   const kernelNumber = new Map([...live].sort((a, b) => a - b).map((k, n) => [k, n]));
   const constantNumber = new Map<number, number>();
   const constants: Tensor[] = [];

@@ -1,3 +1,4 @@
+import { without } from "../../build/view.ts";
 import { atLeast, entry, item } from "../../../items.ts";
 import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
@@ -7,7 +8,7 @@ import { contiguousAlong } from "../../sums/dot.ts";
 import { range, sameType } from "../common.ts";
 import { blockFor, orderedDot } from "./linear.ts";
 import { reshaped } from "../tensor/movement.ts";
-import { dropped, floatSum } from "./reduce.ts";
+import { floatSum } from "./reduce.ts";
 
 /**
  * Einsum: integers as one fold over the summed letters, floats as products of matrices, one value after the other.
@@ -93,7 +94,7 @@ const summedOut = (node: NodeContext, operand: Named, all: readonly string[], aw
   if (away.length === 0) return operand;
   const axes = range(all.length).filter((d) => away.includes(item(all, d)));
   const sums = floatSum(node, ordered(operand, all), axes);
-  return { value: dropped(sums, axes), letters: all.filter((letter) => !away.includes(letter)) };
+  return { value: without(sums, axes), letters: all.filter((letter) => !away.includes(letter)) };
 };
 
 /**

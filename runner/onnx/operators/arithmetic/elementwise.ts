@@ -1,4 +1,7 @@
 import { item } from "../../../items.ts";
+import { LIMITS } from "../../../machine/verify.ts";
+import { LARGEST_F32, computable, float, isUnsigned, less, sameType } from "../common.ts";
+import { firstElement } from "../../build/view.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import * as fn from "../../functions/index.ts";
 import { arithmetic } from "../../functions/index.ts";
@@ -6,7 +9,6 @@ import { microsoft, type NodeContext, onnx, type Operator } from "../../build/no
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Opcode } from "../../../machine/scalar.ts";
 import type { Value } from "../../build/value.ts";
-import { computable, float, isUnsigned, less, sameType } from "../common.ts";
 import { power } from "./power.ts";
 
 /** Names that opset 1 to 6 used for broadcasting; the numpy rule came with 7. */
@@ -64,7 +66,7 @@ const variadic = (
   onnx(name, since, (node) => {
     const values = node.all();
     const dtype = sameType(node, values);
-    if (values.length > 16) return chain(node, dtype, values, onFloat, onInt, finish);
+    if (values.length > LIMITS.reads) return chain(node, dtype, values, onFloat, onInt, finish);
     return node.lowering.map(dtype, values, (s, first, ...rest) =>
       finish(
         s,
@@ -128,14 +130,14 @@ const clip = (node: NodeContext): Value => {
   if (node.opset < 11) {
     float(node, x);
     if (node.opset < 6) node.ignore("consumed_inputs");
-    const low = node.float("min", -3.4028234663852886e38);
-    const high = node.float("max", 3.4028234663852886e38);
+    const low = node.float("min", -LARGEST_F32);
+    const high = node.float("max", LARGEST_F32);
     return node.lowering.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
   }
   const [low, high] = [node.opt(1), node.opt(2)];
   const bounds = [low, high].filter((bound) => bound !== undefined);
   sameType(node, [x, ...bounds]);
-  const scalars = bounds.map((bound) => ({ ...bound, shape: [], strides: [] }));
+  const scalars = bounds.map(firstElement);
   const body = (s: StageBuilder, a: Ref, ...limits: readonly Ref[]): Ref => {
     let v = a;
     let next = 0;

@@ -4,12 +4,13 @@ import type { Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
 import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
-import { type Lowering, broadcastShapes, broadcastTo } from "../../build/lowering.ts";
+import { type Lowering } from "../../build/lowering.ts";
+import { broadcastShapes, broadcastTo, inserted, permuted } from "../../build/view.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import { inserted, isFloatType, permuted, range, sameType } from "../common.ts";
+import { isFloatType, range, sameType } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** Two matrices as [.., M, K] and [.., N, K], and the shape of their product. */

@@ -1,13 +1,13 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { LARGEST_F32, float, range } from "../common.ts";
+import { alongRows, permuted } from "../../build/view.ts";
 import { elementCount } from "../../file/element-type.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
-import { float, permuted, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** A sum over the last dimension of [rows, n], each element mapped first. Sequential from 0. */
@@ -31,9 +31,6 @@ export const rowSum = (
     },
     finish: (s) => finish(s, s.accumulator()),
   });
-
-/** The most negative finite f32: a row of nothing but -inf has softmax 1 / n each. */
-const LOWEST = -3.4028234663852886e38;
 
 /**
  * A sum over the last dimension as onnxruntime-web's vector code takes it: four interleaved sums, added as
@@ -76,6 +73,7 @@ export const laneSum = (
   });
 };
 
+/** The largest element of each row, from the lowest finite f32 on: a row of nothing but -inf has softmax 1 / n each. */
 const rowMax = (lowering: Lowering, rows: Value): Value =>
   lowering.emit({
     dtype: "f32",
@@ -83,7 +81,7 @@ const rowMax = (lowering: Lowering, rows: Value): Value =>
     fold: {
       dims: rows.shape.slice(-1),
       classes: ["f32"],
-      init: (s) => [s.f(LOWEST)],
+      init: (s) => [s.f(-LARGEST_F32)],
       step: (s, out, red) => {
         const [k] = atLeast(red, 1);
         return [s.op("fmax", s.accumulator(), s.load(rows, [...out, k]))];
@@ -95,19 +93,17 @@ const rowMax = (lowering: Lowering, rows: Value): Value =>
 /** Softmax of each row as onnxruntime-web: exp(x - max), their sum in order, times its reciprocal. */
 export const softmaxRows = (lowering: Lowering, rows: Value, logarithm = false): Value => {
   const max = rowMax(lowering, rows);
-  const wide = (value: Value): Value =>
-    broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const powers = lowering.map("f32", [rows, wide(max)], (s, x, m) =>
+  const powers = lowering.map("f32", [rows, alongRows(max, rows)], (s, x, m) =>
     fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))),
   );
   if (logarithm) {
     const logSum = laneSum(lowering, powers, (s, sum) => fn.log(s, sum));
-    return lowering.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
+    return lowering.map("f32", [rows, alongRows(max, rows), alongRows(logSum, rows)], (s, x, m, l) =>
       s.op("fsub", s.op("fadd", x, s.op("fneg", m)), l),
     );
   }
   const inverse = laneSum(lowering, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
-  return lowering.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i, p));
+  return lowering.map("f32", [powers, alongRows(inverse, rows)], (s, p, i) => s.op("fmul", i, p));
 };
 
 /** Applies a function of rows along one axis (opset 13) or over all axes from one on (before). */

@@ -1,7 +1,7 @@
+import { without } from "../../build/view.ts";
 import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import type { Index } from "../../build/affine.ts";
-import { asIndex } from "../../build/affine.ts";
+import { type Index, asIndex } from "../../build/affine.ts";
 import { rowDot } from "../../sums/dot-of-row.ts";
 import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
@@ -9,7 +9,7 @@ import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { computable, float, integerRange, isFloatType, less, permuted, range } from "../common.ts";
+import { computable, float, integerRange, isFloatType, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** What a reduction does with each element and with the sum. */
@@ -128,13 +128,6 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   return reshaped(node.lowering, sums, shape);
 };
 
-/** The value without the given dimensions of size 1. */
-export const dropped = (value: Value, axes: readonly number[]): Value =>
-  permuted(
-    value,
-    range(value.shape.length).filter((d) => !axes.includes(d)),
-  );
-
 const reduction = (name: string, body: Reduction, types: "float" | "any" = "any", since = 18): Operator =>
   onnx(name, 1, (node) => {
     const x = types === "float" ? float(node, node.in(0)) : node.in(0);
@@ -142,7 +135,7 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
     const keep = node.int("keepdims", 1) === 1;
     const ordered = x.element === "f32" && (body === SUM || body === mean) && elementCount(x.shape) > 0;
     const result = ordered ? floatSum(node, x, axes, body) : reduceOver(node, x, axes, body);
-    return keep ? result : dropped(result, axes);
+    return keep ? result : without(result, axes);
   });
 
 /**
@@ -190,7 +183,7 @@ const logSumExp = (node: NodeContext): Value => {
       : node.lowering.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
   const result = node.lowering.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
-  return keep ? result : dropped(result, axes);
+  return keep ? result : without(result, axes);
 };
 
 const mean: Reduction = {
@@ -209,7 +202,7 @@ const argument = (name: string, largest: boolean): Operator =>
     const keep = node.int("keepdims", 1) === 1;
     const last = node.int("select_last_index", 0) === 1;
     const result = argumentOver(node, x, dtype, axis, largest, last);
-    return keep ? result : dropped(result, [axis]);
+    return keep ? result : without(result, [axis]);
   });
 
 /** Index of the extreme element along an axis: the first of equals, or the last. */

@@ -1,11 +1,11 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { LARGEST_F32, computable, float } from "../common.ts";
+import { alongRows } from "../../build/view.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { computable, float } from "../common.ts";
 import { asFloat, matrix, ml, withoutStrings } from "./ml.ts";
 import { concatenated, reshaped } from "../tensor/movement.ts";
 import { rowSum } from "../arithmetic/normalize.ts";
@@ -27,11 +27,6 @@ const scaler = (node: NodeContext): Value => {
   return node.lowering.map("f32", [x, ...parameters], (s, v, o, k) => s.op("fmul", s.op("fsub", v, o), k));
 };
 
-const along = (value: Value, rows: Value): Value =>
-  broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-
-const LOWEST = -3.4028234663852886e38;
-
 /** The largest element of each row; NaNs are passed over. */
 const rowLargest = (lowering: Lowering, x: Value): Value =>
   lowering.emit({
@@ -40,7 +35,7 @@ const rowLargest = (lowering: Lowering, x: Value): Value =>
     fold: {
       dims: x.shape.slice(1),
       classes: ["f32"],
-      init: (s) => [s.f(LOWEST)],
+      init: (s) => [s.f(-LARGEST_F32)],
       step: (s, out, red) => {
         const [k] = atLeast(red, 1);
         const v = s.load(x, [...out, k]);
@@ -55,7 +50,7 @@ const normalizer = (node: NodeContext): Value => {
   const x = matrix(node);
   const norm = node.string("norm", "MAX");
   const divided = (by: Value, body: (s: StageBuilder, v: Ref, n: Ref) => Ref): Value =>
-    node.lowering.map("f32", [x, along(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
+    node.lowering.map("f32", [x, alongRows(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
   switch (norm) {
     case "MAX":
       return divided(rowLargest(node.lowering, x), (s, v, n) => s.op("fdiv", v, n));

@@ -1,8 +1,9 @@
 import { atLeast, item } from "../../../items.ts";
+import { LARGEST_F32 } from "../common.ts";
+import { alongRows } from "../../build/view.ts";
 import * as fn from "../../functions/index.ts";
 import { arithmetic } from "../../functions/index.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
@@ -48,9 +49,6 @@ const probit = (lowering: Lowering, scores: Value): Value => {
   });
 };
 
-const along = (value: Value, rows: Value): Value =>
-  broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-
 /** One fold along each row of [rows, n]. */
 const rowFold = (
   lowering: Lowering,
@@ -74,25 +72,23 @@ const rowFold = (
     finish: (s) => s.accumulator(),
   });
 
-const LOWEST = -3.4028234663852886e38;
-
 const largest = (lowering: Lowering, scores: Value): Value =>
-  rowFold(lowering, [scores], LOWEST, (s, best, v = best) => s.select(s.op("flt", best, v), v, best));
+  rowFold(lowering, [scores], -LARGEST_F32, (s, best, v = best) => s.select(s.op("flt", best, v), v, best));
 
 /** e^(x - max) over its sum, in order, with the exponential of the C library. */
 const softmax = (lowering: Lowering, scores: Value): Value => {
-  const powers = lowering.map("f32", [scores, along(largest(lowering, scores), scores)], (s, v, m) =>
+  const powers = lowering.map("f32", [scores, alongRows(largest(lowering, scores), scores)], (s, v, m) =>
     fn.expOfLibrary(s, s.op("fsub", v, m)),
   );
   const sum = rowFold(lowering, [powers], 0, (s, total, p = total) => s.op("fadd", total, p));
-  return lowering.map("f32", [powers, along(sum, scores)], (s, p, total) => s.op("fdiv", p, total));
+  return lowering.map("f32", [powers, alongRows(sum, scores)], (s, p, total) => s.op("fdiv", p, total));
 };
 
 /** Softmax that leaves scores within 1e-7 of zero out of the sum and near zero. */
 const softmaxZero = (lowering: Lowering, scores: Value): Value => {
   const isZero = (s: StageBuilder, v: Ref): Ref =>
     s.not(s.op("ior", s.op("flt", s.f(1e-7), v), s.op("flt", v, s.f(-1e-7))));
-  const max = along(largest(lowering, scores), scores);
+  const max = alongRows(largest(lowering, scores), scores);
   const scale = lowering.map("f32", [max], (s, m) => fn.expOfLibrary(s, s.op("fneg", m)));
   const powers = lowering.map("f32", [scores, max, scale], (s, v, m, k) =>
     s.select(isZero(s, v), s.op("fmul", v, k), fn.expOfLibrary(s, s.op("fsub", v, m))),
@@ -100,7 +96,7 @@ const softmaxZero = (lowering: Lowering, scores: Value): Value => {
   const sum = rowFold(lowering, [scores, powers], 0, (s, total, v = total, p = total) =>
     s.op("fadd", total, s.select(isZero(s, v), s.f(0), p)),
   );
-  return lowering.map("f32", [powers, along(sum, scores)], (s, p, total) => s.op("fdiv", p, total));
+  return lowering.map("f32", [powers, alongRows(sum, scores)], (s, p, total) => s.op("fdiv", p, total));
 };
 
 /** From these many scores on ONNX Runtime's linear models leave the softmax of short rows to its vector kernel. */

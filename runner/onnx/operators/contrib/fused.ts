@@ -1,7 +1,7 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { alongRows, broadcastTo } from "../../build/view.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import type { Ref } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
@@ -89,10 +89,8 @@ const skipLayerNormalization = (node: NodeContext, centre: boolean): (Value | un
   const { mean, deviation } = centre
     ? welford(node.lowering, rows, epsilon)
     : rowStatistics(node.lowering, rows, epsilon, false);
-  const along = (value: Value): Value =>
-    broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const parameters = [gamma, ...(mean ? [along(mean)] : []), ...(beta ? [float(node, beta)] : [])];
-  const normal = node.lowering.map("f32", [rows, along(deviation), ...parameters], (s, v, d, g, ...rest) => {
+  const parameters = [gamma, ...(mean ? [alongRows(mean, rows)] : []), ...(beta ? [float(node, beta)] : [])];
+  const normal = node.lowering.map("f32", [rows, alongRows(deviation, rows), ...parameters], (s, v, d, g, ...rest) => {
     const centred = mean ? s.op("fsub", v, item(rest, 0)) : v;
     const scaled = s.op("fmul", s.op("fdiv", centred, d), g);
     return beta ? s.op("fadd", scaled, rest.at(-1) as Ref) : scaled;

@@ -1,4 +1,5 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { LIMITS } from "../../../machine/verify.ts";
 import { elementCount } from "../../file/element-type.ts";
 import { type Index } from "../../build/affine.ts";
 import { contiguousAlong, dot, gemmBlock } from "../../sums/dot.ts";
@@ -6,16 +7,14 @@ import type { KernelStage, ReadOptions } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, range, sliced } from "../common.ts";
+import { float, range } from "../common.ts";
+import { sliced } from "../../build/view.ts";
 import { type Axis, axisOf, extents, positions } from "./transposed-windows.ts";
 
 /*
  * ConvTranspose as onnxruntime-web computes it: the products of all filters with all inputs (a product of matrices), of
  * which each output adds those that meet in it in the order of the window, and the bias last.
  */
-
-/** Guards that a read may have. */
-const MOST_GUARDS = 4;
 
 const convTranspose = (node: NodeContext): Value => {
   const [x, w, bias] = [float(node, node.in(0)), float(node, node.in(1)), node.opt(2)];
@@ -77,7 +76,7 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
   const overhanging = spatial.filter((d) => item(axes, d).reach > item(kernel, d));
   const leaving = spatial.filter((d) => axes[d]?.leaves);
   const dilated = axes.some(({ positionOf, phases }) => phases > 1 && positionOf(1) !== 1);
-  const tabled = dilated || overhanging.length + leaving.length > MOST_GUARDS;
+  const tabled = dilated || overhanging.length + leaving.length > LIMITS.guards;
   const table = tabled ? positions(node, axes, kernel) : undefined;
   /** The element of a value whose dimensions from `at` on are the window's. */
   const inWindow = (

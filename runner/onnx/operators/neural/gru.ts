@@ -3,7 +3,8 @@ import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { range, sliced } from "../common.ts";
+import { range } from "../common.ts";
+import { sliced } from "../../build/view.ts";
 import type { Activation } from "../arithmetic/activations.ts";
 import {
   collected,

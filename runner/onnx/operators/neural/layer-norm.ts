@@ -1,8 +1,8 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { alongRows, broadcastTo } from "../../build/view.ts";
 import { elementCount } from "../../file/element-type.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
 import { localResponse } from "./local-response.ts";
@@ -15,10 +15,6 @@ interface RowStatistics {
   readonly mean: Value | undefined;
   readonly deviation: Value;
 }
-
-/** One value a row, seen along it. */
-const along = (value: Value, rows: Value): Value =>
-  broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
 
 /** Sums of the elements and of their squares in one pass; variance as the mean of squares less the square of the mean. */
 export const rowStatistics = (lowering: Lowering, rows: Value, epsilon: number, centre: boolean): RowStatistics => {
@@ -90,8 +86,8 @@ export const layerNormalization = (node: NodeContext, centre: boolean): Value[] 
       broadcastTo(value, value.shape.length > inside.length ? x.shape : inside),
       value.shape.length > inside.length ? rows.shape : [1, elementCount(inside)],
     );
-  const values = [rows, along(deviation, rows)];
-  if (mean) values.push(along(mean, rows));
+  const values = [rows, alongRows(deviation, rows)];
+  if (mean) values.push(alongRows(mean, rows));
   const scaleAt = scale ? values.push(spread(float(node, scale))) - 1 : undefined;
   const biasAt = bias ? values.push(spread(float(node, bias))) - 1 : undefined;
   const result = node.lowering.map("f32", values, (s, ...refs) => {
@@ -169,14 +165,14 @@ const instanceNorm = (node: NodeContext): Value => {
   const size = elementCount(sizes);
   const rows = reshaped(node.lowering, x, [n, c, size]);
   const mean = rowSum(node.lowering, rows, undefined, (s, sum) => s.op("fdiv", sum, s.f(size)));
-  const centred = node.lowering.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
+  const centred = node.lowering.map("f32", [rows, alongRows(mean, rows)], (s, v, m) => s.op("fsub", v, m));
   const squares = rowSum(node.lowering, centred, (s, v) => s.op("fmul", v, v));
   const a = node.lowering.map("f32", [squares, scale], (s, q, g) => {
     const deviation = s.op("fsqrt", s.op("fadd", s.op("fdiv", q, s.f(size)), s.f(epsilon)));
     return s.op("fmul", s.op("fdiv", s.f(1), deviation), g);
   });
   const shift = node.lowering.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
-  const result = node.lowering.map("f32", [rows, along(a, rows), along(shift, rows)], (s, v, k, t) =>
+  const result = node.lowering.map("f32", [rows, alongRows(a, rows), alongRows(shift, rows)], (s, v, k, t) =>
     s.op("fadd", s.op("fmul", v, k), t),
   );
   return reshaped(node.lowering, result, x.shape);
@@ -197,14 +193,14 @@ const meanVariance = (node: NodeContext): Value => {
   const n = item(rows.shape, 1);
   const ofRow = (s: StageBuilder, sum: Ref): Ref => s.op("fdiv", sum, s.f(n));
   const mean = rowSum(node.lowering, rows, undefined, ofRow);
-  const centred = node.lowering.map("f32", [rows, along(mean, rows)], (s, v, m) => s.op("fsub", v, m));
+  const centred = node.lowering.map("f32", [rows, alongRows(mean, rows)], (s, v, m) => s.op("fsub", v, m));
   const deviation = rowSum(
     node.lowering,
     centred,
     (s, v) => s.op("fmul", v, v),
     (s, sum) => s.op("fsqrt", ofRow(s, sum)),
   );
-  const result = node.lowering.map("f32", [centred, along(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
+  const result = node.lowering.map("f32", [centred, alongRows(deviation, rows)], (s, v, d) => s.op("fdiv", v, d));
   const back = reshaped(node.lowering, result, shape);
   return { ...back, shape: x.shape, strides: range(order.length).map((d) => item(back.strides, order.indexOf(d))) };
 };

@@ -5,7 +5,8 @@ import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, permuted, range } from "../common.ts";
+import { float, range } from "../common.ts";
+import { permuted } from "../../build/view.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
 

@@ -6,7 +6,8 @@ import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
 import { type Activation, activationsOf } from "../arithmetic/activations.ts";
-import { float, inserted, permuted, range, sliced } from "../common.ts";
+import { float, range } from "../common.ts";
+import { inserted, permuted, sliced } from "../../build/view.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
 import { concatenated } from "../tensor/movement.ts";
 

@@ -1,20 +1,19 @@
 import { atLeast, item } from "../../../items.ts";
+import { LARGEST_F32, integerRange, range } from "../common.ts";
 import { elementCount } from "../../file/element-type.ts";
 import { expF32, logF32 } from "../../functions/exact-functions.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { byte, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { integerRange, permuted, range } from "../common.ts";
+import { permuted } from "../../build/view.ts";
 import { reshaped } from "../tensor/movement.ts";
-
-const F32_MAX = 3.4028234663852886e38;
 
 /** What ONNX Runtime leaves between the largest sum of a row and the largest float. */
 const RESERVE = 5;
 
 /** e^((i - 255) scale), times a factor that keeps the sums of rows of n below the largest float; exact in its rounding. */
 const powersOf = (scale: number, n: number): Float32Array => {
-  const room = logF32(Math.fround(F32_MAX / n));
+  const room = logF32(Math.fround(LARGEST_F32 / n));
   const shift = Math.max(0, room - RESERVE) / scale;
   // The functions' exponent stays within 89 above and, where it is smaller than -700, gives 0 in any case.
   return Float32Array.from(range(256), (i) => expF32(Math.max(-700, (i - 255 + shift) * scale)));
@@ -41,7 +40,7 @@ export const quantizedSoftmax = (node: NodeContext): Value => {
   const rows = reshaped(node.lowering, turned, [elementCount(x.shape) / n, n]);
   const [table, zero] = [powersOf(constantScale(node, 1), n), zeroPoint(node, 4, dtype)];
   const factor = Math.floor(Math.fround(1 / constantScale(node, 3)));
-  if (!(item(table, 255) * factor <= F32_MAX)) throw node.refuse("scales with which ONNX Runtime overflows");
+  if (!(item(table, 255) * factor <= LARGEST_F32)) throw node.refuse("scales with which ONNX Runtime overflows");
   const [low, high] = integerRange(dtype);
   const powers = node.lowering.constantOf("f32", [256], table);
   const largest = node.lowering.emit({

@@ -1,16 +1,16 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
 import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import * as fn from "../../functions/index.ts";
-import { broadcastTo } from "../../build/lowering.ts";
+import { broadcastTo, permuted } from "../../build/view.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { computable, float, permuted } from "../common.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint, scalarOf } from "./quantized-bytes.ts";
+import { computable, float } from "../common.ts";
 import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
 import { windowCounts, windowSum } from "../neural/pool.ts";
 import { quantizedSoftmax } from "./qlinear-softmax.ts";
-import { matmulInteger, requantize, scalarOf } from "./quantize.ts";
+import { matmulInteger, requantize } from "./quantize.ts";
 import { leavingDimensions, windowsOf } from "../neural/windows.ts";
 
 /** A function of one byte: (x, scale, zp, y scale, y zp). */

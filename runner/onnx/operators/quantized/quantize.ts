@@ -1,4 +1,5 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { scalarOf } from "./quantized-bytes.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
@@ -115,12 +116,6 @@ const dequantizeLinear = (node: NodeContext): Value => {
     const centred = z === undefined ? value : s.op(isSmallFloat ? "fsub" : "isub", value, z);
     return s.op("fmul", isSmallFloat ? centred : s.op("i2f", centred), k);
   });
-};
-
-/** The only element of a value, at every index. */
-export const scalarOf = (node: NodeContext, value: Value, what: string): Value => {
-  if (elementCount(value.shape) !== 1) throw node.refuse(`${what} with more than one element`);
-  return { ...value, shape: [], strides: [] };
 };
 
 /** Integers minus a zero point. The value itself when the zero point is known to be 0. */

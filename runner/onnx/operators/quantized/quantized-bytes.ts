@@ -1,3 +1,4 @@
+import { firstElement } from "../../build/view.ts";
 import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
@@ -7,12 +8,14 @@ import { computable, integerRange } from "../common.ts";
 
 /* What ONNX Runtime's operators on quantised bytes have in common. */
 
-/** An input of one element, without dimensions. */
-export const scalar = (node: NodeContext, i: number): Value => {
-  const value = node.in(i);
-  if (elementCount(value.shape) !== 1) throw node.refuse(`input ${String(i)} with more than one element`);
-  return { ...value, shape: [], strides: [] };
+/** The only element of a value as a scalar; `what` names the value in the refusal of more elements. */
+export const scalarOf = (node: NodeContext, value: Value, what: string): Value => {
+  if (elementCount(value.shape) !== 1) throw node.refuse(`${what} with more than one element`);
+  return firstElement(value);
 };
+
+/** An input of one element as a scalar. */
+export const scalar = (node: NodeContext, i: number): Value => scalarOf(node, node.in(i), `input ${String(i)}`);
 
 /** A zero point of one element, 0 where it is not given. */
 export const zeroPoint = (node: NodeContext, i: number, dtype: "u8" | "i8"): Value =>

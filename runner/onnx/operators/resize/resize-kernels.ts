@@ -4,7 +4,8 @@ import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref } from "../../build/stage.ts";
-import { reshapeView, type Value } from "../../build/value.ts";
+import { type Value } from "../../build/value.ts";
+import { reshapeView } from "../../build/view.ts";
 import { range } from "../common.ts";
 import type { Taps } from "./resize-filters.ts";
 

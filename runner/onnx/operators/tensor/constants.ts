@@ -1,11 +1,12 @@
 import { atLeast, item } from "../../../items.ts";
+import { firstElement, inserted } from "../../build/view.ts";
 import { tensorFrom } from "../../../machine/tensor.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { elementType } from "../../file/tensors.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { computable, inserted, range, sameType } from "../common.ts";
+import { computable, range, sameType } from "../common.ts";
 
 const constant = (node: NodeContext): Value => {
   const dense = node.tensor("value");
@@ -59,7 +60,7 @@ const rangeOf = (node: NodeContext): Value => {
     finish: (s, out) => {
       const [i] = atLeast(out, 1);
       const n = s.affine(i);
-      const only = (value: Value): Ref => s.load({ ...value, shape: [], strides: [] }, []);
+      const only = (value: Value): Ref => s.load(firstElement(value), []);
       const [from, step] = [only(node.in(0)), only(node.in(2))];
       return dtype === "f32"
         ? s.op("fadd", from, s.op("fmul", step, s.op("i2f", n)))

@@ -1,9 +1,10 @@
 import { item } from "../../../items.ts";
+import { without, inserted, sliced } from "../../build/view.ts";
 import type { RawGraph } from "../../file/decode.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { type Bound, isSequence, type SequenceValue, type Value } from "../../build/value.ts";
 import { concatenated } from "./movement.ts";
-import { inserted, range, sliced } from "../common.ts";
+import { range } from "../common.ts";
 
 /** Most iterations of one loop that are unrolled. */
 const MAX_ITERATIONS = 4096;
@@ -85,12 +86,6 @@ interface Directions {
   readonly outputBack: readonly number[];
 }
 
-const withoutAxis = (value: Value, axis: number): Value => ({
-  ...value,
-  shape: value.shape.filter((_, d) => d !== axis),
-  strides: value.strides.filter((_, d) => d !== axis),
-});
-
 const unrollScan = (
   node: NodeContext,
   body: RawGraph,
@@ -106,7 +101,7 @@ const unrollScan = (
   for (let t = 0; t < length; t++) {
     const slices = sources.map((value, i) => {
       const axis = item(axes, i);
-      return withoutAxis(sliced(value, axis, inputBack[i] ? length - 1 - t : t, 1), axis);
+      return without(sliced(value, axis, inputBack[i] ? length - 1 - t : t, 1), [axis]);
     });
     const results = node.surroundings.subgraph(body, [...states, ...slices]).map((bound) => tensor(node, bound));
     states = results.slice(0, states.length);
@@ -127,7 +122,7 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
   const outputs = body.output.length - states.length;
   const back = node.ints("directions") ?? sources.map(() => 0);
   const batch = item(item(values, 0).shape, 0);
-  const inBatch = (value: Value, i: number): Value => withoutAxis(sliced(value, 0, i, 1), 0);
+  const inBatch = (value: Value, i: number): Value => without(sliced(value, 0, i, 1), [0]);
   const results = range(batch).map((i) =>
     unrollScan(
       node,
@@ -194,7 +189,7 @@ const splitToSequence = (node: NodeContext): SequenceValue => {
   const sequence = sizes.map((count) => {
     const part = sliced(x, axis, start, count);
     start += count;
-    return given === undefined && !keep ? withoutAxis(part, axis) : part;
+    return given === undefined && !keep ? without(part, [axis]) : part;
   });
   return { sequence };
 };

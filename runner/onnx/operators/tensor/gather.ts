@@ -1,4 +1,5 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
+import { without, sliced } from "../../build/view.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
@@ -6,7 +7,7 @@ import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
 import { classOf, rowMajor, type Value } from "../../build/value.ts";
-import { computable, range, sliced } from "../common.ts";
+import { computable, range } from "../common.ts";
 import { picked, reshaped } from "./movement.ts";
 
 /** Indices with negative ones counted from the end, as i64. */
@@ -33,7 +34,7 @@ export const gather = (node: NodeContext): Value => {
   if (elementCount(shape) === 0) return node.lowering.empty(x.element, shape);
   if (known !== undefined && indices.shape.length <= 1) {
     const run = picked(node.lowering, x, axis, known);
-    return indices.shape.length === 1 ? run : withoutDimension(run, axis);
+    return indices.shape.length === 1 ? run : without(run, [axis]);
   }
   const by = normalized(node.lowering, indices, size);
   const rank = indices.shape.length;
@@ -49,12 +50,6 @@ export const gather = (node: NodeContext): Value => {
     x.element,
   );
 };
-
-const withoutDimension = (value: Value, dimension: number): Value => ({
-  ...value,
-  shape: value.shape.filter((_, d) => d !== dimension),
-  strides: value.strides.filter((_, d) => d !== dimension),
-});
 
 const gatherElements = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];

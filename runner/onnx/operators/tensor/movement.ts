@@ -1,11 +1,20 @@
 import { atLeast, item } from "../../../items.ts";
+import { LIMITS } from "../../../machine/verify.ts";
+import {
+  firstElement,
+  broadcastShapes,
+  broadcastTo,
+  reshapeView,
+  inserted,
+  permuted,
+  sliced,
+} from "../../build/view.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastShapes, broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
-import { isFloat, reshapeView, type Value } from "../../build/value.ts";
-import { inserted, permuted, range, sliced } from "../common.ts";
+import { isFloat, type Value } from "../../build/value.ts";
+import { range } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
 export const reshaped = (lowering: Lowering, value: Value, shape: readonly number[]): Value => {
@@ -249,7 +258,7 @@ const padded = (
   const shape = x.shape.map((size, d) => size + item(pads, d)[0] + item(pads, d)[1]);
   if (shape.some((size) => size < 0)) throw node.invalid("the pads remove more than there is");
   const guarded = range(shape.length).filter((d) => item(pads, d).some((p) => p > 0));
-  if (guarded.length > 4) throw node.refuse("more than 4 padded dimensions");
+  if (guarded.length > LIMITS.guards) throw node.refuse(`more than ${String(LIMITS.guards)} padded dimensions`);
   const constant = fill && node.lowering.elements(fill)?.[0];
   const dynamic = fill !== undefined && constant === undefined;
   return node.lowering.emit(
@@ -268,7 +277,7 @@ const padded = (
           return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(item(x.shape, d))));
         });
         const within = tests.reduce((all, test) => s.op("iand", all, test), s.i(1));
-        return s.select(within, inside, s.load({ ...fill, shape: [], strides: [] }, []));
+        return s.select(within, inside, s.load(firstElement(fill), []));
       },
     },
     x.element,
