@@ -123,19 +123,17 @@ export class KernelBuilder {
     );
     if (fold !== undefined && inner.length === 0) inner.push([]);
     const extent = (group: readonly number[]): number => elementCount(group.map((d) => item(sizes, d)));
-    const physical = (stage: LogicalStage, groups: readonly (readonly number[])[]): Stage =>
-      physicalStage(stage, groups);
     const base = { dtype: spec.dtype, shape: outer.map(extent), operands: this.operands };
-    if (init === undefined || step === undefined) return { ...base, finish: physical(finish, outer) };
+    if (init === undefined || step === undefined) return { ...base, finish: physicalStage(finish, outer) };
     return {
       ...base,
       reduce: {
         dims: inner.map(extent),
         accumulators: classes.length,
-        init: physical(init, outer),
-        step: physical(step, [...outer, ...inner]),
+        init: physicalStage(init, outer),
+        step: physicalStage(step, [...outer, ...inner]),
       },
-      finish: physical(finish, outer),
+      finish: physicalStage(finish, outer),
     };
   }
 }

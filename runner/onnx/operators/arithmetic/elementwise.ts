@@ -103,8 +103,7 @@ const negate = (node: NodeContext): Value => {
 const absolute = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.lowering.map(dtype, [x], (s, a) => {
-    const v = a;
+  return node.lowering.map(dtype, [x], (s, v) => {
     if (dtype === "f32") return s.op("fabs", v);
     return isUnsigned(dtype) ? s.op("ior", v, v) : s.op("imax", v, s.op("isub", s.i(0), v));
   });
@@ -113,8 +112,7 @@ const absolute = (node: NodeContext): Value => {
 const sign = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.lowering.map(dtype, [x], (s, a) => {
-    const v = a;
+  return node.lowering.map(dtype, [x], (s, v) => {
     if (dtype === "f32") {
       const zeroOrNaN = s.select(s.op("feq", v, v), s.f(0), v);
       return s.select(s.op("flt", s.f(0), v), s.f(1), s.select(s.op("flt", v, s.f(0)), s.f(-1), zeroOrNaN));
@@ -220,9 +218,8 @@ const selu = (node: NodeContext): Value => {
   if (node.opset < 6) node.ignore("consumed_inputs");
   const alpha = node.float("alpha", 1.67326319217681884765625);
   const gamma = node.float("gamma", 1.05070102214813232421875);
-  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => {
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, x) => {
     const { f, sub, mul, lt, select } = arithmetic(s);
-    const x = v;
     const below = mul(f(Math.fround(gamma) * Math.fround(alpha)), sub(fn.expOfLibrary(s, x), f(1)));
     return select(lt(f(0), x), mul(f(gamma), x), below);
   });
@@ -255,9 +252,8 @@ const prelu = (node: NodeContext): Value => {
 
 const shrink = (node: NodeContext): Value => {
   const [bias, lambda] = [node.float("bias", 0), node.float("lambd", 0.5)];
-  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => {
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, x) => {
     const { f, add, sub, lt, select } = arithmetic(s);
-    const x = v;
     return select(lt(x, f(-lambda)), add(x, f(bias)), select(lt(f(lambda), x), sub(x, f(bias)), f(0)));
   });
 };

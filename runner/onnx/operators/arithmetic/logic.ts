@@ -49,8 +49,7 @@ const where = (node: NodeContext): Value => {
 
 const isInfinite = (node: NodeContext): Value => {
   const [positive, negative] = [node.int("detect_positive", 1), node.int("detect_negative", 1)];
-  return node.lowering.map("bool", [float(node, node.in(0))], (s, v) => {
-    const x = v;
+  return node.lowering.map("bool", [float(node, node.in(0))], (s, x) => {
     const up = s.op("feq", x, s.f(positive ? Infinity : NaN));
     const down = s.op("feq", x, s.f(negative ? -Infinity : NaN));
     return s.op("ior", up, down);

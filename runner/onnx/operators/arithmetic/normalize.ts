@@ -36,7 +36,7 @@ export const rowSum = (
  * A sum over the last dimension as onnxruntime-web's vector code takes it: four interleaved sums, added as
  * (0 + 2) + (1 + 3), then the elements left over.
  */
-export const laneSum = (
+const laneSum = (
   lowering: Lowering,
   rows: Value,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,

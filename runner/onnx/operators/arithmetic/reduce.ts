@@ -48,7 +48,7 @@ const reducedAxes = (node: NodeContext, rank: number, since: number): number[] =
 };
 
 /** Folds a value over some of its dimensions, which then have size 1. */
-export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
+const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
   const dtype = computable(node, x);
   const { start, step, finish } = reduction;
   const count = elementCount(axes.map((axis) => item(x.shape, axis)));
@@ -206,7 +206,7 @@ const argument = (name: string, largest: boolean): Operator =>
   });
 
 /** Index of the extreme element along an axis: the first of equals, or the last. */
-export const argumentOver = (
+const argumentOver = (
   node: NodeContext,
   x: Value,
   dtype: DType,

@@ -3,7 +3,7 @@ import type { Value } from "../../build/value.ts";
 import { computable } from "../common.ts";
 
 /** The domain of ONNX's operators for classical models, which scikit-learn's exporter writes. */
-export const ML_DOMAIN = "ai.onnx.ml";
+const ML_DOMAIN = "ai.onnx.ml";
 
 /** Rows of the ai.onnx.ml domain; opsets are that domain's. */
 export const ml = (name: string, since: number, lower: Operator["lower"], until?: number): Operator => ({

@@ -4,14 +4,13 @@ import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
 import { range } from "../common.ts";
-import { sliced } from "../../build/view.ts";
+import { sliced, entryAt } from "../../build/view.ts";
 import type { Activation } from "../arithmetic/activations.ts";
 import {
   collected,
   gate,
   gateBias,
   initialHidden,
-  entryAt,
   packedWeights,
   weightProduct,
   recurrentOf,

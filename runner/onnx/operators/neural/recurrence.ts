@@ -1,3 +1,4 @@
+import { entryAt, inserted, permuted, sliced } from "../../build/view.ts";
 import { atLeast, item } from "../../../items.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
 import { clamp } from "../../functions/index.ts";
@@ -7,7 +8,6 @@ import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
 import { type Activation, activationsOf } from "../arithmetic/activations.ts";
 import { float, range } from "../common.ts";
-import { inserted, permuted, sliced } from "../../build/view.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
 import { concatenated } from "../tensor/movement.ts";
 
@@ -57,12 +57,6 @@ export const recurrentOf = (node: NodeContext, defaults: readonly string[]): Rec
     lengths: node.opt(4),
     batchFirst,
   };
-};
-
-/** One direction's part of an input. */
-export const entryAt = (value: Value, direction: number): Value => {
-  const part = sliced(value, 0, direction, 1);
-  return { ...part, shape: part.shape.slice(1), strides: part.strides.slice(1) };
 };
 
 /**

@@ -10,12 +10,12 @@ import {
   gateBias,
   initialHidden,
   initialState,
-  entryAt,
   packedWeights,
   weightProduct,
   recurrentOf,
   unroll,
 } from "./recurrence.ts";
+import { entryAt } from "../../build/view.ts";
 
 /** RNN: the product of the state by itself, then plus that of the input, which starts from the sum of the biases. */
 const rnn = (node: NodeContext): Value[] => {

@@ -14,21 +14,6 @@ import { convolution, convSpec } from "../neural/conv.ts";
 import { kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
 import { leavingDimensions } from "../neural/windows.ts";
 
-/** A per-tensor, per-axis or blocked parameter seen at every element of a tensor. */
-const parameter = (
-  node: NodeContext,
-  value: Value,
-  x: Value,
-  axis: number,
-  block: number,
-): Value | ((out: readonly Index[]) => never) => {
-  if (elementCount(value.shape) === 1) return { ...value, shape: x.shape, strides: x.shape.map(() => 0) };
-  if (block === 0 && value.shape.length === 1 && value.shape[0] === x.shape[axis]) {
-    return { ...value, shape: x.shape, strides: x.shape.map((_, d) => (d === axis ? item(value.strides, 0) : 0)) };
-  }
-  throw node.refuse(`a scale or zero point of shape [${value.shape.join(", ")}]`);
-};
-
 /** Clamps between qmin - zp and qmax - zp, rounds to nearest even, adds the zero point. */
 const quantizeTo = (s: StageBuilder, dtype: ElementType, v: Ref, zeroPoint: Ref): Ref => {
   const [low, high] = integerRange(dtype).map((limit) => s.op("i2f", s.op("isub", s.i(limit), zeroPoint)));
@@ -74,11 +59,14 @@ const quantizeLinear = (node: NodeContext): Value => {
   );
 };
 
+/** A scale or zero point of a tensor, of an axis or of blocks of an axis, seen at every element of a tensor. */
 const parameterView = (node: NodeContext, value: Value, x: Value, axis: number, block: number): Value => {
   if (block > 0 && value.shape.length === x.shape.length) return blockedView(node, value, x, axis, block);
-  const view = parameter(node, value, x, axis, block);
-  if (typeof view === "function") throw node.refuse("this parameter");
-  return view;
+  if (elementCount(value.shape) === 1) return { ...value, shape: x.shape, strides: x.shape.map(() => 0) };
+  if (block === 0 && value.shape.length === 1 && value.shape[0] === x.shape[axis]) {
+    return { ...value, shape: x.shape, strides: x.shape.map((_, d) => (d === axis ? item(value.strides, 0) : 0)) };
+  }
+  throw node.refuse(`a scale or zero point of shape [${value.shape.join(", ")}]`);
 };
 
 /** A parameter for each block of an axis, repeated over the block. */
@@ -111,8 +99,7 @@ const dequantizeLinear = (node: NodeContext): Value => {
   const x = wide(given);
   const views = [x, parameterView(node, scale, x, axis, block)];
   if (zero) views.push(parameterView(node, wide(zero), x, axis, block));
-  return node.lowering.map("f32", views, (s, v, k, z) => {
-    const value = v;
+  return node.lowering.map("f32", views, (s, value, k, z) => {
     const centred = z === undefined ? value : s.op(isSmallFloat ? "fsub" : "isub", value, z);
     return s.op("fmul", isSmallFloat ? centred : s.op("i2f", centred), k);
   });

@@ -54,8 +54,7 @@ export const castTo = (
   return lowering.map(
     dtype,
     [x],
-    (s, element) => {
-      const v = element;
+    (s, v) => {
       if (isInteger(from) && isInteger(to)) return toInteger(s, to, v);
       if (to === "f32") return asFloat(s, from, v, false);
       if (to === "f64")
@@ -91,8 +90,7 @@ const bitCast = (node: NodeContext): Value => {
   return node.lowering.map(
     dtype,
     [x],
-    (s, element) => {
-      const v = element;
+    (s, v) => {
       if (v.class === "f32") return dtype === "f32" ? v : s.op("fbits", v);
       return dtype === "f32" ? s.op("bitsf", v) : s.op("ior", v, v);
     },

@@ -1,5 +1,5 @@
+import { entryAt, without, inserted, sliced } from "../../build/view.ts";
 import { item } from "../../../items.ts";
-import { without, inserted, sliced } from "../../build/view.ts";
 import type { RawGraph } from "../../file/decode.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { type Bound, isSequence, type SequenceValue, type Value } from "../../build/value.ts";
@@ -122,13 +122,12 @@ const batchedScan = (node: NodeContext, body: RawGraph, inputs: number): Value[]
   const outputs = body.output.length - states.length;
   const back = node.ints("directions") ?? sources.map(() => 0);
   const batch = item(item(values, 0).shape, 0);
-  const inBatch = (value: Value, i: number): Value => without(sliced(value, 0, i, 1), [0]);
   const results = range(batch).map((i) =>
     unrollScan(
       node,
       body,
-      states.map((value) => inBatch(value, i)),
-      sources.map((value) => inBatch(value, i)),
+      states.map((value) => entryAt(value, i)),
+      sources.map((value) => entryAt(value, i)),
       {
         inputAxes: sources.map(() => 0),
         outputAxes: range(outputs).map(() => 0),
