@@ -153,7 +153,7 @@ export class GraphRunner {
     if (operator === undefined) {
       throw importError("ONNX_UNSUPPORTED", `the operator is not supported at opset ${String(opset)}`, {
         ...nodePlace(node),
-        remedy: REMEDIES.get(`${domain}::${node.op_type ?? ""}`) ?? "docs/operators.md lists what is",
+        remedy: remedyOf(domain, node.op_type ?? ""),
       });
     }
     this.#lowering.node = this.#nameOf(node);
@@ -250,6 +250,22 @@ const findOperator = (domain: string, name: string, opset: number): Operator | u
   OPERATORS.get(`${domain}::${name}`)?.find(
     ({ since, until }) => opset >= since && (until === undefined || opset <= until),
   );
+
+/** What to do about an operator that has no row for the model's opset. */
+const remedyOf = (domain: string, name: string): string => {
+  const rows = OPERATORS.get(`${domain}::${name}`);
+  if (rows === undefined) {
+    const instead = REMEDIES.get(`${domain}::${name}`);
+    return (
+      instead ??
+      "no version of it is supported: export the model without it, or with a model function of other operators"
+    );
+  }
+  const opsets = rows.map(
+    ({ since, until }) => `${String(since)} ${until === undefined ? "on" : `to ${String(until)}`}`,
+  );
+  return `it is supported from opset ${opsets.join(", and from ")}: convert the model to such an opset`;
+};
 
 /** Attributes of a node inside a function, with references to the function's attributes resolved. */
 const resolveReferences = (node: RawNode, references: ReadonlyMap<string, RawAttribute>): readonly RawAttribute[] =>
