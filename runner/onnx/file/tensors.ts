@@ -51,7 +51,7 @@ export interface Dense {
 }
 
 /** Dimensions as numbers, their product checked before anything is allocated. */
-const checkedShape = (dims: readonly bigint[], tensor: string): number[] => {
+export const checkedShape = (dims: readonly bigint[], tensor: string): number[] => {
   const count = dims.some((dim) => dim === 0n) ? 0n : dims.reduce((n, dim) => n * dim, 1n);
   if (dims.some((dim) => dim < 0n || dim >= 2n ** 32n) || count >= 2n ** 32n) {
     throw importError("ONNX_LIMIT", `shape [${dims.join(", ")}] is outside 0 to 2^32 - 1 elements`, { tensor });

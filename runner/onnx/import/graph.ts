@@ -100,9 +100,9 @@ export class GraphRunner {
       scope.define(raw.values?.name ?? "", this.#sparse(raw), "an initializer");
     }
     this.#body(graph.node, scope, opsets, references, depth);
-    return graph.output.map(({ name }) => {
+    return graph.output.map(({ name }, i) => {
       if (!scope.has(name ?? "")) {
-        throw importError("ONNX_INVALID", "no node gives the graph's output", { tensor: name ?? "" });
+        throw importError("ONNX_INVALID", `no node gives output ${String(i)} of the graph`, { tensor: name ?? "" });
       }
       return scope.get(name ?? "");
     });

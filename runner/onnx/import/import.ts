@@ -11,7 +11,7 @@ import { GraphRunner, opsetsOf } from "./graph.ts";
 import { Lowering, type NodeName } from "../build/lowering.ts";
 import { finishProgram } from "../passes/program.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
-import { type Dense, elementType } from "../file/tensors.ts";
+import { checkedShape, type Dense, elementType } from "../file/tensors.ts";
 import { type ElementType, storageOf } from "../file/element-type.ts";
 import { type Bound, isSequence, type Value } from "../build/value.ts";
 
@@ -169,7 +169,7 @@ const inputPort = (info: RawValueInfo, options: ImportOptions): Port => {
   if (shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
     throw importError("ONNX_LIMIT", `shape [${shape.join(", ")}] has a size below 1`, { tensor: name });
   }
-  return { name, element, dtype: storageOf(element), shape };
+  return { name, element, dtype: storageOf(element), shape: checkedShape(shape.map(BigInt), name) };
 };
 
 const unbound = (tensor: string, reason: string, remedy: string): Error =>
