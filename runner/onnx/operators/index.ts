@@ -1,3 +1,8 @@
+import { AXIS } from "./arithmetic/axis.ts";
+import { INTEGER_PRODUCTS } from "./quantized/integer-products.ts";
+import { IMAGE_BLOCKS } from "./tensor/image-blocks.ts";
+import { PAD } from "./tensor/pad.ts";
+import { UNARY } from "./arithmetic/unary.ts";
 import { CAST } from "./tensor/cast.ts";
 import { GATHER } from "./tensor/gather.ts";
 import { REDUCE } from "./arithmetic/reduce.ts";
@@ -34,14 +39,18 @@ const anyType = (rows: readonly Operator[]): Operator[] => rows.map((row) => ({ 
 
 const ROWS: readonly Operator[] = [
   ...ELEMENTWISE,
+  ...UNARY,
   ...LOGIC,
   ...anyType(MOVEMENT),
+  ...anyType(PAD),
+  ...anyType(IMAGE_BLOCKS),
   ...anyType(CONSTANTS),
   ...LINEAR,
   ...CONV,
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...INTEGER_PRODUCTS,
   ...MICROSOFT,
   ...QLINEAR,
   ...FUSED,
@@ -60,6 +69,7 @@ const ROWS: readonly Operator[] = [
   ...SUPPORT_VECTORS,
   ...TREES,
   ...REDUCE,
+  ...AXIS,
   ...anyType(GATHER),
   ...anyType(CAST),
 ];

@@ -6,7 +6,7 @@ import type { Ref } from "../../build/stage.ts";
 import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
 import { float } from "../common.ts";
-import { geluOf } from "../arithmetic/elementwise.ts";
+import { geluOf } from "../arithmetic/unary.ts";
 import { layerNormalization, rowStatistics, welford } from "../neural/layer-norm.ts";
 import { blockFor, kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
 import { reshaped } from "../tensor/movement.ts";

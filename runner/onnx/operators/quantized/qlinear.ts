@@ -10,7 +10,7 @@ import { computable, float } from "../common.ts";
 import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
 import { windowCounts, windowSum } from "../neural/pool.ts";
 import { quantizedSoftmax } from "./qlinear-softmax.ts";
-import { matmulInteger, requantize } from "./quantize.ts";
+import { matmulInteger, requantize } from "./integer-products.ts";
 import { leavingDimensions, windowsOf } from "../neural/windows.ts";
 
 /** A function of one byte: (x, scale, zp, y scale, y zp). */

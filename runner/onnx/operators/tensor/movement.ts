@@ -1,19 +1,10 @@
-import { atLeast, item } from "../../../items.ts";
-import { LIMITS } from "../../../machine/verify.ts";
-import {
-  firstElement,
-  broadcastShapes,
-  broadcastTo,
-  reshapeView,
-  inserted,
-  permuted,
-  sliced,
-} from "../../build/view.ts";
+import { item } from "../../../items.ts";
+import { broadcastShapes, broadcastTo, reshapeView, inserted, permuted, sliced } from "../../build/view.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { elementCount, storageOf } from "../../file/element-type.ts";
-import { isFloat, type Value } from "../../build/value.ts";
+import { type Value } from "../../build/value.ts";
 import { range } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
@@ -208,82 +199,6 @@ export const picked = (lowering: Lowering, value: Value, axis: number, positions
   );
 };
 
-const pad = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const rank = x.shape.length;
-  const attribute = node.opset < 11;
-  const mode = node.string("mode", "constant");
-  const given = attribute ? (node.ints(node.opset < 2 ? "paddings" : "pads") ?? []) : node.staticInts(1, "the pads");
-  const fill = attribute ? undefined : node.opt(2);
-  const value = attribute ? node.float("value", 0) : 0;
-  const chosen = node.opset >= 18 && node.opt(3) !== undefined ? node.staticInts(3, "the axes") : range(rank);
-  const axes = chosen.map((axis) => node.axis(axis, rank));
-  if (given.length !== 2 * axes.length)
-    throw node.invalid(`${String(given.length)} pads for ${String(axes.length)} axes`);
-  const pads = range(rank).map((): [number, number] => [0, 0]);
-  axes.forEach((axis, i) => (pads[axis] = [item(given, i), item(given, i + axes.length)]));
-  if (mode === "constant") return padded(node, x, pads, fill, value);
-  return pads.reduce((current, [before, after], d) => {
-    const size = item(x.shape, d);
-    if (before === 0 && after === 0) return current;
-    const positions = range(size + before + after).map((i) => padPosition(node, mode, i - before, size));
-    return picked(node.lowering, current, d, positions);
-  }, x);
-};
-
-const padPosition = (node: NodeContext, mode: string, i: number, size: number): number => {
-  switch (mode) {
-    case "edge":
-      return Math.min(Math.max(i, 0), size - 1);
-    case "wrap":
-      return ((i % size) + size) % size;
-    case "reflect": {
-      if (size === 1) return 0;
-      const period = 2 * (size - 1);
-      const at = ((i % period) + period) % period;
-      return at < size ? at : period - at;
-    }
-    default:
-      throw node.refuse(`mode "${mode}"`, "mode");
-  }
-};
-
-const padded = (
-  node: NodeContext,
-  x: Value,
-  pads: readonly (readonly [number, number])[],
-  fill: Value | undefined,
-  value: number,
-): Value => {
-  const shape = x.shape.map((size, d) => size + item(pads, d)[0] + item(pads, d)[1]);
-  if (shape.some((size) => size < 0)) throw node.invalid("the pads remove more than there is");
-  const guarded = range(shape.length).filter((d) => item(pads, d).some((p) => p > 0));
-  if (guarded.length > LIMITS.guards) throw node.refuse(`more than ${String(LIMITS.guards)} padded dimensions`);
-  const constant = fill && node.lowering.elements(fill)?.[0];
-  const dynamic = fill !== undefined && constant === undefined;
-  return node.lowering.emit(
-    {
-      dtype: storageOf(x.element),
-      shape,
-      finish: (s, out) => {
-        const at = out.map((index, d) => index.minus(item(pads, d)[0]));
-        const inside = s.load(x, at, {
-          guarded,
-          fill: dynamic ? 0 : (constant ?? (isFloat(x) ? value : BigInt(value))),
-        });
-        if (!dynamic) return inside;
-        const tests = guarded.map((d) => {
-          const index = s.affine(item(at, d));
-          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(item(x.shape, d))));
-        });
-        const within = tests.reduce((all, test) => s.op("iand", all, test), s.i(1));
-        return s.select(within, inside, s.load(firstElement(fill), []));
-      },
-    },
-    x.element,
-  );
-};
-
 const tile = (node: NodeContext): Value => {
   const x = node.in(0);
   const repeats = node.staticInts(1, "the repeats");
@@ -296,41 +211,6 @@ const tile = (node: NodeContext): Value => {
     { ...x, shape, strides },
     x.shape.map((size, d) => size * item(repeats, d)),
   );
-};
-
-/** The sizes of an image: batch, channels, height and width. */
-const imageSizes = (node: NodeContext, x: Value): readonly [number, number, number, number, ...number[]] => {
-  if (x.shape.length !== 4) throw node.invalid(`an input of rank ${String(x.shape.length)}, not 4`);
-  return atLeast(x.shape, 4);
-};
-
-const blocks = (node: NodeContext): number => {
-  const size = node.int("blocksize", 0);
-  if (size < 1) throw node.invalid("blocksize is missing", "blocksize");
-  return size;
-};
-
-const depthToSpace = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const [n, c, h, w] = imageSizes(node, x);
-  const k = blocks(node);
-  const mode = node.string("mode", "DCR");
-  if (c % (k * k) !== 0) throw node.invalid("channels do not divide by blocksize squared");
-  const depth = c / (k * k);
-  const wide =
-    mode === "DCR"
-      ? permuted(reshaped(node.lowering, x, [n, k, k, depth, h, w]), [0, 3, 4, 1, 5, 2])
-      : permuted(reshaped(node.lowering, x, [n, depth, k, k, h, w]), [0, 1, 4, 2, 5, 3]);
-  return reshaped(node.lowering, wide, [n, depth, h * k, w * k]);
-};
-
-const spaceToDepth = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const [n, c, h, w] = imageSizes(node, x);
-  const k = blocks(node);
-  if (h % k !== 0 || w % k !== 0) throw node.invalid("height or width do not divide by blocksize");
-  const blocksApart = permuted(reshaped(node.lowering, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
-  return reshaped(node.lowering, blocksApart, [n, c * k * k, h / k, w / k]);
 };
 
 const trilu = (node: NodeContext): Value => {
@@ -383,9 +263,6 @@ export const MOVEMENT: readonly Operator[] = [
   onnx("Slice", 1, slice),
   onnx("Split", 2, split),
   onnx("Concat", 1, concat),
-  onnx("Pad", 1, pad),
   onnx("Tile", 6, tile),
-  onnx("DepthToSpace", 1, depthToSpace),
-  onnx("SpaceToDepth", 1, spaceToDepth),
   onnx("Trilu", 14, trilu),
 ];
