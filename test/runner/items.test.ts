@@ -14,6 +14,6 @@ describe("items", () => {
     expect(() => item(["a"], -1)).to.throw(RangeError, "element -1 of a list of 1 does not exist");
     expect(() => lastItem([])).to.throw(RangeError, "element -1 of [] does not exist");
     expect(() => atLeast([4, 5], 3)).to.throw(RangeError, "element 2 of [4, 5] does not exist");
-    expect(() => entry(new Map(), "a")).to.throw(RangeError, "the map has no key a");
+    expect(() => entry(new Map<string, number>(), "a")).to.throw(RangeError, "the map has no key a");
   });
 });

@@ -2,9 +2,9 @@ import { item } from "../../items.ts";
 import { type DType, type RegisterClass, registerClass } from "../../machine/dtype.ts";
 import { f32ToBits } from "../../machine/float.ts";
 import type { Affine, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
+import { elementCount } from "../file/element-type.ts";
 import { asIndex, Index, type IndexLike } from "./affine.ts";
 import { type LogicalGuard, type LogicalStage, type Ref, StageBuilder } from "./stage.ts";
-import { elementCount } from "../file/element-type.ts";
 import type { Value } from "./value.ts";
 
 /** Options of a read. */

@@ -1,20 +1,20 @@
-import { item } from "../../items.ts";
-import { broadcastShapes, broadcastTo, eachOffset } from "./view.ts";
-import { copyDirectly } from "./copy.ts";
 import { type Backend, interpreter } from "../../backends/backend.ts";
-import { throwIfAborted } from "../../errors.ts";
-import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { compiled } from "../../backends/javascript/compiled.ts";
+import { throwIfAborted } from "../../errors.ts";
+import { item } from "../../items.ts";
+import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { encodeKernel } from "../../machine/encoding.ts";
 import type { Kernel, TensorType } from "../../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine/tensor.ts";
 import { LIMITS, verifyForm } from "../../machine/verify.ts";
-import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
+import { type ElementType, elementCount, storageOf } from "../file/element-type.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
 import type { Dense } from "../file/tensors.ts";
+import { copyDirectly } from "./copy.ts";
+import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
 import type { Ref } from "./stage.ts";
-import { type ElementType, elementCount, storageOf } from "../file/element-type.ts";
 import { isDense, memoryOrder, rowMajor, type Value } from "./value.ts";
+import { broadcastShapes, broadcastTo, eachOffset } from "./view.ts";
 
 export interface LoweringOptions {
   /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */

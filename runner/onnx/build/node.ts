@@ -1,8 +1,8 @@
 import type { RawAttribute, RawGraph, RawNode } from "../file/decode.ts";
-import { type ImportErrorCode, importError } from "../file/refusal.ts";
-import type { Lowering } from "./lowering.ts";
-import type { Dense } from "../file/tensors.ts";
 import type { ForeignType } from "../file/element-type.ts";
+import { type ImportErrorCode, importError } from "../file/refusal.ts";
+import type { Dense } from "../file/tensors.ts";
+import type { Lowering } from "./lowering.ts";
 import { type Bound, isSequence, type SequenceValue, type Value } from "./value.ts";
 
 /** Attribute types by the number that ONNX gives them. */
@@ -215,7 +215,7 @@ export class NodeContext {
     this.#asked.add(name);
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;
-    // Files before IR version 2 have no type; the fields speak for themselves there.
+    // Files before IR version 2 give no type of an attribute: the field that is present says it.
     if (attribute.type !== undefined && attribute.type !== 0 && attribute.type !== type) {
       throw this.invalid(`the attribute has type ${String(attribute.type)}, not ${String(type)}`, name);
     }
@@ -224,7 +224,7 @@ export class NodeContext {
 
   #number(what: string, value: bigint): number {
     const number = Number(value);
-    // INT64_MIN and INT64_MAX stand for "to the end" in Slice; other integers must be exact.
+    // INT64_MIN and INT64_MAX mean "to the end" in Slice; other integers must be exact.
     if (Number.isSafeInteger(number) || value >= 2n ** 62n || value <= -(2n ** 62n)) return number;
     throw this.error("ONNX_LIMIT", `${what} is ${String(value)}, beyond 2^53`);
   }

@@ -52,7 +52,7 @@ export interface LogicalStage {
 
 /**
  * Builds a stage as a graph of expressions. Equal expressions are one register, unused ones disappear, and the
- * results end up in the last registers as the machine wants them.
+ * results are in the last registers, which is where the machine reads them.
  */
 export class StageBuilder {
   readonly #nodes: Node[] = [];

@@ -5,7 +5,7 @@ import { type ElementType, storageOf } from "../file/element-type.ts";
 
 /**
  * A tensor in the importer: a strided view of an input, a constant or a kernel's output. Reshape, Transpose, Slice,
- * Expand and their kin make new views; nothing moves until a kernel needs another layout.
+ * Expand and similar operators make new views; elements move only when a kernel needs another layout.
  */
 export interface Value {
   readonly element: ElementType;
@@ -22,7 +22,7 @@ export interface SequenceValue {
   readonly sequence: readonly Value[];
 }
 
-/** What a name can stand for; `undefined` is an absent optional. */
+/** What a name of the graph is bound to; `undefined` is an optional value that is absent. */
 export type Bound = Value | SequenceValue | undefined;
 
 export const isSequence = (bound: Bound): bound is SequenceValue => bound !== undefined && "sequence" in bound;

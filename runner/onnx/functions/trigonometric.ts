@@ -16,7 +16,7 @@ const HALF_PI_BINARY64 = 905502432259640320n;
 /**
  * |x| = quadrant pi/2 + r, the quadrant with two bits that count and r as Q62, at most pi/4 or a little more. For x of every
  * size in integers: with |x| = M 2^(E-150), the fixed-point number |x| 2/pi 2^62 modulo 2^64 needs only the 128 bits of 2/pi
- * that start E - 88 bits behind a leading word of zeros.
+ * that start E - 88 bits after a leading word of zeros.
  */
 const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; readonly r: Ref } => {
   const i = (value: number | bigint): Ref => s.i(BigInt.asIntN(64, BigInt(value)));

@@ -1,5 +1,7 @@
-import { MAX_DEPTH, sortNodes } from "./order.ts";
 import { throwIfAborted } from "../../errors.ts";
+import type { Lowering, NodeName } from "../build/lowering.ts";
+import { NodeContext, nodePlace, type Operator } from "../build/node.ts";
+import { type Bound, isSequence } from "../build/value.ts";
 import type {
   RawAttribute,
   RawFunction,
@@ -9,14 +11,12 @@ import type {
   RawSparseTensor,
   RawTensor,
 } from "../file/decode.ts";
-import type { Lowering, NodeName } from "../build/lowering.ts";
-import { NodeContext, nodePlace, type Operator } from "../build/node.ts";
-import { castTo } from "../operators/tensor/cast.ts";
-import { OPERATORS, REMEDIES } from "../operators/index.ts";
+import type { ForeignType } from "../file/element-type.ts";
 import { importError, nodeBroken } from "../file/refusal.ts";
 import { type ExternalReader, readTensor } from "../file/tensors.ts";
-import type { ForeignType } from "../file/element-type.ts";
-import { type Bound, isSequence } from "../build/value.ts";
+import { OPERATORS, REMEDIES } from "../operators/index.ts";
+import { castTo } from "../operators/tensor/cast.ts";
+import { MAX_DEPTH, sortNodes } from "./order.ts";
 
 /** Nodes that an import may run, unrolled loops and functions included. */
 const MAX_NODES = 1_000_000;
@@ -204,7 +204,7 @@ export class GraphRunner {
     return fn.output.map((name) => scope.get(name));
   }
 
-  /** A node's name behind those of the nodes around it. */
+  /** A node's name after the names of the nodes around it. */
   #nameOf(node: RawNode): NodeName {
     const { node: name, opType } = nodePlace(node);
     return { operator: opType, name: [...this.#around, name].join("/") };

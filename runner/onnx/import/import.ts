@@ -5,15 +5,15 @@ import type { DType } from "../../machine/dtype.ts";
 import type { Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import { verifyProgram } from "../../machine/verify.ts";
-import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
-import { externalReader } from "../file/external.ts";
-import { GraphRunner, opsetsOf } from "./graph.ts";
 import { Lowering, type NodeName } from "../build/lowering.ts";
-import { finishProgram } from "../passes/program.ts";
+import { type Bound, isSequence, type Value } from "../build/value.ts";
+import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
+import { type ElementType, storageOf } from "../file/element-type.ts";
+import { externalReader } from "../file/external.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
 import { checkedShape, type Dense, elementType } from "../file/tensors.ts";
-import { type ElementType, storageOf } from "../file/element-type.ts";
-import { type Bound, isSequence, type Value } from "../build/value.ts";
+import { finishProgram } from "../passes/program.ts";
+import { GraphRunner, opsetsOf } from "./graph.ts";
 
 /** An input or output of a model. */
 export interface Port {

@@ -1,6 +1,6 @@
 import { item } from "../../items.ts";
-import type { RawNode } from "../file/decode.ts";
 import { nodePlace } from "../build/node.ts";
+import type { RawNode } from "../file/decode.ts";
 import { importError } from "../file/refusal.ts";
 
 /** Subgraphs and functions may nest this deep. */

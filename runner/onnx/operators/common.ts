@@ -1,9 +1,9 @@
-import { importError } from "../file/refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
 import type { NodeContext } from "../build/node.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
-import { type ElementType, STORED_AS } from "../file/element-type.ts";
 import type { Value } from "../build/value.ts";
+import { type ElementType, STORED_AS } from "../file/element-type.ts";
+import { importError } from "../file/refusal.ts";
 
 /** A dtype of the machine that a value has; foreign element types cannot be computed with. */
 export const computable = (node: NodeContext, value: Value): DType => {

@@ -1,10 +1,10 @@
 import { item, lastItem } from "../../items.ts";
-import { liveKernels } from "./live.ts";
-import { OPCODES } from "../../machine/scalar.ts";
-import { LIMITS } from "../../machine/verify.ts";
 import { DTYPE_CODE, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Instruction, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
+import { OPCODES } from "../../machine/scalar.ts";
+import { LIMITS } from "../../machine/verify.ts";
 import { elementCount } from "../file/element-type.ts";
+import { liveKernels } from "./live.ts";
 
 /**
  * Joins chains of kernels that work element by element: a kernel without a reduction that reads another kernel's

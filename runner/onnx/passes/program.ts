@@ -1,12 +1,12 @@
 import { entry, item } from "../../items.ts";
-import { liveKernels } from "./live.ts";
 import type { Kernel, Operand, Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
-import { fuseKernels } from "./fuse.ts";
 import type { Lowering, NodeName } from "../build/lowering.ts";
-import { importError } from "../file/refusal.ts";
-import { elementCount, storageOf } from "../file/element-type.ts";
 import { isDense, type Value } from "../build/value.ts";
+import { elementCount, storageOf } from "../file/element-type.ts";
+import { importError } from "../file/refusal.ts";
+import { fuseKernels } from "./fuse.ts";
+import { liveKernels } from "./live.ts";
 
 /** A program, the constants it names, and the nodes whose work each of its kernels does. */
 interface Finished {

@@ -15,7 +15,7 @@ export interface Binary64Sum {
 
 export const SUM_CLASSES = ["int", "int", "f32"] as const;
 
-/** Extra bits below both operands, the lowest of them sticky. */
+/** Extra bits below both operands. The lowest is sticky: it is 1 when any bit below it was 1. */
 const GUARD = 8;
 
 /** Exponent of a sum of 0: below that of every f32. */
@@ -57,7 +57,7 @@ export const plusTerm = (s: StageBuilder, sum: Binary64Sum, term: Ref): readonly
   const negative = s.op("isub", s.i(0), s.op("ushr", bits, s.i(31)));
   const mantissa = signedAs(s, s.op("ishl", whole, s.i(29)), negative);
   const exponent = s.op("isub", s.op("imax", field, s.i(1)), s.i(150 + 29));
-  // The operand of the lower exponent is shifted to the other's, what falls off kept as one sticky bit.
+  // The operand of the lower exponent is shifted to the other exponent; one sticky bit keeps whether bits were lost.
   const termFirst = s.op("ilt", sum.exponent, exponent);
   const [high, low] = [s.select(termFirst, mantissa, sum.mantissa), s.select(termFirst, sum.mantissa, mantissa)];
   const top = s.op("imax", sum.exponent, exponent);

@@ -1,16 +1,22 @@
 import { atLeast, item } from "../../items.ts";
 import { asIndex, type Index } from "../build/affine.ts";
-import type { DotSpec } from "./dot.ts";
 import type { KernelStage } from "../build/kernels.ts";
 import type { Lowering } from "../build/lowering.ts";
 import type { Ref } from "../build/stage.ts";
 import type { Value } from "../build/value.ts";
+import type { DotSpec } from "./dot.ts";
 
 /*
- * A product of one row with a matrix as onnxruntime-web's matrix-vector kernel sums it. It starts from the first
- * product, or from what it is added to, and takes one product after the other; but in the columns behind the last whole
- * four it adds the products in runs of four, each run summed by itself. A sum that starts from its first term starts
- * from -0 here, to which every float is added unchanged. Every kernel's step is multiply and add, or add.
+ * A product of one row with a matrix, in the order in which onnxruntime-web's matrix-vector kernel adds. Let w be the
+ * number of columns rounded down to a multiple of 4.
+ *
+ * - Columns before w: the sum starts from the first product (or from the value that the product is added to) and takes
+ *   one product after the other.
+ * - Columns from w on: the products are added in runs of 4. Each run is summed alone, then the runs are added in order,
+ *   then the products that are left.
+ *
+ * A sum that starts from its first term starts from -0 here: -0 plus a float is that float. The step of every kernel is
+ * one multiplication and one addition, or one addition.
  */
 
 /** A sum of floats, one term after the other. */
@@ -101,7 +107,7 @@ export const rowDot = (lowering: Lowering, spec: RowSpec, column: number): Value
       finish: (s, out, sum) => spec.finish(s, moved(out), sum),
     };
   };
-  // Without a whole run the last columns are like the others.
+  // Without a full run of products the last columns are summed like the others.
   if (whole === columns || spec.length < RUN + (spec.start ? 0 : 1)) return dotInOrder(lowering, spec);
   const rest = dotInRuns(lowering, part(whole, columns - whole));
   if (whole === 0) return rest;
@@ -111,8 +117,8 @@ export const rowDot = (lowering: Lowering, spec: RowSpec, column: number): Value
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
     finish: (s, out) => {
-      const behind = out.map((index, d) => (d === column ? index.minus(whole) : index));
-      const parts = [s.load(main, out, { guarded: [column] }), s.load(rest, behind, { guarded: [column] })];
+      const shifted = out.map((index, d) => (d === column ? index.minus(whole) : index));
+      const parts = [s.load(main, out, { guarded: [column] }), s.load(rest, shifted, { guarded: [column] })];
       const [x, y] = parts.map((value) => s.op("fbits", value));
       return s.op("bitsf", s.op("ior", x as Ref, y as Ref));
     },

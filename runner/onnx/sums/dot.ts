@@ -121,7 +121,7 @@ export const contiguousAlong = (lowering: Lowering, value: Value, dimension: num
   return lowering.arranged(value, [...others, dimension]);
 };
 
-/** Block length of onnxruntime-web's GEMM for a matrix that it has packed beforehand. */
+/** Block length of onnxruntime-web's GEMM for a matrix that it packs before the model runs. */
 export const PACKED_BLOCK = 256;
 
 /**

@@ -1,11 +1,11 @@
-import { add, multiply } from "./reduce.ts";
-import { without } from "../../build/view.ts";
 import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import { without } from "../../build/view.ts";
 import { computable, isFloatType, less } from "../common.ts";
+import { add, multiply } from "./reduce.ts";
 
 const argument = (name: string, largest: boolean): Operator =>
   onnx(name, 1, (node) => {

@@ -1,13 +1,13 @@
-import { without } from "../../build/view.ts";
 import { atLeast, entry, item } from "../../../items.ts";
-import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import { without } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
 import { range, sameType } from "../common.ts";
-import { blockFor, orderedDot } from "./linear.ts";
 import { reshaped } from "../tensor/movement.ts";
+import { blockFor, orderedDot } from "./linear.ts";
 import { floatSum } from "./reduce.ts";
 
 /**

@@ -1,12 +1,12 @@
 import { item } from "../../../items.ts";
-import { LIMITS } from "../../../machine/verify.ts";
-import { LARGEST_F32, computable, float, isUnsigned, less, sameType } from "../common.ts";
-import { firstElement } from "../../build/view.ts";
 import type { DType } from "../../../machine/dtype.ts";
+import type { Opcode } from "../../../machine/scalar.ts";
+import { LIMITS } from "../../../machine/verify.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import type { Opcode } from "../../../machine/scalar.ts";
 import type { Value } from "../../build/value.ts";
+import { firstElement } from "../../build/view.ts";
+import { LARGEST_F32, computable, float, isUnsigned, less, sameType } from "../common.ts";
 import { power } from "./power.ts";
 
 /** Names that opset 1 to 6 used for broadcasting; the numpy rule came with 7. */

@@ -1,15 +1,15 @@
 import { atLeast, lastItem } from "../../../items.ts";
-import { elementCount } from "../../file/element-type.ts";
+import type { DType } from "../../../machine/dtype.ts";
 import type { Index } from "../../build/affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
-import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
-import { broadcastShapes, broadcastTo, inserted, permuted } from "../../build/view.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import type { DType } from "../../../machine/dtype.ts";
+import { broadcastShapes, broadcastTo, inserted, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
 import { isFloatType, range, sameType } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
@@ -123,7 +123,7 @@ const matmul = (node: NodeContext): Value => {
     const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
     return reshaped(node.lowering, result, [...a.shape.slice(0, -1), n]);
   }
-  // With a vector every row is a product of its own.
+  // With a vector onnxruntime-web computes every row as a separate product.
   const order = b.shape.length === 1 ? "vector" : blockFor({ m, n, k, packed });
   return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? order : k), operands);
 };

@@ -1,8 +1,8 @@
 import type { DType } from "../../../machine/dtype.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { storageOf } from "../../file/element-type.ts";
 import { computable, float, isFloatType, less, sameType } from "../common.ts";
 
 const comparison = (

@@ -1,13 +1,13 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { LARGEST_F32, float, range } from "../common.ts";
-import { alongRows, permuted } from "../../build/view.ts";
-import { elementCount } from "../../file/element-type.ts";
-import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
+import { alongRows, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { LARGEST_F32, float, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** A sum over the last dimension of [rows, n], each element mapped first. Sequential from 0. */
@@ -181,7 +181,7 @@ const batchNormalization = (node: NodeContext): Value => {
   });
 };
 
-/** Softmax and its kin, and normalisation by channels. */
+/** Softmax, LogSoftmax and Hardmax, and normalisation by channels. */
 export const NORMALIZE: readonly Operator[] = [
   onnx("Softmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows))),
   onnx("LogSoftmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows, true))),

@@ -1,12 +1,12 @@
 import { atLeast } from "../../../items.ts";
 import { DTYPE_BYTES } from "../../../machine/dtype.ts";
-import * as fn from "../../functions/index.ts";
-import { down, inverseOf, multiplyHigh, up } from "../../functions/fixed-point.ts";
 import { type Lowering } from "../../build/lowering.ts";
-import { broadcastShapes, broadcastTo } from "../../build/view.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import { broadcastShapes, broadcastTo } from "../../build/view.ts";
+import { down, inverseOf, multiplyHigh, up } from "../../functions/fixed-point.ts";
+import * as fn from "../../functions/index.ts";
 import { computable, isUnsigned } from "../common.ts";
 
 /** x^n for ints, n >= 0, by squaring: a fold over the bits of n. Negative exponents give 0, or ±1 for bases ±1. */
@@ -52,7 +52,7 @@ const exponentStands = (x: Value, y: Value): boolean => {
 const squareOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", x, x);
 const cubeOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", squareOf(s, x), x);
 
-/** x^y of f32 as the C library computes it: a kernel of logarithms and one that goes on from them. */
+/** x^y of f32 as the C library computes it: a kernel of logarithms, and one that raises 2 to their multiples. */
 export const floatPower = (lowering: Lowering, x: Value, y: Value): Value => {
   const logarithm = lowering.map("i64", [x], fn.binaryLogarithm);
   return lowering.map("f32", [x, logarithm, y], fn.powerOf);

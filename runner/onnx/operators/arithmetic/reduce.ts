@@ -1,14 +1,14 @@
-import { without } from "../../build/view.ts";
 import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { type Index, asIndex } from "../../build/affine.ts";
-import { rowDot } from "../../sums/dot-of-row.ts";
-import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { without } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { rowDot } from "../../sums/dot-of-row.ts";
 import { computable, float, integerRange, isFloatType, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
@@ -140,7 +140,7 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
 
 /**
  * What onnxruntime-web takes for the largest element where it keeps some dimensions: the first, or 0 for an infinite one,
- * then every larger finite one. Behind -inf that may be 0 although all elements are less.
+ * then every larger finite one. After a first element of -inf the result may be 0 although all elements are less than 0.
  */
 const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Value =>
   node.lowering.emit({

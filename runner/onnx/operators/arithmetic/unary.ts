@@ -1,9 +1,9 @@
-import { float } from "../common.ts";
-import * as fn from "../../functions/index.ts";
-import { arithmetic } from "../../functions/index.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import * as fn from "../../functions/index.ts";
+import { arithmetic } from "../../functions/index.ts";
+import { float } from "../common.ts";
 
 const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
   onnx(name, since, (node) => {

@@ -1,14 +1,14 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { LARGEST_F32, computable, float } from "../common.ts";
-import { alongRows } from "../../build/view.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { asFloat, matrix, ml, withoutStrings } from "./ml.ts";
-import { concatenated, reshaped } from "../tensor/movement.ts";
+import { alongRows } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
 import { rowSum } from "../arithmetic/normalize.ts";
+import { LARGEST_F32, computable, float } from "../common.ts";
+import { concatenated, reshaped } from "../tensor/movement.ts";
+import { asFloat, matrix, ml, withoutStrings } from "./ml.ts";
 
 /** A parameter of one element, or one for each of the last dimension's positions. */
 const perColumn = (node: NodeContext, x: Value, dtype: "f32" | "i64", name: string, list: readonly number[]): Value => {
@@ -214,7 +214,7 @@ const labelEncoder = (node: NodeContext): Value => {
   });
 };
 
-/** What pipelines do to features before a model, and to labels behind it. */
+/** What pipelines do to features before a model, and to labels after it. */
 export const FEATURES: readonly Operator[] = [
   ml("Scaler", 1, scaler),
   ml("Normalizer", 1, normalizer),

@@ -32,7 +32,7 @@ export interface LeafWeight {
 }
 
 /**
- * A forest checked and numbered anew: branches first (0 to branches - 1), then leaves. Every path from a root ends at
+ * A forest that has been checked and numbered again: branches first (0 to branches - 1), then leaves. Every path from a root ends at
  * a leaf after at most `depth` steps; leaves have themselves for children. Nodes that no root reaches are left out.
  */
 export interface Forest {
@@ -67,7 +67,7 @@ export const sameLengths = (node: NodeContext, tables: Readonly<Record<string, r
 };
 
 /**
- * Checks a forest over `columns` features and numbers it anew. Nodes may be shared (exporters write set membership so),
+ * Checks a forest over `columns` features and numbers it again. Branches may share nodes (exporters write sets in this way),
  * but no path may come back to a node. Linear in nodes and weights.
  */
 export const forestOf = (

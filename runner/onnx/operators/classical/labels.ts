@@ -1,7 +1,7 @@
 import { atLeast } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/view.ts";
 import type { Value } from "../../build/value.ts";
+import { broadcastTo } from "../../build/view.ts";
 
 /** The position of the first largest score of each row of [rows, classes], among the classes that are present. */
 export const topClass = (lowering: Lowering, scores: Value, present: Value | undefined): Value =>

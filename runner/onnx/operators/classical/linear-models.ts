@@ -1,9 +1,9 @@
 import { atLeast, item } from "../../../items.ts";
-import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
-import { labelled, topClass } from "./labels.ts";
+import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
+import { labelled, topClass } from "./labels.ts";
 import { matrix, ml, withoutStrings } from "./ml.ts";
 import { logistic, transformed, transformOf } from "./post-transform.ts";
 

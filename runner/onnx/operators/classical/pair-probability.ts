@@ -1,11 +1,11 @@
 import { atLeast, item } from "../../../items.ts";
-import { arithmetic } from "../../functions/index.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import { arithmetic } from "../../functions/index.ts";
 import { logistic } from "./post-transform.ts";
 
-/** Rounds after which the search for probabilities ends in any case. */
+/** Most rounds of the search for probabilities. */
 const ROUNDS = 100;
 
 /** Platt's probability of a decision, kept 10^-7 away from 0 and 1. */

@@ -1,14 +1,14 @@
 import { atLeast, item } from "../../../items.ts";
-import { LARGEST_F32 } from "../common.ts";
-import { alongRows } from "../../build/view.ts";
-import * as fn from "../../functions/index.ts";
-import { arithmetic } from "../../functions/index.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { alongRows } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { arithmetic } from "../../functions/index.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
+import { LARGEST_F32 } from "../common.ts";
 
 /** What ai.onnx.ml's models do to their scores at the end. */
 export const TRANSFORMS = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"] as const;

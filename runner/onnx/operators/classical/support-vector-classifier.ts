@@ -1,20 +1,20 @@
 import { atLeast, item } from "../../../items.ts";
-import { type Binary64Sum, plusTerm, SUM_CLASSES, toF32, zeroSum } from "../../sums/binary64-sum.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import { type Binary64Sum, plusTerm, SUM_CLASSES, toF32, zeroSum } from "../../sums/binary64-sum.ts";
 import { range } from "../common.ts";
 import { labelled, topClass } from "./labels.ts";
 import { matrix, withoutStrings } from "./ml.ts";
-import { transformOf } from "./post-transform.ts";
 import { pairProbabilities } from "./pair-probability.ts";
+import { transformOf } from "./post-transform.ts";
 import { compared, kernelFunction } from "./support-vector-kernels.ts";
 
 /** The pairs of classes that are compared, and what of the tables each sum of theirs takes. */
 interface Pairs {
   readonly first: readonly number[];
   readonly second: readonly number[];
-  /** [pairs, length]: positions of support vectors and their coefficients; -1 and 0 behind a pair's last. */
+  /** [pairs, length]: positions of support vectors and their coefficients; -1 and 0 after the last of a pair. */
   readonly vectors: readonly number[];
   readonly coefficients: readonly number[];
   readonly length: number;

@@ -1,8 +1,8 @@
 import { atLeast, item } from "../../../items.ts";
-import type { DotSpec } from "../../sums/dot.ts";
-import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import * as fn from "../../functions/index.ts";
+import type { DotSpec } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
 
 /** What compares an input with a support vector. */

@@ -78,7 +78,8 @@ const positions = (
   const byTree = new Map<number, Map<number, number>>();
   trees.forEach((tree, position) => {
     if (position === 0 || trees[position - 1] !== tree) {
-      if (byTree.has(tree)) throw node.refuse(`the nodes of tree ${String(tree)} do not stand together`);
+      if (byTree.has(tree))
+        throw node.refuse(`the nodes of tree ${String(tree)} are not next to one another in the tables`);
       byTree.set(tree, new Map());
       roots.push(position);
     }
@@ -150,7 +151,7 @@ export const forestByPosition = (node: NodeContext, targets: number, columns: nu
   const roots = ints("tree_roots");
   if (roots.length === 0) throw node.invalid("there are no trees", "tree_roots");
   const sets = memberSets(node, modes);
-  // Leaves stand behind the branches, the further branches of sets behind the leaves.
+  // The order of the new table: branches, then leaves, then the branches that sets add.
   const branches = features.length;
   const child = (id: number, isLeaf: number | undefined): number => {
     if (!(id >= 0 && id < (isLeaf === 1 ? leafTargets.length : branches))) {

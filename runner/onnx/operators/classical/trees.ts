@@ -1,10 +1,10 @@
 import { atLeast, item } from "../../../items.ts";
-import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/view.ts";
 import type { Fold, KernelStage } from "../../build/kernels.ts";
+import type { Lowering } from "../../build/lowering.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import { broadcastTo } from "../../build/view.ts";
 import { type Forest, RELATION } from "./forest.ts";
 import { labelled, topClass } from "./labels.ts";
 import { matrix, ml, withoutStrings } from "./ml.ts";

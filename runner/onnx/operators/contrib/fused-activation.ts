@@ -1,10 +1,10 @@
 import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
-import * as fn from "../../functions/index.ts";
 import type { Value } from "../../build/value.ts";
-import { conv } from "../neural/conv.ts";
+import * as fn from "../../functions/index.ts";
 import { gemm } from "../arithmetic/linear.ts";
+import { conv } from "../neural/conv.ts";
 
-/* Convolutions and products whose activation ONNX Runtime's optimisations have drawn into them. */
+/* Convolutions and products that contain their activation, as ONNX Runtime's optimisations write them. */
 
 /** The function that the attribute `activation` names, with its parameters. */
 const activated = (node: NodeContext, x: Value, parameters: readonly number[]): Value => {

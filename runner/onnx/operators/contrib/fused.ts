@@ -1,14 +1,14 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { alongRows, broadcastTo } from "../../build/view.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import * as fn from "../../functions/index.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { float } from "../common.ts";
-import { geluOf } from "../arithmetic/unary.ts";
-import { layerNormalization, rowStatistics, welford } from "../neural/layer-norm.ts";
+import { alongRows, broadcastTo } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
 import { blockFor, kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
+import { geluOf } from "../arithmetic/unary.ts";
+import { float } from "../common.ts";
+import { layerNormalization, rowStatistics, welford } from "../neural/layer-norm.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /* Operators that ONNX Runtime's transformer optimisations put in the place of several. */

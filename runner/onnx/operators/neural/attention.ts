@@ -1,15 +1,15 @@
 import { atLeast, item } from "../../../items.ts";
 import { type Index } from "../../build/affine.ts";
-import { contiguousAlong } from "../../sums/dot.ts";
-import * as fn from "../../functions/index.ts";
-import { broadcastTo, permuted, sliced } from "../../build/view.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float } from "../common.ts";
+import { broadcastTo, permuted, sliced } from "../../build/view.ts";
+import * as fn from "../../functions/index.ts";
+import { contiguousAlong } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
-import { concatenated, reshaped } from "../tensor/movement.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
+import { float } from "../common.ts";
+import { concatenated, reshaped } from "../tensor/movement.ts";
 
 /** [B, S, H * D] as a view of [B, H, S, D]; four dimensions stay. */
 const byHeads = (node: NodeContext, x: Value, heads: number | undefined): Value => {
@@ -35,7 +35,7 @@ interface Masks {
   readonly lengths: Value | undefined;
 }
 
-/** Score plus mask: -inf where a key is masked, in the future, or behind the valid length. */
+/** Score plus mask: -inf where a key is masked, in the future, or after the valid length. */
 const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths }: Masks): Value => {
   const [, , queries, keys] = atLeast(scores.shape, 4);
   // A mask shorter than the keys masks what it does not reach.

@@ -1,14 +1,14 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
 import { LIMITS } from "../../../machine/verify.ts";
-import { elementCount } from "../../file/element-type.ts";
 import { type Index } from "../../build/affine.ts";
-import { contiguousAlong, dot, gemmBlock } from "../../sums/dot.ts";
 import type { KernelStage, ReadOptions } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, range } from "../common.ts";
 import { sliced } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { contiguousAlong, dot, gemmBlock } from "../../sums/dot.ts";
+import { float, range } from "../common.ts";
 import { type Axis, axisOf, extents, positions } from "./transposed-windows.ts";
 
 /*
@@ -99,7 +99,7 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
     return s.load(flat, [...lead, 0], options);
   };
   if (inGroup === 1) {
-    // One product is no sum: nothing is computed beforehand.
+    // With one channel in the group there is no sum, so no kernel of products is needed.
     const filters = node.lowering.arranged(w);
     return (s, [image, group, member], inputs, spread) => {
       const v = s.load(x, [image, group, ...inputs], { guarded: leaving.map((d) => d + 2) });
@@ -107,7 +107,7 @@ const termsOf = (node: NodeContext, x: Value, w: Value, groups: number, axes: re
     };
   }
   const [input, filters] = [contiguousAlong(node.lowering, x, 1), contiguousAlong(node.lowering, w, 0)];
-  // Filters in the file are transposed beforehand, unless there is only one of one position.
+  // onnxruntime-web transposes filters of the file before the run, unless there is one filter of one position.
   const packed = node.lowering.initializers.has(w) && perGroup * elementCount(kernel) > 1;
   const products = dot(node.lowering, {
     dtype: "f32",

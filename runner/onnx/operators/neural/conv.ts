@@ -1,15 +1,15 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../../sums/dot.ts";
-import { dotInOrder, dotInRuns, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import { rowMajor, type Value } from "../../build/value.ts";
-import { float, isFloatType, range } from "../common.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { dotInOrder, dotInRuns, type RowSpec } from "../../sums/dot-of-row.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../../sums/dot.ts";
 import { rowOf } from "../arithmetic/linear.ts";
+import { float, isFloatType, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 

@@ -1,11 +1,11 @@
 import { item } from "../../../items.ts";
-import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { range } from "../common.ts";
 import { sliced, entryAt } from "../../build/view.ts";
+import * as fn from "../../functions/index.ts";
 import type { Activation } from "../arithmetic/activations.ts";
+import { range } from "../common.ts";
 import {
   collected,
   gate,

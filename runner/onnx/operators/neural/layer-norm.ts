@@ -1,14 +1,14 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { alongRows, broadcastTo } from "../../build/view.ts";
-import { elementCount } from "../../file/element-type.ts";
-import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Lowering } from "../../build/lowering.ts";
+import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
-import { localResponse } from "./local-response.ts";
-import { float, range } from "../common.ts";
+import { alongRows, broadcastTo } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { rowSum } from "../arithmetic/normalize.ts";
+import { float, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
+import { localResponse } from "./local-response.ts";
 
 /** Mean and denominator (square root of the variance plus epsilon) of each row, as onnxruntime-web takes them. */
 interface RowStatistics {

@@ -3,13 +3,13 @@ import { type Index } from "../../build/affine.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float } from "../common.ts";
 import { floatPower } from "../arithmetic/power.ts";
+import { float } from "../common.ts";
 
 /**
  * LRN as onnxruntime-web computes it: x times the power of a sum of weighted squares over a window of channels. The sum
  * moves from channel to channel: from the bias on, the square that enters is added and the one that leaves subtracted,
- * so that a channel's sum hangs on all before it. What lies outside adds nothing: 0 to a sum, and -0 less is no less.
+ * so that a channel's sum depends on all channels before it. Channels outside the tensor add 0 and subtract -0: no change.
  */
 export const localResponse = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
@@ -30,7 +30,7 @@ export const localResponse = (node: NodeContext): Value => {
         const [k] = atLeast(red, 1);
         const entering = k.minus(before);
         const channel = item(out, 1);
-        // Steps behind the channel's own last one read nothing.
+        // Steps after the last one of this channel read nothing.
         const guards = [{ index: channel.plus(size - 1).minus(k), bound: channels + size }];
         const square = (place: Index): Ref => {
           const v = s.load(x, at(out, place), { guarded: [1], guards });

@@ -1,14 +1,14 @@
 import { atLeast, lastItem } from "../../../items.ts";
-import { elementCount } from "../../file/element-type.ts";
 import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, range } from "../common.ts";
 import { permuted } from "../../build/view.ts";
-import { reshaped } from "../tensor/movement.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
+import { float, range } from "../common.ts";
+import { reshaped } from "../tensor/movement.ts";
 
 /** The weight of the class of one target: 0 for the ignored one, 1 without weights. */
 const classWeight = (s: KernelStage, label: Ref, weight: (s: KernelStage) => Ref, ignored: number | undefined): Ref => {

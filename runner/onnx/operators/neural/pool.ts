@@ -1,14 +1,14 @@
 import { atLeast, item } from "../../../items.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../../build/value.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { floatPower } from "../arithmetic/power.ts";
 import { computable, float, integerRange, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
-import { floatPower } from "../arithmetic/power.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
 const lowest = (dtype: DType): number | bigint => (dtype === "f32" ? -Infinity : integerRange(dtype)[0]);

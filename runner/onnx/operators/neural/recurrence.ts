@@ -1,14 +1,14 @@
-import { entryAt, inserted, permuted, sliced } from "../../build/view.ts";
 import { atLeast, item } from "../../../items.ts";
-import { contiguousAlong } from "../../sums/dot.ts";
-import { clamp } from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { entryAt, inserted, permuted, sliced } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { clamp } from "../../functions/index.ts";
+import { contiguousAlong } from "../../sums/dot.ts";
 import { type Activation, activationsOf } from "../arithmetic/activations.ts";
-import { float, range } from "../common.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
+import { float, range } from "../common.ts";
 import { concatenated } from "../tensor/movement.ts";
 
 /** Longest sequence that is unrolled. */

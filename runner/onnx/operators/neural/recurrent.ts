@@ -1,6 +1,7 @@
 import { atLeast, item } from "../../../items.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import { entryAt } from "../../build/view.ts";
 import { type Activation, ofLibrary } from "../arithmetic/activations.ts";
 import { range } from "../common.ts";
 import { gru } from "./gru.ts";
@@ -15,7 +16,6 @@ import {
   recurrentOf,
   unroll,
 } from "./recurrence.ts";
-import { entryAt } from "../../build/view.ts";
 
 /** RNN: the product of the state by itself, then plus that of the input, which starts from the sum of the biases. */
 const rnn = (node: NodeContext): Value[] => {

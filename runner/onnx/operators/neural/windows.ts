@@ -57,7 +57,7 @@ export const windowsOf = (
     after.push(q);
     const steps = (size + p + q - extent) / s;
     let count = (options.ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-    // A window that would start in the padding behind the end does not count.
+    // A window that would start in the padding after the end does not count.
     if (options.ceil && (count - 1) * s >= size + p) count--;
     return count;
   });

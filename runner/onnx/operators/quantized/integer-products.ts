@@ -1,17 +1,17 @@
-import { quantizeTo } from "./quantize.ts";
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { scalarOf } from "./quantized-bytes.ts";
-import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
+import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
 import { computable, float } from "../common.ts";
 import { convolution, convSpec } from "../neural/conv.ts";
-import { kept, matmulKernels, matmulOperands } from "../arithmetic/linear.ts";
 import { leavingDimensions } from "../neural/windows.ts";
+import { quantizeTo } from "./quantize.ts";
+import { scalarOf } from "./quantized-bytes.ts";
 
 /** Integers minus a zero point. The value itself when the zero point is known to be 0. */
 const centred = (node: NodeContext, value: Value, zero: Value | undefined): Value => {

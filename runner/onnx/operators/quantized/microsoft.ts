@@ -1,14 +1,14 @@
 import { atLeast, item } from "../../../items.ts";
-import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import * as fn from "../../functions/index.ts";
 import type { KernelStage } from "../../build/kernels.ts";
+import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { computable, float, integerRange, range } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
 import { contiguousAlong, dot } from "../../sums/dot.ts";
+import { computable, float, integerRange, range } from "../common.ts";
 import { concatenated, reshaped } from "../tensor/movement.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
 
 /** QLinearAdd and QLinearMul: (a, scale, zp, b, scale, zp, y scale, y zp). */
 const quantizedBinary = (name: string, op: "fadd" | "fmul"): Operator =>

@@ -1,12 +1,12 @@
 import { atLeast, item } from "../../../items.ts";
-import { LARGEST_F32, integerRange, range } from "../common.ts";
-import { elementCount } from "../../file/element-type.ts";
-import { expF32, logF32 } from "../../functions/exact-functions.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
-import { byte, scalar, zeroPoint } from "./quantized-bytes.ts";
 import { permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { expF32, logF32 } from "../../functions/exact-functions.ts";
+import { LARGEST_F32, integerRange, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
+import { byte, scalar, zeroPoint } from "./quantized-bytes.ts";
 
 /** What ONNX Runtime leaves between the largest sum of a row and the largest float. */
 const RESERVE = 5;
@@ -15,7 +15,7 @@ const RESERVE = 5;
 const powersOf = (scale: number, n: number): Float32Array => {
   const room = logF32(Math.fround(LARGEST_F32 / n));
   const shift = Math.max(0, room - RESERVE) / scale;
-  // The functions' exponent stays within 89 above and, where it is smaller than -700, gives 0 in any case.
+  // The exponent is at most 89. Below -700, where expF32 ends, the power is 0 as an f32.
   return Float32Array.from(range(256), (i) => expF32(Math.max(-700, (i - 255 + shift) * scale)));
 };
 

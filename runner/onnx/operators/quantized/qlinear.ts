@@ -1,17 +1,17 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
 import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
-import * as fn from "../../functions/index.ts";
-import { broadcastTo, permuted } from "../../build/view.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint, scalarOf } from "./quantized-bytes.ts";
+import { broadcastTo, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
 import { computable, float } from "../common.ts";
-import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
 import { windowCounts, windowSum } from "../neural/pool.ts";
-import { quantizedSoftmax } from "./qlinear-softmax.ts";
-import { matmulInteger, requantize } from "./integer-products.ts";
 import { leavingDimensions, windowsOf } from "../neural/windows.ts";
+import { matmulInteger, requantize } from "./integer-products.ts";
+import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
+import { quantizedSoftmax } from "./qlinear-softmax.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint, scalarOf } from "./quantized-bytes.ts";
 
 /** A function of one byte: (x, scale, zp, y scale, y zp). */
 const byteFunction = (name: string, body: (node: NodeContext) => (s: StageBuilder, v: Ref) => Ref): Operator =>

@@ -1,11 +1,11 @@
 import { item } from "../../../items.ts";
 import { microsoft, type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { LAYOUTS } from "../../functions/small-floats.ts";
-import { type ElementType, elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
-import { castTo } from "../tensor/cast.ts";
+import { type ElementType, elementCount, storageOf } from "../../file/element-type.ts";
+import { LAYOUTS } from "../../functions/small-floats.ts";
 import { float, integerRange, range } from "../common.ts";
+import { castTo } from "../tensor/cast.ts";
 
 /** Clamps between qmin - zp and qmax - zp, rounds to nearest even, adds the zero point. */
 export const quantizeTo = (s: StageBuilder, dtype: ElementType, v: Ref, zeroPoint: Ref): Ref => {

@@ -1,9 +1,9 @@
-import { firstElement } from "../../build/view.ts";
-import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { firstElement } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
 import { computable, integerRange } from "../common.ts";
 
 /* What ONNX Runtime's operators on quantised bytes have in common. */

@@ -1,11 +1,11 @@
 import { atLeast, item } from "../../../items.ts";
-import { elementCount } from "../../file/element-type.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref } from "../../build/stage.ts";
 import { type Value } from "../../build/value.ts";
 import { reshapeView } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { range } from "../common.ts";
 import type { Taps } from "./resize-filters.ts";
 

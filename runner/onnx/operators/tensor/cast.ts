@@ -1,11 +1,11 @@
 import type { DType } from "../../../machine/dtype.ts";
-import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import { LAYOUTS, narrow, narrowBinary64, widen, widenToBinary64 } from "../../functions/small-floats.ts";
-import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementType } from "../../file/tensors.ts";
-import { elementCount, type ElementType, type ForeignType, storageOf } from "../../file/element-type.ts";
-import type { Value } from "../../build/value.ts";
 import type { Lowering } from "../../build/lowering.ts";
+import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import type { Ref, StageBuilder } from "../../build/stage.ts";
+import type { Value } from "../../build/value.ts";
+import { elementCount, type ElementType, type ForeignType, storageOf } from "../../file/element-type.ts";
+import { elementType } from "../../file/tensors.ts";
+import { LAYOUTS, narrow, narrowBinary64, widen, widenToBinary64 } from "../../functions/small-floats.ts";
 
 const NARROW_INTEGERS: Readonly<Partial<Record<ElementType, number>>> = { u4: 4, i4: 4, u2: 2, i2: 2 };
 
@@ -49,8 +49,9 @@ export const castTo = (
   if (from === to) return x;
   if (elementCount(x.shape) === 0) return lowering.empty(to, x.shape);
   const dtype: DType = storageOf(to);
-  if (from === "f64" && isInteger(to) && to !== "bool") throw refuse(`a cast from double to ${to}`);
-  if (to === "f64" && isInteger(from) && !EXACT_IN_FLOAT.includes(from)) throw refuse(`a cast from ${from} to double`);
+  if (from === "f64" && isInteger(to) && to !== "bool") throw refuse(`a cast from double (binary64) to ${to}`);
+  if (to === "f64" && isInteger(from) && !EXACT_IN_FLOAT.includes(from))
+    throw refuse(`a cast from ${from} to double (binary64)`);
   return lowering.map(
     dtype,
     [x],

@@ -1,11 +1,11 @@
 import { atLeast, item } from "../../../items.ts";
-import { firstElement, inserted } from "../../build/view.ts";
 import { tensorFrom } from "../../../machine/tensor.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementType } from "../../file/tensors.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { firstElement, inserted } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { elementType } from "../../file/tensors.ts";
 import { computable, range, sameType } from "../common.ts";
 
 const constant = (node: NodeContext): Value => {

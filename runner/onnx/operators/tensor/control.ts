@@ -1,10 +1,10 @@
-import { entryAt, without, inserted, sliced } from "../../build/view.ts";
 import { item } from "../../../items.ts";
-import type { RawGraph } from "../../file/decode.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { type Bound, isSequence, type SequenceValue, type Value } from "../../build/value.ts";
-import { concatenated } from "./movement.ts";
+import { entryAt, without, inserted, sliced } from "../../build/view.ts";
+import type { RawGraph } from "../../file/decode.ts";
 import { range } from "../common.ts";
+import { concatenated } from "./movement.ts";
 
 /** Most iterations of one loop that are unrolled. */
 const MAX_ITERATIONS = 4096;

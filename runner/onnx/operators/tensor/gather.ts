@@ -1,12 +1,12 @@
 import { atLeast, item, lastItem } from "../../../items.ts";
-import { without, sliced } from "../../build/view.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import { classOf, rowMajor, type Value } from "../../build/value.ts";
+import { without, sliced } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
 import { computable, range } from "../common.ts";
 import { picked, reshaped } from "./movement.ts";
 

@@ -1,8 +1,8 @@
-import { reshaped } from "./movement.ts";
 import { atLeast } from "../../../items.ts";
-import { permuted } from "../../build/view.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import { type Value } from "../../build/value.ts";
+import { permuted } from "../../build/view.ts";
+import { reshaped } from "./movement.ts";
 
 /** The sizes of an image: batch, channels, height and width. */
 const imageSizes = (node: NodeContext, x: Value): readonly [number, number, number, number, ...number[]] => {

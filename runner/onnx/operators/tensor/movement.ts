@@ -1,10 +1,10 @@
 import { item } from "../../../items.ts";
-import { broadcastShapes, broadcastTo, reshapeView, inserted, permuted, sliced } from "../../build/view.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import { type Value } from "../../build/value.ts";
+import { broadcastShapes, broadcastTo, reshapeView, inserted, permuted, sliced } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
 import { range } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
@@ -133,7 +133,7 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
   );
 };
 
-/** Values one behind the other along an axis. */
+/** Values joined along an axis, in their order. */
 export const concatenated = (lowering: Lowering, all: readonly Value[], axis: number): Value => {
   const values = all.filter((value) => value.shape[axis] !== 0);
   const [first] = values;

@@ -1,11 +1,11 @@
-import { picked } from "./movement.ts";
 import { item } from "../../../items.ts";
 import { LIMITS } from "../../../machine/verify.ts";
-import { firstElement } from "../../build/view.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import { storageOf } from "../../file/element-type.ts";
 import { isFloat, type Value } from "../../build/value.ts";
+import { firstElement } from "../../build/view.ts";
+import { storageOf } from "../../file/element-type.ts";
 import { range } from "../common.ts";
+import { picked } from "./movement.ts";
 
 const pad = (node: NodeContext): Value => {
   const x = node.in(0);

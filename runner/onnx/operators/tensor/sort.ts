@@ -1,7 +1,7 @@
 import { atLeast, item } from "../../../items.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
-import { elementCount, storageOf } from "../../file/element-type.ts";
 import type { Value } from "../../build/value.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
 import { computable, less } from "../common.ts";
 
 /** Longest axis that TopK ranks: every element is compared with every other. */
