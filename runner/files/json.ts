@@ -1,8 +1,8 @@
 import { at } from "../at.ts";
 import { type DType, DTYPE_BYTES } from "../machine/dtype.ts";
 import { type Tensor, tensorFrom } from "../machine/tensor.ts";
-import type { ElementType } from "../onnx/build/value.ts";
-import { storageOf } from "../onnx/build/value.ts";
+import type { ElementType } from "../onnx/file/element-type.ts";
+import { storageOf } from "../onnx/file/element-type.ts";
 import { malformed, unsupported } from "./read.ts";
 import type { ShapedTensor } from "./shaped-tensor.ts";
 

@@ -1,7 +1,7 @@
 import { at } from "../at.ts";
 import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
-import { type ElementType, storageOf } from "../onnx/build/value.ts";
+import { type ElementType, storageOf } from "../onnx/file/element-type.ts";
 import { malformed, unsupported } from "./read.ts";
 import type { ShapedTensor } from "./shaped-tensor.ts";
 

@@ -4,7 +4,7 @@ import { AssayError, isAssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import { decodeTensor } from "../onnx/file/decode.ts";
 import { readTensor } from "../onnx/file/tensors.ts";
-import type { ElementType } from "../onnx/build/value.ts";
+import type { ElementType } from "../onnx/file/element-type.ts";
 import { decodeJson } from "./json.ts";
 import { decodeNpy } from "./npy.ts";
 import { malformed, readBytes, readJson, unsupported } from "./read.ts";

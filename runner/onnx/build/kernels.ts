@@ -1,10 +1,11 @@
-import type { DType, RegisterClass } from "../../machine/dtype.ts";
-import { registerClass } from "../../machine/dtype.ts";
+import { item } from "../../items.ts";
+import { type DType, type RegisterClass, registerClass } from "../../machine/dtype.ts";
 import { f32ToBits } from "../../machine/float.ts";
 import type { Affine, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
+import { elementCount } from "../file/element-type.ts";
 import { asIndex, Index, type IndexLike } from "./affine.ts";
 import { type LogicalGuard, type LogicalStage, type Ref, StageBuilder } from "./stage.ts";
-import { elementCount, type Value } from "./value.ts";
+import type { Value } from "./value.ts";
 
 /** Options of a read. */
 export interface ReadOptions {
@@ -31,10 +32,10 @@ export class KernelStage extends StageBuilder {
   load(value: Value, at: readonly IndexLike[], options: ReadOptions = {}): Ref {
     const cls = registerClass(this.#kernel.operandType(value));
     const guards: LogicalGuard[] = [...(options.guards ?? [])];
-    for (const d of options.guarded ?? []) guards.push({ index: asIndex(at[d] ?? 0), bound: value.shape[d] ?? 0 });
+    for (const d of options.guarded ?? []) guards.push({ index: asIndex(item(at, d)), bound: item(value.shape, d) });
     const gathered = options.gather?.dimension;
     const offset = value.shape.reduce(
-      (sum, _, d) => (d === gathered ? sum : sum.plus(asIndex(at[d] ?? 0).times(value.strides[d] ?? 0))),
+      (sum, _, d) => (d === gathered ? sum : sum.plus(asIndex(item(at, d)).times(item(value.strides, d)))),
       new Index(value.base),
     );
     const fill = fillBits(cls, options.fill ?? 0);
@@ -44,11 +45,11 @@ export class KernelStage extends StageBuilder {
     const gather = {
       operand: this.#kernel.operand(by),
       offset: by.shape.reduce(
-        (sum, _, d) => sum.plus(asIndex(indices[d] ?? 0).times(by.strides[d] ?? 0)),
+        (sum, _, d) => sum.plus(asIndex(item(indices, d)).times(item(by.strides, d))),
         new Index(by.base),
       ),
-      bound: value.shape[dimension] ?? 0,
-      stride: value.strides[dimension] ?? 0,
+      bound: item(value.shape, dimension),
+      stride: item(value.strides, dimension),
     };
     return this.read({ operand, offset, fill, guards, gather }, cls);
   }
@@ -99,7 +100,7 @@ export class KernelBuilder {
     const order = spec.order ?? spec.shape.map((_, d) => d);
     const out = spec.shape.map((_, d) => Index.dimension(d));
     const classes = spec.fold?.classes ?? [];
-    const red = (spec.fold?.dims ?? []).map((_, d) => Index.dimension(spec.shape.length + d));
+    const reduced = (spec.fold?.dims ?? []).map((_, d) => Index.dimension(spec.shape.length + d));
     const run = (
       accumulators: readonly RegisterClass[],
       body: (stage: KernelStage) => readonly Ref[],
@@ -109,7 +110,7 @@ export class KernelBuilder {
     };
     const { fold } = spec;
     const init = fold && run([], (stage) => fold.init(stage, out));
-    const step = fold && run(classes, (stage) => fold.step(stage, out, red));
+    const step = fold && run(classes, (stage) => fold.step(stage, out, reduced));
     const finish = run(classes, (stage) => [spec.finish(stage, out)]);
 
     const stages = [init, step, finish].filter((stage) => stage !== undefined);
@@ -121,20 +122,18 @@ export class KernelBuilder {
       stages,
     );
     if (fold !== undefined && inner.length === 0) inner.push([]);
-    const extent = (group: readonly number[]): number => elementCount(group.map((d) => sizes[d] ?? 1));
-    const physical = (stage: LogicalStage, groups: readonly (readonly number[])[]): Stage =>
-      physicalStage(stage, groups);
+    const extent = (group: readonly number[]): number => elementCount(group.map((d) => item(sizes, d)));
     const base = { dtype: spec.dtype, shape: outer.map(extent), operands: this.operands };
-    if (init === undefined || step === undefined) return { ...base, finish: physical(finish, outer) };
+    if (init === undefined || step === undefined) return { ...base, finish: physicalStage(finish, outer) };
     return {
       ...base,
       reduce: {
         dims: inner.map(extent),
         accumulators: classes.length,
-        init: physical(init, outer),
-        step: physical(step, [...outer, ...inner]),
+        init: physicalStage(init, outer),
+        step: physicalStage(step, [...outer, ...inner]),
       },
-      finish: physical(finish, outer),
+      finish: physicalStage(finish, outer),
     };
   }
 }
@@ -167,7 +166,7 @@ const groupDimensions = (
       previous !== undefined &&
       !indexed.has(d) &&
       !indexed.has(previous) &&
-      affines.every((index) => index.stride(previous) === index.stride(d) * (sizes[d] ?? 1));
+      affines.every((index) => index.stride(previous) === index.stride(d) * item(sizes, d));
     if (merges) last.push(d);
     else groups.push([d]);
   }

@@ -1,17 +1,21 @@
 import { type Backend, interpreter } from "../../backends/backend.ts";
-import { throwIfAborted } from "../../errors.ts";
-import type { DType } from "../../machine/dtype.ts";
-import { DTYPE_BYTES, registerClass } from "../../machine/dtype.ts";
 import { compiled } from "../../backends/javascript/compiled.ts";
+import { throwIfAborted } from "../../errors.ts";
+import { item } from "../../items.ts";
+import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { encodeKernel } from "../../machine/encoding.ts";
-import { CANONICAL_NAN } from "../../machine/float.ts";
 import type { Kernel, TensorType } from "../../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine/tensor.ts";
+import { LIMITS } from "../../machine/limits.ts";
 import { verifyForm } from "../../machine/verify.ts";
-import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
+import { type ElementType, elementCount, storageOf } from "../file/element-type.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
+import type { Dense } from "../file/tensors.ts";
+import { copyDirectly } from "./copy.ts";
+import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
 import type { Ref } from "./stage.ts";
-import { type ElementType, elementCount, isDense, memoryOrder, rowMajor, storageOf, type Value } from "./value.ts";
+import { isDense, memoryOrder, rowMajor, type Value } from "./value.ts";
+import { broadcastShapes, broadcastTo, eachOffset } from "./view.ts";
 
 export interface LoweringOptions {
   /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
@@ -29,9 +33,6 @@ export interface NodeName {
 
 /** Steps below which compiling a kernel costs more than interpreting it. */
 const SMALL_FOLD = 4096;
-
-/** Most elements of a tensor. */
-const MAX_LENGTH = 2 ** 32 - 1;
 
 /**
  * Collects the kernels and constants of a program. A kernel whose operands are all constants is executed at once and
@@ -76,6 +77,11 @@ export class Lowering {
     return { element, shape, space: "constant", index: -1, base: 0, strides: shape.map(() => 0) };
   }
 
+  /** A tensor that is known at import as a constant. */
+  dense({ tensor, shape, element }: Dense): Value {
+    return tensor === undefined ? this.empty(element, shape) : this.constant(tensor, shape, element);
+  }
+
   /** A constant of integers or of f32 values. */
   constantOf(dtype: DType, shape: readonly number[], values: Iterable<number | bigint>): Value {
     if (elementCount(shape) === 0) return this.empty(dtype, shape);
@@ -92,7 +98,7 @@ export class Lowering {
       value.space === "input"
         ? this.inputs[value.index]
         : value.space === "constant"
-          ? this.constants[value.index] && tensorType(this.constants[value.index] as Tensor)
+          ? this.constants[value.index] && tensorType(item(this.constants, value.index))
           : kernelType(this.kernels[value.index]);
     if (found === undefined) {
       throw importError("ONNX_UNSUPPORTED", "a tensor without elements is read", {
@@ -127,7 +133,7 @@ export class Lowering {
   ): Value {
     const shape = broadcastShapes(values.map((value) => value.shape));
     const views = values.map((value) => broadcastTo(value, shape));
-    const guide = views.find((_, i) => elementCount(values[i]?.shape ?? []) === elementCount(shape));
+    const guide = views.find((_, i) => elementCount(item(values, i).shape) === elementCount(shape));
     return this.emit(
       {
         dtype,
@@ -147,8 +153,8 @@ export class Lowering {
     if (elementCount(value.shape) === 0) return value;
     const inOrder: Value = {
       ...value,
-      shape: order.map((d) => value.shape[d] ?? 1),
-      strides: order.map((d) => value.strides[d] ?? 0),
+      shape: order.map((d) => item(value.shape, d)),
+      strides: order.map((d) => item(value.strides, d)),
     };
     if (isDense(inOrder)) return value;
     return this.emit(
@@ -169,10 +175,9 @@ export class Lowering {
     if (count === 0) return [];
     const tensor = this.constants[value.index];
     if (tensor === undefined) return undefined;
-    const { data } = tensor;
+    const data: ArrayLike<number | bigint> = tensor.data;
     const list: (number | bigint)[] = [];
-    const offsets = eachOffset(value);
-    for (const offset of offsets) list.push(data[offset] ?? 0);
+    for (const offset of eachOffset(value)) list.push(item(data, offset));
     return list;
   }
 
@@ -182,17 +187,18 @@ export class Lowering {
     this.#checkedLength(spec.shape);
     const kernel = new KernelBuilder((value) => this.typeOf(value)).build(spec);
     if (kernel.reduce !== undefined) this.#checkedLength(kernel.reduce.dims);
-    if (kernel.shape.length > 8 || (kernel.reduce?.dims.length ?? 0) > 8) {
-      throw importError("ONNX_UNSUPPORTED", "more than 8 dimensions that cannot be merged");
+    const { rank, reductionRank, registers, reads: mostReads, constants: mostConstants } = LIMITS;
+    if (kernel.shape.length > rank || (kernel.reduce?.dims.length ?? 0) > reductionRank) {
+      throw importError("ONNX_UNSUPPORTED", `more than ${String(rank)} dimensions that cannot be merged`);
     }
     const stages = [kernel.reduce?.init, kernel.reduce?.step, kernel.finish].filter((stage) => stage !== undefined);
     const tooLong = stages.some(
       ({ reads, constants, code }) =>
-        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > 255 ||
-        reads.length > 16 ||
-        constants.length > 64,
+        (kernel.reduce?.accumulators ?? 0) + reads.length + constants.length + code.length > registers ||
+        reads.length > mostReads ||
+        constants.length > mostConstants,
     );
-    if (tooLong || kernel.operands.length > 16) {
+    if (tooLong || kernel.operands.length > LIMITS.operands) {
       throw importError("ONNX_UNSUPPORTED", "the operator needs a longer kernel than the machine takes");
     }
     return kernel;
@@ -226,7 +232,7 @@ export class Lowering {
         remedy: "raise maxConstantBytes if the model is trusted",
       });
     }
-    const operands = kernel.operands.map(({ index }) => this.constants[index] as Tensor);
+    const operands = kernel.operands.map(({ index }) => item(this.constants, index));
     const copied = copyDirectly(kernel, operands);
     if (copied !== undefined) return copied;
     const output = createTensor(kernel.dtype, elementCount(kernel.shape));
@@ -242,8 +248,8 @@ export class Lowering {
     element: ElementType,
   ): Value {
     const order = spec.order ?? spec.shape.map((_, d) => d);
-    const dense = rowMajor(order.map((d) => spec.shape[d] ?? 1));
-    const strides = spec.shape.map((_, d) => dense[order.indexOf(d)] ?? 0);
+    const dense = rowMajor(order.map((d) => item(spec.shape, d)));
+    const strides = spec.shape.map((_, d) => item(dense, order.indexOf(d)));
     return { element, shape: spec.shape, ...place, base: 0, strides };
   }
 
@@ -252,7 +258,7 @@ export class Lowering {
     if (!shape.every(Number.isInteger)) {
       throw importError("ONNX_INVALID", `[${shape.join(", ")}] is not a shape`);
     }
-    if (!Number.isSafeInteger(length) || length > MAX_LENGTH || length < 1) {
+    if (!Number.isSafeInteger(length) || length > LIMITS.count || length < 1) {
       throw importError("ONNX_LIMIT", `a tensor of shape [${shape.join(", ")}] is outside 1 to 2^32 - 1 elements`);
     }
     return length;
@@ -262,82 +268,3 @@ export class Lowering {
 const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>
   kernel && { dtype: kernel.dtype, length: elementCount(kernel.shape) };
 
-/** Offsets of a view's elements in row-major order. */
-export function* eachOffset(value: Value): Generator<number> {
-  const { shape, strides } = value;
-  const index = shape.map(() => 0);
-  let offset = value.base;
-  const count = elementCount(shape);
-  for (let n = 0; n < count; n++) {
-    yield offset;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      index[d] = (index[d] ?? 0) + 1;
-      offset += strides[d] ?? 0;
-      if ((index[d] ?? 0) < (shape[d] ?? 1)) break;
-      offset -= (strides[d] ?? 0) * (shape[d] ?? 1);
-      index[d] = 0;
-    }
-  }
-}
-
-/**
- * Executes a kernel that only moves elements (one read, no guards, no code) as a strided copy: what the interpreter
- * would do, without its cost. f32 elements pass through a register, so NaNs become the canonical one.
- */
-const copyDirectly = (kernel: Kernel, operands: readonly Tensor[]): Tensor | undefined => {
-  const [read, ...more] = kernel.finish.reads;
-  const { constants, code } = kernel.finish;
-  if (kernel.reduce || read === undefined || more.length + constants.length + code.length > 0) return undefined;
-  if (read.guards.length > 0 || read.gather !== undefined) return undefined;
-  const source = operands[read.operand];
-  if (source === undefined || registerClass(source.dtype) !== registerClass(kernel.dtype)) return undefined;
-  if (source.dtype !== kernel.dtype) return undefined;
-  const view = { shape: kernel.shape, strides: read.strides, base: read.base };
-  const low = view.shape.reduce((at, d, i) => at + Math.min(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
-  const high = view.shape.reduce((at, d, i) => at + Math.max(0, (view.strides[i] ?? 0) * (d - 1)), view.base);
-  if (low < 0 || high >= source.data.length) return undefined;
-  const output = createTensor(kernel.dtype, elementCount(kernel.shape));
-  let n = 0;
-  const offsets = eachOffset({ ...view, element: kernel.dtype, space: "constant", index: 0 });
-  const [from, to] = [source.data, output.data];
-  if (DTYPE_BYTES[kernel.dtype] === 8) {
-    const [words, copy] = [
-      new BigUint64Array(from.buffer, from.byteOffset, from.length),
-      new BigUint64Array(to.buffer),
-    ];
-    for (const offset of offsets) copy[n++] = words[offset] ?? 0n;
-    return output;
-  }
-  const View = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[DTYPE_BYTES[kernel.dtype]] ?? Uint32Array;
-  const [words, copy] = [new View(from.buffer, from.byteOffset, from.length), new View(to.buffer)];
-  const float = kernel.dtype === "f32";
-  for (const offset of offsets) {
-    const word = words[offset] ?? 0;
-    copy[n++] = float && (word & 0x7fffffff) > 0x7f800000 ? CANONICAL_NAN : word;
-  }
-  return output;
-};
-
-/** The shape that broadcasts over all the given ones. */
-export const broadcastShapes = (shapes: readonly (readonly number[])[]): number[] => {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  return Array.from({ length: rank }, (_, d) => {
-    const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1).filter((size) => size !== 1);
-    const size = sizes[0] ?? 1;
-    if (sizes.some((other) => other !== size)) {
-      throw importError("ONNX_INVALID", `shapes [${shapes.map((s) => s.join(", ")).join("] and [")}] do not broadcast`);
-    }
-    return size;
-  });
-};
-
-/** A view of the value repeated over a larger shape. */
-export const broadcastTo = (value: Value, shape: readonly number[]): Value => {
-  const skip = shape.length - value.shape.length;
-  const fits = value.shape.every((size, d) => size === 1 || size === shape[d + skip]);
-  if (skip < 0 || !fits) {
-    throw importError("ONNX_INVALID", `shape [${value.shape.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
-  }
-  const strides = shape.map((_, d) => (d < skip || value.shape[d - skip] === 1 ? 0 : (value.strides[d - skip] ?? 0)));
-  return { ...value, shape, strides };
-};

@@ -1,8 +1,9 @@
 import type { RawAttribute, RawGraph, RawNode } from "../file/decode.ts";
+import type { ForeignType } from "../file/element-type.ts";
 import { type ImportErrorCode, importError } from "../file/refusal.ts";
-import type { Lowering } from "./lowering.ts";
 import type { Dense } from "../file/tensors.ts";
-import { type Bound, type ForeignType, isSequence, type SequenceValue, type Value } from "./value.ts";
+import type { Lowering } from "./lowering.ts";
+import { type Bound, isSequence, type SequenceValue, type Value } from "./value.ts";
 
 /** Attribute types by the number that ONNX gives them. */
 const TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
@@ -21,20 +22,20 @@ export interface Surroundings {
  * are unknown, and `checkUnused` refuses them.
  */
 export class NodeContext {
-  readonly b: Lowering;
+  readonly lowering: Lowering;
   readonly opset: number;
   readonly outputCount: number;
   readonly outputUsed: readonly boolean[];
-  readonly around: Surroundings;
+  readonly surroundings: Surroundings;
   readonly #raw: RawNode;
   readonly #inputs: readonly Bound[];
   readonly #attributes: ReadonlyMap<string, RawAttribute>;
   readonly #asked = new Set<string>();
 
   constructor(raw: RawNode, inputs: readonly Bound[], attributes: readonly RawAttribute[], around: Surroundings) {
-    this.b = around.lowering;
+    this.lowering = around.lowering;
     this.opset = around.opset;
-    this.around = around;
+    this.surroundings = around;
     this.#raw = raw;
     this.#inputs = inputs;
     this.outputCount = raw.output.length;
@@ -82,7 +83,7 @@ export class NodeContext {
         ? widen(bound)
         : bound,
     );
-    return new NodeContext(this.#raw, inputs, [...this.#attributes.values()], this.around);
+    return new NodeContext(this.#raw, inputs, [...this.#attributes.values()], this.surroundings);
   }
 
   sequence(i: number): SequenceValue {
@@ -141,7 +142,7 @@ export class NodeContext {
 
   tensor(name: string): Dense | undefined {
     const raw = this.#ask(name, TYPE.tensor)?.t;
-    return raw && this.around.tensor(raw);
+    return raw && this.surroundings.tensor(raw);
   }
 
   graph(name: string): RawGraph {
@@ -157,7 +158,7 @@ export class NodeContext {
 
   /** Integers of an input that must be known at import (shapes, axes, …). */
   staticInts(i: number, what: string): number[] {
-    const list = this.b.elements(this.in(i));
+    const list = this.lowering.elements(this.in(i));
     if (list === undefined) {
       throw this.error("ONNX_UNSUPPORTED", `${what} (input ${String(i)}) depends on the model's inputs`);
     }
@@ -166,7 +167,7 @@ export class NodeContext {
 
   /** Floats of an input that must be known at import. */
   staticFloats(i: number, what: string): number[] {
-    const list = this.b.elements(this.in(i));
+    const list = this.lowering.elements(this.in(i));
     if (list === undefined) {
       throw this.error("ONNX_UNSUPPORTED", `${what} (input ${String(i)}) depends on the model's inputs`);
     }
@@ -214,7 +215,7 @@ export class NodeContext {
     this.#asked.add(name);
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;
-    // Files before IR version 2 have no type; the fields speak for themselves there.
+    // Files before IR version 2 give no type of an attribute: the field that is present says it.
     if (attribute.type !== undefined && attribute.type !== 0 && attribute.type !== type) {
       throw this.invalid(`the attribute has type ${String(attribute.type)}, not ${String(type)}`, name);
     }
@@ -223,7 +224,7 @@ export class NodeContext {
 
   #number(what: string, value: bigint): number {
     const number = Number(value);
-    // INT64_MIN and INT64_MAX stand for "to the end" in Slice; other integers must be exact.
+    // INT64_MIN and INT64_MAX mean "to the end" in Slice; other integers must be exact.
     if (Number.isSafeInteger(number) || value >= 2n ** 62n || value <= -(2n ** 62n)) return number;
     throw this.error("ONNX_LIMIT", `${what} is ${String(value)}, beyond 2^53`);
   }
@@ -259,4 +260,12 @@ export const onnx = (name: string, since: number, lower: Operator["lower"], unti
   since,
   lower,
   ...(until !== undefined && { until }),
+});
+
+/** Rows of ONNX Runtime's own domain. */
+export const microsoft = (name: string, lower: Operator["lower"]): Operator => ({
+  domain: "com.microsoft",
+  name,
+  since: 1,
+  lower,
 });

@@ -1,3 +1,4 @@
+import { entry, item } from "../../items.ts";
 import { DTYPE_CODE, type DType, type RegisterClass } from "../../machine/dtype.ts";
 import { f32ToBits } from "../../machine/float.ts";
 import type { Constant, Instruction } from "../../machine/kernel.ts";
@@ -51,7 +52,7 @@ export interface LogicalStage {
 
 /**
  * Builds a stage as a graph of expressions. Equal expressions are one register, unused ones disappear, and the
- * results end up in the last registers as the machine wants them.
+ * results are in the last registers, which is where the machine reads them.
  */
 export class StageBuilder {
   readonly #nodes: Node[] = [];
@@ -92,7 +93,7 @@ export class StageBuilder {
 
   op(op: Exclude<Opcode, "index" | "wrap">, ...args: readonly Ref[]): Ref {
     const row: OpcodeRow = OPCODES[op];
-    const cls = row.gives === "any" ? (args[1]?.class ?? "int") : row.gives;
+    const cls = row.gives === "any" ? item(args, 1).class : row.gives;
     args.forEach((arg, i) => {
       const takes = row.takes[i];
       if (takes !== undefined && takes !== "any" && takes !== arg.class) {
@@ -144,7 +145,7 @@ export class StageBuilder {
       });
     }
     const register = new Map(order.map((id, position) => [id, position]));
-    const at = (ref: Ref | undefined): number => (ref === undefined ? 0 : (register.get(ref.id) ?? 0));
+    const at = (ref: Ref | undefined): number => (ref === undefined ? 0 : entry(register, ref.id));
     const reads: LogicalRead[] = [];
     const constants: Constant[] = [];
     const code: Instruction[] = [];

@@ -1,33 +1,11 @@
-import { type DType, registerClass } from "../../machine/dtype.ts";
+import { item } from "../../items.ts";
+import { registerClass } from "../../machine/dtype.ts";
 import type { Space } from "../../machine/kernel.ts";
-
-/** Element types of ONNX that the machine has no dtype for; held as the integers of the same width. */
-export const STORED_AS = {
-  f16: "u16",
-  bf16: "u16",
-  f8e4m3fn: "u8",
-  f8e4m3fnuz: "u8",
-  f8e5m2: "u8",
-  f8e5m2fnuz: "u8",
-  f64: "u64",
-  f4e2m1: "u8",
-  u4: "u8",
-  i4: "i8",
-  u2: "u8",
-  i2: "i8",
-} as const satisfies Readonly<Record<string, DType>>;
-
-export type ForeignType = keyof typeof STORED_AS;
-
-/** Element type of a value: a dtype of the machine, or a foreign one that only data movement and Cast accept. */
-export type ElementType = DType | ForeignType;
-
-export const storageOf = (element: ElementType): DType =>
-  element in STORED_AS ? STORED_AS[element as ForeignType] : (element as DType);
+import { type ElementType, storageOf } from "../file/element-type.ts";
 
 /**
  * A tensor in the importer: a strided view of an input, a constant or a kernel's output. Reshape, Transpose, Slice,
- * Expand and their kin make new views; nothing moves until a kernel needs another layout.
+ * Expand and similar operators make new views; elements move only when a kernel needs another layout.
  */
 export interface Value {
   readonly element: ElementType;
@@ -44,12 +22,10 @@ export interface SequenceValue {
   readonly sequence: readonly Value[];
 }
 
-/** What a name can stand for; `undefined` is an absent optional. */
+/** What a name of the graph is bound to; `undefined` is an optional value that is absent. */
 export type Bound = Value | SequenceValue | undefined;
 
 export const isSequence = (bound: Bound): bound is SequenceValue => bound !== undefined && "sequence" in bound;
-
-export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 export const isFloat = (value: Value): boolean => value.element === "f32";
 
@@ -61,7 +37,7 @@ export const rowMajor = (shape: readonly number[]): number[] => {
   let stride = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     strides[d] = stride;
-    stride *= shape[d] ?? 1;
+    stride *= item(shape, d);
   }
   return strides;
 };
@@ -77,38 +53,7 @@ export const memoryOrder = (value: Value): number[] =>
   value.shape
     .map((_, d) => d)
     .sort((a, b) => {
-      const [sa, sb] = [Math.abs(value.strides[a] ?? 0), Math.abs(value.strides[b] ?? 0)];
+      const [sa, sb] = [Math.abs(item(value.strides, a)), Math.abs(item(value.strides, b))];
       return sb - sa || a - b;
     });
 
-/** The same elements under another shape, or undefined when the view's strides do not allow it. */
-export const reshapeView = (value: Value, shape: readonly number[]): Value | undefined => {
-  if (elementCount(shape) === 0) return { ...value, shape, strides: shape.map(() => 0) };
-  const from = value.shape.map((size, d) => ({ size, stride: value.strides[d] ?? 0 })).filter(({ size }) => size !== 1);
-  const strides = shape.map(() => 0);
-  let at = from.length - 1;
-  let run = 1; // elements of the current source run not yet covered
-  let step = 0;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    const size = shape[d] ?? 1;
-    if (size === 1) continue;
-    if (run === 1) {
-      const next = from[at--];
-      if (next === undefined) return undefined;
-      run = next.size;
-      step = next.stride;
-    }
-    strides[d] = step;
-    // Grow the run over source dimensions that continue it, until it covers this dimension.
-    let covered = run;
-    while (covered % size !== 0) {
-      const next = from[at];
-      if (next === undefined || next.stride !== step * covered) return undefined;
-      covered *= next.size;
-      at--;
-    }
-    step *= size;
-    run = covered / size;
-  }
-  return at < 0 && run === 1 ? { ...value, shape, strides } : undefined;
-};

@@ -1,5 +1,5 @@
 import type { Tensor } from "../../machine/tensor.ts";
-import type { ElementType } from "../build/value.ts";
+import type { ElementType } from "./element-type.ts";
 
 /** The value of binary floating-point bits with a sign, `exponent` and `mantissa` bits and the given bias. */
 const decodeFloat = (bits: number, exponent: number, mantissa: number, bias: number): number => {

@@ -1,11 +1,11 @@
-import type { DType } from "../../machine/dtype.ts";
-import { DTYPE_BYTES } from "../../machine/dtype.ts";
+import { item } from "../../items.ts";
+import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
 import type { RawTensor } from "./decode.ts";
+import { type ElementType, elementCount, storageOf } from "./element-type.ts";
 import { importError } from "./refusal.ts";
-import { type ElementType, elementCount, storageOf } from "../build/value.ts";
 
-/** Element types by the number that ONNX gives them. Strings and complex numbers have no place here. */
+/** Element types by the number that ONNX gives them. Strings and complex numbers are not supported. */
 const ELEMENT_BY_NUMBER: Readonly<Record<number, ElementType>> = {
   1: "f32",
   2: "u8",
@@ -64,7 +64,7 @@ export type ExternalReader = (raw: RawTensor, byteLength: number) => Uint8Array;
 
 /**
  * A TensorProto as a tensor. Its data must be there in full: nothing is allocated from its dimensions alone.
- * @throws AssayError ONNX_MALFORMED when data and dimensions differ, ONNX_UNSUPPORTED for element types without a home.
+ * @throws AssayError ONNX_MALFORMED when data and dimensions differ, ONNX_UNSUPPORTED for element types that the machine cannot hold.
  */
 export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => {
   const name = raw.name ?? "";
@@ -80,7 +80,7 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
   if (raw.data_location === 1 && bytes === undefined) {
     throw importError("ONNX_EXTERNAL_DATA", "the tensor's data are in another file", {
       tensor: name,
-      remedy: "import the model by its path, with its data files beside it",
+      remedy: "import the model by its path, with its data files in the same folder",
     });
   }
   if (bytes !== undefined && bytes.length > 0) {
@@ -125,7 +125,7 @@ const unpack = (bytes: Uint8Array, count: number, storage: DType, bits: number):
     storage,
     Array.from({ length: count }, (_, i) => {
       const place = i * bits;
-      const code = ((bytes[place >> 3] ?? 0) >> (place & 7)) & (2 ** bits - 1);
+      const code = (item(bytes, place >> 3) >> (place & 7)) & (2 ** bits - 1);
       return storage === "i8" && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
     }),
   );

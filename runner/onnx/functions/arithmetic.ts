@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 
 /** A stage's builder with short names for what formulas use. */
@@ -36,7 +37,8 @@ export const arithmetic = (s: StageBuilder): Arithmetic => {
     le: (a, b) => s.op("fle", a, b),
     eq: (a, b) => s.op("feq", a, b),
     select: (condition, yes, no) => s.select(condition, yes, no),
-    horner: (x, first, ...rest) => rest.reduce((p, coefficient) => add(mul(p, x), s.f(coefficient)), s.f(first ?? 0)),
+    horner: (x, ...coefficients) =>
+      coefficients.slice(1).reduce((p, coefficient) => add(mul(p, x), s.f(coefficient)), s.f(item(coefficients, 0))),
   };
 };
 

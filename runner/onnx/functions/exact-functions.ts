@@ -8,7 +8,7 @@ const BITS = 256;
 
 const ONE = 1n << BigInt(BITS);
 
-/** A double as fixed point; bits below 2^-256 are dropped. */
+/** A binary64 number as fixed point; bits below 2^-256 are dropped. */
 const fixed = (x: number): bigint => {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, x);
@@ -36,7 +36,7 @@ const LN2 = twiceAtanh(1n, 3n);
 
 /** value 2^exponent to the nearest f32, ties to even. */
 const toF32 = (value: bigint, exponent: number): number => {
-  // 40 bits and a sticky one are exact in a double, which is then rounded once.
+  // 40 bits and a sticky one are exact in binary64, which is then rounded once.
   const extra = value.toString(2).length - 40;
   if (extra <= 0) return Math.fround(Number(value) * 2 ** exponent);
   const kept = value >> BigInt(extra);

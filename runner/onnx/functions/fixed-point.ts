@@ -1,11 +1,12 @@
+import { item } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 
 /*
- * Arithmetic of binary64 formulas in 64-bit fixed point. The C library behind onnxruntime-web computes most functions of
+ * Arithmetic of binary64 formulas in 64-bit fixed point. The C library of onnxruntime-web computes most functions of
  * binary32 in binary64, by a table and a short polynomial, and rounds once. The machine has no binary64, so the same
  * polynomials are evaluated in 64-bit fixed point, whose error is below that of binary64 itself: the rounded results are
  * the same, but for the rare argument whose result lies closer to a rounding boundary than both errors. "Qn": an int that
- * stands for itself over 2^n.
+ * represents itself divided by 2^n.
  */
 
 /**
@@ -22,12 +23,13 @@ export const multiplyHigh = (s: StageBuilder, a: Ref, b: Ref): Ref => {
 
 /** The entry of a table at an int index, by a tree of selections over the index's bits. */
 export const lookUp = (s: StageBuilder, index: Ref, table: readonly bigint[]): Ref => {
+  // When the number of entries is odd, the last entry is used twice.
   let level = table.map((entry) => s.i(entry));
   for (let bit = 1; level.length > 1; bit *= 2) {
     const odd = s.op("iand", index, s.i(bit));
     level = level.flatMap((entry, i) => (i % 2 === 0 ? [s.select(odd, level[i + 1] ?? entry, entry)] : []));
   }
-  return level[0] ?? s.i(0);
+  return item(level, 0);
 };
 
 export const down = (s: StageBuilder, value: Ref, bits: number): Ref => s.op("ishr", value, s.i(bits));

@@ -1,3 +1,4 @@
+import { lastItem } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 import { arithmetic, copySign, type Unary } from "./arithmetic.ts";
 import { add, down, multiplyHigh, up } from "./fixed-point.ts";
@@ -15,9 +16,7 @@ export const atan: Unary = (s, x) => {
     [Infinity, div(f(-1), a), 1.5707962513, 7.5497894159e-8],
   ];
   const pick = (field: (row: readonly [number, Ref, number, number]) => Ref): Ref =>
-    rows
-      .slice(0, -1)
-      .reduceRight((rest, row) => select(lt(a, f(row[0])), field(row), rest), field(rows[4] ?? [0, a, 0, 0]));
+    rows.slice(0, -1).reduceRight((rest, row) => select(lt(a, f(row[0])), field(row), rest), field(lastItem(rows)));
   const t = pick((row) => row[1]);
   const z = mul(t, t);
   const w = mul(z, z);

@@ -2,7 +2,7 @@ import type { Ref, StageBuilder } from "../build/stage.ts";
 import { add, down, lookUp, multiplyHigh, up } from "./fixed-point.ts";
 
 /*
- * 2^p as the C library behind onnxruntime-web computes it in binary64, for e^x and x^y. Its 32 powers 2^(i/32) are products
+ * 2^p as the C library of onnxruntime-web computes it in binary64, for e^x and x^y. Its 32 powers 2^(i/32) are products
  * of eight and four here, which costs less than a table of 32.
  */
 

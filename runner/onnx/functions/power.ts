@@ -5,8 +5,8 @@ import { LOG_TABLE } from "./logarithm.ts";
 import { floatOf, powerOfTwo } from "./power-of-two.ts";
 
 /*
- * x^y = 2^(y log2 |x|) as the C library behind onnxruntime-web computes it in binary64. It is too long for one stage:
- * `binaryLogarithm` gives log2 |x| as an int of 64 bits, and `powerOf` goes on from there. Every element of an operator
+ * x^y = 2^(y log2 |x|) as the C library of onnxruntime-web computes it in binary64. It is too long for one stage:
+ * `binaryLogarithm` gives log2 |x| as an int of 64 bits, and `powerOf` computes the power from it. Every element of an operator
  * Pow is so two elements of two kernels, and where bases or exponents are broadcast the logarithms are computed once.
  */
 

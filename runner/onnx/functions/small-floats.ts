@@ -1,5 +1,5 @@
 import type { Ref, StageBuilder } from "../build/stage.ts";
-import type { ForeignType } from "../build/value.ts";
+import type { ForeignType } from "../file/element-type.ts";
 
 /*
  * Conversions between f32 and the float types that the machine has no registers for, on their bits. All round once,
@@ -44,10 +44,9 @@ export const widen = (s: StageBuilder, type: ForeignType, code: Ref): Ref => {
   if (infinity !== undefined) {
     result = s.select(s.op("ieq", rest, s.i(infinity)), signed(s.f(Infinity)), result);
     result = s.select(s.op("ilt", s.i(infinity), rest), s.f(NaN), result);
-  } else if (layout.unsignedZero) {
-    result = s.select(s.op("ieq", s.op("iand", code, s.i(2 ** bits - 1)), s.i(nan ?? 0)), s.f(NaN), result);
   } else if (nan !== undefined) {
-    result = s.select(s.op("ieq", rest, s.i(nan)), s.f(NaN), result);
+    const tested = layout.unsignedZero ? s.op("iand", code, s.i(2 ** bits - 1)) : rest;
+    result = s.select(s.op("ieq", tested, s.i(nan)), s.f(NaN), result);
   }
   return result;
 };
@@ -68,22 +67,20 @@ export const narrow = (s: StageBuilder, type: ForeignType, x: Ref, saturate: boo
   const magic = s.f(2 ** (1 - bias - mantissa + 23));
   const subnormal = s.op("isub", s.op("fbits", s.op("fadd", s.op("fabs", x), magic)), s.op("fbits", magic));
   const code = bias === 127 ? normal : s.select(s.op("ilt", magnitude, smallest), subnormal, normal);
+  // A type without NaN has 0 in its place.
+  const ofNaN = nan ?? 0;
   const over = saturate || (infinity === undefined && nan === undefined) ? largest : (infinity ?? nan ?? largest);
   const limited = s.select(s.op("ilt", s.i(largest), code), s.i(over), code);
   const sign = s.op("ishl", s.op("ushr", all, s.i(31)), s.i(bits - 1));
   const joined = s.op("ior", limited, sign);
   const signed = layout.unsignedZero
-    ? s.select(
-        s.op("ieq", limited, s.i(nan ?? 0)),
-        s.i(nan ?? 0),
-        s.select(s.op("ieq", limited, s.i(0)), s.i(0), joined),
-      )
+    ? s.select(s.op("ieq", limited, s.i(ofNaN)), s.i(ofNaN), s.select(s.op("ieq", limited, s.i(0)), s.i(0), joined))
     : joined;
-  return s.select(s.op("feq", x, x), signed, s.i(nan ?? 0));
+  return s.select(s.op("feq", x, x), signed, s.i(ofNaN));
 };
 
 /** The f32 nearest to a binary64, or with `odd` the one toward zero whose last bit tells that something was lost. */
-export const narrowDouble = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
+export const narrowBinary64 = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
   const sign = s.op("ishl", s.op("ushr", bits, s.i(63)), s.i(31));
   const exponent = s.op("iand", s.op("ushr", bits, s.i(52)), s.i(0x7ff));
   const fraction = s.op("iand", bits, s.i(2n ** 52n - 1n));
@@ -112,7 +109,7 @@ export const narrowDouble = (s: StageBuilder, bits: Ref, odd: boolean): Ref => {
 };
 
 /** The binary64 bits of an f32. Exact. */
-export const widenToDouble = (s: StageBuilder, x: Ref): Ref => {
+export const widenToBinary64 = (s: StageBuilder, x: Ref): Ref => {
   const all = s.op("fbits", x);
   const sign = s.op("ishl", s.op("ushr", all, s.i(31)), s.i(63));
   const small = s.op("flt", s.op("fabs", x), s.f(2 ** -126));

@@ -1,3 +1,4 @@
+import { item } from "../../items.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
 import { finiteOnly, negateIf, type Unary } from "./arithmetic.ts";
 import { biasedExponent, inverseOf, multiplyHigh, up } from "./fixed-point.ts";
@@ -10,12 +11,12 @@ const NEAR = 0x40e231d5;
 
 /** pi/2 (Q62), and the binary64 nearest to it (Q59). */
 const HALF_PI = 7244019458077122842n;
-const HALF_PI_DOUBLE = 905502432259640320n;
+const HALF_PI_BINARY64 = 905502432259640320n;
 
 /**
  * |x| = quadrant pi/2 + r, the quadrant with two bits that count and r as Q62, at most pi/4 or a little more. For x of every
  * size in integers: with |x| = M 2^(E-150), the fixed-point number |x| 2/pi 2^62 modulo 2^64 needs only the 128 bits of 2/pi
- * that start E - 88 bits behind a leading word of zeros.
+ * that start E - 88 bits after a leading word of zeros.
  */
 const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; readonly r: Ref } => {
   const i = (value: number | bigint): Ref => s.i(BigInt.asIntN(64, BigInt(value)));
@@ -28,8 +29,8 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
   const at = (n: number): Ref =>
     s.select(
       s.op("ieq", word, i(0)),
-      i(stream[n] ?? 0n),
-      s.select(s.op("ieq", word, i(1)), i(stream[n + 1] ?? 0n), i(stream[n + 2] ?? 0n)),
+      i(item(stream, n)),
+      s.select(s.op("ieq", word, i(1)), i(item(stream, n + 1)), i(item(stream, n + 2))),
     );
   const window = (n: number): Ref =>
     s.op("ior", s.op("ishl", at(n), part), s.op("ushr", at(n + 1), s.op("isub", i(64), part)));
@@ -49,7 +50,7 @@ const reduceQuadrant = (s: StageBuilder, x: Ref): { readonly quadrant: Ref; read
   // One ulp less than 1/2 puts the ends of the intervals where the library has them, all five of them.
   const multiple = s.op("f2i", s.op("fadd", s.op("fmul", a, s.f(2 / Math.PI)), s.bits(0x3effffff)));
   const fixed = s.op("f2i", s.op("fmul", a, s.f(2 ** 59)));
-  const rest = up(s, s.op("isub", fixed, s.op("imul", multiple, i(HALF_PI_DOUBLE))), 3);
+  const rest = up(s, s.op("isub", fixed, s.op("imul", multiple, i(HALF_PI_BINARY64))), 3);
   return {
     quadrant: s.select(near, multiple, quadrant),
     r: s.select(near, rest, multiplyHigh(s, left, i(HALF_PI))),

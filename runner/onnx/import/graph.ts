@@ -1,4 +1,7 @@
 import { throwIfAborted } from "../../errors.ts";
+import type { Lowering, NodeName } from "../build/lowering.ts";
+import { NodeContext, nodePlace, type Operator } from "../build/node.ts";
+import { type Bound, isSequence } from "../build/value.ts";
 import type {
   RawAttribute,
   RawFunction,
@@ -8,17 +11,12 @@ import type {
   RawSparseTensor,
   RawTensor,
 } from "../file/decode.ts";
-import type { Lowering, NodeName } from "../build/lowering.ts";
-import { NodeContext, nodePlace, type Operator } from "../build/node.ts";
-import { castTo } from "../operators/tensor/cast.ts";
-import { OPERATORS, REMEDIES } from "../operators/index.ts";
+import type { ForeignType } from "../file/element-type.ts";
 import { importError, nodeBroken } from "../file/refusal.ts";
-import { valueOfDense } from "../build/dense.ts";
 import { type ExternalReader, readTensor } from "../file/tensors.ts";
-import { type Bound, type ForeignType, isSequence } from "../build/value.ts";
-
-/** Subgraphs and functions may nest this deep. */
-const MAX_DEPTH = 32;
+import { OPERATORS, REMEDIES } from "../operators/index.ts";
+import { castTo } from "../operators/tensor/cast.ts";
+import { MAX_DEPTH, sortNodes } from "./order.ts";
 
 /** Nodes that an import may run, unrolled loops and functions included. */
 const MAX_NODES = 1_000_000;
@@ -99,9 +97,9 @@ export class GraphRunner {
       scope.define(raw.values?.name ?? "", this.#sparse(raw), "an initializer");
     }
     this.#body(graph.node, scope, opsets, references, depth);
-    return graph.output.map(({ name }) => {
+    return graph.output.map(({ name }, i) => {
       if (!scope.has(name ?? "")) {
-        throw importError("ONNX_INVALID", "no node gives the graph's output", { tensor: name ?? "" });
+        throw importError("ONNX_INVALID", `no node gives output ${String(i)} of the graph`, { tensor: name ?? "" });
       }
       return scope.get(name ?? "");
     });
@@ -152,9 +150,7 @@ export class GraphRunner {
     if (operator === undefined) {
       throw importError("ONNX_UNSUPPORTED", `the operator is not supported at opset ${String(opset)}`, {
         ...nodePlace(node),
-        remedy:
-          REMEDIES.get(`${domain}::${node.op_type ?? ""}`) ??
-          "export the model at another opset or without this operator",
+        remedy: remedyOf(domain, node.op_type ?? ""),
       });
     }
     this.#lowering.node = this.#nameOf(node);
@@ -208,7 +204,7 @@ export class GraphRunner {
     return fn.output.map((name) => scope.get(name));
   }
 
-  /** A node's name behind those of the nodes around it. */
+  /** A node's name after the names of the nodes around it. */
   #nameOf(node: RawNode): NodeName {
     const { node: name, opType } = nodePlace(node);
     return { operator: opType, name: [...this.#around, name].join("/") };
@@ -224,7 +220,7 @@ export class GraphRunner {
   }
 
   #constant(raw: RawTensor): Bound {
-    const value = valueOfDense(this.#lowering, readTensor(raw, this.#external));
+    const value = this.#lowering.dense(readTensor(raw, this.#external));
     this.#lowering.initializers.add(value);
     return value;
   }
@@ -252,6 +248,22 @@ const findOperator = (domain: string, name: string, opset: number): Operator | u
     ({ since, until }) => opset >= since && (until === undefined || opset <= until),
   );
 
+/** What to do about an operator that has no row for the model's opset. */
+const remedyOf = (domain: string, name: string): string => {
+  const rows = OPERATORS.get(`${domain}::${name}`);
+  if (rows === undefined) {
+    const instead = REMEDIES.get(`${domain}::${name}`);
+    return (
+      instead ??
+      "no version of it is supported: export the model without it, or with a model function of other operators"
+    );
+  }
+  const opsets = rows.map(
+    ({ since, until }) => `${String(since)} ${until === undefined ? "on" : `to ${String(until)}`}`,
+  );
+  return `it is supported from opset ${opsets.join(", and from ")}: convert the model to such an opset`;
+};
+
 /** Attributes of a node inside a function, with references to the function's attributes resolved. */
 const resolveReferences = (node: RawNode, references: ReadonlyMap<string, RawAttribute>): readonly RawAttribute[] =>
   node.attribute.flatMap((attribute) => {
@@ -259,68 +271,6 @@ const resolveReferences = (node: RawNode, references: ReadonlyMap<string, RawAtt
     const value = references.get(attribute.ref_attr_name);
     return value === undefined ? [] : [{ ...value, ...(attribute.name !== undefined && { name: attribute.name }) }];
   });
-
-/** Names that the subgraphs of a node read from outside. */
-const outerNames = (node: RawNode, depth = 0): string[] => {
-  if (depth > MAX_DEPTH)
-    throw importError("ONNX_LIMIT", `graphs nest deeper than ${String(MAX_DEPTH)}`, nodePlace(node));
-  const graphs = node.attribute.flatMap(({ g, graphs: list }) => (g ? [g, ...list] : list));
-  return graphs.flatMap((graph) => {
-    const own = new Set([
-      ...graph.input.map(({ name }) => name ?? ""),
-      ...graph.initializer.map(({ name }) => name ?? ""),
-      ...graph.node.flatMap(({ output }) => output),
-    ]);
-    const read = [
-      ...graph.node.flatMap((inner) => [...inner.input, ...outerNames(inner, depth + 1)]),
-      ...graph.output.map(({ name }) => name ?? ""),
-    ];
-    return read.filter((name) => name !== "" && !own.has(name));
-  });
-};
-
-/** Nodes in an order in which every name is defined before it is read. Files are usually sorted; some are not. */
-const sortNodes = (nodes: readonly RawNode[], scope: Scope): readonly RawNode[] => {
-  const producer = new Map<string, number>();
-  nodes.forEach((node, i) => {
-    for (const name of node.output) {
-      if (name !== "" && producer.has(name)) {
-        throw importError("ONNX_INVALID", `"${name}" is the output of two nodes`, nodePlace(node));
-      }
-      if (name !== "") producer.set(name, i);
-    }
-  });
-  const waiting = nodes.map(() => 0);
-  const users = nodes.map((): number[] => []);
-  nodes.forEach((node, i) => {
-    const reads = [...node.input, ...outerNames(node)].filter((name) => name !== "");
-    for (const name of new Set(reads)) {
-      const from = producer.get(name);
-      if (from !== undefined) {
-        users[from]?.push(i);
-        waiting[i] = (waiting[i] ?? 0) + 1;
-      } else if (!scope.has(name)) {
-        throw importError("ONNX_INVALID", `the node reads "${name}", which nothing defines`, nodePlace(node));
-      }
-    }
-  });
-  const order: number[] = [];
-  const ready = nodes.map((_, i) => i).filter((i) => waiting[i] === 0);
-  for (let r = 0; r < ready.length; r++) {
-    const i = ready[r] ?? 0;
-    order.push(i);
-    for (const user of users[i] ?? []) {
-      waiting[user] = (waiting[user] ?? 0) - 1;
-      if (waiting[user] === 0) ready.push(user);
-    }
-  }
-  if (order.length < nodes.length) {
-    const stuck = nodes.find((_, i) => (waiting[i] ?? 0) > 0);
-    throw importError("ONNX_INVALID", "the graph has a cycle", stuck ? nodePlace(stuck) : {});
-  }
-  const sorted = order.every((i, position) => i === position);
-  return sorted ? nodes : order.map((i) => nodes[i] as RawNode);
-};
 
 /** An error that does not say at which node it arose, with the node added. */
 const placed = (error: unknown, context: NodeContext): unknown => {

@@ -5,15 +5,15 @@ import type { DType } from "../../machine/dtype.ts";
 import type { Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import { verifyProgram } from "../../machine/verify.ts";
-import { valueOfDense } from "../build/dense.ts";
-import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
-import { externalReader } from "../file/external.ts";
-import { GraphRunner, opsetsOf } from "./graph.ts";
 import { Lowering, type NodeName } from "../build/lowering.ts";
-import { finishProgram } from "../passes/program.ts";
+import { type Bound, isSequence, type Value } from "../build/value.ts";
+import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
+import { type ElementType, storageOf } from "../file/element-type.ts";
+import { externalReader } from "../file/external.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
-import { type Dense, elementType } from "../file/tensors.ts";
-import { type Bound, type ElementType, isSequence, storageOf, type Value } from "../build/value.ts";
+import { checkedShape, type Dense, elementType } from "../file/tensors.ts";
+import { finishProgram } from "../passes/program.ts";
+import { GraphRunner, opsetsOf } from "./graph.ts";
 
 /** An input or output of a model. */
 export interface Port {
@@ -78,7 +78,7 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
     names.push(info.name ?? "");
     const fixed = options.fixed?.[info.name ?? ""];
     if (fixed !== undefined) {
-      bound.push(valueOfDense(lowering, fixed));
+      bound.push(lowering.dense(fixed));
       continue;
     }
     const port = inputPort(info, options);
@@ -169,7 +169,7 @@ const inputPort = (info: RawValueInfo, options: ImportOptions): Port => {
   if (shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
     throw importError("ONNX_LIMIT", `shape [${shape.join(", ")}] has a size below 1`, { tensor: name });
   }
-  return { name, element, dtype: storageOf(element), shape };
+  return { name, element, dtype: storageOf(element), shape: checkedShape(shape.map(BigInt), name) };
 };
 
 const unbound = (tensor: string, reason: string, remedy: string): Error =>

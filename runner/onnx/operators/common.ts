@@ -1,8 +1,9 @@
-import { importError } from "../file/refusal.ts";
 import type { DType } from "../../machine/dtype.ts";
 import type { NodeContext } from "../build/node.ts";
 import type { Ref, StageBuilder } from "../build/stage.ts";
-import { type ElementType, STORED_AS, type Value } from "../build/value.ts";
+import type { Value } from "../build/value.ts";
+import { type ElementType, STORED_AS } from "../file/element-type.ts";
+import { importError } from "../file/refusal.ts";
 
 /** A dtype of the machine that a value has; foreign element types cannot be computed with. */
 export const computable = (node: NodeContext, value: Value): DType => {
@@ -42,8 +43,8 @@ export const integerRange = (dtype: ElementType): readonly [bigint, bigint] => {
 export const less = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref =>
   s.op(dtype === "f32" ? "flt" : dtype === "u64" ? "ult" : "ilt", a, b);
 
-/** Product of sizes. */
-export const product = (sizes: readonly number[]): number => sizes.reduce((n, size) => n * size, 1);
+/** The largest finite f32. */
+export const LARGEST_F32 = 3.4028234663852886e38;
 
 /** Entries of the longest table that an import makes: attributes could ask for any number. */
 const MAX_RANGE = 2 ** 22;
@@ -53,25 +54,3 @@ export const range = (n: number): number[] => {
   if (n > MAX_RANGE) throw importError("ONNX_LIMIT", `a table of ${String(n)} entries, at most 2^22 are made`);
   return Array.from({ length: n }, (_, i) => i);
 };
-
-/** The view with its dimensions permuted: dimension d of the result is dimension order[d] of the value. */
-export const permuted = (value: Value, order: readonly number[]): Value => ({
-  ...value,
-  shape: order.map((d) => value.shape[d] ?? 1),
-  strides: order.map((d) => value.strides[d] ?? 0),
-});
-
-/** The view with a dimension of size 1 inserted. */
-export const inserted = (value: Value, at: number): Value => ({
-  ...value,
-  shape: [...value.shape.slice(0, at), 1, ...value.shape.slice(at)],
-  strides: [...value.strides.slice(0, at), 0, ...value.strides.slice(at)],
-});
-
-/** The view of a run of one dimension. */
-export const sliced = (value: Value, dimension: number, start: number, count: number, step = 1): Value => ({
-  ...value,
-  shape: value.shape.map((size, d) => (d === dimension ? count : size)),
-  base: value.base + (count > 0 ? start * (value.strides[dimension] ?? 0) : 0),
-  strides: value.strides.map((stride, d) => (d === dimension ? stride * step : stride)),
-});

@@ -1,47 +1,56 @@
-import { CAST } from "./tensor/cast.ts";
-import { GATHER } from "./tensor/gather.ts";
-import { REDUCE } from "./arithmetic/reduce.ts";
-import { LAYER_NORM } from "./neural/layer-norm.ts";
-import { CONTROL } from "./tensor/control.ts";
-import { RESIZE } from "./resize/resize.ts";
-import { LOSS } from "./neural/loss.ts";
-import { SORT } from "./tensor/sort.ts";
-import { EINSUM } from "./arithmetic/einsum.ts";
-import { CONV_TRANSPOSE } from "./neural/conv-transpose.ts";
-import { ATTENTION } from "./neural/attention.ts";
-import { RECURRENT } from "./neural/recurrent.ts";
-import { MICROSOFT } from "./quantized/microsoft.ts";
 import type { Operator } from "../build/node.ts";
-import { CONSTANTS } from "./tensor/constants.ts";
-import { CONV } from "./neural/conv.ts";
+import { AXIS } from "./arithmetic/axis.ts";
+import { EINSUM } from "./arithmetic/einsum.ts";
 import { ELEMENTWISE } from "./arithmetic/elementwise.ts";
 import { LINEAR } from "./arithmetic/linear.ts";
 import { LOGIC } from "./arithmetic/logic.ts";
-import { MOVEMENT } from "./tensor/movement.ts";
 import { NORMALIZE } from "./arithmetic/normalize.ts";
-import { POOL } from "./neural/pool.ts";
-import { FUSED } from "./contrib/fused.ts";
-import { FUSED_ACTIVATION } from "./contrib/fused-activation.ts";
-import { QLINEAR } from "./quantized/qlinear.ts";
-import { QUANTIZE } from "./quantized/quantize.ts";
+import { REDUCE } from "./arithmetic/reduce.ts";
+import { UNARY } from "./arithmetic/unary.ts";
 import { FEATURES } from "./classical/features.ts";
 import { LINEAR_MODELS } from "./classical/linear-models.ts";
 import { SUPPORT_VECTORS } from "./classical/support-vectors.ts";
 import { TREES } from "./classical/trees.ts";
+import { FUSED_ACTIVATION } from "./contrib/fused-activation.ts";
+import { FUSED } from "./contrib/fused.ts";
+import { ATTENTION } from "./neural/attention.ts";
+import { CONV_TRANSPOSE } from "./neural/conv-transpose.ts";
+import { CONV } from "./neural/conv.ts";
+import { LAYER_NORM } from "./neural/layer-norm.ts";
+import { LOSS } from "./neural/loss.ts";
+import { POOL } from "./neural/pool.ts";
+import { RECURRENT } from "./neural/recurrent.ts";
+import { INTEGER_PRODUCTS } from "./quantized/integer-products.ts";
+import { MICROSOFT } from "./quantized/microsoft.ts";
+import { QLINEAR } from "./quantized/qlinear.ts";
+import { QUANTIZE } from "./quantized/quantize.ts";
+import { RESIZE } from "./resize/resize.ts";
+import { CAST } from "./tensor/cast.ts";
+import { CONSTANTS } from "./tensor/constants.ts";
+import { CONTROL } from "./tensor/control.ts";
+import { GATHER } from "./tensor/gather.ts";
+import { IMAGE_BLOCKS } from "./tensor/image-blocks.ts";
+import { MOVEMENT } from "./tensor/movement.ts";
+import { PAD } from "./tensor/pad.ts";
+import { SORT } from "./tensor/sort.ts";
 
 /** Rows that accept every element type. */
 const anyType = (rows: readonly Operator[]): Operator[] => rows.map((row) => ({ ...row, anyType: true }));
 
 const ROWS: readonly Operator[] = [
   ...ELEMENTWISE,
+  ...UNARY,
   ...LOGIC,
   ...anyType(MOVEMENT),
+  ...anyType(PAD),
+  ...anyType(IMAGE_BLOCKS),
   ...anyType(CONSTANTS),
   ...LINEAR,
   ...CONV,
   ...POOL,
   ...NORMALIZE,
   ...QUANTIZE,
+  ...INTEGER_PRODUCTS,
   ...MICROSOFT,
   ...QLINEAR,
   ...FUSED,
@@ -60,6 +69,7 @@ const ROWS: readonly Operator[] = [
   ...SUPPORT_VECTORS,
   ...TREES,
   ...REDUCE,
+  ...AXIS,
   ...anyType(GATHER),
   ...anyType(CAST),
 ];

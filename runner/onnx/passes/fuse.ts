@@ -1,9 +1,10 @@
+import { item, lastItem } from "../../items.ts";
 import { DTYPE_CODE, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Instruction, Kernel, Operand, Read, Stage } from "../../machine/kernel.ts";
-import { elementCount } from "../build/value.ts";
-
-/** Limits of the machine that a fused kernel must keep. */
-const LIMITS = { operands: 16, reads: 16, constants: 64, registers: 255, dimensions: 8 } as const;
+import { OPCODES } from "../../machine/scalar.ts";
+import { LIMITS } from "../../machine/limits.ts";
+import { elementCount } from "../file/element-type.ts";
+import { liveKernels } from "./live.ts";
 
 /**
  * Joins chains of kernels that work element by element: a kernel without a reduction that reads another kernel's
@@ -25,12 +26,12 @@ export const fuseKernels = (
   readers.forEach((set) => set.forEach((k) => (live.has(k) ? undefined : set.delete(k))));
   for (let k = 0; k < result.length; k++) {
     if (!live.has(k)) continue;
-    let current = result[k] as Kernel;
+    let current = item(result, k);
     for (let n = 0; n < current.operands.length; n++) {
       const operand = current.operands[n];
       if (operand?.space !== "kernel" || outputs.includes(operand.index)) continue;
       if (readers[operand.index]?.size !== 1) continue;
-      const inner = result[operand.index] as Kernel;
+      const inner = item(result, operand.index);
       const fused = fuse(inner, current, n);
       if (fused === undefined) continue;
       for (const { space, index } of inner.operands) {
@@ -39,23 +40,12 @@ export const fuseKernels = (
         readers[index]?.add(k);
       }
       current = fused;
-      parts[k] = [...(parts[operand.index] ?? []), ...(parts[k] ?? [])];
+      parts[k] = [...item(parts, operand.index), ...item(parts, k)];
       n = -1;
     }
     result[k] = current;
   }
   return { kernels: result, parts };
-};
-
-const liveKernels = (kernels: readonly Kernel[], outputs: readonly number[]): Set<number> => {
-  const live = new Set<number>();
-  const stack = [...outputs];
-  for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
-    if (live.has(k)) continue;
-    live.add(k);
-    for (const { space, index } of kernels[k]?.operands ?? []) if (space === "kernel") stack.push(index);
-  }
-  return live;
 };
 
 /** `outer` with the work of its operand `n`, the kernel `inner`, done in place; undefined where that cannot be. */
@@ -64,7 +54,7 @@ const fuse = (inner: Kernel, outer: Kernel, n: number): Kernel | undefined => {
   const length = elementCount(outer.shape);
   if (elementCount(inner.shape) !== length) return undefined;
   const dims = commonDimensions(inner.shape, outer.shape);
-  if (dims === undefined || dims.length > LIMITS.dimensions) return undefined;
+  if (dims === undefined || dims.length > LIMITS.rank) return undefined;
   const own = outer.finish.reads.map((read) => splitRead(read, outer.shape, dims));
   for (const read of own) {
     if (read.gather?.operand === n) return undefined;
@@ -107,8 +97,8 @@ const joinStages = (
     ...first.reads.map(split),
     ...kept.map((read) => ({
       ...read,
-      operand: numbers[read.operand] ?? 0,
-      ...(read.gather && { gather: { ...read.gather, operand: numbers[read.gather.operand] ?? 0 } }),
+      operand: item(numbers, read.operand),
+      ...(read.gather && { gather: { ...read.gather, operand: item(numbers, read.gather.operand) } }),
     })),
   ];
   const constants = [...first.constants, ...second.constants];
@@ -131,7 +121,7 @@ const joinStages = (
   let nextRead = readBase + first.reads.length;
   const readRegister = own.map((read) => (read.operand === n ? value : nextRead++));
   const secondRegister = (register: number): number => {
-    if (register < second.reads.length) return readRegister[register] ?? 0;
+    if (register < second.reads.length) return item(readRegister, register);
     const past = register - second.reads.length;
     if (past < second.constants.length) return constantBase + first.constants.length + past;
     return skipped + past - second.constants.length;
@@ -150,16 +140,9 @@ const moved = (instruction: Instruction, register: (old: number) => number): Ins
   const { op, a, b, c } = instruction;
   if (op === "index") return instruction;
   if (op === "wrap") return { op, a: register(a), b, c };
-  const count = op === "select" ? 3 : TWO_OPERANDS.has(op) ? 2 : 1;
-  return { op, a: register(a), b: count > 1 ? register(b) : 0, c: count > 2 ? register(c) : 0 };
+  const { length } = OPCODES[op].takes;
+  return { op, a: register(a), b: length > 1 ? register(b) : 0, c: length > 2 ? register(c) : 0 };
 };
-
-const TWO_OPERANDS: ReadonlySet<string> = new Set(
-  (
-    "fadd fsub fmul fdiv fmin fmax feq flt fle iadd isub imul idiv irem udiv urem iand ior ixor ishl ishr ushr " +
-    "imin imax ieq ilt ult"
-  ).split(" "),
-);
 
 const usesIndex = (stage: Stage): boolean => stage.code.some(({ op }) => op === "index");
 
@@ -170,13 +153,13 @@ const usesIndexAnywhere = ({ reduce, finish }: Kernel): boolean =>
 const commonDimensions = (a: readonly number[], b: readonly number[]): number[] | undefined => {
   const edges = (dims: readonly number[]): number[] => {
     const list = [1];
-    for (const size of [...dims].reverse()) if (size > 1) list.push((list.at(-1) ?? 1) * size);
+    for (const size of [...dims].reverse()) if (size > 1) list.push(lastItem(list) * size);
     return list;
   };
   const all = [...new Set([...edges(a), ...edges(b)])].sort((x, y) => x - y);
   const dims: number[] = [];
   for (let i = 1; i < all.length; i++) {
-    const ratio = (all[i] ?? 1) / (all[i - 1] ?? 1);
+    const ratio = item(all, i) / item(all, i - 1);
     if (!Number.isInteger(ratio)) return undefined;
     dims.unshift(ratio);
   }
@@ -188,11 +171,11 @@ const splitAffine = <T extends Affine>(affine: T, from: readonly number[], to: r
   const strides = to.map(() => 0);
   let t = to.length - 1;
   for (let d = from.length - 1; d >= 0; d--) {
-    let stride = affine.strides[d] ?? 0;
-    for (let covered = 1; covered < (from[d] ?? 1); t--) {
+    let stride = item(affine.strides, d);
+    for (let covered = 1; covered < item(from, d); t--) {
       strides[t] = stride;
-      stride *= to[t] ?? 1;
-      covered *= to[t] ?? 1;
+      stride *= item(to, t);
+      covered *= item(to, t);
     }
   }
   return {
@@ -218,7 +201,7 @@ const isIdentity = (read: Read, dims: readonly number[]): boolean => {
   let stride = 1;
   for (let d = dims.length - 1; d >= 0; d--) {
     if (read.strides[d] !== stride) return false;
-    stride *= dims[d] ?? 1;
+    stride *= item(dims, d);
   }
   return true;
 };

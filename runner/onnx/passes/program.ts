@@ -1,9 +1,12 @@
+import { entry, item } from "../../items.ts";
 import type { Kernel, Operand, Program } from "../../machine/kernel.ts";
 import type { Tensor } from "../../machine/tensor.ts";
-import { fuseKernels } from "./fuse.ts";
 import type { Lowering, NodeName } from "../build/lowering.ts";
+import { isDense, type Value } from "../build/value.ts";
+import { elementCount, storageOf } from "../file/element-type.ts";
 import { importError } from "../file/refusal.ts";
-import { elementCount, isDense, storageOf, type Value } from "../build/value.ts";
+import { fuseKernels } from "./fuse.ts";
+import { liveKernels } from "./live.ts";
 
 /** A program, the constants it names, and the nodes whose work each of its kernels does. */
 interface Finished {
@@ -54,19 +57,13 @@ interface Unpruned {
 
 /** Keeps what the outputs depend on and renumbers it. */
 const prune = (program: Unpruned): Finished => {
-  const live = new Set<number>();
-  const stack = [...program.outputs];
-  for (let k = stack.pop(); k !== undefined; k = stack.pop()) {
-    if (live.has(k)) continue;
-    live.add(k);
-    for (const { space, index } of program.kernels[k]?.operands ?? []) if (space === "kernel") stack.push(index);
-  }
+  const live = liveKernels(program.kernels, program.outputs);
   const kernelNumber = new Map([...live].sort((a, b) => a - b).map((k, n) => [k, n]));
   const constantNumber = new Map<number, number>();
   const constants: Tensor[] = [];
   const renumber = (operand: Operand): Operand => {
     if (operand.space === "input") return operand;
-    if (operand.space === "kernel") return { ...operand, index: kernelNumber.get(operand.index) ?? 0 };
+    if (operand.space === "kernel") return { ...operand, index: entry(kernelNumber, operand.index) };
     const known = constantNumber.get(operand.index);
     if (known !== undefined) return { ...operand, index: known };
     const tensor = program.constants[operand.index];
@@ -76,7 +73,7 @@ const prune = (program: Unpruned): Finished => {
     return { ...operand, index };
   };
   const kernels = [...kernelNumber.keys()].map((k): Kernel => {
-    const kernel = program.kernels[k] as Kernel;
+    const kernel = item(program.kernels, k);
     return { ...kernel, operands: kernel.operands.map(renumber) };
   });
   return {
@@ -84,9 +81,9 @@ const prune = (program: Unpruned): Finished => {
       inputs: program.inputs,
       constants: constants.map(({ dtype, data }) => ({ dtype, length: data.length })),
       kernels,
-      outputs: program.outputs.map((k) => kernelNumber.get(k) ?? 0),
+      outputs: program.outputs.map((k) => entry(kernelNumber, k)),
     },
     constants,
-    nodes: [...kernelNumber.keys()].map((k) => program.nodes[k] ?? []),
+    nodes: [...kernelNumber.keys()].map((k) => item(program.nodes, k)),
   };
 };

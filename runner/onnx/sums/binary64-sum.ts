@@ -7,7 +7,7 @@ import type { Ref, StageBuilder } from "../build/stage.ts";
  */
 
 /** The registers of a sum, in the order of `SUM_CLASSES`. */
-export interface DoubleSum {
+export interface Binary64Sum {
   readonly mantissa: Ref;
   readonly exponent: Ref;
   readonly special: Ref;
@@ -15,7 +15,7 @@ export interface DoubleSum {
 
 export const SUM_CLASSES = ["int", "int", "f32"] as const;
 
-/** Extra bits below both operands, the lowest of them sticky. */
+/** Extra bits below both operands. The lowest is sticky: it is 1 when any bit below it was 1. */
 const GUARD = 8;
 
 /** Exponent of a sum of 0: below that of every f32. */
@@ -47,7 +47,7 @@ const highestBit = (s: StageBuilder, v: Ref): Ref => {
 };
 
 /** sum + term, rounded as binary64. */
-export const plus = (s: StageBuilder, sum: DoubleSum, term: Ref): readonly Ref[] => {
+export const plusTerm = (s: StageBuilder, sum: Binary64Sum, term: Ref): readonly Ref[] => {
   const finite = s.op("feq", s.op("fsub", term, term), s.f(0));
   const special = s.op("fadd", sum.special, s.select(finite, s.f(0), term));
   const bits = s.op("fbits", s.select(finite, term, s.f(0)));
@@ -57,7 +57,7 @@ export const plus = (s: StageBuilder, sum: DoubleSum, term: Ref): readonly Ref[]
   const negative = s.op("isub", s.i(0), s.op("ushr", bits, s.i(31)));
   const mantissa = signedAs(s, s.op("ishl", whole, s.i(29)), negative);
   const exponent = s.op("isub", s.op("imax", field, s.i(1)), s.i(150 + 29));
-  // The operand of the lower exponent is shifted to the other's, what falls off kept as one sticky bit.
+  // The operand of the lower exponent is shifted to the other exponent; one sticky bit keeps whether bits were lost.
   const termFirst = s.op("ilt", sum.exponent, exponent);
   const [high, low] = [s.select(termFirst, mantissa, sum.mantissa), s.select(termFirst, sum.mantissa, mantissa)];
   const top = s.op("imax", sum.exponent, exponent);
@@ -79,7 +79,7 @@ export const plus = (s: StageBuilder, sum: DoubleSum, term: Ref): readonly Ref[]
 };
 
 /** A sum of terms as an f32, rounded once more. */
-export const toF32 = (s: StageBuilder, { mantissa, exponent, special }: DoubleSum): Ref => {
+export const toF32 = (s: StageBuilder, { mantissa, exponent, special }: Binary64Sum): Ref => {
   const size = magnitude(s, mantissa);
   const bits = s.op("fbits", s.op("i2f", size));
   const field = s.op("iadd", s.op("ushr", bits, s.i(23)), exponent);

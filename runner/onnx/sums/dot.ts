@@ -1,6 +1,6 @@
+import { atLeast, item } from "../../items.ts";
 import type { DType, RegisterClass } from "../../machine/dtype.ts";
 import type { Index } from "../build/affine.ts";
-import { asIndex } from "../build/affine.ts";
 import type { KernelStage } from "../build/kernels.ts";
 import type { Lowering } from "../build/lowering.ts";
 import type { Ref } from "../build/stage.ts";
@@ -35,7 +35,7 @@ const DIRECT_PARTS = 8;
  * each whole block, and a kernel that sums the last block and adds the parts in order: the order of
  * onnxruntime-web's GEMM, and short replays for a court.
  */
-export const dot = (b: Lowering, spec: DotSpec): Value => {
+export const dot = (lowering: Lowering, spec: DotSpec): Value => {
   const { class: cls, length, shape } = spec;
   const [multiply, sum] = cls === "f32" ? (["fmul", "fadd"] as const) : (["imul", "iadd"] as const);
   const zero = (s: KernelStage): Ref => (cls === "f32" ? s.f(0) : s.i(0));
@@ -43,8 +43,9 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
     dims: [size],
     classes: [cls],
     init: (s: KernelStage) => [zero(s)],
-    step: (s: KernelStage, out: readonly Index[], [k]: readonly Index[]) => {
-      const at = indexOf(out, k ?? asIndex(0));
+    step: (s: KernelStage, out: readonly Index[], red: readonly Index[]) => {
+      const [k] = atLeast(red, 1);
+      const at = indexOf(out, k);
       const inner = out.slice(0, shape.length);
       return [s.op(sum, s.accumulator(), s.op(multiply, spec.left(s, inner, at), spec.right(s, inner, at)))];
     },
@@ -54,7 +55,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
   const whole = Math.ceil(length / spec.block) - 1;
   const order = spec.order ?? shape.map((_, d) => d);
   if (whole <= 0) {
-    return b.emit({
+    return lowering.emit({
       dtype: spec.dtype,
       shape,
       order,
@@ -65,9 +66,9 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
       },
     });
   }
-  const blockIndex = (out: readonly Index[]): Index => (out[shape.length] ?? asIndex(0)).times(spec.block);
+  const blockIndex = (out: readonly Index[]): Index => item(out, shape.length).times(spec.block);
   const storage: DType = cls === "f32" ? "f32" : "i64";
-  const parts = b.emit({
+  const parts = lowering.emit({
     dtype: storage,
     shape: [...shape, whole],
     order: [...order, shape.length],
@@ -77,7 +78,7 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
   const total =
     whole <= DIRECT_PARTS
       ? undefined
-      : b.emit({
+      : lowering.emit({
           dtype: storage,
           shape,
           order,
@@ -88,11 +89,14 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
               const first = s.load(parts, [...out, 0]);
               return [spec.start ? s.op(sum, spec.start(s, out), first) : first];
             },
-            step: (s, out, [k]) => [s.op(sum, s.accumulator(), s.load(parts, [...out, (k ?? asIndex(0)).plus(1)]))],
+            step: (s, out, red) => {
+              const [k] = atLeast(red, 1);
+              return [s.op(sum, s.accumulator(), s.load(parts, [...out, k.plus(1)]))];
+            },
           },
           finish: (s) => s.accumulator(),
         });
-  return b.emit({
+  return lowering.emit({
     dtype: spec.dtype,
     shape,
     order,
@@ -111,13 +115,13 @@ export const dot = (b: Lowering, spec: DotSpec): Value => {
 };
 
 /** The value with one dimension contiguous in memory, the others in the order they already have. */
-export const contiguousAlong = (b: Lowering, value: Value, dimension: number): Value => {
+export const contiguousAlong = (lowering: Lowering, value: Value, dimension: number): Value => {
   if (value.shape[dimension] === 1 || value.strides[dimension] === 1) return value;
   const others = memoryOrder(value).filter((d) => d !== dimension);
-  return b.arranged(value, [...others, dimension]);
+  return lowering.arranged(value, [...others, dimension]);
 };
 
-/** Block length of onnxruntime-web's GEMM for a matrix that it has packed beforehand. */
+/** Block length of onnxruntime-web's GEMM for a matrix that it packs before the model runs. */
 export const PACKED_BLOCK = 256;
 
 /**

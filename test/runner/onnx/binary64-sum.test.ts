@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { executeProgram } from "../../../runner/machine/interpreter.ts";
 import { type Tensor, tensorFrom } from "../../../runner/machine/tensor.ts";
 import { asIndex } from "../../../runner/onnx/build/affine.ts";
-import { plus, SUM_CLASSES, toF32, zeroSum } from "../../../runner/onnx/sums/binary64-sum.ts";
+import { plusTerm, SUM_CLASSES, toF32, zeroSum } from "../../../runner/onnx/sums/binary64-sum.ts";
 import { Lowering } from "../../../runner/onnx/build/lowering.ts";
 import { finishProgram } from "../../../runner/onnx/passes/program.ts";
 
@@ -21,7 +21,7 @@ const sums = (rows: readonly (readonly number[])[]): readonly number[] => {
       init: (s) => zeroSum(s),
       step: (s, [row = 0], [k = asIndex(0)]) => {
         const sum = { mantissa: s.accumulator(0), exponent: s.accumulator(1), special: s.accumulator(2) };
-        return plus(s, sum, s.load(x, [row, k]));
+        return plusTerm(s, sum, s.load(x, [row, k]));
       },
     },
     finish: (s) => toF32(s, { mantissa: s.accumulator(0), exponent: s.accumulator(1), special: s.accumulator(2) }),

@@ -241,6 +241,48 @@ describe("importModel", () => {
     });
   });
 
+  describe("given a list that is shorter than it must be", () => {
+    const refused = (node: TestNode, constants: TestModel["constants"] = {}): string => {
+      const { code, message } = failure(
+        onnxFile({ opset: 17, inputs: { x: f32([1, 1, 4, 4]) }, constants, nodes: [node], outputs: ["y"] }),
+      );
+      expect(code).to.equal("ONNX_INVALID");
+      return message;
+    };
+
+    it("refuses starts without an end for each, by node, with the element that is missing", () => {
+      const constants = { starts: i64([2], [0, 0]), ends: i64([1], [2]) };
+      const message = refused({ op: "Slice", in: ["x", "starts", "ends"], out: ["y"] }, constants);
+      expect(message).to.include("element 1 of [2] does not exist").and.to.include('node "Slice_y"');
+    });
+    it("refuses strides that are not one for each dimension of a window", () => {
+      const node = { op: "ConvTranspose", in: ["x", "w"], out: ["y"], attributes: { strides: [2] } };
+      expect(refused(node, { w: f32([1, 1, 1, 1], [1]) })).to.include("element 1 of [2] does not exist");
+    });
+  });
+
+  describe("given an input that is too large", () => {
+    it("names the input", () => {
+      const { code, message } = failure(onnxFile({ ...add, inputs: { x: f32([2 ** 31, 4]), y: f32([1]) } }));
+      expect([code, message]).to.deep.equal([
+        "ONNX_LIMIT",
+        'shape [2147483648, 4] is outside 0 to 2^32 - 1 elements (tensor "x")',
+      ]);
+    });
+  });
+
+  describe("given an operator that the model's opset does not have", () => {
+    it("says which opsets have it", () => {
+      const nodes = [{ op: "Gelu", in: ["x"], out: ["z"] }];
+      const { message } = failure(onnxFile({ ...add, opset: 17, nodes }));
+      expect(message).to.match(/it is supported from opset 20 on: convert the model to such an opset$/);
+    });
+    it("says that there is none", () => {
+      const { message } = failure(onnxFile({ ...add, nodes: [{ op: "Unheard", in: ["x"], out: ["z"] }] }));
+      expect(message).to.include("no version of it is supported");
+    });
+  });
+
   describe("given a graph that breaks a rule", () => {
     it("refuses types that do not fit, by node, with what went wrong as the cause", () => {
       const model: TestModel = {

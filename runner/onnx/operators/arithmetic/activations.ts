@@ -1,6 +1,6 @@
-import * as fn from "../../functions/index.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
+import * as fn from "../../functions/index.ts";
 
 /** An activation by its lower-case name. */
 export interface Activation {

@@ -1,11 +1,14 @@
+import { atLeast, entry, item } from "../../../items.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import { without } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { contiguousAlong } from "../../sums/dot.ts";
-import { product, range, sameType } from "../common.ts";
-import { blockFor, orderedDot } from "./linear.ts";
+import { range, sameType } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
-import { dropped, floatSum } from "./reduce.ts";
+import { blockFor, orderedDot } from "./linear.ts";
+import { floatSum } from "./reduce.ts";
 
 /**
  * Einsum: integers as one fold over the summed letters, floats as products of matrices, one value after the other.
@@ -15,13 +18,13 @@ const einsum = (node: NodeContext): Value => {
   const dtype = sameType(node, values);
   const equation = node.string("equation", "").replaceAll(" ", "");
   const [left = "", right] = equation.split("->");
-  const terms = left.split(",").map((term, i) => letters(node, term, values[i]?.shape.length ?? 0));
-  if (terms.length !== values.length || values.length > 8)
+  if (left.split(",").length !== values.length || values.length > 8)
     throw node.invalid("the equation does not fit the inputs", "equation");
+  const terms = left.split(",").map((term, i) => letters(node, term, item(values, i).shape.length));
   const sizes = new Map<string, number>();
   terms.forEach((term, i) => {
     term.forEach((letter, d) => {
-      const size = values[i]?.shape[d] ?? 1;
+      const size = item(item(values, i).shape, d);
       const known = sizes.get(letter) ?? 1;
       if (known !== 1 && size !== 1 && known !== size) throw node.invalid(`"${letter}" has two sizes`, "equation");
       sizes.set(letter, Math.max(known, size));
@@ -39,18 +42,18 @@ const einsum = (node: NodeContext): Value => {
     term.map((letter, d) => {
       if (value.shape[d] === 1) return asIndex(0);
       const o = output.indexOf(letter);
-      return (o >= 0 ? out[o] : red[summed.indexOf(letter)]) ?? asIndex(0);
+      return o >= 0 ? item(out, o) : item(red, summed.indexOf(letter));
     });
   if (dtype === "f32") return pairwise(node, terms, values, all, output);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
-    shape: output.map((letter) => sizes.get(letter) ?? 1),
+    shape: output.map((letter) => entry(sizes, letter)),
     fold: {
-      dims: summed.length === 0 ? [1] : summed.map((letter) => sizes.get(letter) ?? 1),
+      dims: summed.length === 0 ? [1] : summed.map((letter) => entry(sizes, letter)),
       classes: ["int"],
       init: (s) => [s.i(0)],
       step: (s, out, red) => {
-        const factors = values.map((value, i) => s.load(value, at(terms[i] ?? [], value, out, red)));
+        const factors = values.map((value, i) => s.load(value, at(item(terms, i), value, out, red)));
         const multiplied = factors.reduce((a, b) => s.op("imul", a, b));
         return [s.op("iadd", s.accumulator(), multiplied)];
       },
@@ -73,13 +76,13 @@ const named = (value: Value, term: readonly string[]): Named => {
     letters: unique,
     value: {
       ...value,
-      shape: dimensions.map(([first = 0]) => value.shape[first] ?? 1),
-      strides: dimensions.map((all) => all.reduce((sum, d) => sum + (value.strides[d] ?? 0), 0)),
+      shape: dimensions.map((same) => item(value.shape, item(same, 0))),
+      strides: dimensions.map((same) => same.reduce((sum, d) => sum + item(value.strides, d), 0)),
     },
   };
 };
 
-/** The dimensions of these letters, the others left out; all of a letter that the value has not. */
+/** The dimensions of these letters, the others left out. For a letter that the value does not have: size 1, stride 0. */
 const ordered = ({ value, letters: own }: Named, order: readonly string[]): Value => ({
   ...value,
   shape: order.map((letter) => value.shape[own.indexOf(letter)] ?? 1),
@@ -89,9 +92,9 @@ const ordered = ({ value, letters: own }: Named, order: readonly string[]): Valu
 /** Sums over letters that only this value has: what ReduceSum gives of its dimensions in the order of all letters. */
 const summedOut = (node: NodeContext, operand: Named, all: readonly string[], away: readonly string[]): Named => {
   if (away.length === 0) return operand;
-  const axes = range(all.length).filter((d) => away.includes(all[d] ?? ""));
+  const axes = range(all.length).filter((d) => away.includes(item(all, d)));
   const sums = floatSum(node, ordered(operand, all), axes);
-  return { value: dropped(sums, axes), letters: all.filter((letter) => !away.includes(letter)) };
+  return { value: without(sums, axes), letters: all.filter((letter) => !away.includes(letter)) };
 };
 
 /**
@@ -105,7 +108,7 @@ const pairwise = (
   all: readonly string[],
   output: readonly string[],
 ): Value => {
-  const operands = values.map((value, i) => named(value, terms[i] ?? []));
+  const operands = values.map((value, i) => named(value, item(terms, i)));
   const last = (letter: string): number =>
     operands.reduce((at, operand, i) => (operand.letters.includes(letter) ? i : at), -1);
   const done = (i: number): readonly string[] => all.filter((letter) => !output.includes(letter) && last(letter) === i);
@@ -138,28 +141,34 @@ const contracted = (
   const batch = pick((letter) => !inner.includes(letter) && ofA.includes(letter) && ofB.includes(letter));
   const rows = pick((letter) => ofA.includes(letter) && !ofB.includes(letter));
   const columns = pick((letter) => ofB.includes(letter) && !ofA.includes(letter));
-  const size = (operand: Named, of: readonly string[]): number => product(ordered(operand, of).shape);
+  const size = (operand: Named, of: readonly string[]): number => elementCount(ordered(operand, of).shape);
   const [count, m, n, k] = [size(a, batch), size(a, rows), size(b, columns), size(a, inner)];
   const [rowsOf, columnsOf] = [
-    reshaped(node.b, ordered(a, [...batch, ...rows, ...inner]), [count, m, k]),
-    reshaped(node.b, ordered(b, [...batch, ...columns, ...inner]), [count, n, k]),
-  ].map((matrix) => contiguousAlong(node.b, matrix, 2)) as [Value, Value];
+    reshaped(node.lowering, ordered(a, [...batch, ...rows, ...inner]), [count, m, k]),
+    reshaped(node.lowering, ordered(b, [...batch, ...columns, ...inner]), [count, n, k]),
+  ].map((matrix) => contiguousAlong(node.lowering, matrix, 2)) as [Value, Value];
   const products = orderedDot(
-    node.b,
+    node.lowering,
     {
       dtype: "f32",
       shape: [count, m, n],
       class: "f32",
       length: k,
-      left: (s, [z = 0, i = 0], at) => s.load(rowsOf, [z, i, at]),
-      right: (s, [z = 0, , j = 0], at) => s.load(columnsOf, [z, j, at]),
+      left: (s, out, at) => {
+        const [z, i] = atLeast(out, 2);
+        return s.load(rowsOf, [z, i, at]);
+      },
+      right: (s, out, at) => {
+        const [z, , j] = atLeast(out, 3);
+        return s.load(columnsOf, [z, j, at]);
+      },
       finish: (_s, _out, sum) => sum,
     },
     blockFor({ m, n, k, packed: false }),
   );
   const names = [...batch, ...rows, ...columns];
   const shape = names.map((letter) => size(ofA.includes(letter) ? a : b, [letter]));
-  return { value: reshaped(node.b, products, shape), letters: names };
+  return { value: reshaped(node.lowering, products, shape), letters: names };
 };
 
 /** Letters of a term, its ellipsis as `.0`, `.1`, … counted from the right. */

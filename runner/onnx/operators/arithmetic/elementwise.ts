@@ -1,28 +1,16 @@
+import { item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import * as fn from "../../functions/index.ts";
-import { arithmetic } from "../../functions/index.ts";
+import type { Opcode } from "../../../machine/scalar.ts";
+import { LIMITS } from "../../../machine/limits.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import type { Opcode } from "../../../machine/scalar.ts";
 import type { Value } from "../../build/value.ts";
-import { computable, float, isUnsigned, less, sameType } from "../common.ts";
+import { firstElement } from "../../build/view.ts";
+import { LARGEST_F32, computable, float, isUnsigned, less, sameType } from "../common.ts";
 import { power } from "./power.ts";
 
 /** Names that opset 1 to 6 used for broadcasting; the numpy rule came with 7. */
 const SINCE_NUMPY = 7;
-
-const unaryFloat = (name: string, body: fn.Unary, since = 1): Operator =>
-  onnx(name, since, (node) => {
-    if (node.opset < 6) node.ignore("consumed_inputs");
-    return node.b.map("f32", [float(node, node.in(0))], body);
-  });
-
-/** A function too long for one kernel: `second` takes the argument and what `first` makes of it. */
-const inTwo = (name: string, first: fn.Unary, second: (s: StageBuilder, x: Ref, of: Ref) => Ref, since = 1): Operator =>
-  onnx(name, since, (node) => {
-    const x = float(node, node.in(0));
-    return node.b.map("f32", [x, node.b.map("f32", [x], first)], second);
-  });
 
 /** A binary operator on any numeric type: the f32 opcode and the int one, results wrapped to their type. */
 const binary = (
@@ -33,7 +21,7 @@ const binary = (
   onnx(name, SINCE_NUMPY, (node) => {
     const values = [node.in(0), node.in(1)];
     const dtype = sameType(node, values);
-    return node.b.map(dtype, values, (s, a, b) => combine(s, dtype, onFloat, onInt, a, b));
+    return node.lowering.map(dtype, values, (s, a, b) => combine(s, dtype, onFloat, onInt, a, b));
   });
 
 const combine = (
@@ -63,8 +51,8 @@ const variadic = (
   onnx(name, since, (node) => {
     const values = node.all();
     const dtype = sameType(node, values);
-    if (values.length > 16) return chain(node, dtype, values, onFloat, onInt, finish);
-    return node.b.map(dtype, values, (s, first, ...rest) =>
+    if (values.length > LIMITS.reads) return chain(node, dtype, values, onFloat, onInt, finish);
+    return node.lowering.map(dtype, values, (s, first, ...rest) =>
       finish(
         s,
         rest.reduce<Ref>((sum, x) => combine(s, dtype, onFloat, onInt, sum, x), first),
@@ -83,9 +71,9 @@ const chain = (
   finish: (s: StageBuilder, sum: Ref, count: number) => Ref,
 ): Value => {
   const total = values.reduce((sum, value) =>
-    node.b.map(dtype, [sum, value], (s, a, b) => combine(s, dtype, onFloat, onInt, a, b)),
+    node.lowering.map(dtype, [sum, value], (s, a, b) => combine(s, dtype, onFloat, onInt, a, b)),
   );
-  return node.b.map(dtype, [total], (s, sum) => finish(s, sum, values.length));
+  return node.lowering.map(dtype, [total], (s, sum) => finish(s, sum, values.length));
 };
 
 const minimum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select(less(s, dtype, a, b), a, b);
@@ -94,14 +82,13 @@ const maximum = (s: StageBuilder, dtype: DType, a: Ref, b: Ref): Ref => s.select
 const negate = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a) : s.op("isub", s.i(0), a)));
+  return node.lowering.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fneg", a) : s.op("isub", s.i(0), a)));
 };
 
 const absolute = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => {
-    const v = a;
+  return node.lowering.map(dtype, [x], (s, v) => {
     if (dtype === "f32") return s.op("fabs", v);
     return isUnsigned(dtype) ? s.op("ior", v, v) : s.op("imax", v, s.op("isub", s.i(0), v));
   });
@@ -110,8 +97,7 @@ const absolute = (node: NodeContext): Value => {
 const sign = (node: NodeContext): Value => {
   const x = node.in(0);
   const dtype = computable(node, x);
-  return node.b.map(dtype, [x], (s, a) => {
-    const v = a;
+  return node.lowering.map(dtype, [x], (s, v) => {
     if (dtype === "f32") {
       const zeroOrNaN = s.select(s.op("feq", v, v), s.f(0), v);
       return s.select(s.op("flt", s.f(0), v), s.f(1), s.select(s.op("flt", v, s.f(0)), s.f(-1), zeroOrNaN));
@@ -127,18 +113,18 @@ const clip = (node: NodeContext): Value => {
   if (node.opset < 11) {
     float(node, x);
     if (node.opset < 6) node.ignore("consumed_inputs");
-    const low = node.float("min", -3.4028234663852886e38);
-    const high = node.float("max", 3.4028234663852886e38);
-    return node.b.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
+    const low = node.float("min", -LARGEST_F32);
+    const high = node.float("max", LARGEST_F32);
+    return node.lowering.map("f32", [x], (s, a) => s.op("fmin", s.op("fmax", a, s.f(low)), s.f(high)));
   }
   const [low, high] = [node.opt(1), node.opt(2)];
   const bounds = [low, high].filter((bound) => bound !== undefined);
   sameType(node, [x, ...bounds]);
-  const scalars = bounds.map((bound) => ({ ...bound, shape: [], strides: [] }));
+  const scalars = bounds.map(firstElement);
   const body = (s: StageBuilder, a: Ref, ...limits: readonly Ref[]): Ref => {
     let v = a;
     let next = 0;
-    const pick = (): Ref => limits[next++] as Ref;
+    const pick = (): Ref => item(limits, next++);
     if (low !== undefined) {
       const limit = pick();
       v = dtype === "f32" ? s.op("fmax", v, limit) : maximum(s, dtype, v, limit);
@@ -149,10 +135,8 @@ const clip = (node: NodeContext): Value => {
     }
     return v;
   };
-  return node.b.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
+  return node.lowering.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
 };
-
-const rounding = (name: string, op: "ffloor" | "fceil" | "frint"): Operator => unaryFloat(name, (s, x) => s.op(op, x));
 
 const modulo = (node: NodeContext): Value => {
   const values = [node.in(0), node.in(1)];
@@ -162,7 +146,7 @@ const modulo = (node: NodeContext): Value => {
     if (fmod === 0) throw node.invalid("Mod of floats needs fmod = 1", "fmod");
     throw node.refuse("Mod of floats is not supported");
   }
-  return node.b.map(dtype, values, (s, x, y) => {
+  return node.lowering.map(dtype, values, (s, x, y) => {
     const [a, b] = [x, y];
     if (dtype === "u64") return s.op("urem", a, b);
     const rest = s.op("irem", a, b);
@@ -180,59 +164,8 @@ const shift = (node: NodeContext): Value => {
   if (!isUnsigned(dtype)) throw node.invalid("BitShift takes unsigned integers");
   const direction = node.string("direction", "");
   if (direction !== "LEFT" && direction !== "RIGHT") throw node.invalid("direction is LEFT or RIGHT", "direction");
-  return node.b.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a, b));
+  return node.lowering.map(dtype, values, (s, a, b) => s.op(direction === "LEFT" ? "ishl" : "ushr", a, b));
 };
-
-const leaky = (s: StageBuilder, x: Ref, alpha: Ref): Ref => s.select(s.op("fle", s.f(0), x), x, s.op("fmul", alpha, x));
-
-const withAlpha = (
-  name: string,
-  since: number,
-  alpha: number,
-  body: (s: StageBuilder, x: Ref, alpha: number) => Ref,
-): Operator =>
-  onnx(name, since, (node) => {
-    if (node.opset < 6) node.ignore("consumed_inputs");
-    const a = node.float("alpha", alpha);
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => body(s, x, a));
-  });
-
-/** 0.5 x (1 + erf(x / sqrt(2))), or by the hyperbolic tangent. */
-export const geluOf = (s: StageBuilder, x: Ref, byTanh: boolean): Ref => {
-  const { f, add, mul } = arithmetic(s);
-  const inner = byTanh
-    ? fn.tanh(s, mul(x, add(mul(mul(f(0.035677408136300125), x), x), f(0.7978845608028654))))
-    : fn.erf(s, mul(x, f(Math.SQRT1_2)));
-  return mul(mul(f(0.5), x), add(inner, f(1)));
-};
-
-const gelu = (node: NodeContext): Value => {
-  const approximate = node.string("approximate", "none");
-  if (approximate !== "none" && approximate !== "tanh")
-    throw node.refuse(`approximate "${approximate}"`, "approximate");
-  return node.b.map("f32", [float(node, node.in(0))], (s, x) => geluOf(s, x, approximate === "tanh"));
-};
-
-const selu = (node: NodeContext): Value => {
-  if (node.opset < 6) node.ignore("consumed_inputs");
-  const alpha = node.float("alpha", 1.67326319217681884765625);
-  const gamma = node.float("gamma", 1.05070102214813232421875);
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
-    const { f, sub, mul, lt, select } = arithmetic(s);
-    const x = v;
-    const below = mul(f(Math.fround(gamma) * Math.fround(alpha)), sub(fn.expOfLibrary(s, x), f(1)));
-    return select(lt(f(0), x), mul(f(gamma), x), below);
-  });
-};
-
-/** log(1 + e^-|x|), plus x where it is positive. */
-const softplus: fn.Unary = (s, x) => {
-  const tail = fn.log1p(s, fn.expOfLibrary(s, s.op("fneg", s.op("fabs", x))));
-  return s.select(s.op("flt", s.f(0), x), s.op("fadd", x, tail), tail);
-};
-
-const hardSigmoid = (s: StageBuilder, x: Ref, alpha: number, beta: number): Ref =>
-  fn.clamp(s, s.op("fadd", s.op("fmul", s.f(alpha), x), s.f(beta)), 0, 1);
 
 const prelu = (node: NodeContext): Value => {
   const [x, given] = [node.in(0), node.in(1)];
@@ -243,20 +176,11 @@ const prelu = (node: NodeContext): Value => {
   const slope = channels
     ? {
         ...given,
-        shape: [given.shape[0] ?? 1, ...x.shape.slice(2).map(() => 1)],
-        strides: [given.strides[0] ?? 0, ...x.shape.slice(2).map(() => 0)],
+        shape: [item(given.shape, 0), ...x.shape.slice(2).map(() => 1)],
+        strides: [item(given.strides, 0), ...x.shape.slice(2).map(() => 0)],
       }
     : given;
-  return node.b.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));
-};
-
-const shrink = (node: NodeContext): Value => {
-  const [bias, lambda] = [node.float("bias", 0), node.float("lambd", 0.5)];
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => {
-    const { f, add, sub, lt, select } = arithmetic(s);
-    const x = v;
-    return select(lt(x, f(-lambda)), add(x, f(bias)), select(lt(f(lambda), x), sub(x, f(bias)), f(0)));
-  });
+  return node.lowering.map("f32", [x, slope], (s, a, b) => s.select(s.op("flt", a, s.f(0)), s.op("fmul", a, b), a));
 };
 
 /** Operators that compute each element from the elements at its place. */
@@ -276,62 +200,13 @@ export const ELEMENTWISE: readonly Operator[] = [
   onnx("Clip", 1, clip),
   onnx("Mod", 10, modulo),
   onnx("BitShift", 11, shift),
-  rounding("Floor", "ffloor"),
-  rounding("Ceil", "fceil"),
-  rounding("Round", "frint"),
-  unaryFloat("Sqrt", (s, x) => s.op("fsqrt", x)),
-  unaryFloat("Reciprocal", (s, x) => s.op("fdiv", s.f(1), x)),
-  unaryFloat("Exp", fn.exp),
-  unaryFloat("Log", fn.log),
-  unaryFloat("Sin", fn.sin),
-  unaryFloat("Cos", fn.cos),
-  unaryFloat("Tan", fn.tan),
-  unaryFloat("Asin", fn.asin),
-  unaryFloat("Acos", fn.acos),
-  unaryFloat("Atan", fn.atan),
-  unaryFloat("Sinh", fn.sinh),
-  unaryFloat("Cosh", fn.cosh),
-  inTwo("Asinh", fn.asinhFar, fn.asinh),
-  inTwo("Acosh", fn.acoshFar, fn.acosh),
-  unaryFloat("Atanh", fn.atanh),
-  unaryFloat("Tanh", fn.tanh),
-  unaryFloat("Sigmoid", fn.sigmoid),
-  unaryFloat("Erf", fn.erf),
-  unaryFloat("Softplus", softplus),
-  unaryFloat("Softsign", (s, x) => s.op("fmul", s.op("fdiv", s.f(1), s.op("fadd", s.f(1), s.op("fabs", x))), x)),
-  unaryFloat("HardSwish", (s, x) => s.op("fmul", x, hardSigmoid(s, x, 1 / 6, 0.5))),
-  inTwo("Mish", softplus, (s, x, of) => s.op("fmul", x, fn.tanh(s, of)), 18),
   onnx("Relu", 1, (node) => {
     if (node.opset < 6) node.ignore("consumed_inputs");
     const x = node.in(0);
     const dtype = computable(node, x);
-    return node.b.map(dtype, [x], (s, a) => (dtype === "f32" ? s.op("fmax", a, s.f(0)) : s.op("imax", a, s.i(0))));
+    return node.lowering.map(dtype, [x], (s, a) =>
+      dtype === "f32" ? s.op("fmax", a, s.f(0)) : s.op("imax", a, s.i(0)),
+    );
   }),
-  withAlpha("LeakyRelu", 1, 0.01, (s, x, alpha) => leaky(s, x, s.f(alpha))),
-  withAlpha("Elu", 1, 1, (s, x, alpha) =>
-    s.select(s.op("flt", s.f(0), x), x, s.op("fmul", s.f(alpha), s.op("fsub", fn.expOfLibrary(s, x), s.f(1)))),
-  ),
-  withAlpha("Celu", 12, 1, (s, x, alpha) =>
-    s.op(
-      "fadd",
-      s.op("fmax", s.f(0), x),
-      s.op(
-        "fmin",
-        s.f(0),
-        s.op("fmul", s.f(alpha), s.op("fsub", fn.expOfLibrary(s, s.op("fdiv", x, s.f(alpha))), s.f(1))),
-      ),
-    ),
-  ),
-  withAlpha("ThresholdedRelu", 10, 1, (s, x, alpha) => s.select(s.op("flt", s.f(alpha), x), x, s.f(0))),
-  withAlpha("Swish", 24, 1, (s, x, alpha) => s.op("fmul", x, fn.sigmoid(s, s.op("fmul", s.f(alpha), x)))),
-  onnx("HardSigmoid", 1, (node) => {
-    if (node.opset < 6) node.ignore("consumed_inputs");
-    const [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)];
-    return node.b.map("f32", [float(node, node.in(0))], (s, x) => hardSigmoid(s, x, alpha, beta));
-  }),
-  onnx("Selu", 1, selu),
-  onnx("Gelu", 20, gelu),
-  { domain: "com.microsoft", name: "Gelu", since: 1, lower: gelu },
   onnx("PRelu", SINCE_NUMPY, prelu),
-  onnx("Shrink", 9, shrink),
 ];

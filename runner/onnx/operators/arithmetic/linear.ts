@@ -1,13 +1,16 @@
+import { atLeast, lastItem } from "../../../items.ts";
+import type { DType } from "../../../machine/dtype.ts";
 import type { Index } from "../../build/affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
-import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
-import { type Lowering, broadcastShapes, broadcastTo } from "../../build/lowering.ts";
+import { type Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import type { DType } from "../../../machine/dtype.ts";
-import { inserted, isFloatType, permuted, product, range, sameType } from "../common.ts";
+import { broadcastShapes, broadcastTo, inserted, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { rowDot, type RowSpec } from "../../sums/dot-of-row.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock, PACKED_BLOCK } from "../../sums/dot.ts";
+import { isFloatType, range, sameType } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** Two matrices as [.., M, K] and [.., N, K], and the shape of their product. */
@@ -31,8 +34,8 @@ export const matmulOperands = (node: NodeContext, a: Value, b: Value): Operands 
     rightKN.shape.length - 1,
     rightKN.shape.length - 2,
   ]);
-  const [m = 1, k = 1] = left.shape.slice(-2);
-  const [n = 1, kb = 1] = right.shape.slice(-2);
+  const [m, k] = atLeast(left.shape.slice(-2), 2);
+  const [n, kb] = atLeast(right.shape.slice(-2), 2);
   if (k !== kb) throw node.invalid(`inner dimensions ${String(k)} and ${String(kb)} differ`);
   const batch = broadcastShapes([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
   const keep = range(rank).filter((d) => !(oneA && d === rank - 2) && !(oneB && d === rank - 1));
@@ -53,9 +56,9 @@ export const matmulKernels = (
 ): Value => {
   const { shape } = operands;
   const rank = shape.length;
-  const k = operands.left.shape.at(-1) ?? 1;
-  const left = contiguousAlong(node.b, operands.left, operands.left.shape.length - 1);
-  const right = contiguousAlong(node.b, operands.right, operands.right.shape.length - 1);
+  const k = lastItem(operands.left.shape);
+  const left = contiguousAlong(node.lowering, operands.left, operands.left.shape.length - 1);
+  const right = contiguousAlong(node.lowering, operands.right, operands.right.shape.length - 1);
   const batch = shape.slice(0, -2);
   const wideLeft = broadcastTo(left, [...batch, ...left.shape.slice(-2)]);
   const wideRight = broadcastTo(right, [...batch, ...right.shape.slice(-2)]);
@@ -69,15 +72,15 @@ export const matmulKernels = (
     right: (s, out, at) => s.load(wideRight, [...out.slice(0, rank - 2), ...out.slice(rank - 1, rank), at]),
     finish,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, block);
+  return orderedDot(node.lowering, spec, block);
 };
 
 /** How onnxruntime-web orders a product of matrices: in blocks, or as a row by a matrix. */
 export type Block = number | "vector";
 
 /** A dot of matrices in an order; the columns are its last dimension. */
-export const orderedDot = (b: Lowering, spec: Omit<DotSpec, "block">, block: Block): Value =>
-  block === "vector" ? rowDot(b, rowOf(spec), spec.shape.length - 1) : dot(b, { ...spec, block });
+export const orderedDot = (lowering: Lowering, spec: Omit<DotSpec, "block">, block: Block): Value =>
+  block === "vector" ? rowDot(lowering, rowOf(spec), spec.shape.length - 1) : dot(lowering, { ...spec, block });
 
 /** The products of a dot one by one. */
 export const rowOf = (spec: Omit<DotSpec, "block">): RowSpec => ({
@@ -109,18 +112,18 @@ const matmul = (node: NodeContext): Value => {
   const [a, b] = [node.in(0), node.in(1)];
   const dtype = sameType(node, [a, b]);
   const operands = matmulOperands(node, a, b);
-  const [m = 1, n = 1] = operands.shape.slice(-2);
-  const k = operands.left.shape.at(-1) ?? 1;
+  const [m, n] = atLeast(operands.shape.slice(-2), 2);
+  const k = lastItem(operands.left.shape);
   if (k === 0) throw node.refuse("an inner dimension of 0");
-  const packed = b.shape.length === 2 && node.b.initializers.has(b);
+  const packed = b.shape.length === 2 && node.lowering.initializers.has(b);
   // A matrix of two dimensions takes the batches of the left one as further rows.
   if (b.shape.length === 2 && a.shape.length > 2) {
-    const rows = product(a.shape.slice(0, -1));
-    const flat = matmulOperands(node, reshaped(node.b, a, [rows, k]), b);
+    const rows = elementCount(a.shape.slice(0, -1));
+    const flat = matmulOperands(node, reshaped(node.lowering, a, [rows, k]), b);
     const result = matmulKernels(node, flat, dtype, dtype === "f32" ? blockFor({ m: rows, n, k, packed }) : k);
-    return reshaped(node.b, result, [...a.shape.slice(0, -1), n]);
+    return reshaped(node.lowering, result, [...a.shape.slice(0, -1), n]);
   }
-  // With a vector every row is a product of its own.
+  // With a vector onnxruntime-web computes every row as a separate product.
   const order = b.shape.length === 1 ? "vector" : blockFor({ m, n, k, packed });
   return kept(matmulKernels(node, operands, dtype, dtype === "f32" ? order : k), operands);
 };
@@ -134,16 +137,16 @@ export const gemm = (node: NodeContext): Value => {
   const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
   const left = node.int("transA", 0) ? permuted(a, [1, 0]) : a;
   const right = node.int("transB", 0) ? b : permuted(b, [1, 0]);
-  const [m = 1, k = 1] = left.shape;
-  const [n = 1, kb = 1] = right.shape;
+  const [m, k] = atLeast(left.shape, 2);
+  const [n, kb] = atLeast(right.shape, 2);
   if (k !== kb || a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const bias = c && beta !== 0 ? broadcastTo(c, [m, n]) : undefined;
-  const [rows, columns] = [contiguousAlong(node.b, left, 1), contiguousAlong(node.b, right, 1)];
+  const [rows, columns] = [contiguousAlong(node.lowering, left, 1), contiguousAlong(node.lowering, right, 1)];
   const order = blockFor({
     m,
     n,
     k,
-    packed: node.b.initializers.has(b),
+    packed: node.lowering.initializers.has(b),
     leftTransposed: node.int("transA", 0) === 1,
     rightTransposed: node.int("transB", 0) === 1,
     scaled: alpha !== 1 || (bias !== undefined && beta !== 1),
@@ -154,8 +157,14 @@ export const gemm = (node: NodeContext): Value => {
     class: "f32",
     length: k,
     scale: alpha,
-    left: (s, [i = 0], at) => s.load(rows, [i, at]),
-    right: (s, [, j = 0], at) => s.load(columns, [j, at]),
+    left: (s, out, at) => {
+      const [i] = atLeast(out, 1);
+      return s.load(rows, [i, at]);
+    },
+    right: (s, out, at) => {
+      const [, j] = atLeast(out, 2);
+      return s.load(columns, [j, at]);
+    },
     ...(bias && {
       start: (s, out) => {
         const value = s.load(bias, out);
@@ -164,7 +173,7 @@ export const gemm = (node: NodeContext): Value => {
     }),
     finish: (_s: KernelStage, _out: readonly Index[], sum: Ref) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 /** Matrix products of floats. */

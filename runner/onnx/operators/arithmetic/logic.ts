@@ -1,7 +1,8 @@
 import type { DType } from "../../../machine/dtype.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { storageOf, type Value } from "../../build/value.ts";
+import type { Value } from "../../build/value.ts";
+import { storageOf } from "../../file/element-type.ts";
 import { computable, float, isFloatType, less, sameType } from "../common.ts";
 
 const comparison = (
@@ -12,7 +13,7 @@ const comparison = (
   onnx(name, since, (node) => {
     const values = [node.in(0), node.in(1)];
     const dtype = sameType(node, values);
-    return node.b.map("bool", values, (s, a, b) => body(s, dtype, a, b));
+    return node.lowering.map("bool", values, (s, a, b) => body(s, dtype, a, b));
   });
 
 /** a <= b: for floats false with NaN, so not the negation of b < a. */
@@ -23,7 +24,7 @@ const boolean = (name: string, op: "iand" | "ior" | "ixor"): Operator =>
   onnx(name, 7, (node) => {
     const values = [node.in(0), node.in(1)];
     if (sameType(node, values) !== "bool") throw node.invalid("the inputs are not bool");
-    return node.b.map("bool", values, (s, a, b) => s.op(op, a, b));
+    return node.lowering.map("bool", values, (s, a, b) => s.op(op, a, b));
   });
 
 const bitwise = (name: string, op: "iand" | "ior" | "ixor"): Operator =>
@@ -31,20 +32,24 @@ const bitwise = (name: string, op: "iand" | "ior" | "ixor"): Operator =>
     const values = [node.in(0), node.in(1)];
     const dtype = sameType(node, values);
     if (isFloatType(dtype)) throw node.invalid("the inputs are not integers");
-    return node.b.map(dtype, values, (s, a, b) => s.op(op, a, b));
+    return node.lowering.map(dtype, values, (s, a, b) => s.op(op, a, b));
   });
 
 const where = (node: NodeContext): Value => {
   const [condition, yes, no] = [node.in(0), node.in(1), node.in(2)];
   if (condition.element !== "bool") throw node.invalid("the condition is not bool");
   if (yes.element !== no.element) throw node.invalid(`branches of types ${yes.element} and ${no.element}`);
-  return node.b.map(storageOf(yes.element), [condition, yes, no], (s, c, a, b) => s.select(c, a, b), yes.element);
+  return node.lowering.map(
+    storageOf(yes.element),
+    [condition, yes, no],
+    (s, c, a, b) => s.select(c, a, b),
+    yes.element,
+  );
 };
 
 const isInfinite = (node: NodeContext): Value => {
   const [positive, negative] = [node.int("detect_positive", 1), node.int("detect_negative", 1)];
-  return node.b.map("bool", [float(node, node.in(0))], (s, v) => {
-    const x = v;
+  return node.lowering.map("bool", [float(node, node.in(0))], (s, x) => {
     const up = s.op("feq", x, s.f(positive ? Infinity : NaN));
     const down = s.op("feq", x, s.f(negative ? -Infinity : NaN));
     return s.op("ior", up, down);
@@ -64,7 +69,7 @@ export const LOGIC: readonly Operator[] = [
   onnx("Not", 1, (node) => {
     const x = node.in(0);
     if (computable(node, x) !== "bool") throw node.invalid("the input is not bool");
-    return node.b.map("bool", [x], (s, a) => s.not(a));
+    return node.lowering.map("bool", [x], (s, a) => s.not(a));
   }),
   bitwise("BitwiseAnd", "iand"),
   bitwise("BitwiseOr", "ior"),
@@ -73,9 +78,9 @@ export const LOGIC: readonly Operator[] = [
     const x = node.in(0);
     const dtype = computable(node, x);
     if (isFloatType(dtype)) throw node.invalid("the input is not an integer");
-    return node.b.map(dtype, [x], (s, a) => s.op("ixor", a, s.i(-1)));
+    return node.lowering.map(dtype, [x], (s, a) => s.op("ixor", a, s.i(-1)));
   }),
-  onnx("IsNaN", 9, (node) => node.b.map("bool", [float(node, node.in(0))], (s, a) => s.not(s.op("feq", a, a)))),
+  onnx("IsNaN", 9, (node) => node.lowering.map("bool", [float(node, node.in(0))], (s, a) => s.not(s.op("feq", a, a)))),
   onnx("IsInf", 10, isInfinite),
   { ...onnx("Where", 9, where), anyType: true },
 ];

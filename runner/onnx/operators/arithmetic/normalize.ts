@@ -1,64 +1,66 @@
-import { asIndex } from "../../build/affine.ts";
-import * as fn from "../../functions/index.ts";
+import { atLeast, item, lastItem } from "../../../items.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, type Value } from "../../build/value.ts";
-import { float, permuted, product, range } from "../common.ts";
+import { alongRows, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { LARGEST_F32, float, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** A sum over the last dimension of [rows, n], each element mapped first. Sequential from 0. */
 export const rowSum = (
-  b: Lowering,
+  lowering: Lowering,
   rows: Value,
   map: (s: KernelStage, x: Ref) => Ref = (_, x) => x,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
 ): Value =>
-  b.emit({
+  lowering.emit({
     dtype: "f32",
     shape: rows.shape.slice(0, -1),
     fold: {
       dims: rows.shape.slice(-1),
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k]) => [s.op("fadd", s.accumulator(), map(s, s.load(rows, [...out, k ?? asIndex(0)])))],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fadd", s.accumulator(), map(s, s.load(rows, [...out, k])))];
+      },
     },
     finish: (s) => finish(s, s.accumulator()),
   });
-
-/** The most negative finite f32: a row of nothing but -inf has softmax 1 / n each. */
-const LOWEST = -3.4028234663852886e38;
 
 /**
  * A sum over the last dimension as onnxruntime-web's vector code takes it: four interleaved sums, added as
  * (0 + 2) + (1 + 3), then the elements left over.
  */
-export const laneSum = (
-  b: Lowering,
+const laneSum = (
+  lowering: Lowering,
   rows: Value,
   finish: (s: KernelStage, sum: Ref) => Ref = (_, sum) => sum,
 ): Value => {
-  const n = rows.shape.at(-1) ?? 1;
+  const n = lastItem(rows.shape);
   const rounds = Math.floor(n / 4);
   const outer = rows.shape.slice(0, -1);
-  if (rounds === 0) return rowSum(b, rows, undefined, finish);
-  const lanes = b.emit({
+  if (rounds === 0) return rowSum(lowering, rows, undefined, finish);
+  const lanes = lowering.emit({
     dtype: "f32",
     shape: [...outer, 4],
     fold: {
       dims: [rounds],
       classes: ["f32"],
       init: (s) => [s.f(0)],
-      step: (s, out, [k]) => {
-        const at = (k ?? asIndex(0)).times(4).plus(out.at(-1) ?? 0);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = k.times(4).plus(lastItem(out));
         return [s.op("fadd", s.accumulator(), s.load(rows, [...out.slice(0, -1), at]))];
       },
     },
     finish: (s) => s.accumulator(),
   });
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: outer,
     finish: (s, out) => {
@@ -71,33 +73,37 @@ export const laneSum = (
   });
 };
 
-const rowMax = (b: Lowering, rows: Value): Value =>
-  b.emit({
+/** The largest element of each row, from the lowest finite f32 on: a row of nothing but -inf has softmax 1 / n each. */
+const rowMax = (lowering: Lowering, rows: Value): Value =>
+  lowering.emit({
     dtype: "f32",
     shape: rows.shape.slice(0, -1),
     fold: {
       dims: rows.shape.slice(-1),
       classes: ["f32"],
-      init: (s) => [s.f(LOWEST)],
-      step: (s, out, [k]) => [s.op("fmax", s.accumulator(), s.load(rows, [...out, k ?? asIndex(0)]))],
+      init: (s) => [s.f(-LARGEST_F32)],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        return [s.op("fmax", s.accumulator(), s.load(rows, [...out, k]))];
+      },
     },
     finish: (s) => s.accumulator(),
   });
 
 /** Softmax of each row as onnxruntime-web: exp(x - max), their sum in order, times its reciprocal. */
-export const softmaxRows = (b: Lowering, rows: Value, logarithm = false): Value => {
-  const max = rowMax(b, rows);
-  const wide = (value: Value): Value =>
-    broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-  const powers = b.map("f32", [rows, wide(max)], (s, x, m) => fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))));
+export const softmaxRows = (lowering: Lowering, rows: Value, logarithm = false): Value => {
+  const max = rowMax(lowering, rows);
+  const powers = lowering.map("f32", [rows, alongRows(max, rows)], (s, x, m) =>
+    fn.expNegative(s, s.op("fadd", x, s.op("fneg", m))),
+  );
   if (logarithm) {
-    const logSum = laneSum(b, powers, (s, sum) => fn.log(s, sum));
-    return b.map("f32", [rows, wide(max), wide(logSum)], (s, x, m, l) =>
+    const logSum = laneSum(lowering, powers, (s, sum) => fn.log(s, sum));
+    return lowering.map("f32", [rows, alongRows(max, rows), alongRows(logSum, rows)], (s, x, m, l) =>
       s.op("fsub", s.op("fadd", x, s.op("fneg", m)), l),
     );
   }
-  const inverse = laneSum(b, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
-  return b.map("f32", [powers, wide(inverse)], (s, p, i) => s.op("fmul", i, p));
+  const inverse = laneSum(lowering, powers, (s, sum) => s.op("fdiv", s.f(1), sum));
+  return lowering.map("f32", [powers, alongRows(inverse, rows)], (s, p, i) => s.op("fmul", i, p));
 };
 
 /** Applies a function of rows along one axis (opset 13) or over all axes from one on (before). */
@@ -106,8 +112,8 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
   const rank = x.shape.length;
   if (node.opset < 13) {
     const axis = node.axis(node.int("axis", 1), rank + 1);
-    const rows = reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
-    return reshaped(node.b, body(rows), x.shape);
+    const rows = reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+    return reshaped(node.lowering, body(rows), x.shape);
   }
   const axis = node.axis(node.int("axis", -1), rank);
   const order = [...range(rank).filter((d) => d !== axis), axis];
@@ -119,28 +125,29 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
 };
 
 /** 1 at the first largest element of each row, 0 elsewhere. */
-const hardmaxRows = (b: Lowering, rows: Value): Value => {
-  const n = rows.shape.at(-1) ?? 1;
-  const at = b.emit({
+const hardmaxRows = (lowering: Lowering, rows: Value): Value => {
+  const n = lastItem(rows.shape);
+  const at = lowering.emit({
     dtype: "i64",
     shape: rows.shape.slice(0, -1),
     fold: {
       dims: [n],
       classes: ["f32", "int"],
       init: (s) => [s.f(-Infinity), s.i(0)],
-      step: (s, out, [k]) => {
-        const x = s.load(rows, [...out, k ?? asIndex(0)]);
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const x = s.load(rows, [...out, k]);
         const better = s.op("flt", s.accumulator(0), x);
-        return [s.select(better, x, s.accumulator(0)), s.select(better, s.affine(k ?? 0), s.accumulator(1))];
+        return [s.select(better, x, s.accumulator(0)), s.select(better, s.affine(k), s.accumulator(1))];
       },
     },
     finish: (s) => s.accumulator(1),
   });
-  return b.emit({
+  return lowering.emit({
     dtype: "f32",
     shape: rows.shape,
     finish: (s, out) => {
-      const hit = s.op("ieq", s.load(at, out.slice(0, -1)), s.affine(out.at(-1) ?? 0));
+      const hit = s.op("ieq", s.load(at, out.slice(0, -1)), s.affine(lastItem(out)));
       return s.op("i2f", hit);
     },
   });
@@ -158,26 +165,26 @@ const batchNormalization = (node: NodeContext): Value => {
   }
   if (!scale || !bias || !mean || !variance) throw node.invalid("five inputs are needed");
   // As ONNX Runtime: y = x a + c with a = scale / sqrt(var + eps) through a reciprocal, c = bias - mean a.
-  const a = node.b.map("f32", [scale, variance], (s, g, v) => {
+  const a = node.lowering.map("f32", [scale, variance], (s, g, v) => {
     const inverse = s.op("fdiv", s.f(1), s.op("fsqrt", s.op("fadd", v, s.f(epsilon))));
     return s.op("fmul", inverse, g);
   });
-  const c = node.b.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
-  return node.b.emit({
+  const c = node.lowering.map("f32", [bias, mean, a], (s, b, m, k) => s.op("fsub", b, s.op("fmul", m, k)));
+  return node.lowering.emit({
     dtype: "f32",
     shape: x.shape,
     order: memoryOrder(x),
     finish: (s, out) => {
-      const channel = [out[1] ?? asIndex(0)];
+      const channel = [item(out, 1)];
       return s.op("fadd", s.op("fmul", s.load(x, out), s.load(a, channel)), s.load(c, channel));
     },
   });
 };
 
-/** Softmax and its kin, and normalisation by channels. */
+/** Softmax, LogSoftmax and Hardmax, and normalisation by channels. */
 export const NORMALIZE: readonly Operator[] = [
-  onnx("Softmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.b, rows))),
-  onnx("LogSoftmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.b, rows, true))),
-  onnx("Hardmax", 1, (node) => alongAxis(node, (rows) => hardmaxRows(node.b, rows))),
+  onnx("Softmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows))),
+  onnx("LogSoftmax", 1, (node) => alongAxis(node, (rows) => softmaxRows(node.lowering, rows, true))),
+  onnx("Hardmax", 1, (node) => alongAxis(node, (rows) => hardmaxRows(node.lowering, rows))),
   onnx("BatchNormalization", 1, batchNormalization),
 ];

@@ -1,31 +1,34 @@
+import { atLeast } from "../../../items.ts";
 import { DTYPE_BYTES } from "../../../machine/dtype.ts";
-import * as fn from "../../functions/index.ts";
-import { down, inverseOf, multiplyHigh, up } from "../../functions/fixed-point.ts";
-import { broadcastShapes, broadcastTo, type Lowering } from "../../build/lowering.ts";
+import { type Lowering } from "../../build/lowering.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import { broadcastShapes, broadcastTo } from "../../build/view.ts";
+import { down, inverseOf, multiplyHigh, up } from "../../functions/fixed-point.ts";
+import * as fn from "../../functions/index.ts";
 import { computable, isUnsigned } from "../common.ts";
 
 /** x^n for ints, n >= 0, by squaring: a fold over the bits of n. Negative exponents give 0, or ±1 for bases ±1. */
 const integerPower = (node: NodeContext, x: Value, y: Value): Value => {
   const dtype = computable(node, x);
   const shape = broadcastShapes([x.shape, y.shape]);
-  const exponents = node.b.elements(y);
+  const exponents = node.lowering.elements(y);
   const largest = exponents?.reduce<bigint>((n, e) => (BigInt(e) > n ? BigInt(e) : n), 1n) ?? 2n ** 63n - 1n;
   if (exponents?.some((e) => Number(e) < 0)) throw node.refuse("negative integer exponents are not supported");
   const bits = Math.max(1, largest.toString(2).length);
   const [bx, by] = [broadcastTo(x, shape), broadcastTo(y, shape)];
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape,
     fold: {
       dims: [bits],
       classes: ["int", "int"],
       init: (s, out) => [s.i(1), s.load(bx, out)],
-      step: (s, out, [k]) => {
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
         const [result, base] = [s.accumulator(0), s.accumulator(1)];
-        const bit = s.op("iand", s.op("ushr", s.load(by, out), s.affine(k ?? 0)), s.i(1));
+        const bit = s.op("iand", s.op("ushr", s.load(by, out), s.affine(k)), s.i(1));
         return [s.select(bit, s.op("imul", result, base), result), s.op("imul", base, base)];
       },
     },
@@ -49,10 +52,10 @@ const exponentStands = (x: Value, y: Value): boolean => {
 const squareOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", x, x);
 const cubeOf = (s: StageBuilder, x: Ref): Ref => s.op("fmul", squareOf(s, x), x);
 
-/** x^y of f32 as the C library computes it: a kernel of logarithms and one that goes on from them. */
-export const raise = (b: Lowering, x: Value, y: Value): Value => {
-  const logarithm = b.map("i64", [x], fn.binaryLogarithm);
-  return b.map("f32", [x, logarithm, y], fn.powerOf);
+/** x^y of f32 as the C library computes it: a kernel of logarithms, and one that raises 2 to their multiples. */
+export const floatPower = (lowering: Lowering, x: Value, y: Value): Value => {
+  const logarithm = lowering.map("i64", [x], fn.binaryLogarithm);
+  return lowering.map("f32", [x, logarithm, y], fn.powerOf);
 };
 
 /** A product of two significands (Q62, from 1 up to 2): its significand, and what it adds to the exponents. */
@@ -69,15 +72,15 @@ const BEYOND = 2 ** 20;
  * x^n of f32 and an integer, which ONNX Runtime computes in binary64: by squaring, with significands of 62 bits and
  * exponents apart. A fold over the bits of |n|.
  */
-const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
+const floatToIntegerPower = (lowering: Lowering, x: Value, n: Value): Value => {
   const shape = broadcastShapes([x.shape, n.shape]);
   const [bases, exponents] = [broadcastTo(x, shape), broadcastTo(n, shape)];
-  const type = b.typeOf(n).dtype;
+  const type = lowering.typeOf(n).dtype;
   const signed = !isUnsigned(type);
   const magnitude = (s: StageBuilder, v: Ref): Ref => (signed ? s.op("imax", v, s.op("isub", s.i(0), v)) : v);
   const bitsOf = (e: number | bigint): number => BigInt(e).toString(2).replace("-", "").length;
-  const bits = b.elements(n)?.reduce<number>((most, e) => Math.max(most, bitsOf(e)), 1);
-  return b.emit({
+  const bits = lowering.elements(n)?.reduce<number>((most, e) => Math.max(most, bitsOf(e)), 1);
+  return lowering.emit({
     dtype: "f32",
     shape,
     fold: {
@@ -93,9 +96,10 @@ const raiseToInteger = (b: Lowering, x: Value, n: Value): Value => {
         const significand = s.op("ior", s.op("iand", bits, s.i(0x7fffff)), s.i(0x800000));
         return [s.i(1n << 62n), s.i(0), up(s, significand, 39), s.select(bits, ofInfinite, s.i(-BEYOND))];
       },
-      step: (s, out, [k]) => {
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
         const [result, exponent, base, scale] = [0, 1, 2, 3].map((slot) => s.accumulator(slot)) as [Ref, Ref, Ref, Ref];
-        const bit = s.op("iand", s.op("ushr", magnitude(s, s.load(exponents, out)), s.affine(k ?? 0)), s.i(1));
+        const bit = s.op("iand", s.op("ushr", magnitude(s, s.load(exponents, out)), s.affine(k)), s.i(1));
         const [product, carry] = multiplied(s, result, base);
         const [square, more] = multiplied(s, base, base);
         const doubled = s.op("iadd", s.op("iadd", scale, scale), more);
@@ -133,14 +137,14 @@ export const power = (node: NodeContext): Value => {
   if (dtype !== "f32" && exponentType !== "f32") return integerPower(node, x, y);
   // An integer base would have to be a float that holds it exactly.
   if (dtype !== "f32") throw node.refuse("Pow of an integer by a float is not supported");
-  const inGeneral = exponentType === "f32" ? raise : raiseToInteger;
-  if (!exponentStands(x, y)) return inGeneral(node.b, x, y);
-  const exponents = new Set(node.b.elements(y)?.map(Number));
-  if (exponents.size === 1 && exponents.has(2)) return node.b.map("f32", [x, y], squareOf);
-  if (exponents.size === 1 && exponents.has(3)) return node.b.map("f32", [x, y], cubeOf);
-  const result = inGeneral(node.b, x, y);
+  const inGeneral = exponentType === "f32" ? floatPower : floatToIntegerPower;
+  if (!exponentStands(x, y)) return inGeneral(node.lowering, x, y);
+  const exponents = new Set(node.lowering.elements(y)?.map(Number));
+  if (exponents.size === 1 && exponents.has(2)) return node.lowering.map("f32", [x, y], squareOf);
+  if (exponents.size === 1 && exponents.has(3)) return node.lowering.map("f32", [x, y], cubeOf);
+  const result = inGeneral(node.lowering, x, y);
   if (exponents.size > 0 && !exponents.has(2) && !exponents.has(3)) return result;
-  return node.b.map("f32", [x, y, result], (s, a, n, otherwise) => {
+  return node.lowering.map("f32", [x, y, result], (s, a, n, otherwise) => {
     const is = (value: number): Ref => (n.class === "f32" ? s.op("feq", n, s.f(value)) : s.op("ieq", n, s.i(value)));
     return s.select(is(2), squareOf(s, a), s.select(is(3), cubeOf(s, a), otherwise));
   });

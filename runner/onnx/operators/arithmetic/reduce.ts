@@ -1,13 +1,15 @@
+import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import type { Index } from "../../build/affine.ts";
-import { asIndex } from "../../build/affine.ts";
-import { rowDot } from "../../sums/dot-of-row.ts";
-import * as fn from "../../functions/index.ts";
+import { type Index, asIndex } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { computable, float, integerRange, isFloatType, less, permuted, product, range } from "../common.ts";
+import type { Value } from "../../build/value.ts";
+import { without } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { rowDot } from "../../sums/dot-of-row.ts";
+import { computable, float, integerRange, isFloatType, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 
 /** What a reduction does with each element and with the sum. */
@@ -18,8 +20,8 @@ interface Reduction {
 }
 
 const zero = (s: KernelStage, dtype: DType): Ref => (isFloatType(dtype) ? s.f(0) : s.i(0));
-const add = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fadd" : "iadd", a, b);
-const multiply = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fmul" : "imul", a, b);
+export const add = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fadd" : "iadd", a, b);
+export const multiply = (s: KernelStage, a: Ref, b: Ref): Ref => s.op(a.class === "f32" ? "fmul" : "imul", a, b);
 const magnitude = (s: KernelStage, x: Ref): Ref =>
   x.class === "f32" ? s.op("fabs", x) : s.op("imax", x, s.op("isub", s.i(0), x));
 
@@ -46,24 +48,24 @@ const reducedAxes = (node: NodeContext, rank: number, since: number): number[] =
 };
 
 /** Folds a value over some of its dimensions, which then have size 1. */
-export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
+const reduceOver = (node: NodeContext, x: Value, axes: readonly number[], reduction: Reduction): Value => {
   const dtype = computable(node, x);
   const { start, step, finish } = reduction;
-  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => item(x.shape, axis)));
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
   const done = (s: KernelStage, acc: Ref): Ref => finish?.(s, dtype, acc, count) ?? acc;
   if (elementCount(x.shape) === 0) {
-    if (elementCount(shape) === 0) return node.b.empty(dtype, shape);
-    return node.b.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
+    if (elementCount(shape) === 0) return node.lowering.empty(dtype, shape);
+    return node.lowering.emit({ dtype, shape, finish: (s) => done(s, start(s, dtype)) });
   }
   if (axes.length === 0) {
-    return node.b.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
+    return node.lowering.map(dtype, [x], (s, v) => done(s, step(s, dtype, start(s, dtype), v)));
   }
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape,
     fold: {
-      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      dims: axes.map((axis) => item(x.shape, axis)),
       classes: [isFloatType(dtype) ? "f32" : "int"],
       init: (s) => [start(s, dtype)],
       step: (s, out, red) => [step(s, dtype, s.accumulator(), s.load(x, reducedIndices(axes, out, red)))],
@@ -73,7 +75,7 @@ export const reduceOver = (node: NodeContext, x: Value, axes: readonly number[],
 };
 
 const reducedIndices = (axes: readonly number[], out: readonly Index[], red: readonly Index[]): Index[] =>
-  out.map((index, d) => (axes.includes(d) ? (red[axes.indexOf(d)] ?? asIndex(0)) : index));
+  out.map((index, d) => (axes.includes(d) ? item(red, axes.indexOf(d)) : index));
 
 /** Runs of neighbouring dimensions that are reduced (true) or kept, from the first that is not of size 1. */
 const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean; readonly size: number }[] => {
@@ -83,8 +85,8 @@ const runsOf = (x: Value, axes: readonly number[]): { readonly reduced: boolean;
     .reduce<{ reduced: boolean; size: number }[]>((runs, d) => {
       const reduced = axes.includes(d);
       const last = runs.at(-1);
-      if (last?.reduced === reduced) last.size *= x.shape[d] ?? 1;
-      else runs.push({ reduced, size: x.shape[d] ?? 1 });
+      if (last?.reduced === reduced) last.size *= item(x.shape, d);
+      else runs.push({ reduced, size: item(x.shape, d) });
       return runs;
     }, []);
 };
@@ -98,37 +100,33 @@ export const floatSum = (node: NodeContext, x: Value, axes: readonly number[], r
   const pattern = runs.map(({ reduced }) => (reduced ? "R" : "K")).join("");
   const sizes = runs.map(({ size }) => size);
   const shape = x.shape.map((size, d) => (axes.includes(d) ? 1 : size));
-  const count = product(axes.map((axis) => x.shape[axis] ?? 1));
+  const count = elementCount(axes.map((axis) => item(x.shape, axis)));
   const done = (s: KernelStage, sum: Ref): Ref => reduction.finish?.(s, "f32", sum, count) ?? sum;
   if (pattern === "RKR") {
-    const view = reshaped(node.b, x, sizes);
+    const view = reshaped(node.lowering, x, sizes);
     const rows = reduceOver(node, view, [2], SUM);
     const sums = reduceOver(node, rows, [0], { ...SUM, finish: (s, _, acc) => done(s, acc) });
-    return reshaped(node.b, sums, shape);
+    return reshaped(node.lowering, sums, shape);
   }
   if (pattern === "KR" || pattern === "R") return reduceOver(node, x, axes, { ...reduction, start: (s) => s.f(-0) });
   if (pattern !== "KRK") return reduceOver(node, x, axes, reduction);
-  const view = reshaped(node.b, x, sizes);
-  const [outer = 1, length = 1, columns = 1] = sizes;
+  const view = reshaped(node.lowering, x, sizes);
+  const [outer, length, columns] = atLeast(sizes, 3);
   const sums = rowDot(
-    node.b,
+    node.lowering,
     {
       shape: [outer, 1, columns],
       length,
-      term: (s, [i = 0, , j = 0], k) => s.load(view, [i, k, j]),
+      term: (s, out, k) => {
+        const [i, , j] = atLeast(out, 3);
+        return s.load(view, [i, k, j]);
+      },
       finish: (s, _, sum) => done(s, sum),
     },
     2,
   );
-  return reshaped(node.b, sums, shape);
+  return reshaped(node.lowering, sums, shape);
 };
-
-/** The value without the given dimensions of size 1. */
-export const dropped = (value: Value, axes: readonly number[]): Value =>
-  permuted(
-    value,
-    range(value.shape.length).filter((d) => !axes.includes(d)),
-  );
 
 const reduction = (name: string, body: Reduction, types: "float" | "any" = "any", since = 18): Operator =>
   onnx(name, 1, (node) => {
@@ -137,19 +135,19 @@ const reduction = (name: string, body: Reduction, types: "float" | "any" = "any"
     const keep = node.int("keepdims", 1) === 1;
     const ordered = x.element === "f32" && (body === SUM || body === mean) && elementCount(x.shape) > 0;
     const result = ordered ? floatSum(node, x, axes, body) : reduceOver(node, x, axes, body);
-    return keep ? result : dropped(result, axes);
+    return keep ? result : without(result, axes);
   });
 
 /**
  * What onnxruntime-web takes for the largest element where it keeps some dimensions: the first, or 0 for an infinite one,
- * then every larger finite one. Behind -inf that may be 0 although all elements are less.
+ * then every larger finite one. After a first element of -inf the result may be 0 although all elements are less than 0.
  */
 const largestFinite = (node: NodeContext, x: Value, axes: readonly number[]): Value =>
-  node.b.emit({
+  node.lowering.emit({
     dtype: "f32",
     shape: x.shape.map((size, d) => (axes.includes(d) ? 1 : size)),
     fold: {
-      dims: axes.map((axis) => x.shape[axis] ?? 1),
+      dims: axes.map((axis) => item(x.shape, axis)),
       classes: ["f32"],
       init: (s, out) => {
         const first = s.load(
@@ -176,14 +174,16 @@ const logSumExp = (node: NodeContext): Value => {
   const some = axes.length > 0 && axes.length < x.shape.length && elementCount(x.shape) > 0;
   const max = some
     ? largestFinite(node, x, axes)
-    : node.b.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
+    : node.lowering.map("f32", [reduceOver(node, x, axes, extreme(true))], (s, m) =>
         s.select(s.op("flt", s.op("fabs", m), s.f(Infinity)), m, s.f(0)),
       );
   const powers =
-    elementCount(x.shape) === 0 ? x : node.b.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
+    elementCount(x.shape) === 0
+      ? x
+      : node.lowering.map("f32", [x, max], (s, v, m) => fn.expOfLibrary(s, s.op("fsub", v, m)));
   const sum = reduceOver(node, powers, axes, SUM);
-  const result = node.b.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
-  return keep ? result : dropped(result, axes);
+  const result = node.lowering.map("f32", [sum, max], (s, v, m) => s.op("fadd", fn.log(s, v), m));
+  return keep ? result : without(result, axes);
 };
 
 const mean: Reduction = {
@@ -193,92 +193,6 @@ const mean: Reduction = {
 };
 
 const squareSum: Reduction = { start: zero, step: (s, _, acc, x) => add(s, acc, multiply(s, x, x)) };
-
-const argument = (name: string, largest: boolean): Operator =>
-  onnx(name, 1, (node) => {
-    const x = node.in(0);
-    const dtype = computable(node, x);
-    const axis = node.axis(node.int("axis", 0), x.shape.length);
-    const keep = node.int("keepdims", 1) === 1;
-    const last = node.int("select_last_index", 0) === 1;
-    const result = argumentOver(node, x, dtype, axis, largest, last);
-    return keep ? result : dropped(result, [axis]);
-  });
-
-/** Index of the extreme element along an axis: the first of equals, or the last. */
-export const argumentOver = (
-  node: NodeContext,
-  x: Value,
-  dtype: DType,
-  axis: number,
-  largest: boolean,
-  last: boolean,
-): Value => {
-  const size = x.shape[axis] ?? 1;
-  return node.b.emit({
-    dtype: "i64",
-    shape: x.shape.map((n, d) => (d === axis ? 1 : n)),
-    fold: {
-      dims: [size - 1 || 1],
-      classes: [isFloatType(dtype) ? "f32" : "int", "int"],
-      init: (s, out) => [
-        s.load(
-          x,
-          out.map((index, d) => (d === axis ? asIndex(0) : index)),
-        ),
-        s.i(0),
-      ],
-      step: (s, out, [k]) => {
-        const at = size === 1 ? asIndex(0) : (k ?? asIndex(0)).plus(1);
-        const v = s.load(
-          x,
-          out.map((index, d) => (d === axis ? at : index)),
-        );
-        const best = s.accumulator(0);
-        const [a, b] = largest ? [best, v] : [v, best];
-        const better = last ? s.not(less(s, dtype, b, a)) : less(s, dtype, a, b);
-        return [s.select(better, v, best), s.select(better, s.affine(at), s.accumulator(1))];
-      },
-    },
-    finish: (s) => s.accumulator(1),
-  });
-};
-
-/** Running sums or products along an axis: each output folds the elements up to its own. */
-const cumulative = (name: string, since: number, start: 0 | 1): Operator =>
-  onnx(name, since, (node) => {
-    const x = node.in(0);
-    const dtype = computable(node, x);
-    const axis = node.axis(node.staticInts(1, "the axis")[0] ?? 0, x.shape.length);
-    const [exclusive, reverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
-    const size = x.shape[axis] ?? 1;
-    if (size > 65_536) throw node.refuse(`an axis of ${String(size)}`);
-    return node.b.emit({
-      dtype,
-      shape: x.shape,
-      fold: {
-        dims: [size],
-        classes: [isFloatType(dtype) ? "f32" : "int"],
-        init: (s) => [isFloatType(dtype) ? s.f(start) : s.i(start)],
-        step: (s, out, [k]) => {
-          const at = k ?? asIndex(0);
-          const here = out[axis] ?? asIndex(0);
-          const ordered = reverse ? at.times(-1).plus(size - 1) : at;
-          const distance = reverse ? ordered.minus(here) : here.minus(ordered);
-          const v = s.load(
-            x,
-            out.map((index, d) => (d === axis ? ordered : index)),
-            {
-              guards: [{ index: exclusive ? distance.minus(1) : distance, bound: size }],
-              fill: start,
-            },
-          );
-          return [start === 0 ? add(s, s.accumulator(), v) : multiply(s, s.accumulator(), v)];
-        },
-      },
-      finish: (s) => s.accumulator(),
-    });
-  });
 
 /** x over its p-norm along an axis; 0 where the norm is 0. */
 const lpNormalization = (node: NodeContext): Value => {
@@ -291,7 +205,7 @@ const lpNormalization = (node: NodeContext): Value => {
     step: (s, _, acc, v) => add(s, acc, p === 1 ? magnitude(s, v) : multiply(s, v, v)),
     finish: (s, _, acc) => (p === 1 ? acc : s.op("fsqrt", acc)),
   });
-  return node.b.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
+  return node.lowering.map("f32", [x, norm], (s, v, n) => s.select(s.op("feq", n, s.f(0)), s.f(0), s.op("fdiv", v, n)));
 };
 
 /** Reductions. */
@@ -309,9 +223,5 @@ export const REDUCE: readonly Operator[] = [
   reduction("ReduceSumSquare", squareSum),
   reduction("ReduceLogSum", { ...SUM, finish: (s, _, acc) => fn.log(s, acc) }, "float"),
   onnx("ReduceLogSumExp", 1, logSumExp),
-  argument("ArgMax", true),
-  argument("ArgMin", false),
-  cumulative("CumSum", 11, 0),
-  cumulative("CumProd", 26, 1),
   onnx("LpNormalization", 1, lpNormalization),
 ];

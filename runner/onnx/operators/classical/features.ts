@@ -1,21 +1,22 @@
-import { asIndex } from "../../build/affine.ts";
+import { atLeast, item, lastItem } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastTo } from "../../build/lowering.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, storageOf, type Value } from "../../build/value.ts";
-import { computable, float } from "../common.ts";
-import { asFloat, matrix, ml, withoutStrings } from "./ml.ts";
-import { concatenated, reshaped } from "../tensor/movement.ts";
+import type { Value } from "../../build/value.ts";
+import { alongRows } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
 import { rowSum } from "../arithmetic/normalize.ts";
+import { LARGEST_F32, computable, float } from "../common.ts";
+import { concatenated, reshaped } from "../tensor/movement.ts";
+import { asFloat, matrix, ml, withoutStrings } from "./ml.ts";
 
 /** A parameter of one element, or one for each of the last dimension's positions. */
 const perColumn = (node: NodeContext, x: Value, dtype: "f32" | "i64", name: string, list: readonly number[]): Value => {
-  const columns = x.shape.at(-1) ?? 1;
+  const columns = lastItem(x.shape);
   if (list.length !== 1 && list.length !== columns) {
     throw node.invalid(`${String(list.length)} entries for ${String(columns)} features`, name);
   }
-  return node.b.constantOf(dtype, [list.length], list);
+  return node.lowering.constantOf(dtype, [list.length], list);
 };
 
 const scaler = (node: NodeContext): Value => {
@@ -23,25 +24,21 @@ const scaler = (node: NodeContext): Value => {
   const [offset, scale] = [node.floats("offset") ?? [], node.floats("scale") ?? []];
   if (offset.length !== scale.length) throw node.invalid("offset and scale differ in length", "offset");
   const parameters = [perColumn(node, x, "f32", "offset", offset), perColumn(node, x, "f32", "scale", scale)];
-  return node.b.map("f32", [x, ...parameters], (s, v, o, k) => s.op("fmul", s.op("fsub", v, o), k));
+  return node.lowering.map("f32", [x, ...parameters], (s, v, o, k) => s.op("fmul", s.op("fsub", v, o), k));
 };
 
-const along = (value: Value, rows: Value): Value =>
-  broadcastTo({ ...value, shape: [...value.shape, 1], strides: [...value.strides, 0] }, rows.shape);
-
-const LOWEST = -3.4028234663852886e38;
-
 /** The largest element of each row; NaNs are passed over. */
-const rowLargest = (b: Lowering, x: Value): Value =>
-  b.emit({
+const rowLargest = (lowering: Lowering, x: Value): Value =>
+  lowering.emit({
     dtype: "f32",
     shape: x.shape.slice(0, 1),
     fold: {
       dims: x.shape.slice(1),
       classes: ["f32"],
-      init: (s) => [s.f(LOWEST)],
-      step: (s, out, [k]) => {
-        const v = s.load(x, [...out, k ?? asIndex(0)]);
+      init: (s) => [s.f(-LARGEST_F32)],
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const v = s.load(x, [...out, k]);
         return [s.select(s.op("flt", s.accumulator(), v), v, s.accumulator())];
       },
     },
@@ -53,18 +50,18 @@ const normalizer = (node: NodeContext): Value => {
   const x = matrix(node);
   const norm = node.string("norm", "MAX");
   const divided = (by: Value, body: (s: StageBuilder, v: Ref, n: Ref) => Ref): Value =>
-    node.b.map("f32", [x, along(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
+    node.lowering.map("f32", [x, alongRows(by, x)], (s, v, n) => s.select(s.op("feq", n, s.f(0)), v, body(s, v, n)));
   switch (norm) {
     case "MAX":
-      return divided(rowLargest(node.b, x), (s, v, n) => s.op("fdiv", v, n));
+      return divided(rowLargest(node.lowering, x), (s, v, n) => s.op("fdiv", v, n));
     case "L1":
       return divided(
-        rowSum(node.b, x, (s, v) => s.op("fabs", v)),
+        rowSum(node.lowering, x, (s, v) => s.op("fabs", v)),
         (s, v, n) => s.op("fdiv", v, n),
       );
     case "L2": {
       if (node.in(0).element !== "f32") throw node.refuse("L2 of integers", "norm", "cast the input to float");
-      const squares = rowSum(node.b, x, (s, v) => s.op("fmul", v, v));
+      const squares = rowSum(node.lowering, x, (s, v) => s.op("fmul", v, v));
       return divided(squares, (s, v, n) => {
         const root = s.op("fsqrt", s.op("fdiv", s.op("fmul", v, v), n));
         return s.select(s.op("flt", v, s.f(0)), s.op("fneg", root), root);
@@ -77,7 +74,7 @@ const normalizer = (node: NodeContext): Value => {
 
 const binarizer = (node: NodeContext): Value => {
   const threshold = node.float("threshold", 0);
-  return node.b.map("f32", [float(node, node.in(0))], (s, v) => s.op("i2f", s.op("flt", s.f(threshold), v)));
+  return node.lowering.map("f32", [float(node, node.in(0))], (s, v) => s.op("i2f", s.op("flt", s.f(threshold), v)));
 };
 
 /** Elements equal to a value (or NaN, if that is the value) replaced, by one value or by one for each column. */
@@ -90,10 +87,10 @@ const imputer = (node: NodeContext): Value => {
   if (x.shape.length !== 2) throw node.refuse(`an input of rank ${String(x.shape.length)}, not [rows, features]`);
   if (x.element === "i64") {
     const by = perColumn(node, x, "i64", "imputed_value_int64s", ints);
-    return node.b.map("i64", [x, by], (s, v, w) => s.select(s.op("ieq", v, s.i(replacedInt)), w, v));
+    return node.lowering.map("i64", [x, by], (s, v, w) => s.select(s.op("ieq", v, s.i(replacedInt)), w, v));
   }
   const by = perColumn(node, float(node, x), "f32", "imputed_value_floats", floats);
-  return node.b.map("f32", [x, by], (s, v, w) => {
+  return node.lowering.map("f32", [x, by], (s, v, w) => {
     if (Number.isNaN(replacedFloat)) return s.select(s.op("feq", v, v), v, w);
     return s.select(s.op("feq", v, s.f(replacedFloat)), w, v);
   });
@@ -109,25 +106,25 @@ const featureVectorizer = (node: NodeContext): Value => {
     if (widths[i] !== shape[1]) throw node.invalid(`not the width of input ${String(i)}`, "inputdimensions");
   });
   if (widths.length !== parts.length) throw node.invalid("not one width an input", "inputdimensions");
-  return concatenated(node.b, parts, 1);
+  return concatenated(node.lowering, parts, 1);
 };
 
 /** Elements of the last dimension chosen by indices. */
 const arrayFeatureExtractor = (node: NodeContext): Value => {
   const [given, indices] = [node.in(0), node.in(1)];
   if (indices.element !== "i64") throw node.invalid(`indices of type ${indices.element}`);
-  const x = given.shape.length === 1 ? reshaped(node.b, given, [1, given.shape[0] ?? 1]) : given;
-  const size = x.shape.at(-1) ?? 1;
-  if (node.b.elements(indices)?.some((index) => Number(index) < 0 || Number(index) >= size)) {
+  const x = given.shape.length === 1 ? reshaped(node.lowering, given, [1, item(given.shape, 0)]) : given;
+  const size = lastItem(x.shape);
+  if (node.lowering.elements(indices)?.some((index) => Number(index) < 0 || Number(index) >= size)) {
     throw node.invalid("an index is out of range");
   }
-  const by = reshaped(node.b, indices, [elementCount(indices.shape)]);
+  const by = reshaped(node.lowering, indices, [elementCount(indices.shape)]);
   const last = x.shape.length - 1;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: [...x.shape.slice(0, -1), ...by.shape],
-      finish: (s, out) => s.load(x, out, { gather: { dimension: last, by, at: [out[last] ?? 0] } }),
+      finish: (s, out) => s.load(x, out, { gather: { dimension: last, by, at: [item(out, last)] } }),
     },
     x.element,
   );
@@ -144,8 +141,8 @@ const oneHotEncoder = (node: NodeContext): Value => {
   if (node.int("zeros", 1) === 0) {
     throw node.refuse("unknown categories are an error of the run, which a program cannot have", "zeros");
   }
-  const table = node.b.constantOf("i64", [categories.length], categories);
-  return node.b.emit({
+  const table = node.lowering.constantOf("i64", [categories.length], categories);
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape, categories.length],
     finish: (s, out) => {
@@ -195,28 +192,29 @@ const labelEncoder = (node: NodeContext): Value => {
     throw node.invalid(`a default of type ${given.element}`, "default_tensor");
   }
   const fallback = given?.tensor?.data[0] ?? (values.dtype === "i64" ? ofInts : ofFloats);
-  const [from, to] = [keys, values].map(({ dtype, list }) => node.b.constantOf(dtype, [list.length], list));
+  const [from, to] = [keys, values].map(({ dtype, list }) => node.lowering.constantOf(dtype, [list.length], list));
   if (from === undefined || to === undefined) throw new RangeError("two tables");
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: values.dtype,
     shape: x.shape,
     fold: {
       dims: [keys.list.length],
       classes: [values.dtype === "i64" ? "int" : "f32"],
       init: (s) => [values.dtype === "i64" ? s.i(fallback) : s.f(Number(fallback))],
-      step: (s, out, [k]) => {
-        const [element, key] = [s.load(x, out), s.load(from, [k ?? 0])];
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const [element, key] = [s.load(x, out), s.load(from, [k])];
         const equal = s.op(keys.dtype === "i64" ? "ieq" : "feq", element, key);
         const number = (v: Ref): Ref => s.op("feq", v, v);
         const hit = hasNaN ? s.op("ior", equal, s.not(s.op("ior", number(element), number(key)))) : equal;
-        return [s.select(hit, s.load(to, [k ?? 0]), s.accumulator())];
+        return [s.select(hit, s.load(to, [k]), s.accumulator())];
       },
     },
     finish: (s) => s.accumulator(),
   });
 };
 
-/** What pipelines do to features before a model, and to labels behind it. */
+/** What pipelines do to features before a model, and to labels after it. */
 export const FEATURES: readonly Operator[] = [
   ml("Scaler", 1, scaler),
   ml("Normalizer", 1, normalizer),

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { NodeContext } from "../../build/node.ts";
 
 /** Ways in which an element can stand to a threshold; a branch's mask has the bits of those that take its true side. */
@@ -31,7 +32,7 @@ export interface LeafWeight {
 }
 
 /**
- * A forest checked and numbered anew: branches first (0 to branches - 1), then leaves. Every path from a root ends at
+ * A forest that has been checked and numbered again: branches first (0 to branches - 1), then leaves. Every path from a root ends at
  * a leaf after at most `depth` steps; leaves have themselves for children. Nodes that no root reaches are left out.
  */
 export interface Forest {
@@ -66,7 +67,7 @@ export const sameLengths = (node: NodeContext, tables: Readonly<Record<string, r
 };
 
 /**
- * Checks a forest over `columns` features and numbers it anew. Nodes may be shared (exporters write set membership so),
+ * Checks a forest over `columns` features and numbers it again. Branches may share nodes (exporters write sets in this way),
  * but no path may come back to a node. Linear in nodes and weights.
  */
 export const forestOf = (
@@ -80,14 +81,14 @@ export const forestOf = (
   const number = new Int32Array(nodes.mask.length).fill(-1);
   branches.forEach((position, i) => (number[position] = i));
   leaves.forEach((position, i) => (number[position] = branches.length + i));
-  const renumbered = (position: number | undefined): number => number[position ?? -1] ?? -1;
+  const renumbered = (position: number): number => item(number, position);
   const self = leaves.map(renumbered);
-  const feature = branches.map((position) => nodes.feature[position] ?? 0);
+  const feature = branches.map((position) => item(nodes.feature, position));
   const outside = feature.find((column) => column < 0 || column >= columns);
   if (outside !== undefined) {
     throw node.invalid(`a branch reads feature ${String(outside)} of an input of ${String(columns)}`);
   }
-  const threshold = branches.map((position) => nodes.threshold[position] ?? 0);
+  const threshold = branches.map((position) => item(nodes.threshold, position));
   if (threshold.some(Number.isNaN)) throw node.invalid("a threshold is NaN");
   const table = weightTable(node, weights, targets, leaves.length, (at) => renumbered(at) - branches.length);
   return {
@@ -96,9 +97,9 @@ export const forestOf = (
     depth,
     feature,
     threshold,
-    mask: branches.map((position) => nodes.mask[position] ?? 0),
-    onTrue: [...branches.map((position) => renumbered(nodes.onTrue[position])), ...self],
-    onFalse: [...branches.map((position) => renumbered(nodes.onFalse[position])), ...self],
+    mask: branches.map((position) => item(nodes.mask, position)),
+    onTrue: [...branches.map((position) => renumbered(item(nodes.onTrue, position))), ...self],
+    onFalse: [...branches.map((position) => renumbered(item(nodes.onFalse, position))), ...self],
     ...table,
   };
 };
@@ -112,12 +113,12 @@ const visited = (
   const [branches, leaves]: [number[], number[]] = [[], []];
   // 0 not seen; -1 on the path being walked; otherwise the longest way down from the node, plus 1.
   const state = new Int32Array(count);
-  const children = (at: number): readonly [number, number] => [nodes.onTrue[at] ?? -1, nodes.onFalse[at] ?? -1];
+  const children = (at: number): readonly [number, number] => [item(nodes.onTrue, at), item(nodes.onFalse, at)];
   for (const root of nodes.roots) {
     const stack = [root];
     for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
       if (at < 0 || at >= count) throw node.invalid(`a branch names node ${String(at)}, which does not exist`);
-      const seen = state[at] ?? 0;
+      const seen = item(state, at);
       if (seen > 0) {
         stack.pop();
       } else if (nodes.mask[at] === 0) {
@@ -130,16 +131,17 @@ const visited = (
         const [yes, no] = children(at);
         for (const child of [no, yes]) {
           if (state[child] === -1) throw node.invalid("the nodes of a tree form a cycle");
+          // One that does not exist is refused when its turn comes.
           if ((state[child] ?? 0) === 0) stack.push(child);
         }
       } else {
         const [yes, no] = children(at);
-        state[at] = 1 + Math.max(state[yes] ?? 0, state[no] ?? 0);
+        state[at] = 1 + Math.max(item(state, yes), item(state, no));
         stack.pop();
       }
     }
   }
-  const depth = nodes.roots.reduce((most, root) => Math.max(most, (state[root] ?? 1) - 1), 0);
+  const depth = nodes.roots.reduce((most, root) => Math.max(most, item(state, root) - 1), 0);
   if (depth > MAX_DEPTH) {
     throw node.error("ONNX_LIMIT", `a tree of depth ${String(depth)}, more than ${String(MAX_DEPTH)}`);
   }

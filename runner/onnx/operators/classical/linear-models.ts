@@ -1,34 +1,46 @@
-import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
+import { atLeast, item } from "../../../items.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
-import { labelled, topClass } from "./labels.ts";
+import { contiguousAlong, type DotSpec } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
+import { labelled, topClass } from "./labels.ts";
 import { matrix, ml, withoutStrings } from "./ml.ts";
 import { logistic, transformed, transformOf } from "./post-transform.ts";
 
 /** x [rows, features] times coefficients [targets, features], plus one intercept a target, in the order of Gemm. */
 const affine = (node: NodeContext, x: Value, targets: number, intercepts: readonly number[]): Value => {
   const coefficients = node.floats("coefficients") ?? [];
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   if (coefficients.length !== targets * features) {
     const wanted = `${String(targets)} times ${String(features)}`;
     throw node.invalid(`${String(coefficients.length)} coefficients, not ${wanted}`, "coefficients");
   }
-  const left = contiguousAlong(node.b, x, 1);
-  const right = node.b.constantOf("f32", [targets, features], coefficients);
-  const bias = intercepts.length > 0 ? node.b.constantOf("f32", [targets], intercepts) : undefined;
+  const left = contiguousAlong(node.lowering, x, 1);
+  const right = node.lowering.constantOf("f32", [targets, features], coefficients);
+  const bias = intercepts.length > 0 ? node.lowering.constantOf("f32", [targets], intercepts) : undefined;
   const order = blockFor({ m: rows, n: targets, k: features, packed: false, rightTransposed: true });
   const spec = {
     dtype: "f32",
     shape: [rows, targets],
     class: "f32",
     length: features,
-    left: (s, [row = 0], k) => s.load(left, [row, k]),
-    right: (s, [, target = 0], k) => s.load(right, [target, k]),
-    ...(bias && { start: (s, [, target = 0]) => s.load(bias, [target]) }),
+    left: (s, out, k) => {
+      const [row] = atLeast(out, 1);
+      return s.load(left, [row, k]);
+    },
+    right: (s, out, k) => {
+      const [, target] = atLeast(out, 2);
+      return s.load(right, [target, k]);
+    },
+    ...(bias && {
+      start: (s, out) => {
+        const [, target] = atLeast(out, 2);
+        return s.load(bias, [target]);
+      },
+    }),
     finish: (_s, _out, sum) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 const linearRegressor = (node: NodeContext): Value => {
@@ -44,7 +56,7 @@ const linearRegressor = (node: NodeContext): Value => {
   if (targets === 1 && transform !== "NONE" && transform !== "PROBIT") {
     throw node.refuse(`${transform} of one target, which ONNX Runtime leaves out`, "post_transform");
   }
-  return transformed(node.b, affine(node, x, targets, intercepts), transform, true);
+  return transformed(node.lowering, affine(node, x, targets, intercepts), transform, true);
 };
 
 const linearClassifier = (node: NodeContext): Value[] => {
@@ -62,23 +74,26 @@ const linearClassifier = (node: NodeContext): Value[] => {
   const transform = transformOf(node);
   const scores = affine(node, x, classes, intercepts);
   if (classes > 1) {
-    const label = labelled(node.b, topClass(node.b, scores, undefined), labels);
-    return [label, transformed(node.b, scores, transform, true)];
+    const label = labelled(node.lowering, topClass(node.lowering, scores, undefined), labels);
+    return [label, transformed(node.lowering, scores, transform, true)];
   }
   if (transform !== "NONE" && transform !== "LOGISTIC") {
     throw node.refuse(`${transform} of one score, which ONNX Runtime leaves out`, "post_transform");
   }
-  const [rows = 1] = scores.shape;
-  const label = node.b.emit({
+  const [rows] = atLeast(scores.shape, 1);
+  const label = node.lowering.emit({
     dtype: "i64",
     shape: [rows],
-    finish: (s, [row = 0]) =>
-      s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(labels[1] ?? 1), s.i(labels[0] ?? 0)),
+    finish: (s, out) => {
+      const [row] = atLeast(out, 1);
+      return s.select(s.op("flt", s.f(0), s.load(scores, [row, 0])), s.i(item(labels, 1)), s.i(item(labels, 0)));
+    },
   });
-  const pair = node.b.emit({
+  const pair = node.lowering.emit({
     dtype: "f32",
     shape: [rows, 2],
-    finish: (s, [row = 0, column = 0]) => {
+    finish: (s, out) => {
+      const [row, column] = atLeast(out, 2);
       const v = s.load(scores, [row, 0]);
       if (transform === "NONE") return s.select(s.affine(column), v, s.op("fsub", s.f(1), v));
       return logistic(s, s.select(s.affine(column), v, s.op("fneg", v)));

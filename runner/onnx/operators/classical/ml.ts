@@ -3,7 +3,7 @@ import type { Value } from "../../build/value.ts";
 import { computable } from "../common.ts";
 
 /** The domain of ONNX's operators for classical models, which scikit-learn's exporter writes. */
-export const ML_DOMAIN = "ai.onnx.ml";
+const ML_DOMAIN = "ai.onnx.ml";
 
 /** Rows of the ai.onnx.ml domain; opsets are that domain's. */
 export const ml = (name: string, since: number, lower: Operator["lower"], until?: number): Operator => ({
@@ -18,7 +18,7 @@ export const ml = (name: string, since: number, lower: Operator["lower"], until?
 export const asFloat = (node: NodeContext, value: Value): Value => {
   const dtype = computable(node, value);
   if (dtype === "f32") return value;
-  return node.b.map("f32", [value], (s, v) => s.op(dtype === "u64" ? "u2f" : "i2f", v));
+  return node.lowering.map("f32", [value], (s, v) => s.op(dtype === "u64" ? "u2f" : "i2f", v));
 };
 
 /** The first input as a matrix [rows, features] of f32. */

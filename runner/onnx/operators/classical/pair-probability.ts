@@ -1,10 +1,11 @@
-import { arithmetic } from "../../functions/index.ts";
+import { atLeast, item } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
+import { arithmetic } from "../../functions/index.ts";
 import { logistic } from "./post-transform.ts";
 
-/** Rounds after which the search for probabilities ends in any case. */
+/** Most rounds of the search for probabilities. */
 const ROUNDS = 100;
 
 /** Platt's probability of a decision, kept 10^-7 away from 0 and 1. */
@@ -20,22 +21,26 @@ const platt = (s: StageBuilder, decision: Ref, a: number, b: number): Ref => {
  * The probabilities of two classes, [rows, 2], from their decision [rows, 1]: the coupling of pairwise probabilities
  * that libsvm and ONNX Runtime iterate, at most 100 rounds, ended when both errors are below 0.0025.
  */
-export const pairProbabilities = (b: Lowering, decisions: Value, probA: number, probB: number): Value => {
-  const first = b.map("f32", [decisions], (s, v) => platt(s, v, probA, probB));
-  return b.emit({
+export const pairProbabilities = (lowering: Lowering, decisions: Value, probA: number, probB: number): Value => {
+  const first = lowering.map("f32", [decisions], (s, v) => platt(s, v, probA, probB));
+  return lowering.emit({
     dtype: "f32",
-    shape: [decisions.shape[0] ?? 1, 2],
+    shape: [item(decisions.shape, 0), 2],
     fold: {
       dims: [ROUNDS],
       classes: ["f32", "f32", "int"],
       init: (s) => [s.f(0.5), s.f(0.5), s.i(0)],
-      step: (s, [row = 0]) => {
+      step: (s, out) => {
+        const [row] = atLeast(out, 1);
         const [next, done] = round(s, [s.accumulator(0), s.accumulator(1)], s.load(first, [row, 0]));
         const ended = s.op("ior", s.accumulator(2), done);
         return [s.select(ended, s.accumulator(0), next[0]), s.select(ended, s.accumulator(1), next[1]), ended];
       },
     },
-    finish: (s, [, column = 0]) => s.select(s.affine(column), s.accumulator(1), s.accumulator(0)),
+    finish: (s, out) => {
+      const [, column] = atLeast(out, 2);
+      return s.select(s.affine(column), s.accumulator(1), s.accumulator(0));
+    },
   });
 };
 

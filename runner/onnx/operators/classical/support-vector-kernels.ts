@@ -1,8 +1,8 @@
-import { asIndex } from "../../build/affine.ts";
-import type { DotSpec } from "../../sums/dot.ts";
-import * as fn from "../../functions/index.ts";
+import { atLeast, item } from "../../../items.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
+import * as fn from "../../functions/index.ts";
+import type { DotSpec } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
 
 /** What compares an input with a support vector. */
@@ -29,9 +29,9 @@ export const kernelFunction = (node: NodeContext): KernelFunction => {
 };
 
 /** alpha times rows times the transposed matrix, plus one constant, in the order of Gemm. */
-export const product = (node: NodeContext, x: Value, matrixOf: Value, alpha: number, constant: number): Value => {
-  const [m = 1, k = 1] = x.shape;
-  const n = matrixOf.shape[0] ?? 1;
+export const scaledProduct = (node: NodeContext, x: Value, matrixOf: Value, alpha: number, constant: number): Value => {
+  const [m, k] = atLeast(x.shape, 2);
+  const n = item(matrixOf.shape, 0);
   const order = blockFor({ m, n, k, packed: false, rightTransposed: true, scaled: alpha !== 1 });
   const spec = {
     dtype: "f32",
@@ -39,38 +39,46 @@ export const product = (node: NodeContext, x: Value, matrixOf: Value, alpha: num
     class: "f32",
     length: k,
     scale: alpha,
-    left: (s, [row = 0], at) => s.load(x, [row, at]),
-    right: (s, [, column = 0], at) => s.load(matrixOf, [column, at]),
+    left: (s, out, at) => {
+      const [row] = atLeast(out, 1);
+      return s.load(x, [row, at]);
+    },
+    right: (s, out, at) => {
+      const [, column] = atLeast(out, 2);
+      return s.load(matrixOf, [column, at]);
+    },
     ...(constant !== 0 && { start: (s) => s.f(constant) }),
     finish: (_s, _out, sum) => sum,
   } satisfies Omit<DotSpec, "block">;
-  return orderedDot(node.b, spec, order);
+  return orderedDot(node.lowering, spec, order);
 };
 
 /** The kernel function of every row of x with every vector: [rows, vectors]. */
 export const compared = (node: NodeContext, x: Value, vectors: Value, kernel: KernelFunction): Value => {
   const { type, gamma, coef0, degree } = kernel;
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   if (type === "RBF") {
-    const distances = node.b.emit({
+    const distances = node.lowering.emit({
       dtype: "f32",
-      shape: [rows, vectors.shape[0] ?? 1],
+      shape: [rows, item(vectors.shape, 0)],
       fold: {
         dims: [features],
         classes: ["f32"],
         init: (s) => [s.f(0)],
-        step: (s, [row = 0, vector = 0], [k = asIndex(0)]) => {
+        step: (s, out, red) => {
+          const [row, vector] = atLeast(out, 2);
+          const [k] = atLeast(red, 1);
           const d = s.op("fsub", s.load(x, [row, k]), s.load(vectors, [vector, k]));
           return [s.op("fadd", s.accumulator(), s.op("fmul", d, d))];
         },
       },
       finish: (s) => s.accumulator(),
     });
-    return node.b.map("f32", [distances], (s, d) => fn.expOfLibrary(s, s.op("fmul", s.f(-gamma), d)));
+    return node.lowering.map("f32", [distances], (s, d) => fn.expOfLibrary(s, s.op("fmul", s.f(-gamma), d)));
   }
-  if (type === "LINEAR") return product(node, x, vectors, 1, 0);
-  const products = product(node, x, vectors, gamma, coef0);
-  return node.b.map("f32", [products], (s, v) => {
+  if (type === "LINEAR") return scaledProduct(node, x, vectors, 1, 0);
+  const products = scaledProduct(node, x, vectors, gamma, coef0);
+  return node.lowering.map("f32", [products], (s, v) => {
     if (type === "SIGMOID") return fn.tanh(s, v);
     const square = s.op("fmul", v, v);
     return degree === 2 ? square : s.op("fmul", square, v);

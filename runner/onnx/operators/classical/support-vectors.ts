@@ -1,13 +1,14 @@
+import { atLeast, item } from "../../../items.ts";
 import type { NodeContext, Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { matrix, ml } from "./ml.ts";
 import { transformOf } from "./post-transform.ts";
 import { supportVectorClassifier } from "./support-vector-classifier.ts";
-import { compared, kernelFunction, product } from "./support-vector-kernels.ts";
+import { compared, kernelFunction, scaledProduct } from "./support-vector-kernels.ts";
 
 const regressor = (node: NodeContext): Value => {
   const x = matrix(node);
-  const [rows = 1, features = 1] = x.shape;
+  const [rows, features] = atLeast(x.shape, 2);
   // ONNX Runtime has none either.
   if (transformOf(node) !== "NONE") throw node.refuse("a transform of the result", "post_transform");
   const count = node.int("n_supports", 0);
@@ -22,12 +23,11 @@ const regressor = (node: NodeContext): Value => {
   if (count > 0 && vectors.length !== count * features) {
     throw node.invalid(`not ${String(count)} vectors of ${String(features)} features`, "support_vectors");
   }
-  const weights = node.b.constantOf("f32", [1, coefficients.length], coefficients);
-  const terms = count > 0 ? compared(node, x, node.b.constantOf("f32", [count, features], vectors), kernel) : x;
-  const [constant = 0] = rho;
-  const result = product(node, terms, weights, 1, constant);
+  const weights = node.lowering.constantOf("f32", [1, coefficients.length], coefficients);
+  const terms = count > 0 ? compared(node, x, node.lowering.constantOf("f32", [count, features], vectors), kernel) : x;
+  const result = scaledProduct(node, terms, weights, 1, item(rho, 0));
   if (node.int("one_class", 0) === 0) return result;
-  return node.b.map("f32", [{ ...result, shape: [rows, 1] }], (s, v) =>
+  return node.lowering.map("f32", [{ ...result, shape: [rows, 1] }], (s, v) =>
     s.select(s.op("flt", s.f(0), v), s.f(1), s.f(-1)),
   );
 };

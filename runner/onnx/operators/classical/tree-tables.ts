@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { NodeContext } from "../../build/node.ts";
 import { type Forest, forestOf, type LeafWeight, MODES, RELATION, sameLengths, type TreeNodes } from "./forest.ts";
 
@@ -54,7 +55,7 @@ export const forestByIds = (
     return found[1] | (missing[i] === 1 ? RELATION.unordered : 0);
   });
   const children = (list: readonly number[]): number[] =>
-    list.map((id, i) => (mask[i] === 0 ? -1 : positionOf(trees[i] ?? 0, id)));
+    list.map((id, i) => (mask[i] === 0 ? -1 : positionOf(item(trees, i), id)));
   const nodes: TreeNodes = {
     roots,
     feature: features,
@@ -77,12 +78,13 @@ const positions = (
   const byTree = new Map<number, Map<number, number>>();
   trees.forEach((tree, position) => {
     if (position === 0 || trees[position - 1] !== tree) {
-      if (byTree.has(tree)) throw node.refuse(`the nodes of tree ${String(tree)} do not stand together`);
+      if (byTree.has(tree))
+        throw node.refuse(`the nodes of tree ${String(tree)} are not next to one another in the tables`);
       byTree.set(tree, new Map());
       roots.push(position);
     }
     const ids = byTree.get(tree);
-    const id = nodeIds[position] ?? 0;
+    const id = item(nodeIds, position);
     if (ids?.has(id) === true) throw node.invalid(`node ${String(id)} of tree ${String(tree)} is given twice`);
     ids?.set(id, position);
   });
@@ -112,9 +114,9 @@ const leafWeights = (
     [`${kind}_weights`]: weights,
   });
   return ids.map((target, i) => ({
-    position: positionOf(trees[i] ?? 0, nodeIds[i] ?? 0),
+    position: positionOf(item(trees, i), item(nodeIds, i)),
     target,
-    weight: weights[i] ?? 0,
+    weight: item(weights, i),
   }));
 };
 
@@ -149,7 +151,7 @@ export const forestByPosition = (node: NodeContext, targets: number, columns: nu
   const roots = ints("tree_roots");
   if (roots.length === 0) throw node.invalid("there are no trees", "tree_roots");
   const sets = memberSets(node, modes);
-  // Leaves stand behind the branches, the further branches of sets behind the leaves.
+  // The order of the new table: branches, then leaves, then the branches that sets add.
   const branches = features.length;
   const child = (id: number, isLeaf: number | undefined): number => {
     if (!(id >= 0 && id < (isLeaf === 1 ? leafTargets.length : branches))) {
@@ -174,7 +176,7 @@ export const forestByPosition = (node: NodeContext, targets: number, columns: nu
     onFalse: [...falseIds.map((id, i) => child(id, falseLeafs[i])), ...nothing],
   };
   for (const [at, members] of sets) spreadMembers(lists, at, members);
-  const weights = leafValues.map((weight, i) => ({ position: branches + i, target: leafTargets[i] ?? 0, weight }));
+  const weights = leafValues.map((weight, i) => ({ position: branches + i, target: item(leafTargets, i), weight }));
   return forestOf(node, { roots, ...lists }, weights, targets, columns);
 };
 
@@ -200,7 +202,7 @@ const spreadMembers = (
   members: readonly number[],
 ): void => {
   const { feature, threshold, mask, onTrue, onFalse } = lists;
-  const last = onFalse[first] ?? 0;
+  const last = item(onFalse, first);
   let at = first;
   members.forEach((member, i) => {
     threshold[at] = member;
@@ -209,10 +211,10 @@ const spreadMembers = (
       return;
     }
     const next = feature.length;
-    feature.push(feature[first] ?? 0);
+    feature.push(item(feature, first));
     threshold.push(0);
-    mask.push(mask[first] ?? 0);
-    onTrue.push(onTrue[first] ?? 0);
+    mask.push(item(mask, first));
+    onTrue.push(item(onTrue, first));
     onFalse.push(last);
     onFalse[at] = next;
     at = next;

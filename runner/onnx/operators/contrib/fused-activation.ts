@@ -1,11 +1,10 @@
-import * as fn from "../../functions/index.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
+import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
-import { microsoft } from "../quantized/quantized-bytes.ts";
-import { conv } from "../neural/conv.ts";
+import * as fn from "../../functions/index.ts";
 import { gemm } from "../arithmetic/linear.ts";
+import { conv } from "../neural/conv.ts";
 
-/* Convolutions and products whose activation ONNX Runtime's optimisations have drawn into them. */
+/* Convolutions and products that contain their activation, as ONNX Runtime's optimisations write them. */
 
 /** The function that the attribute `activation` names, with its parameters. */
 const activated = (node: NodeContext, x: Value, parameters: readonly number[]): Value => {
@@ -15,7 +14,7 @@ const activated = (node: NodeContext, x: Value, parameters: readonly number[]): 
   if (parameters.length !== (wanted[name] ?? 0)) {
     throw node.invalid(`${String(parameters.length)} parameters of ${name}`, "activation_params");
   }
-  return node.b.map("f32", [x], (s, v) => {
+  return node.lowering.map("f32", [x], (s, v) => {
     switch (name) {
       case "Relu":
         return s.op("fmax", v, s.f(0));

@@ -1,28 +1,29 @@
-import { asIndex, type Index } from "../../build/affine.ts";
-import { contiguousAlong } from "../../sums/dot.ts";
-import * as fn from "../../functions/index.ts";
-import { broadcastTo } from "../../build/lowering.ts";
+import { atLeast, item } from "../../../items.ts";
+import { type Index } from "../../build/affine.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, permuted, sliced } from "../common.ts";
+import { broadcastTo, permuted, sliced } from "../../build/view.ts";
+import * as fn from "../../functions/index.ts";
+import { contiguousAlong } from "../../sums/dot.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
-import { concatenated, reshaped } from "../tensor/movement.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
+import { float } from "../common.ts";
+import { concatenated, reshaped } from "../tensor/movement.ts";
 
 /** [B, S, H * D] as a view of [B, H, S, D]; four dimensions stay. */
 const byHeads = (node: NodeContext, x: Value, heads: number | undefined): Value => {
   if (x.shape.length === 4) return x;
-  const [batch = 1, length = 1, width = 1] = x.shape;
+  const [batch, length, width] = atLeast(x.shape, 3);
   if (x.shape.length !== 3 || heads === undefined || width % heads !== 0)
     throw node.invalid("the heads do not divide the width");
-  return permuted(reshaped(node.b, x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+  return permuted(reshaped(node.lowering, x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
 };
 
 /** Every key and value head seen by each of the query heads that share it. */
 const repeated = (x: Value, times: number): Value => {
-  const [batch = 1, heads = 1, length = 1, width = 1] = x.shape;
-  const [sb = 0, sh = 0, sl = 0, sw = 0] = x.strides;
+  const [batch, heads, length, width] = atLeast(x.shape, 4);
+  const [sb, sh, sl, sw] = atLeast(x.strides, 4);
   return { ...x, shape: [batch, heads, times, length, width], strides: [sb, sh, 0, sl, sw] };
 };
 
@@ -34,28 +35,28 @@ interface Masks {
   readonly lengths: Value | undefined;
 }
 
-/** Score plus mask: -inf where a key is masked, in the future, or behind the valid length. */
+/** Score plus mask: -inf where a key is masked, in the future, or after the valid length. */
 const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths }: Masks): Value => {
-  const [, , queries = 1, keys = 1] = scores.shape;
+  const [, , queries, keys] = atLeast(scores.shape, 4);
   // A mask shorter than the keys masks what it does not reach.
   const reach = mask?.shape.at(-1) ?? keys;
   const padded = mask && reach < keys && reach > 1;
   const view = mask && broadcastTo(mask, [...scores.shape.slice(0, -1), padded ? reach : keys]);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: scores.shape,
     finish: (s, out) => {
-      const [batch = asIndex(0), , q = asIndex(0), k = asIndex(0)] = out;
+      const [batch, , q, k] = atLeast(out, 4);
       let value = s.load(scores, out);
-      const out3 = s.f(-Infinity);
+      const minusInfinity = s.f(-Infinity);
       if (view) {
         const options = padded ? { guarded: [3] } : {};
         if (view.element === "bool")
-          value = s.select(s.load(view, out, { ...options, fill: 0 }), value, s.op("fadd", value, out3));
+          value = s.select(s.load(view, out, { ...options, fill: 0 }), value, s.op("fadd", value, minusInfinity));
         else value = s.op("fadd", value, s.load(view, out, { ...options, fill: -Infinity }));
       }
       const within = (test: Ref): void => {
-        value = s.select(test, value, s.op("fadd", value, out3));
+        value = s.select(test, value, s.op("fadd", value, minusInfinity));
       };
       if (causal && lengths === undefined) within(s.op("ilt", s.affine(k), s.affine(q.plus(past + 1))));
       if (lengths !== undefined) {
@@ -76,11 +77,11 @@ const masked = (node: NodeContext, scores: Value, { mask, causal, past, lengths 
  * second. The sum of each block is multiplied by `scale`.
  */
 const rowProducts = (node: NodeContext, a: Value, b: Value, transposed: boolean, scale = 1): Value => {
-  const [left, right] = [contiguousAlong(node.b, a, 4), contiguousAlong(node.b, b, 4)];
-  const [batch = 1, groups = 1, times = 1, m = 1, k = 1] = a.shape;
-  const n = b.shape[3] ?? 1;
+  const [left, right] = [contiguousAlong(node.lowering, a, 4), contiguousAlong(node.lowering, b, 4)];
+  const [batch, groups, times, m, k] = atLeast(a.shape, 5);
+  const n = item(b.shape, 3);
   return orderedDot(
-    node.b,
+    node.lowering,
     {
       dtype: "f32",
       shape: [batch, groups, times, m, n],
@@ -88,7 +89,10 @@ const rowProducts = (node: NodeContext, a: Value, b: Value, transposed: boolean,
       length: k,
       scale,
       left: (s, out, at) => s.load(left, [...out.slice(0, 4), at]),
-      right: (s, [i = 0, g = 0, r = 0, , j = 0], at) => s.load(right, [i, g, r, j, at]),
+      right: (s, out, at) => {
+        const [i, g, r, , j] = atLeast(out, 5);
+        return s.load(right, [i, g, r, j, at]);
+      },
       finish: (_s, _out, sum) => sum,
     },
     blockFor({ m, n, k, packed: false, rightTransposed: transposed }),
@@ -102,24 +106,24 @@ const attention = (node: NodeContext): Value[] => {
   const k = byHeads(node, float(node, node.in(1)), kvHeads);
   const v = byHeads(node, float(node, node.in(2)), kvHeads);
   const [mask, pastKey, pastValue, lengths] = [node.opt(3), node.opt(4), node.opt(5), node.opt(6)];
-  const scale = node.float("scale", 1 / Math.sqrt(q.shape[3] ?? 1));
+  const scale = node.float("scale", 1 / Math.sqrt(item(q.shape, 3)));
   const softcap = node.float("softcap", 0);
   const mode = node.int("qk_matmul_output_mode", 0);
   const precision = node.int("softmax_precision", 1);
   if (precision !== 1) throw node.refuse("only a float softmax", "softmax_precision");
-  const keys = pastKey ? concatenated(node.b, [pastKey, k], 2) : k;
-  const values = pastValue ? concatenated(node.b, [pastValue, v], 2) : v;
-  const [batch = 1, heads = 1, queries = 1, depth = 1] = q.shape;
-  const groups = keys.shape[1] ?? 1;
+  const keys = pastKey ? concatenated(node.lowering, [pastKey, k], 2) : k;
+  const values = pastValue ? concatenated(node.lowering, [pastValue, v], 2) : v;
+  const [batch, heads, queries, depth] = atLeast(q.shape, 4);
+  const groups = item(keys.shape, 1);
   if (heads % groups !== 0) throw node.invalid("the query heads do not divide by the key heads");
   const times = heads / groups;
-  const q5 = reshaped(node.b, q, [batch, groups, times, queries, depth]);
-  const products = rowProducts(node, q5, repeated(keys, times), true, scale);
-  const total = keys.shape[2] ?? 1;
-  const scores = reshaped(node.b, products, [batch, heads, queries, total]);
+  const groupedQueries = reshaped(node.lowering, q, [batch, groups, times, queries, depth]);
+  const products = rowProducts(node, groupedQueries, repeated(keys, times), true, scale);
+  const total = item(keys.shape, 2);
+  const scores = reshaped(node.lowering, products, [batch, heads, queries, total]);
   const capped =
     softcap > 0
-      ? node.b.map("f32", [scores], (s, e) =>
+      ? node.lowering.map("f32", [scores], (s, e) =>
           s.op("fmul", fn.tanhOfLibrary(s, s.op("fdiv", e, s.f(softcap))), s.f(softcap)),
         )
       : scores;
@@ -129,13 +133,13 @@ const attention = (node: NodeContext): Value[] => {
     past: pastKey?.shape[2] ?? 0,
     lengths,
   });
-  const weights = softmaxRows(node.b, biased);
+  const weights = softmaxRows(node.lowering, biased);
   const spread = repeated(values, times);
-  const weights5 = reshaped(node.b, weights, [batch, groups, times, queries, total]);
-  const mixed = rowProducts(node, weights5, permuted(spread, [0, 1, 2, 4, 3]), false);
-  const result = reshaped(node.b, mixed, [batch, heads, queries, values.shape[3] ?? 1]);
+  const groupedWeights = reshaped(node.lowering, weights, [batch, groups, times, queries, total]);
+  const mixed = rowProducts(node, groupedWeights, permuted(spread, [0, 1, 2, 4, 3]), false);
+  const result = reshaped(node.lowering, mixed, [batch, heads, queries, item(values.shape, 3)]);
   const y = flat
-    ? reshaped(node.b, permuted(result, [0, 2, 1, 3]), [batch, queries, heads * (values.shape[3] ?? 1)])
+    ? reshaped(node.lowering, permuted(result, [0, 2, 1, 3]), [batch, queries, heads * item(values.shape, 3)])
     : result;
   const shown = [scores, softcap > 0 ? capped : scores, biased, weights][mode];
   if (shown === undefined) throw node.invalid(`mode ${String(mode)}`, "qk_matmul_output_mode");
@@ -148,25 +152,28 @@ const rotaryEmbedding = (node: NodeContext): Value => {
   const heads = node.int("num_heads", 0);
   const interleaved = node.int("interleaved", 0) === 1;
   const x = given.shape.length === 4 ? given : byHeads(node, given, heads === 0 ? undefined : heads);
-  const [batch = 1, count = 1, length = 1, width = 1] = x.shape;
+  const [batch, count, length, width] = atLeast(x.shape, 4);
   const rotated = node.int("rotary_embedding_dim", 0) || width;
   const half = rotated / 2;
   const [cosines, sines, positions] = [float(node, node.in(1)), float(node, node.in(2)), node.opt(3)];
   const angle = (table: Value): Value => {
     if (positions === undefined) return broadcastTo(sliced(table, 2, 0, half), [batch, length, half]);
-    return node.b.emit({
+    return node.lowering.emit({
       dtype: "f32",
       shape: [batch, length, half],
-      finish: (s, [b = asIndex(0), l = asIndex(0), d = asIndex(0)]) =>
-        s.load(table, [0, d], { gather: { dimension: 0, by: positions, at: [b, l] } }),
+      finish: (s, out) => {
+        const [b, l, d] = atLeast(out, 3);
+        return s.load(table, [0, d], { gather: { dimension: 0, by: positions, at: [b, l] } });
+      },
     });
   };
   const [cos, sin] = [angle(cosines), angle(sines)];
   const part = (offset: (d: Index) => Index, other: (d: Index) => Index, sign: 1 | -1): Value =>
-    node.b.emit({
+    node.lowering.emit({
       dtype: "f32",
       shape: [batch, count, length, half],
-      finish: (s, [b = asIndex(0), h = asIndex(0), l = asIndex(0), d = asIndex(0)]) => {
+      finish: (s, out) => {
+        const [b, h, l, d] = atLeast(out, 4);
         const [c, n] = [s.load(cos, [b, l, d]), s.load(sin, [b, l, d])];
         const own = s.op("fmul", s.load(x, [b, h, l, offset(d)]), c);
         const cross = s.op("fmul", s.load(x, [b, h, l, other(d)]), n);
@@ -178,19 +185,19 @@ const rotaryEmbedding = (node: NodeContext): Value => {
   const [real, imaginary] = [part(even, odd, -1), part(odd, even, 1)];
   const pairs = interleaved
     ? reshaped(
-        node.b,
+        node.lowering,
         concatenated(
-          node.b,
+          node.lowering,
           [real, imaginary].map((p) => ({ ...p, shape: [...p.shape, 1], strides: [...p.strides, 0] })),
           4,
         ),
         [batch, count, length, rotated],
       )
-    : concatenated(node.b, [real, imaginary], 3);
+    : concatenated(node.lowering, [real, imaginary], 3);
   const rest = rotated < width ? [sliced(x, 3, rotated, width - rotated)] : [];
-  const whole = concatenated(node.b, [pairs, ...rest], 3);
+  const whole = concatenated(node.lowering, [pairs, ...rest], 3);
   if (given.shape.length === 4) return whole;
-  return reshaped(node.b, permuted(whole, [0, 2, 1, 3]), given.shape);
+  return reshaped(node.lowering, permuted(whole, [0, 2, 1, 3]), given.shape);
 };
 
 /** Attention and its position embedding. */

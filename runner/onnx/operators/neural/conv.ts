@@ -1,13 +1,15 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
-import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../../sums/dot.ts";
-import { dotInOrder, dotInRuns, type RowSpec } from "../../sums/dot-of-row.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { rowMajor, storageOf, type Value } from "../../build/value.ts";
-import { float, isFloatType, product, range } from "../common.ts";
+import { rowMajor, type Value } from "../../build/value.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { dotInOrder, dotInRuns, type RowSpec } from "../../sums/dot-of-row.ts";
+import { contiguousAlong, dot, type DotSpec, gemmBlock } from "../../sums/dot.ts";
 import { rowOf } from "../arithmetic/linear.ts";
+import { float, isFloatType, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
 import { channelsLast, leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
@@ -26,8 +28,8 @@ export interface ConvSpec {
 export const convSpec = (node: NodeContext, x: Value, w: Value): Pick<ConvSpec, "x" | "w" | "groups" | "windows"> => {
   const rank = x.shape.length;
   const groups = node.int("group", 1);
-  const [, channels = 1] = x.shape;
-  const [outputs = 1, perGroup = 1] = w.shape;
+  const [, channels] = atLeast(x.shape, 2);
+  const [outputs, perGroup] = atLeast(w.shape, 2);
   if (rank < 3 || w.shape.length !== rank) throw node.invalid("input and weights need the same rank, at least 3");
   if (groups < 1 || perGroup * groups !== channels || outputs % groups !== 0) {
     throw node.invalid(`${String(channels)} channels, ${String(groups)} groups and weights of ${String(perGroup)}`);
@@ -45,39 +47,45 @@ const SHORT_SUM = 32;
  */
 export const convolution = (node: NodeContext, spec: ConvSpec): Value => {
   const { x, w, groups, windows } = spec;
-  const [n = 1] = x.shape;
-  const [outputs = 1, perGroup = 1] = w.shape;
-  const length = perGroup * product(windows.kernel);
+  const [n] = atLeast(x.shape, 1);
+  const [outputs, perGroup] = atLeast(w.shape, 2);
+  const length = perGroup * elementCount(windows.kernel);
   const isFloat = isFloatType(x.element);
   const leaving = leavingDimensions(x, windows);
-  const pointwise = product(windows.kernel) === 1 && leaving.length === 0;
+  const pointwise = elementCount(windows.kernel) === 1 && leaving.length === 0;
   const members = outputs / groups;
   if (!pointwise && !(isFloat && (length > SHORT_SUM || members === 1))) return inPlace(node, spec, leaving);
   // Loop over image, group, output channel of the group, position; in memory the channels are innermost.
   const shape = [n, groups, members, ...windows.out];
   const last = shape.length;
   const order = [0, ...range(last).slice(3), 1, 2];
-  const input = pointwise ? contiguousAlong(node.b, x, 1) : undefined;
+  const input = pointwise ? contiguousAlong(node.lowering, x, 1) : undefined;
   const columns = pointwise ? undefined : windowMatrix(node, spec, leaving);
-  const weights = reshaped(node.b, node.b.arranged(w), [groups, members, length]);
+  const weights = reshaped(node.lowering, node.lowering.arranged(w), [groups, members, length]);
   const dotSpec: Omit<DotSpec, "block"> = {
     dtype: spec.dtype,
     shape,
     order,
     class: isFloat ? "f32" : "int",
     length,
-    left: (s, [image = zero, group = zero, , ...positions], k) => {
+    left: (s, out, k) => {
+      const [image, group, , ...positions] = atLeast(out, 3);
       const at = group.times(length).plus(k);
       if (input) return s.load(input, [image, at, ...windowIndices(windows, positions, [])]);
       return s.load(columns ?? x, [image, ...positions, at]);
     },
-    right: (s, [, group = zero, member = zero], k) => s.load(weights, [group, member, k]),
-    finish: (s, [image = zero, group = zero, member = zero, ...positions], sum) =>
-      spec.finish(s, [image, group.times(members).plus(member), ...positions], sum),
+    right: (s, out, k) => {
+      const [, group, member] = atLeast(out, 3);
+      return s.load(weights, [group, member, k]);
+    },
+    finish: (s, out, sum) => {
+      const [image, group, member, ...positions] = atLeast(out, 3);
+      return spec.finish(s, [image, group.times(members).plus(member), ...positions], sum);
+    },
   };
-  const places = product(windows.out);
+  const places = elementCount(windows.out);
   if (isFloat && members === 1 && length > 2) return mergedChannels(filterDot(node, dotSpec, places));
-  return mergedChannels(dot(node.b, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
+  return mergedChannels(dot(node.lowering, { ...dotSpec, block: isFloat ? gemmBlock(places, length) : length }));
 };
 
 const zero = asIndex(0);
@@ -85,20 +93,20 @@ const zero = asIndex(0);
 /** One filter a group: the GEMM is a row by a matrix, whose last columns (of all positions in a row) sum in runs. */
 const filterDot = (node: NodeContext, spec: Omit<DotSpec, "block">, places: number): Value => {
   const row = rowOf(spec);
-  return places % 4 === 0 ? dotInOrder(node.b, row) : lastPlaces(node, row, places);
+  return places % 4 === 0 ? dotInOrder(node.lowering, row) : lastPlaces(node, row, places);
 };
 
 const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => {
-  const straight = dotInOrder(node.b, spec);
-  const runs = dotInRuns(node.b, spec);
+  const straight = dotInOrder(node.lowering, spec);
+  const runs = dotInRuns(node.lowering, spec);
   const strides = rowMajor(spec.shape.slice(3));
   const whole = places - (places % 4);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: spec.shape,
     ...(spec.order && { order: spec.order }),
     finish: (s, out) => {
-      const place = out.slice(3).reduce((sum, index, d) => sum.plus(index.times(strides[d] ?? 0)), zero);
+      const place = out.slice(3).reduce((sum, index, d) => sum.plus(index.times(item(strides, d))), zero);
       return s.select(s.op("ilt", s.affine(place), s.i(whole)), s.load(straight, out), s.load(runs, out));
     },
   });
@@ -107,37 +115,37 @@ const lastPlaces = (node: NodeContext, spec: RowSpec, places: number): Value => 
 /** Every window of the input as a row: [N, positions…, channels * window]. */
 const windowMatrix = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
   const { x, windows } = spec;
-  const [n = 1, channels = 1] = x.shape;
+  const [n, channels] = atLeast(x.shape, 2);
   const spatial = windows.out.length;
-  const columns = node.b.emit({
+  const columns = node.lowering.emit({
     dtype: storageOf(x.element),
     shape: [n, ...windows.out, channels, ...windows.kernel],
     finish: (s, out) => {
       const positions = out.slice(1, 1 + spatial);
       const inside = out.slice(2 + spatial);
-      const at = [out[0] ?? 0, out[1 + spatial] ?? 0, ...windowIndices(windows, positions, inside)];
+      const at = [item(out, 0), item(out, 1 + spatial), ...windowIndices(windows, positions, inside)];
       return s.load(x, at, { guarded: leaving, fill: spec.fill ?? 0 });
     },
   });
-  return reshaped(node.b, columns, [n, ...windows.out, channels * product(windows.kernel)]);
+  return reshaped(node.lowering, columns, [n, ...windows.out, channels * elementCount(windows.kernel)]);
 };
 
 /** Reads the input where it lies, window by window. */
 const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]): Value => {
   const { groups } = spec;
   const { x, windows } = spec;
-  const [outputs = 1, perGroup = 1] = spec.w.shape;
+  const [outputs, perGroup] = atLeast(spec.w.shape, 2);
   const isFloat = isFloatType(x.element);
   const rank = x.shape.length;
-  const input = perGroup > 1 && !isFloat ? contiguousAlong(node.b, x, 1) : x;
-  const weights = perGroup > 1 && !isFloat ? node.b.arranged(spec.w, channelsLast(rank)) : spec.w;
+  const input = perGroup > 1 && !isFloat ? contiguousAlong(node.lowering, x, 1) : x;
+  const weights = perGroup > 1 && !isFloat ? node.lowering.arranged(spec.w, channelsLast(rank)) : spec.w;
   const perOutput = outputs / groups;
   // Output channels as (group, member): the group chooses the input channels.
-  const loop = [x.shape[0] ?? 1, groups, perOutput, ...windows.out];
+  const loop = [item(x.shape, 0), groups, perOutput, ...windows.out];
   const loopOrder = [0, ...range(rank + 1).slice(3), 1, 2];
   const dims = isFloat ? [perGroup, ...windows.kernel] : [...windows.kernel, perGroup];
   const cls = isFloat ? ("f32" as const) : ("int" as const);
-  const value = node.b.emit({
+  const value = node.lowering.emit({
     dtype: spec.dtype,
     shape: loop,
     order: loopOrder,
@@ -146,13 +154,13 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
       classes: [cls],
       init: (s) => [isFloat ? s.f(0) : s.i(0)],
       step: (s, out, red) => {
-        const channel = (isFloat ? red[0] : red.at(-1)) ?? asIndex(0);
+        const channel = isFloat ? item(red, 0) : lastItem(red);
         const inside = isFloat ? red.slice(1) : red.slice(0, -1);
-        const [batch, group, member, ...positions] = out;
-        const inputChannel = (group ?? asIndex(0)).times(perGroup).plus(channel);
-        const at = [batch ?? 0, inputChannel, ...windowIndices(windows, positions, inside)];
+        const [batch, group, member, ...positions] = atLeast(out, 3);
+        const inputChannel = group.times(perGroup).plus(channel);
+        const at = [batch, inputChannel, ...windowIndices(windows, positions, inside)];
         const a = s.load(input, at, { guarded: leaving, fill: spec.fill ?? 0 });
-        const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
+        const output = group.times(perOutput).plus(member);
         const c = s.load(weights, [output, channel, ...inside]);
         return isFloat
           ? [s.op("fadd", s.accumulator(), s.op("fmul", a, c))]
@@ -160,9 +168,9 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
       },
     },
     finish: (s, out) => {
-      const [batch, group, member, ...positions] = out;
-      const output = (group ?? asIndex(0)).times(perOutput).plus(member ?? 0);
-      return spec.finish(s, [batch ?? asIndex(0), output, ...positions], s.accumulator());
+      const [batch, group, member, ...positions] = atLeast(out, 3);
+      const output = group.times(perOutput).plus(member);
+      return spec.finish(s, [batch, output, ...positions], s.accumulator());
     },
   });
   return mergedChannels(value);
@@ -170,9 +178,9 @@ const inPlace = (node: NodeContext, spec: ConvSpec, leaving: readonly number[]):
 
 /** [N, G, O/G, …] seen as [N, O, …]. */
 const mergedChannels = (value: Value): Value => {
-  const [n = 1, groups = 1, perOutput = 1, ...sizes] = value.shape;
-  const [sn = 0, , so = 0, ...strides] = value.strides;
-  const stride = perOutput > 1 ? so : (value.strides[1] ?? 0);
+  const [n, groups, perOutput, ...sizes] = atLeast(value.shape, 3);
+  const [sn, , so, ...strides] = atLeast(value.strides, 3);
+  const stride = perOutput > 1 ? so : item(value.strides, 1);
   return { ...value, shape: [n, groups * perOutput, ...sizes], strides: [sn, stride, ...strides] };
 };
 
@@ -182,7 +190,7 @@ export const conv = (node: NodeContext): Value => {
   return convolution(node, {
     ...convSpec(node, x, w),
     dtype: "f32",
-    finish: (s, out, sum) => (bias === undefined ? sum : s.op("fadd", sum, s.load(bias, [out[1] ?? 0]))),
+    finish: (s, out, sum) => (bias === undefined ? sum : s.op("fadd", sum, s.load(bias, [item(out, 1)]))),
   });
 };
 

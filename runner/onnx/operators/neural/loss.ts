@@ -1,11 +1,14 @@
-import { asIndex, type Index } from "../../build/affine.ts";
+import { atLeast, lastItem } from "../../../items.ts";
+import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
-import { float, permuted, product, range } from "../common.ts";
-import { reshaped } from "../tensor/movement.ts";
+import { permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
 import { softmaxRows } from "../arithmetic/normalize.ts";
+import { float, range } from "../common.ts";
+import { reshaped } from "../tensor/movement.ts";
 
 /** The weight of the class of one target: 0 for the ignored one, 1 without weights. */
 const classWeight = (s: KernelStage, label: Ref, weight: (s: KernelStage) => Ref, ignored: number | undefined): Ref => {
@@ -21,11 +24,11 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
     weights === undefined ? s.f(1) : s.load(weights, [0], { gather: { dimension: 0, by: target, at: out } });
   const weighted = (s: KernelStage, out: readonly Index[]): Ref =>
     classWeight(s, s.load(target, out), (stage) => weightAt(stage, out), ignored);
-  const losses = node.b.emit({
+  const losses = node.lowering.emit({
     dtype: "f32",
     shape: target.shape,
     finish: (s, out) => {
-      const [n = asIndex(0), ...rest] = out;
+      const [n, ...rest] = atLeast(out, 1);
       const chosen = s.load(x, [n, 0, ...rest], { gather: { dimension: 1, by: target, at: out } });
       const loss = s.op("fmul", s.op("fneg", chosen), weighted(s, out));
       // An ignored label may lie outside the classes: its loss is 0 whatever was read.
@@ -35,7 +38,7 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   });
   if (reduction === "none") return losses;
   const total = (value: (s: KernelStage, at: readonly Index[]) => Ref): Value =>
-    node.b.emit({
+    node.lowering.emit({
       dtype: "f32",
       shape: [],
       fold: {
@@ -50,10 +53,10 @@ const likelihoodLoss = (node: NodeContext, x: Value, target: Value, weights: Val
   if (reduction === "sum") return sum;
   if (reduction !== "mean") throw node.refuse(`reduction "${reduction}"`, "reduction");
   if (weights === undefined && ignored === undefined) {
-    return node.b.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(product(target.shape))));
+    return node.lowering.map("f32", [sum], (s, v) => s.op("fdiv", v, s.f(elementCount(target.shape))));
   }
   const weight = total(weighted);
-  return node.b.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
+  return node.lowering.map("f32", [sum, weight], (s, v, w) => s.op("fdiv", v, w));
 };
 
 const crossEntropy = (node: NodeContext): Value[] => {
@@ -61,8 +64,8 @@ const crossEntropy = (node: NodeContext): Value[] => {
   const rank = scores.shape.length;
   const order = [0, ...range(rank).slice(2), 1];
   const rows = permuted(scores, order);
-  const flat = reshaped(node.b, rows, [product(rows.shape.slice(0, -1)), rows.shape.at(-1) ?? 1]);
-  const logs = reshaped(node.b, softmaxRows(node.b, flat, true), rows.shape);
+  const flat = reshaped(node.lowering, rows, [elementCount(rows.shape.slice(0, -1)), lastItem(rows.shape)]);
+  const logs = reshaped(node.lowering, softmaxRows(node.lowering, flat, true), rows.shape);
   const logProbabilities = permuted(
     logs,
     range(rank).map((d) => order.indexOf(d)),

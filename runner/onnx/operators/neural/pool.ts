@@ -1,12 +1,14 @@
+import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
-import { asIndex, type Index } from "../../build/affine.ts";
+import { type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
 import { memoryOrder, rowMajor, type Value } from "../../build/value.ts";
-import { computable, float, integerRange, less, product, range } from "../common.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { floatPower } from "../arithmetic/power.ts";
+import { computable, float, integerRange, less, range } from "../common.ts";
 import { reshaped } from "../tensor/movement.ts";
-import { raise } from "../arithmetic/power.ts";
 import { leavingDimensions, windowIndices, windowsOf, type Windows } from "./windows.ts";
 
 const lowest = (dtype: DType): number | bigint => (dtype === "f32" ? -Infinity : integerRange(dtype)[0]);
@@ -24,7 +26,7 @@ const maxPool = (node: NodeContext): Value[] => {
 const maximumIn = (node: NodeContext, x: Value, dtype: DType, windows: Windows): Value => {
   const leaving = leavingDimensions(x, windows);
   const cls = dtype === "f32" ? ("f32" as const) : ("int" as const);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype,
     shape: [...x.shape.slice(0, 2), ...windows.out],
     order: memoryOrder(x),
@@ -49,13 +51,15 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
   const cls = dtype === "f32" ? ("f32" as const) : ("int" as const);
   const spatial = x.shape.slice(2);
   const inner = columnMajor ? rowMajor([...spatial].reverse()).reverse() : rowMajor(spatial);
-  const planes = product(spatial);
+  const planes = elementCount(spatial);
   const flat = (out: readonly Index[], positions: readonly Index[]): Index =>
     positions.reduce(
-      (sum, index, d) => sum.plus(index.times(inner[d] ?? 0)),
-      (out[0] ?? asIndex(0)).times((x.shape[1] ?? 1) * planes).plus((out[1] ?? asIndex(0)).times(planes)),
+      (sum, index, d) => sum.plus(index.times(item(inner, d))),
+      item(out, 0)
+        .times(item(x.shape, 1) * planes)
+        .plus(item(out, 1).times(planes)),
     );
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "i64",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     fold: {
@@ -68,8 +72,8 @@ const maximumAt = (node: NodeContext, x: Value, dtype: DType, windows: Windows, 
         const element = s.load(x, at, { guarded: leaving, fill: lowest(dtype) });
         // Padding never wins: an element of the input that equals the lowest value does, if it is the first.
         const inside = leaving.map((d) => {
-          const index = s.affine(positions[d - 2] ?? 0);
-          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(x.shape[d] ?? 0)));
+          const index = s.affine(item(positions, d - 2));
+          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(item(x.shape, d))));
         });
         const within = inside.reduce((all, test) => s.op("iand", all, test), s.i(1));
         const first = s.op("ilt", s.accumulator(1), s.i(0));
@@ -99,14 +103,10 @@ const averagePool = (node: NodeContext): Value => {
 export const windowCounts = (x: Value, windows: Windows, includePad: boolean): number[][] =>
   windows.out.map((size, d) =>
     range(size).map((o) => {
-      const [k = 1, stride = 1, dilation = 1, before = 0] = [
-        windows.kernel[d],
-        windows.strides[d],
-        windows.dilations[d],
-        windows.before[d],
-      ];
-      const length = x.shape[d + 2] ?? 1;
-      const [low, high] = includePad ? [-before, length + (windows.after[d] ?? 0)] : [0, length];
+      const [k, stride] = [item(windows.kernel, d), item(windows.strides, d)];
+      const [dilation, before] = [item(windows.dilations, d), item(windows.before, d)];
+      const length = item(x.shape, d + 2);
+      const [low, high] = includePad ? [-before, length + item(windows.after, d)] : [0, length];
       /** Positions of the window that lie below a place of the input. */
       const below = (place: number): number =>
         Math.min(k, Math.max(0, Math.ceil((place - (o * stride - before)) / dilation)));
@@ -121,10 +121,10 @@ const divided =
   (node: NodeContext, counts: readonly (readonly number[])[]): Divide =>
   (s, out, sum) => {
     if (counts.every((row) => row.every((n) => n === row[0]))) {
-      return s.op("fdiv", sum, s.f(product(counts.map((row) => row[0] ?? 1))));
+      return s.op("fdiv", sum, s.f(elementCount(counts.map((row) => item(row, 0)))));
     }
-    const divisors = counts.map((row) => node.b.constantOf("f32", [row.length], row));
-    const factors = divisors.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
+    const divisors = counts.map((row) => node.lowering.constantOf("f32", [row.length], row));
+    const factors = divisors.map((row, d) => s.load(row, [item(out, d + 2)]));
     return s.op(
       "fdiv",
       sum,
@@ -133,22 +133,22 @@ const divided =
   };
 
 const average = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
-  const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && product(windows.out) === 1;
+  const everything = windows.kernel.every((k, d) => k === x.shape[d + 2]) && elementCount(windows.out) === 1;
   if (everything && leavingDimensions(x, windows).length === 0) return averageOfAll(node, x, windows, divide);
   const last = windows.kernel.length - 1;
-  const narrow = (windows.strides[last] ?? 1) <= 2 && windows.kernel.every((k) => k <= 32);
+  const narrow = item(windows.strides, last) <= 2 && windows.kernel.every((k) => k <= 32);
   const undilated = windows.dilations.every((d) => d === 1);
   // onnxruntime-web sums the columns of such windows first, then the row of those sums.
   if (last >= 1 && narrow && undilated) {
-    const columns = windowSum(node, x, { ...windows, ...column(windows, last, x.shape[last + 2] ?? 1) });
+    const columns = windowSum(node, x, { ...windows, ...columnWindows(windows, last, item(x.shape, last + 2)) });
     const row = windows.kernel.map((_, d) => (d === last ? undefined : d)).filter((d) => d !== undefined);
-    return windowSum(node, columns, rowOnly(windows, row), divide);
+    return windowSum(node, columns, rowWindows(windows, row), divide);
   }
   return windowSum(node, x, windows, divide);
 };
 
 /** The windows with the last dimension left whole. */
-const column = (windows: Windows, last: number, size: number): Windows => {
+const columnWindows = (windows: Windows, last: number, size: number): Windows => {
   const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (d === last ? value : n));
   return {
     kernel: set(windows.kernel, 1),
@@ -161,7 +161,7 @@ const column = (windows: Windows, last: number, size: number): Windows => {
 };
 
 /** The windows with the given dimensions already summed. */
-const rowOnly = (windows: Windows, done: readonly number[]): Windows => {
+const rowWindows = (windows: Windows, done: readonly number[]): Windows => {
   const set = (row: readonly number[], value: number): number[] => row.map((n, d) => (done.includes(d) ? value : n));
   return {
     kernel: set(windows.kernel, 1),
@@ -182,7 +182,7 @@ export const windowSum = (
   term: (s: KernelStage, element: Ref) => Ref = (_s, element) => element,
 ): Value => {
   const leaving = leavingDimensions(x, windows);
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     order: memoryOrder(x),
@@ -201,31 +201,33 @@ export const windowSum = (
 
 /** A window over everything: four interleaved sums, added as (0 + 2) + (1 + 3), then the elements left over. */
 const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Divide): Value => {
-  const size = product(windows.kernel);
+  const size = elementCount(windows.kernel);
   const rounds = Math.floor(size / 4);
-  const flat = reshaped(node.b, x, [...x.shape.slice(0, 2), size]);
+  const flat = reshaped(node.lowering, x, [...x.shape.slice(0, 2), size]);
   const lanes =
     rounds === 0
       ? undefined
-      : node.b.emit({
+      : node.lowering.emit({
           dtype: "f32",
           shape: [...x.shape.slice(0, 2), 4],
           fold: {
             dims: [rounds],
             classes: ["f32"],
             init: (s) => [s.f(0)],
-            step: (s, [image = 0, channel = 0, lane], [k]) => {
-              const at = (k ?? asIndex(0)).times(4).plus(lane ?? 0);
+            step: (s, out, red) => {
+              const [image, channel, lane] = atLeast(out, 3);
+              const [k] = atLeast(red, 1);
+              const at = k.times(4).plus(lane);
               return [s.op("fadd", s.accumulator(), s.load(flat, [image, channel, at]))];
             },
           },
           finish: (s) => s.accumulator(),
         });
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: [...x.shape.slice(0, 2), ...windows.out],
     finish: (s, out) => {
-      const [image = 0, channel = 0] = out;
+      const [image, channel] = atLeast(out, 2);
       const [a, b, c, d] = lanes ? range(4).map((lane) => s.load(lanes, [image, channel, lane])) : [];
       let sum = a && b && c && d ? s.op("fadd", s.op("fadd", a, c), s.op("fadd", b, d)) : s.f(0);
       for (let k = 4 * rounds; k < size; k++) sum = s.op("fadd", sum, s.load(flat, [image, channel, k]));
@@ -235,7 +237,7 @@ const averageOfAll = (node: NodeContext, x: Value, windows: Windows, divide: Div
 };
 
 /** A pool over everything. */
-const whole = (x: Value): Windows => {
+const windowsOverAll = (x: Value): Windows => {
   const kernel = x.shape.slice(2);
   const [ones, zeros] = [kernel.map(() => 1), kernel.map(() => 0)];
   return { kernel, strides: ones, dilations: ones, before: zeros, after: zeros, out: ones };
@@ -247,12 +249,12 @@ const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
   const size = (s: KernelStage, v: Ref): Ref => (p === 1 ? s.op("fabs", v) : s.op("fmul", v, v));
   const sums = windowSum(node, x, windows, undefined, size);
   // onnxruntime-web takes the root by its power function, which is not always the nearest.
-  return p === 1 ? sums : raise(node.b, sums, node.b.scalar("f32", 0.5));
+  return p === 1 ? sums : floatPower(node.lowering, sums, node.lowering.scalar("f32", 0.5));
 };
 
 const globalAverage = (node: NodeContext): Value => {
   const x = float(node, node.in(0));
-  const windows = whole(x);
+  const windows = windowsOverAll(x);
   return average(node, x, windows, divided(node, windowCounts(x, windows, false)));
 };
 
@@ -261,10 +263,12 @@ export const POOL: readonly Operator[] = [
   onnx("MaxPool", 1, maxPool),
   onnx("AveragePool", 1, averagePool),
   onnx("GlobalAveragePool", 1, globalAverage),
-  onnx("GlobalMaxPool", 1, (node) => maximumIn(node, node.in(0), computable(node, node.in(0)), whole(node.in(0)))),
+  onnx("GlobalMaxPool", 1, (node) =>
+    maximumIn(node, node.in(0), computable(node, node.in(0)), windowsOverAll(node.in(0))),
+  ),
   onnx("LpPool", 2, (node) => {
     const x = float(node, node.in(0));
     return lpPool(node, windowsOf(node, x.shape.slice(2), undefined, { ceil: node.int("ceil_mode", 0) === 1 }), x);
   }),
-  onnx("GlobalLpPool", 2, (node) => lpPool(node, whole(node.in(0)), float(node, node.in(0)))),
+  onnx("GlobalLpPool", 2, (node) => lpPool(node, windowsOverAll(node.in(0)), float(node, node.in(0)))),
 ];

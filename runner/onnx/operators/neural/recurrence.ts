@@ -1,12 +1,14 @@
-import { contiguousAlong } from "../../sums/dot.ts";
-import { asIndex } from "../../build/affine.ts";
-import { clamp } from "../../functions/index.ts";
+import { atLeast, item } from "../../../items.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
+import type { Value } from "../../build/value.ts";
+import { entryAt, inserted, permuted, sliced } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import { clamp } from "../../functions/index.ts";
+import { contiguousAlong } from "../../sums/dot.ts";
 import { type Activation, activationsOf } from "../arithmetic/activations.ts";
-import { float, inserted, permuted, range, sliced } from "../common.ts";
 import { blockFor, orderedDot } from "../arithmetic/linear.ts";
+import { float, range } from "../common.ts";
 import { concatenated } from "../tensor/movement.ts";
 
 /** Longest sequence that is unrolled. */
@@ -31,15 +33,15 @@ export const recurrentOf = (node: NodeContext, defaults: readonly string[]): Rec
   const batchFirst = node.int("layout", 0) === 1;
   const given = float(node, node.in(0));
   const x = batchFirst ? permuted(given, [1, 0, 2]) : given;
-  const [steps = 1, batch = 1] = x.shape;
+  const [steps, batch] = atLeast(x.shape, 2);
   if (steps > MAX_STEPS) throw node.error("ONNX_LIMIT", `a sequence of ${String(steps)} steps`);
   const direction = node.string("direction", "forward");
   const directions = direction === "bidirectional" ? 2 : 1;
-  const hidden = node.int("hidden_size") ?? node.in(2).shape[2] ?? 1;
+  const hidden = node.int("hidden_size") ?? item(node.in(2).shape, 2);
   const names = node.strings("activations") ?? range(directions).flatMap(() => defaults);
   const activations = activationsOf(
     node,
-    range(directions * defaults.length).map((i) => names[i] ?? ""),
+    range(directions * defaults.length).map((i) => item(names, i)),
   );
   const clip = node.float("clip");
   node.ignore("output_sequence");
@@ -57,22 +59,16 @@ export const recurrentOf = (node: NodeContext, defaults: readonly string[]): Rec
   };
 };
 
-/** One direction's part of an input. */
-export const one = (value: Value, direction: number): Value => {
-  const part = sliced(value, 0, direction, 1);
-  return { ...part, shape: part.shape.slice(1), strides: part.strides.slice(1) };
-};
-
 /**
  * x W^T for [.., I] and [N, I], added to `start` block by block. A matrix that is in the file is `packed`, unless the
  * operator does not pack it.
  */
-export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, start?: Value): Value => {
+export const weightProduct = (node: NodeContext, x: Value, w: Value, packed: boolean, start?: Value): Value => {
   const last = x.shape.length - 1;
-  const [rows, columns] = [contiguousAlong(node.b, x, last), contiguousAlong(node.b, w, 1)];
-  const [n = 1, k = 1] = w.shape;
+  const [rows, columns] = [contiguousAlong(node.lowering, x, last), contiguousAlong(node.lowering, w, 1)];
+  const [n, k] = atLeast(w.shape, 2);
   return orderedDot(
-    node.b,
+    node.lowering,
     {
       dtype: "f32",
       shape: [...x.shape.slice(0, -1), n],
@@ -80,7 +76,7 @@ export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, 
       length: k,
       ...(start && { start: (s, out) => s.load(start, out) }),
       left: (s, out, at) => s.load(rows, [...out.slice(0, last), at]),
-      right: (s, out, at) => s.load(columns, [out[last] ?? asIndex(0), at]),
+      right: (s, out, at) => s.load(columns, [item(out, last), at]),
       finish: (_s, _out, sum) => sum,
     },
     blockFor({ m: elementCount(x.shape.slice(0, -1)), n, k, packed, rightTransposed: true }),
@@ -89,8 +85,8 @@ export const product = (node: NodeContext, x: Value, w: Value, packed: boolean, 
 
 /** Whether the operator's weights (input 1) and recurrence weights (input 2) are in the file. */
 export const packedWeights = (node: NodeContext): readonly [w: boolean, r: boolean] => [
-  node.b.initializers.has(node.in(1)),
-  node.b.initializers.has(node.in(2)),
+  node.lowering.initializers.has(node.in(1)),
+  node.lowering.initializers.has(node.in(2)),
 ];
 
 /**
@@ -107,11 +103,11 @@ const stepKept = (
   old: Value | undefined,
 ): Value => {
   if (lengths === undefined) return next;
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: next.shape,
     finish: (s, out) => {
-      const alive = s.op("ilt", s.i(t), s.load(lengths, [out[0] ?? asIndex(0)]));
+      const alive = s.op("ilt", s.i(t), s.load(lengths, [item(out, 0)]));
       return s.select(alive, s.load(next, out), old ? s.load(old, out) : s.f(0));
     },
   });
@@ -120,18 +116,18 @@ const stepKept = (
 /** Runs a cell over the sequence; outputs of all steps and the last states. */
 export const unroll = (
   node: NodeContext,
-  r: Recurrent,
+  recurrent: Recurrent,
   direction: number,
   initial: readonly Value[],
   cell: Cell,
 ): { readonly outputs: readonly Value[]; readonly states: readonly Value[] } => {
   let states = initial;
-  const outputs: Value[] = range(r.steps).map(() => initial[0] as Value);
-  for (let i = 0; i < r.steps; i++) {
-    const t = r.reverse(direction) ? r.steps - 1 - i : i;
-    const next = cell((all) => one(all, t), states);
-    outputs[t] = stepKept(node, r.lengths, t, next[0] as Value, undefined);
-    states = next.map((state, j) => stepKept(node, r.lengths, t, state, states[j]));
+  const outputs: Value[] = range(recurrent.steps).map(() => item(initial, 0));
+  for (let i = 0; i < recurrent.steps; i++) {
+    const t = recurrent.reverse(direction) ? recurrent.steps - 1 - i : i;
+    const next = cell((all) => entryAt(all, t), states);
+    outputs[t] = stepKept(node, recurrent.lengths, t, item(next, 0), undefined);
+    states = next.map((state, j) => stepKept(node, recurrent.lengths, t, state, states[j]));
   }
   return { outputs, states };
 };
@@ -139,48 +135,48 @@ export const unroll = (
 /** Y and the final states in ONNX's layout. */
 export const collected = (
   node: NodeContext,
-  r: Recurrent,
+  recurrent: Recurrent,
   runs: readonly { readonly outputs: readonly Value[]; readonly states: readonly Value[] }[],
 ): Value[] => {
   const byDirection = runs.map(({ outputs }) =>
     concatenated(
-      node.b,
+      node.lowering,
       outputs.map((h) => inserted(h, 0)),
       0,
     ),
   );
   const y = concatenated(
-    node.b,
+    node.lowering,
     byDirection.map((h) => inserted(h, 1)),
     1,
   );
-  const count = runs[0]?.states.length ?? 0;
+  const count = item(runs, 0).states.length;
   const finals = range(count).map((j) =>
     concatenated(
-      node.b,
-      runs.map(({ states }) => inserted(states[j] as Value, 0)),
+      node.lowering,
+      runs.map(({ states }) => inserted(item(states, j), 0)),
       0,
     ),
   );
-  if (!r.batchFirst) return [y, ...finals];
+  if (!recurrent.batchFirst) return [y, ...finals];
   return [permuted(y, [2, 0, 1, 3]), ...finals.map((state) => permuted(state, [1, 0, 2]))];
 };
 
-export const initialState = (node: NodeContext, r: Recurrent, at: number, direction: number): Value => {
+export const initialState = (node: NodeContext, recurrent: Recurrent, at: number, direction: number): Value => {
   const given = node.opt(at);
   if (given === undefined) {
-    const zero = node.b.scalar("f32", 0);
-    return { ...zero, shape: [r.batch, r.hidden], strides: [0, 0] };
+    const zero = node.lowering.scalar("f32", 0);
+    return { ...zero, shape: [recurrent.batch, recurrent.hidden], strides: [0, 0] };
   }
-  return one(r.batchFirst ? permuted(given, [1, 0, 2]) : given, direction);
+  return entryAt(recurrent.batchFirst ? permuted(given, [1, 0, 2]) : given, direction);
 };
 
 /** The initial hidden state, input 5. A sequence without steps ends with zeros, as in onnxruntime-web. */
-export const initialHidden = (node: NodeContext, r: Recurrent, direction: number): Value => {
-  const state = initialState(node, r, 5, direction);
-  const { lengths } = r;
+export const initialHidden = (node: NodeContext, recurrent: Recurrent, direction: number): Value => {
+  const state = initialState(node, recurrent, 5, direction);
+  const { lengths } = recurrent;
   if (lengths === undefined || node.opt(5) === undefined) return state;
-  return node.b.emit({
+  return node.lowering.emit({
     dtype: "f32",
     shape: state.shape,
     finish: (s, out) => {
@@ -191,10 +187,16 @@ export const initialHidden = (node: NodeContext, r: Recurrent, direction: number
 };
 
 /** One half of B, for all gates; zeros when there is no B. */
-export const gateBias = (node: NodeContext, r: Recurrent, direction: number, gates: number, half: 0 | 1): Value => {
+export const gateBias = (
+  node: NodeContext,
+  recurrent: Recurrent,
+  direction: number,
+  gates: number,
+  half: 0 | 1,
+): Value => {
   const b = node.opt(3);
-  if (b === undefined) return { ...node.b.scalar("f32", 0), shape: [gates * r.hidden], strides: [0] };
-  return sliced(one(b, direction), 0, half * gates * r.hidden, gates * r.hidden);
+  if (b === undefined) return { ...node.lowering.scalar("f32", 0), shape: [gates * recurrent.hidden], strides: [0] };
+  return sliced(entryAt(b, direction), 0, half * gates * recurrent.hidden, gates * recurrent.hidden);
 };
 
 export const gate = (value: Value, g: number, hidden: number): Value =>

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { Index } from "../../build/affine.ts";
 import type { NodeContext } from "../../build/node.ts";
 import { rowMajor, type Value } from "../../build/value.ts";
@@ -64,9 +65,9 @@ export const positions = (node: NodeContext, axes: readonly Axis[], kernel: read
     [[]],
   );
   const flat = all.map((row) =>
-    row.reduce<number>((sum, at, d) => (sum < 0 || at === undefined ? -1 : sum + at * (strides[d] ?? 0)), 0),
+    row.reduce<number>((sum, at, d) => (sum < 0 || at === undefined ? -1 : sum + at * item(strides, d)), 0),
   );
-  return node.b.constantOf(
+  return node.lowering.constantOf(
     "i32",
     axes.map(({ reach }) => reach),
     flat,
@@ -87,12 +88,12 @@ export const extents = (
   const pads = node.ints("pads") ?? range(2 * sizes.length).map(() => 0);
   const before: number[] = [];
   const out = sizes.map((size, d) => {
-    const [s = 1, k = 1, dilation = 1, e = 0] = [strides[d], kernel[d], dilations[d], extra[d]];
+    const [s, k, dilation, e] = [item(strides, d), item(kernel, d), item(dilations, d), item(extra, d)];
     const full = (size - 1) * s + e + (k - 1) * dilation + 1;
     const same = auto === "SAME_UPPER" || auto === "SAME_LOWER";
-    const target = wanted?.slice(-sizes.length)[d] ?? (same ? size * s : undefined);
+    const target = wanted === undefined ? (same ? size * s : undefined) : item(wanted.slice(-sizes.length), d);
     if (target === undefined) {
-      const [p = 0, q = 0] = auto === "VALID" ? [0, 0] : [pads[d], pads[d + sizes.length]];
+      const [p, q] = auto === "VALID" ? [0, 0] : [item(pads, d), item(pads, d + sizes.length)];
       before.push(p);
       return full - p - q;
     }

@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import type { Index } from "../../build/affine.ts";
 import type { NodeContext } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
@@ -40,7 +41,7 @@ export const windowsOf = (
   const before: number[] = [];
   const after: number[] = [];
   const out = sizes.map((size, d) => {
-    const [k = 1, s = 1, dilation = 1] = [kernel[d], strides[d], dilations[d]];
+    const [k, s, dilation] = [item(kernel, d), item(strides, d), item(dilations, d)];
     const extent = (k - 1) * dilation + 1;
     if (auto === "SAME_UPPER" || auto === "SAME_LOWER") {
       const count = Math.ceil(size / s);
@@ -51,12 +52,12 @@ export const windowsOf = (
       return count;
     }
     if (auto !== "NOTSET" && auto !== "VALID" && auto !== "") throw node.refuse(`auto_pad "${auto}"`, "auto_pad");
-    const [p, q] = auto === "VALID" ? [0, 0] : [pads[d] ?? 0, pads[d + sizes.length] ?? 0];
+    const [p, q] = auto === "VALID" ? [0, 0] : [item(pads, d), item(pads, d + sizes.length)];
     before.push(p);
     after.push(q);
     const steps = (size + p + q - extent) / s;
     let count = (options.ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-    // A window that would start in the padding behind the end does not count.
+    // A window that would start in the padding after the end does not count.
     if (options.ceil && (count - 1) * s >= size + p) count--;
     return count;
   });
@@ -67,18 +68,18 @@ export const windowsOf = (
 /** Input index of each spatial dimension for an output position and a position in the window. */
 export const windowIndices = (windows: Windows, out: readonly Index[], inside: readonly Index[]): Index[] =>
   out.map((index, d) => {
-    const at = index.times(windows.strides[d] ?? 1).minus(windows.before[d] ?? 0);
+    const at = index.times(item(windows.strides, d)).minus(item(windows.before, d));
     const k = inside[d];
-    return k === undefined ? at : at.plus(k.times(windows.dilations[d] ?? 1));
+    return k === undefined ? at : at.plus(k.times(item(windows.dilations, d)));
   });
 
 /** Spatial dimensions (numbered in the value, from 2) where a window can leave the input. */
 export const leavingDimensions = (value: Value, windows: Windows): number[] =>
   range(windows.out.length)
     .filter((d) => {
-      const extent = ((windows.kernel[d] ?? 1) - 1) * (windows.dilations[d] ?? 1) + 1;
-      const last = ((windows.out[d] ?? 1) - 1) * (windows.strides[d] ?? 1) - (windows.before[d] ?? 0) + extent;
-      return (windows.before[d] ?? 0) > 0 || last > (value.shape[d + 2] ?? 1);
+      const extent = (item(windows.kernel, d) - 1) * item(windows.dilations, d) + 1;
+      const last = (item(windows.out, d) - 1) * item(windows.strides, d) - item(windows.before, d) + extent;
+      return item(windows.before, d) > 0 || last > item(value.shape, d + 2);
     })
     .map((d) => d + 2);
 

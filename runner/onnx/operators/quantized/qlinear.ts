@@ -1,15 +1,17 @@
-import * as fn from "../../functions/index.ts";
-import { broadcastTo } from "../../build/lowering.ts";
-import type { NodeContext, Operator } from "../../build/node.ts";
+import { atLeast, item, lastItem } from "../../../items.ts";
+import { microsoft, type NodeContext, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, type Value } from "../../build/value.ts";
-import { byte, dequantized, microsoft, quantized, quantizedAfter, scalar, zeroPoint } from "./quantized-bytes.ts";
-import { computable, float, permuted, product } from "../common.ts";
-import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
+import type { Value } from "../../build/value.ts";
+import { broadcastTo, permuted } from "../../build/view.ts";
+import { elementCount } from "../../file/element-type.ts";
+import * as fn from "../../functions/index.ts";
+import { computable, float } from "../common.ts";
 import { windowCounts, windowSum } from "../neural/pool.ts";
-import { quantizedSoftmax } from "./qlinear-softmax.ts";
-import { matmulInteger, requantize, scalarOf } from "./quantize.ts";
 import { leavingDimensions, windowsOf } from "../neural/windows.ts";
+import { matmulInteger, requantize } from "./integer-products.ts";
+import { dynamicallyQuantized, quantizedAverage } from "./microsoft.ts";
+import { quantizedSoftmax } from "./qlinear-softmax.ts";
+import { byte, dequantized, quantized, quantizedAfter, scalar, zeroPoint, scalarOf } from "./quantized-bytes.ts";
 
 /** A function of one byte: (x, scale, zp, y scale, y zp). */
 const byteFunction = (name: string, body: (node: NodeContext) => (s: StageBuilder, v: Ref) => Ref): Operator =>
@@ -18,7 +20,7 @@ const byteFunction = (name: string, body: (node: NodeContext) => (s: StageBuilde
     const dtype = byte(node, x);
     const f = body(node);
     const parameters = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
-    return node.b.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
+    return node.lowering.map(dtype, [x, ...parameters], (s, v, xs, xz, ys, yz) =>
       quantized(s, dtype, f(s, dequantized(s, v, xs, xz)), ys, yz),
     );
   });
@@ -30,11 +32,11 @@ const quantizedWhere = (node: NodeContext): Value => {
   if (byte(node, y) !== dtype) throw node.invalid("operands of different types");
   const [zs, zz] = [scalar(node, 7), scalar(node, 8)];
   const requantized = (value: Value, at: number): Value =>
-    node.b.map(dtype, [value, scalar(node, at), scalar(node, at + 1), zs, zz], (s, v, vs, vz, os, oz) => {
+    node.lowering.map(dtype, [value, scalar(node, at), scalar(node, at + 1), zs, zz], (s, v, vs, vz, os, oz) => {
       const same = s.op("iand", s.op("feq", vs, os), s.op("ieq", vz, oz));
       return s.select(same, v, quantized(s, dtype, dequantized(s, v, vs, vz), os, oz));
     });
-  return node.b.map(dtype, [condition, requantized(x, 2), requantized(y, 5)], (s, c, a, b) => s.select(c, a, b));
+  return node.lowering.map(dtype, [condition, requantized(x, 2), requantized(y, 5)], (s, c, a, b) => s.select(c, a, b));
 };
 
 /** Windows are dequantised, averaged in order and quantised; a window over everything is QLinearGlobalAveragePool. */
@@ -49,19 +51,19 @@ const quantizedAveragePool = (node: NodeContext): Value => {
   if (everything && [...windows.before, ...windows.after].every((pad) => pad === 0)) return quantizedAverage(node);
   if (ceil && leavingDimensions(x, windows).length > 0) throw node.refuse("windows that leave the input", "ceil_mode");
   const [xs, xz, ys, yz] = [scalar(node, 1), zeroPoint(node, 2, dtype), scalar(node, 3), zeroPoint(node, 4, dtype)];
-  const values = node.b.map("f32", [x, xs, xz], (s, v, k, z) => dequantized(s, v, k, z));
-  const counts = windowCounts(x, windows, includePad).map((row) => node.b.constantOf("f32", [row.length], row));
-  const size = product(windows.kernel);
+  const values = node.lowering.map("f32", [x, xs, xz], (s, v, k, z) => dequantized(s, v, k, z));
+  const counts = windowCounts(x, windows, includePad).map((row) => node.lowering.constantOf("f32", [row.length], row));
+  const size = elementCount(windows.kernel);
   const averages = windowSum(node, values, windows, (s, out, sum) => {
     if (includePad) return s.op("fdiv", sum, s.f(size));
-    const factors = counts.map((row, d) => s.load(row, [out[d + 2] ?? 0]));
+    const factors = counts.map((row, d) => s.load(row, [item(out, d + 2)]));
     return s.op(
       "fdiv",
       sum,
       factors.reduce((n, factor) => s.op("fmul", n, factor)),
     );
   });
-  return node.b.map(dtype, [averages, ys, yz], (s, v, k, z) => quantizedAfter(s, dtype, v, k, z));
+  return node.lowering.map(dtype, [averages, ys, yz], (s, v, k, z) => quantizedAfter(s, dtype, v, k, z));
 };
 
 /** A scale of one element or of one for each column, seen along the columns of a product of `rank` dimensions. */
@@ -69,7 +71,7 @@ const columnScale = (node: NodeContext, scale: Value, columns: number, rank: num
   if (elementCount(scale.shape) === 1)
     return { ...scale, shape: new Array<number>(rank).fill(1), strides: new Array<number>(rank).fill(0) };
   if (scale.shape.length !== 1 || scale.shape[0] !== columns) throw node.refuse("scales other than one a column");
-  const [stride = 0] = scale.strides;
+  const [stride] = atLeast(scale.strides, 1);
   return {
     ...scale,
     shape: [...new Array<number>(rank - 1).fill(1), columns],
@@ -89,17 +91,21 @@ const quantizedGemm = (node: NodeContext): Value => {
   if (a.shape.length !== 2 || b.shape.length !== 2) throw node.invalid("the matrices do not multiply");
   const left = node.int("transA", 0) === 1 ? permuted(a, [1, 0]) : a;
   const right = node.int("transB", 0) === 1 ? permuted(b, [1, 0]) : b;
-  const [rows = 1, columns = 1] = [left.shape[0], right.shape[1]];
+  const [rows, columns] = [item(left.shape, 0), item(right.shape, 1)];
   const alpha = node.float("alpha", 1);
   const bias = c && broadcastTo(c, [rows, columns]);
   const scales = [
     scalarOf(node, float(node, node.in(1)), "the scale"),
     columnScale(node, float(node, node.in(4)), columns, 2),
   ];
-  const scale = node.b.map("f32", yScale ? [...scales, scalarOf(node, yScale, "the scale")] : scales, (s, p, q, r) => {
-    const product = s.op("fmul", s.op("fmul", s.f(alpha), p), q);
-    return yScale && r ? s.op("fdiv", product, r) : product;
-  });
+  const scale = node.lowering.map(
+    "f32",
+    yScale ? [...scales, scalarOf(node, yScale, "the scale")] : scales,
+    (s, p, q, r) => {
+      const product = s.op("fmul", s.op("fmul", s.f(alpha), p), q);
+      return yScale && r ? s.op("fdiv", product, r) : product;
+    },
+  );
   const along = broadcastTo(scale, [rows, columns]);
   const dtype = yZero === undefined ? ("f32" as const) : byte(node, yZero);
   const zero = yZero && scalarOf(node, yZero, "the output zero point");
@@ -118,11 +124,13 @@ const integerProduct = (
   b: readonly [value: Value, scale: Value, zero: Value | undefined],
   bias: Value | undefined,
 ): Value => {
-  const columns = b[0].shape.at(-1) ?? 1;
+  const columns = lastItem(b[0].shape);
   if (a[0].shape.length < 2 || b[0].shape.length < 2) throw node.refuse("operands of fewer than two dimensions");
   if (elementCount(a[1].shape) !== 1) throw node.refuse("more than one scale for the first operand");
-  const scale = node.b.map("f32", [scalarOf(node, a[1], "the scale"), columnScale(node, b[1], columns, 1)], (s, p, q) =>
-    s.op("fmul", p, q),
+  const scale = node.lowering.map(
+    "f32",
+    [scalarOf(node, a[1], "the scale"), columnScale(node, b[1], columns, 1)],
+    (s, p, q) => s.op("fmul", p, q),
   );
   const along = broadcastTo(scale, [columns]);
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== columns))

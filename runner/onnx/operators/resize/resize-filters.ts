@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import { range } from "../common.ts";
 
 const f = Math.fround;
@@ -33,7 +34,7 @@ export const cubicTaps = (place: number, size: number, a: number, excludeOutside
   const coefficients = cubicCoefficients(f(place - floor), f(a));
   const positions = at.map((i) => Math.min(Math.max(i, 0), size - 1));
   if (!excludeOutside) return { positions, weights: coefficients };
-  const weights = coefficients.map((w, i) => ((at[i] ?? 0) < 0 || (at[i] ?? 0) >= size ? 0 : w));
+  const weights = coefficients.map((w, i) => (item(at, i) < 0 || item(at, i) >= size ? 0 : w));
   return { positions, weights, divisor: weights.reduce((sum, w) => f(sum + w), 0) };
 };
 
@@ -76,7 +77,7 @@ export const antialiasedTaps = (place: number, axis: Antialiased): Taps => {
   const count = endInside - firstInside;
   return {
     positions: range(count).map((i) => firstInside + i),
-    weights: range(count).map((i) => f((inside[i] ?? 0) * scale)),
+    weights: range(count).map((i) => f(item(inside, i) * scale)),
   };
 };
 
@@ -85,9 +86,9 @@ const movedInside = (weights: readonly number[], from: number, size: number): nu
   const moved = [...weights];
   const count = moved.length;
   const before = Math.min(Math.max(-from, 0), count - 1);
-  for (let i = 0; i < before; i++) moved[before] = f((moved[before] ?? 0) + (moved[i] ?? 0));
+  for (let i = 0; i < before; i++) moved[before] = f(item(moved, before) + item(moved, i));
   const behind = Math.min(Math.max(count + from - size, 0), count - 1);
   const last = count - behind - 1;
-  for (let i = last + 1; i < count; i++) moved[last] = f((moved[last] ?? 0) + (moved[i] ?? 0));
+  for (let i = last + 1; i < count; i++) moved[last] = f(item(moved, last) + item(moved, i));
   return moved.slice(before);
 };

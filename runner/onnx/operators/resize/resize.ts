@@ -1,3 +1,4 @@
+import { item } from "../../../items.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Value } from "../../build/value.ts";
 import { float, range } from "../common.ts";
@@ -31,19 +32,19 @@ const targetOf = (node: NodeContext, x: Value, scalesAt: number, sizesAt: number
     return {
       axes,
       scales: given,
-      sizes: axes.map((axis, i) => Math.floor(Math.fround((x.shape[axis] ?? 1) * (given[i] ?? 1)))),
+      sizes: axes.map((axis, i) => Math.floor(Math.fround(item(x.shape, axis) * item(given, i)))),
     };
   }
   if (sizesAt === undefined || node.opt(sizesAt) === undefined)
     throw node.invalid("neither scales nor sizes are given");
   const wanted = node.staticInts(sizesAt, "the sizes");
-  const ratios = axes.map((axis, i) => (wanted[i] ?? 1) / (x.shape[axis] ?? 1));
+  const ratios = axes.map((axis, i) => item(wanted, i) / item(x.shape, axis));
   if (policy === "stretch") return { axes, sizes: wanted, scales: ratios };
   const scale = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
   return {
     axes,
     scales: axes.map(() => scale),
-    sizes: axes.map((axis) => Math.floor(scale * (x.shape[axis] ?? 1) + 0.5)),
+    sizes: axes.map((axis) => Math.floor(scale * item(x.shape, axis) + 0.5)),
   };
 };
 
@@ -76,15 +77,17 @@ const interpolated = (
   how: Interpolation,
   fill: number,
 ): Value => {
-  const { b } = node;
-  const changed = range(axes.length).filter((d) => axes[d]?.scale !== 1 || axes[d].out !== axes[d].size);
+  const { lowering } = node;
+  const changed = range(axes.length).filter(
+    (d) => item(axes, d).scale !== 1 || item(axes, d).out !== item(axes, d).size,
+  );
   const image = imageOf(axes, how);
   const together = image.length > 0 ? image : changed;
   // Enlarging images with the channels last, its cubic kernel is the one that antialiases, which then changes nothing.
-  const enlarged = image[0] === 1 && image.every((d) => (axes[d]?.scale ?? 1) >= 1);
+  const enlarged = image[0] === 1 && image.every((d) => item(axes, d).scale >= 1);
   const antialias = how.antialias || (how.mode === "cubic" && axes.length === 4 && enlarged);
   const tapsAlong = (d: number): readonly Taps[] => {
-    const axis = axes[d] as Resized;
+    const axis = item(axes, d);
     const { size, scale } = axis;
     const { excludeOutside } = how;
     const cubic = how.mode === "cubic" ? how.cubic : undefined;
@@ -101,16 +104,16 @@ const interpolated = (
     }));
   const joint = how.mode === "linear" && !antialias && image.length > 0;
   const mixed = joint
-    ? atOnce(b, x, image[0] ?? 0, image.map(tapsAlong))
+    ? atOnce(lowering, x, item(image, 0), image.map(tapsAlong))
     : [...together].reverse().reduce((value, d, i) => {
-        if (antialias && axes[d]?.size === axes[d]?.out) return value;
-        return alongAxis(b, value, d, i === 0 ? divided(tapsAlong(d)) : tapsAlong(d));
+        if (antialias && item(axes, d).size === item(axes, d).out) return value;
+        return alongAxis(lowering, value, d, i === 0 ? divided(tapsAlong(d)) : tapsAlong(d));
       }, x);
   return together.reduce((value, d) => {
-    const axis = axes[d] as Resized;
+    const axis = item(axes, d);
     if (axis.mode !== "tf_crop_and_resize") return value;
     const outside = placesOf(node, axis).map((place) => place < 0 || place > axis.size - 1);
-    return replaced(b, value, d, outside, fill);
+    return replaced(lowering, value, d, outside, fill);
   }, mixed);
 };
 
@@ -124,8 +127,11 @@ const nearestOf = (node: NodeContext, x: Value, axes: readonly Resized[], how: I
     const places = range(out).map((o) => coordinate(node, axis, o));
     const at = places.map((place) => Math.min(Math.max(nearest(node, how.nearestMode, place), 0), size - 1));
     const outside = places.map((place) => crop && (place < 0 || place > size - 1));
-    return replaced(node.b, picked(node.b, value, d, at), d, outside, fill);
+    return replaced(node.lowering, picked(node.lowering, value, d, at), d, outside, fill);
   }, x);
+
+/** The region of an axis that is not cropped. */
+const WHOLE = [0, 1] as const;
 
 const resize = (node: NodeContext): Value => {
   const modern = node.opset >= 11;
@@ -141,11 +147,13 @@ const resize = (node: NodeContext): Value => {
   const mode = node.string("coordinate_transformation_mode", modern ? "half_pixel" : "asymmetric");
   const extrapolation = node.float("extrapolation_value", 0);
   const target = targetOf(node, x, modern ? 2 : 1, modern ? 3 : undefined);
-  const roi = mode === "tf_crop_and_resize" ? node.staticFloats(1, "the region") : [];
+  const crop = mode === "tf_crop_and_resize";
+  const roi = crop ? node.staticFloats(1, "the region") : [];
   const axes = x.shape.map((size, d): Resized => {
     const i = target.axes.indexOf(d);
-    const region = [roi[i] ?? 0, roi[i + target.axes.length] ?? 1] as const;
-    return { mode, size, out: target.sizes[i] ?? size, scale: Math.fround(target.scales[i] ?? 1), region };
+    if (i < 0) return { mode, size, out: size, scale: 1, region: WHOLE };
+    const region = crop ? ([item(roi, i), item(roi, i + target.axes.length)] as const) : WHOLE;
+    return { mode, size, out: item(target.sizes, i), scale: Math.fround(item(target.scales, i)), region };
   });
   if (axes.some(({ out }) => out < 1)) throw node.invalid("a size is below 1");
   if (how.mode === "nearest") return nearestOf(node, x, axes, how, extrapolation);
@@ -160,9 +168,9 @@ const upsample = (node: NodeContext): Value => {
   if (mode !== "nearest") throw node.refuse(`mode "${mode}"`, "mode");
   const scales = node.opset < 9 ? (node.floats("scales") ?? []) : node.staticFloats(1, "the scales");
   return scales.reduce((current, scale, axis) => {
-    const size = x.shape[axis] ?? 1;
+    const size = item(x.shape, axis);
     const positions = range(Math.floor(size * scale)).map((o) => Math.min(size - 1, Math.floor(o / scale)));
-    return scale === 1 ? current : picked(node.b, current, axis, positions);
+    return scale === 1 ? current : picked(node.lowering, current, axis, positions);
   }, x);
 };
 

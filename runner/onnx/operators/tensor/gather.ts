@@ -1,21 +1,24 @@
+import { atLeast, item, lastItem } from "../../../items.ts";
 import { asIndex, type Index } from "../../build/affine.ts";
 import type { KernelStage } from "../../build/kernels.ts";
 import { type Lowering } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref } from "../../build/stage.ts";
-import { classOf, elementCount, rowMajor, storageOf, type Value } from "../../build/value.ts";
-import { computable, product, range, sliced } from "../common.ts";
+import { classOf, rowMajor, type Value } from "../../build/value.ts";
+import { without, sliced } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { computable, range } from "../common.ts";
 import { picked, reshaped } from "./movement.ts";
 
 /** Indices with negative ones counted from the end, as i64. */
-const normalized = (b: Lowering, indices: Value, size: number): Value => {
-  const known = b.elements(indices);
+const normalized = (lowering: Lowering, indices: Value, size: number): Value => {
+  const known = lowering.elements(indices);
   if (known?.every((index) => Number(index) >= 0)) return indices;
-  return b.map("i64", [indices], (s, i) => s.select(s.op("ilt", i, s.i(0)), s.op("iadd", i, s.i(size)), i));
+  return lowering.map("i64", [indices], (s, i) => s.select(s.op("ilt", i, s.i(0)), s.op("iadd", i, s.i(size)), i));
 };
 
 const checkKnown = (node: NodeContext, indices: Value, size: number): number[] | undefined => {
-  const known = node.b.elements(indices)?.map(Number);
+  const known = node.lowering.elements(indices)?.map(Number);
   if (known?.some((index) => index < -size || index >= size)) throw node.invalid("an index is out of range");
   return known?.map((index) => (index < 0 ? index + size : index));
 };
@@ -24,18 +27,18 @@ const checkKnown = (node: NodeContext, indices: Value, size: number): number[] |
 export const gather = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   computable(node, indices);
   const known = checkKnown(node, indices, size);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  if (elementCount(shape) === 0) return node.b.empty(x.element, shape);
+  if (elementCount(shape) === 0) return node.lowering.empty(x.element, shape);
   if (known !== undefined && indices.shape.length <= 1) {
-    const run = picked(node.b, x, axis, known);
-    return indices.shape.length === 1 ? run : withoutDimension(run, axis);
+    const run = picked(node.lowering, x, axis, known);
+    return indices.shape.length === 1 ? run : without(run, [axis]);
   }
-  const by = normalized(node.b, indices, size);
+  const by = normalized(node.lowering, indices, size);
   const rank = indices.shape.length;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape,
@@ -48,19 +51,13 @@ export const gather = (node: NodeContext): Value => {
   );
 };
 
-const withoutDimension = (value: Value, dimension: number): Value => ({
-  ...value,
-  shape: value.shape.filter((_, d) => d !== dimension),
-  strides: value.strides.filter((_, d) => d !== dimension),
-});
-
 const gatherElements = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   checkKnown(node, indices, size);
-  const by = normalized(node.b, indices, size);
-  return node.b.emit(
+  const by = normalized(node.lowering, indices, size);
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: indices.shape,
@@ -71,9 +68,9 @@ const gatherElements = (node: NodeContext): Value => {
 };
 
 /** The flat offsets that tuples of indices (last dimension) mean in the given sizes; -1 for tuples out of range. */
-const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Value => {
+const flatIndices = (lowering: Lowering, tuples: Value, sizes: readonly number[]): Value => {
   const strides = rowMajor(sizes);
-  return b.emit({
+  return lowering.emit({
     dtype: "i64",
     shape: tuples.shape.slice(0, -1),
     finish: (s, out) => {
@@ -83,7 +80,7 @@ const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Valu
         const raw = s.load(tuples, [...out, k]);
         const index = s.select(s.op("ilt", raw, s.i(0)), s.op("iadd", raw, s.i(size)), raw);
         inside = s.op("iand", inside, s.op("ult", index, s.i(size)));
-        sum = s.op("iadd", sum, s.op("imul", index, s.i(strides[k] ?? 1)));
+        sum = s.op("iadd", sum, s.op("imul", index, s.i(item(strides, k))));
       });
       return s.select(inside, sum, s.i(-1));
     },
@@ -93,15 +90,15 @@ const flatIndices = (b: Lowering, tuples: Value, sizes: readonly number[]): Valu
 const gatherND = (node: NodeContext): Value => {
   const [x, indices] = [node.in(0), node.in(1)];
   const batch = node.int("batch_dims", 0);
-  const depth = indices.shape.at(-1) ?? 1;
+  const depth = lastItem(indices.shape);
   if (batch + depth > x.shape.length) throw node.invalid("the index tuples are longer than the rank");
   const sizes = x.shape.slice(batch, batch + depth);
   const rest = x.shape.slice(batch + depth);
-  const flat = flatIndices(node.b, indices, sizes);
-  const source = reshaped(node.b, x, [...x.shape.slice(0, batch), product(sizes), ...rest]);
+  const flat = flatIndices(node.lowering, indices, sizes);
+  const source = reshaped(node.lowering, x, [...x.shape.slice(0, batch), elementCount(sizes), ...rest]);
   const shape = [...indices.shape.slice(0, -1), ...rest];
   const rank = indices.shape.length - 1;
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape,
@@ -141,14 +138,14 @@ const scatterElements = (node: NodeContext): Value => {
   const [x, indices, updates] = [node.in(0), node.in(1), node.in(2)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
   const mode = node.string("reduction", "none");
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   checkKnown(node, indices, size);
-  const count = indices.shape[axis] ?? 0;
+  const count = item(indices.shape, axis);
   if (elementCount(indices.shape) === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
-  const by = normalized(node.b, indices, size);
-  const guarded = range(x.shape.length).filter((d) => d !== axis && (indices.shape[d] ?? 1) < (x.shape[d] ?? 1));
-  return node.b.emit(
+  const by = normalized(node.lowering, indices, size);
+  const guarded = range(x.shape.length).filter((d) => d !== axis && item(indices.shape, d) < item(x.shape, d));
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
@@ -156,10 +153,11 @@ const scatterElements = (node: NodeContext): Value => {
         dims: [count],
         classes: [classOf(x)],
         init: (s, out) => [s.load(x, out)],
-        step: (s, out, [k]) => {
-          const at = out.map((index, d) => (d === axis ? (k ?? asIndex(0)) : index));
+        step: (s, out, red) => {
+          const [k] = atLeast(red, 1);
+          const at = out.map((index, d) => (d === axis ? k : index));
           const target = s.load(by, at, { guarded, fill: -1 });
-          const hit = s.op("ieq", target, s.affine(out[axis] ?? 0));
+          const hit = s.op("ieq", target, s.affine(item(out, axis)));
           const update = s.load(updates, at, { guarded });
           return [s.select(hit, combined(node, mode, s, s.accumulator(), update), s.accumulator())];
         },
@@ -173,16 +171,16 @@ const scatterElements = (node: NodeContext): Value => {
 const scatterND = (node: NodeContext): Value => {
   const [x, indices, updates] = [node.in(0), node.in(1), node.in(2)];
   const mode = node.string("reduction", "none");
-  const depth = indices.shape.at(-1) ?? 1;
+  const depth = lastItem(indices.shape);
   const sizes = x.shape.slice(0, depth);
   const rest = x.shape.slice(depth);
-  const count = product(indices.shape.slice(0, -1));
+  const count = elementCount(indices.shape.slice(0, -1));
   if (count === 0) return x;
   if (elementCount(x.shape) * count > MAX_SCATTER_STEPS) throw node.refuse("so many updates");
-  const flat = reshaped(node.b, flatIndices(node.b, indices, sizes), [count]);
-  const source = reshaped(node.b, updates, [count, product(rest)]);
-  const before = reshaped(node.b, x, [product(sizes), product(rest)]);
-  const result = node.b.emit(
+  const flat = reshaped(node.lowering, flatIndices(node.lowering, indices, sizes), [count]);
+  const source = reshaped(node.lowering, updates, [count, elementCount(rest)]);
+  const before = reshaped(node.lowering, x, [elementCount(sizes), elementCount(rest)]);
+  const result = node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: before.shape,
@@ -190,10 +188,11 @@ const scatterND = (node: NodeContext): Value => {
         dims: [count],
         classes: [classOf(x)],
         init: (s, out) => [s.load(before, out)],
-        step: (s, [row, column], [k]) => {
-          const at = k ?? asIndex(0);
-          const hit = s.op("ieq", s.load(flat, [at]), s.affine(row ?? 0));
-          const update = s.load(source, [at, column ?? asIndex(0)]);
+        step: (s, out, red) => {
+          const [row, column] = atLeast(out, 2);
+          const [at] = atLeast(red, 1);
+          const hit = s.op("ieq", s.load(flat, [at]), s.affine(row));
+          const update = s.load(source, [at, column]);
           return [s.select(hit, combined(node, mode, s, s.accumulator(), update), s.accumulator())];
         },
       },
@@ -201,30 +200,31 @@ const scatterND = (node: NodeContext): Value => {
     },
     x.element,
   );
-  return reshaped(node.b, result, x.shape);
+  return reshaped(node.lowering, result, x.shape);
 };
 
 /** Sequences of each batch entry turned around up to their length. */
 const reverseSequence = (node: NodeContext): Value => {
   const x = node.in(0);
   const [timeAxis, batchAxis] = [node.int("time_axis", 0), node.int("batch_axis", 1)];
-  const size = x.shape[timeAxis] ?? 1;
+  const size = item(x.shape, timeAxis);
   const lengths = node.in(1);
-  const table = node.b.emit({
+  const table = node.lowering.emit({
     dtype: "i64",
-    shape: [x.shape[batchAxis] ?? 1, size],
-    finish: (s, [batch, time]) => {
-      const length = s.load(lengths, [batch ?? 0]);
-      const t = s.affine(time ?? 0);
+    shape: [item(x.shape, batchAxis), size],
+    finish: (s, out) => {
+      const [batch, time] = atLeast(out, 2);
+      const length = s.load(lengths, [batch]);
+      const t = s.affine(time);
       return s.select(s.op("ilt", t, length), s.op("isub", s.op("isub", length, s.i(1)), t), t);
     },
   });
-  return node.b.emit(
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
       finish: (s, out) => {
-        const at: Index[] = [out[batchAxis] ?? asIndex(0), out[timeAxis] ?? asIndex(0)];
+        const at: Index[] = [item(out, batchAxis), item(out, timeAxis)];
         return s.load(x, out, { gather: { dimension: timeAxis, by: table, at } });
       },
     },
@@ -236,11 +236,11 @@ const reverseSequence = (node: NodeContext): Value => {
 const compress = (node: NodeContext): Value => {
   const given = node.int("axis");
   const condition = node.staticInts(1, "the condition");
-  const x = given === undefined ? reshaped(node.b, node.in(0), [elementCount(node.in(0).shape)]) : node.in(0);
+  const x = given === undefined ? reshaped(node.lowering, node.in(0), [elementCount(node.in(0).shape)]) : node.in(0);
   const axis = node.axis(given ?? 0, x.shape.length);
   const positions = condition.flatMap((on, i) => (on !== 0 ? [i] : []));
   if (positions.length === 0) return sliced(x, axis, 0, 0);
-  return picked(node.b, x, axis, positions);
+  return picked(node.lowering, x, axis, positions);
 };
 
 /** Operators that choose elements by index. */

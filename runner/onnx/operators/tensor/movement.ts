@@ -1,13 +1,15 @@
+import { item } from "../../../items.ts";
 import type { Lowering } from "../../build/lowering.ts";
-import { broadcastShapes, broadcastTo } from "../../build/lowering.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
 import type { Ref, StageBuilder } from "../../build/stage.ts";
-import { elementCount, isFloat, reshapeView, storageOf, type Value } from "../../build/value.ts";
-import { inserted, permuted, product, range, sliced } from "../common.ts";
+import { type Value } from "../../build/value.ts";
+import { broadcastShapes, broadcastTo, reshapeView, inserted, permuted, sliced } from "../../build/view.ts";
+import { elementCount, storageOf } from "../../file/element-type.ts";
+import { range } from "../common.ts";
 
 /** The same elements under another shape; copies when the layout does not allow a view. */
-export const reshaped = (b: Lowering, value: Value, shape: readonly number[]): Value => {
-  const view = reshapeView(value, shape) ?? reshapeView(b.arranged(value), shape);
+export const reshaped = (lowering: Lowering, value: Value, shape: readonly number[]): Value => {
+  const view = reshapeView(value, shape) ?? reshapeView(lowering.arranged(value), shape);
   if (view === undefined) throw new RangeError("a dense value can always be reshaped");
   return view;
 };
@@ -17,16 +19,16 @@ const reshape = (node: NodeContext): Value => {
   const target = node.opset < 5 ? (node.ints("shape") ?? []) : node.staticInts(1, "the shape");
   if (node.opset < 5) node.ignore("consumed_inputs");
   const keepZero = node.int("allowzero", 0) === 1;
-  const sizes = target.map((size, d) => (size === 0 && !keepZero ? (x.shape[d] ?? 0) : size));
+  const sizes = target.map((size, d) => (size === 0 && !keepZero ? item(x.shape, d) : size));
   const open = sizes.filter((size) => size === -1).length;
-  const known = product(sizes.filter((size) => size !== -1));
+  const known = elementCount(sizes.filter((size) => size !== -1));
   const count = elementCount(x.shape);
   if (open > 1 || sizes.some((size) => size < -1)) throw node.invalid(`shape [${target.join(", ")}] is not one`);
   const shape = sizes.map((size) => (size === -1 ? (known === 0 ? 0 : count / known) : size));
   if (elementCount(shape) !== count || shape.some((size) => !Number.isInteger(size))) {
     throw node.invalid(`shape [${x.shape.join(", ")}] does not reshape to [${target.join(", ")}]`);
   }
-  return reshaped(node.b, x, shape);
+  return reshaped(node.lowering, x, shape);
 };
 
 const flatten = (node: NodeContext): Value => {
@@ -34,7 +36,7 @@ const flatten = (node: NodeContext): Value => {
   const given = node.int("axis", 1);
   const axis = given < 0 ? given + x.shape.length : given;
   if (axis < 0 || axis > x.shape.length) throw node.invalid(`axis ${String(given)}`, "axis");
-  return reshaped(node.b, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
+  return reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
 };
 
 /** Axes from the attribute before opset 13 and from an input since. */
@@ -85,13 +87,13 @@ const slice = (node: NodeContext): Value => {
   const axes = given ?? range(starts.length);
   return axes.reduce((value, axis, i) => {
     const d = node.axis(axis, x.shape.length);
-    const size = x.shape[d] ?? 1;
-    const step = steps?.[i] ?? 1;
+    const size = item(x.shape, d);
+    const step = steps === undefined ? 1 : item(steps, i);
     if (step === 0) throw node.invalid("a step is 0");
     const bound = (at: number, low: number, high: number): number =>
       Math.min(Math.max(at < 0 ? at + size : at, low), high);
-    const start = step > 0 ? bound(starts[i] ?? 0, 0, size) : bound(starts[i] ?? 0, 0, size - 1);
-    const end = step > 0 ? bound(ends[i] ?? 0, 0, size) : bound(ends[i] ?? 0, -1, size - 1);
+    const start = step > 0 ? bound(item(starts, i), 0, size) : bound(item(starts, i), 0, size - 1);
+    const end = step > 0 ? bound(item(ends, i), 0, size) : bound(item(ends, i), -1, size - 1);
     return sliced(value, d, start, Math.max(0, Math.ceil((end - start) / step)), step);
   }, x);
 };
@@ -99,7 +101,7 @@ const slice = (node: NodeContext): Value => {
 const split = (node: NodeContext): Value[] => {
   const x = node.in(0);
   const axis = node.axis(node.int("axis", 0), x.shape.length);
-  const size = x.shape[axis] ?? 1;
+  const size = item(x.shape, axis);
   const given = node.opset < 13 ? node.ints("split") : node.opt(1) && node.staticInts(1, "split");
   const parts = node.int("num_outputs", node.outputCount);
   if (node.opset >= 18 && given === undefined && parts !== node.outputCount) {
@@ -127,25 +129,25 @@ const merge = (s: StageBuilder, parts: readonly Ref[]): Ref => {
   const bits = parts.map((part) => s.op("fbits", part));
   return s.op(
     "bitsf",
-    bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), bits[0] as Ref),
+    bits.slice(1).reduce((sum, part) => s.op("ior", sum, part), item(bits, 0)),
   );
 };
 
-/** Values one behind the other along an axis. */
-export const concatenated = (b: Lowering, all: readonly Value[], axis: number): Value => {
+/** Values joined along an axis, in their order. */
+export const concatenated = (lowering: Lowering, all: readonly Value[], axis: number): Value => {
   const values = all.filter((value) => value.shape[axis] !== 0);
   const [first] = values;
-  if (first === undefined) return all[0] as Value;
+  if (first === undefined) return item(all, 0);
   if (values.length === 1) return first;
   if (values.length > 12) {
     const groups = range(Math.ceil(values.length / 12)).map((g) =>
-      concatenated(b, values.slice(12 * g, 12 * g + 12), axis),
+      concatenated(lowering, values.slice(12 * g, 12 * g + 12), axis),
     );
-    return concatenated(b, groups, axis);
+    return concatenated(lowering, groups, axis);
   }
-  const total = values.reduce((sum, value) => sum + (value.shape[axis] ?? 0), 0);
+  const total = values.reduce((sum, value) => sum + item(value.shape, axis), 0);
   const shape = first.shape.map((size, d) => (d === axis ? total : size));
-  return b.emit(
+  return lowering.emit(
     {
       dtype: storageOf(first.element),
       shape,
@@ -153,7 +155,7 @@ export const concatenated = (b: Lowering, all: readonly Value[], axis: number): 
         let start = 0;
         const parts = values.map((value) => {
           const at = out.map((index, d) => (d === axis ? index.minus(start) : index));
-          start += value.shape[axis] ?? 0;
+          start += item(value.shape, axis);
           return s.load(value, at, { guarded: [axis] });
         });
         return merge(s, parts);
@@ -175,101 +177,25 @@ const concat = (node: NodeContext): Value => {
       throw node.invalid(`shapes [${first.shape.join(", ")}] and [${shape.join(", ")}] do not concatenate`);
     }
   }
-  return concatenated(node.b, values, axis);
+  return concatenated(node.lowering, values, axis);
 };
 
 /** The elements at known positions along an axis. An even spacing is a view, anything else one kernel. */
-export const picked = (b: Lowering, value: Value, axis: number, positions: readonly number[]): Value => {
-  const [first = 0, second = first] = positions;
-  const step = second - first;
+export const picked = (lowering: Lowering, value: Value, axis: number, positions: readonly number[]): Value => {
+  const first = item(positions, 0);
+  const step = (positions[1] ?? first) - first;
   if (positions.every((position, i) => position === first + i * step)) {
     return sliced(value, axis, first, positions.length, positions.length > 1 ? step : 1);
   }
-  const table = b.constantOf("i32", [positions.length], positions);
+  const table = lowering.constantOf("i32", [positions.length], positions);
   const shape = value.shape.map((size, d) => (d === axis ? positions.length : size));
-  return b.emit(
+  return lowering.emit(
     {
       dtype: storageOf(value.element),
       shape,
-      finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [out[axis] ?? 0] } }),
+      finish: (s, out) => s.load(value, out, { gather: { dimension: axis, by: table, at: [item(out, axis)] } }),
     },
     value.element,
-  );
-};
-
-const pad = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const rank = x.shape.length;
-  const attribute = node.opset < 11;
-  const mode = node.string("mode", "constant");
-  const given = attribute ? (node.ints(node.opset < 2 ? "paddings" : "pads") ?? []) : node.staticInts(1, "the pads");
-  const fill = attribute ? undefined : node.opt(2);
-  const value = attribute ? node.float("value", 0) : 0;
-  const chosen = node.opset >= 18 && node.opt(3) !== undefined ? node.staticInts(3, "the axes") : range(rank);
-  const axes = chosen.map((axis) => node.axis(axis, rank));
-  if (given.length !== 2 * axes.length)
-    throw node.invalid(`${String(given.length)} pads for ${String(axes.length)} axes`);
-  const pads = range(rank).map((): [number, number] => [0, 0]);
-  axes.forEach((axis, i) => (pads[axis] = [given[i] ?? 0, given[i + axes.length] ?? 0]));
-  if (mode === "constant") return padded(node, x, pads, fill, value);
-  return pads.reduce((current, [before, after], d) => {
-    const size = x.shape[d] ?? 1;
-    if (before === 0 && after === 0) return current;
-    const positions = range(size + before + after).map((i) => padPosition(node, mode, i - before, size));
-    return picked(node.b, current, d, positions);
-  }, x);
-};
-
-const padPosition = (node: NodeContext, mode: string, i: number, size: number): number => {
-  switch (mode) {
-    case "edge":
-      return Math.min(Math.max(i, 0), size - 1);
-    case "wrap":
-      return ((i % size) + size) % size;
-    case "reflect": {
-      if (size === 1) return 0;
-      const period = 2 * (size - 1);
-      const at = ((i % period) + period) % period;
-      return at < size ? at : period - at;
-    }
-    default:
-      throw node.refuse(`mode "${mode}"`, "mode");
-  }
-};
-
-const padded = (
-  node: NodeContext,
-  x: Value,
-  pads: readonly (readonly [number, number])[],
-  fill: Value | undefined,
-  value: number,
-): Value => {
-  const shape = x.shape.map((size, d) => size + (pads[d]?.[0] ?? 0) + (pads[d]?.[1] ?? 0));
-  if (shape.some((size) => size < 0)) throw node.invalid("the pads remove more than there is");
-  const guarded = range(shape.length).filter((d) => pads[d]?.some((p) => p > 0));
-  if (guarded.length > 4) throw node.refuse("more than 4 padded dimensions");
-  const constant = fill && node.b.elements(fill)?.[0];
-  const dynamic = fill !== undefined && constant === undefined;
-  return node.b.emit(
-    {
-      dtype: storageOf(x.element),
-      shape,
-      finish: (s, out) => {
-        const at = out.map((index, d) => index.minus(pads[d]?.[0] ?? 0));
-        const inside = s.load(x, at, {
-          guarded,
-          fill: dynamic ? 0 : (constant ?? (isFloat(x) ? value : BigInt(value))),
-        });
-        if (!dynamic) return inside;
-        const tests = guarded.map((d) => {
-          const index = s.affine(at[d] ?? 0);
-          return s.op("iand", s.op("ilt", s.i(-1), index), s.op("ilt", index, s.i(x.shape[d] ?? 0)));
-        });
-        const within = tests.reduce((all, test) => s.op("iand", all, test), s.i(1));
-        return s.select(within, inside, s.load({ ...fill, shape: [], strides: [] }, []));
-      },
-    },
-    x.element,
   );
 };
 
@@ -278,53 +204,23 @@ const tile = (node: NodeContext): Value => {
   const repeats = node.staticInts(1, "the repeats");
   if (repeats.length !== x.shape.length || repeats.some((n) => n < 0)) throw node.invalid("one repeat a dimension");
   // Repeating is a broadcast over a new dimension in front of each, then a reshape.
-  const shape = x.shape.flatMap((size, d) => [repeats[d] ?? 1, size]);
+  const shape = x.shape.flatMap((size, d) => [item(repeats, d), size]);
   const strides = x.strides.flatMap((stride) => [0, stride]);
   return reshaped(
-    node.b,
+    node.lowering,
     { ...x, shape, strides },
-    x.shape.map((size, d) => size * (repeats[d] ?? 1)),
+    x.shape.map((size, d) => size * item(repeats, d)),
   );
-};
-
-const blocks = (node: NodeContext): number => {
-  const size = node.int("blocksize", 0);
-  if (size < 1) throw node.invalid("blocksize is missing", "blocksize");
-  return size;
-};
-
-const depthToSpace = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const [n = 1, c = 1, h = 1, w = 1] = x.shape;
-  const k = blocks(node);
-  const mode = node.string("mode", "DCR");
-  if (c % (k * k) !== 0 || x.shape.length !== 4) throw node.invalid("channels do not divide by blocksize squared");
-  const depth = c / (k * k);
-  const wide =
-    mode === "DCR"
-      ? permuted(reshaped(node.b, x, [n, k, k, depth, h, w]), [0, 3, 4, 1, 5, 2])
-      : permuted(reshaped(node.b, x, [n, depth, k, k, h, w]), [0, 1, 4, 2, 5, 3]);
-  return reshaped(node.b, wide, [n, depth, h * k, w * k]);
-};
-
-const spaceToDepth = (node: NodeContext): Value => {
-  const x = node.in(0);
-  const [n = 1, c = 1, h = 1, w = 1] = x.shape;
-  const k = blocks(node);
-  if (h % k !== 0 || w % k !== 0 || x.shape.length !== 4)
-    throw node.invalid("height or width do not divide by blocksize");
-  const split6 = permuted(reshaped(node.b, x, [n, c, h / k, k, w / k, k]), [0, 3, 5, 1, 2, 4]);
-  return reshaped(node.b, split6, [n, c * k * k, h / k, w / k]);
 };
 
 const trilu = (node: NodeContext): Value => {
   const x = node.in(0);
   const upper = node.int("upper", 1) === 1;
-  const k = node.opt(1) === undefined ? 0 : (node.staticInts(1, "k")[0] ?? 0);
+  const k = node.opt(1) === undefined ? 0 : item(node.staticInts(1, "k"), 0);
   const rank = x.shape.length;
   if (rank < 2) throw node.invalid("a matrix is needed");
-  const size = product(x.shape) + Math.abs(k) + 1;
-  return node.b.emit(
+  const size = elementCount(x.shape) + Math.abs(k) + 1;
+  return node.lowering.emit(
     {
       dtype: storageOf(x.element),
       shape: x.shape,
@@ -350,7 +246,7 @@ const dropout = (node: NodeContext): Value[] => {
     const ratio = node.opt(1) === undefined ? 0.5 : node.staticFloats(1, "ratio")[0];
     if (training !== 0 && ratio !== 0) throw node.refuse("Dropout in training mode draws random numbers");
   }
-  const all: Value = { ...node.b.scalar("bool", 1), shape: x.shape, strides: x.shape.map(() => 0) };
+  const all: Value = { ...node.lowering.scalar("bool", 1), shape: x.shape, strides: x.shape.map(() => 0) };
   return [x, all];
 };
 
@@ -367,9 +263,6 @@ export const MOVEMENT: readonly Operator[] = [
   onnx("Slice", 1, slice),
   onnx("Split", 2, split),
   onnx("Concat", 1, concat),
-  onnx("Pad", 1, pad),
   onnx("Tile", 6, tile),
-  onnx("DepthToSpace", 1, depthToSpace),
-  onnx("SpaceToDepth", 1, spaceToDepth),
   onnx("Trilu", 14, trilu),
 ];
