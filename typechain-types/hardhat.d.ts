@@ -32,6 +32,7 @@ getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
 getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
+getContractFactory(name: 'BatchReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BatchReader__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
@@ -70,6 +71,7 @@ getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, sign
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
 getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
+getContractAt(name: 'BatchReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BatchReader>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
@@ -108,6 +110,7 @@ deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'BatchReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
@@ -146,6 +149,7 @@ deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'BatchReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>

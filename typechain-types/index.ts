@@ -72,6 +72,8 @@ export type { TensorMachine } from './machine/TensorMachine.js';
 export { TensorMachine__factory } from './factories/machine/TensorMachine__factory.js';
 export type { InferenceMarket } from './market/InferenceMarket.js';
 export { InferenceMarket__factory } from './factories/market/InferenceMarket__factory.js';
+export type { BatchReader } from './mocks/BatchReader.js';
+export { BatchReader__factory } from './factories/mocks/BatchReader__factory.js';
 export type { BondTokenMock } from './mocks/BondTokenMock.js';
 export { BondTokenMock__factory } from './factories/mocks/BondTokenMock__factory.js';
 export type { ConsumerMock } from './mocks/ConsumerMock.js';
