@@ -104,43 +104,60 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
 
   const same = ([done, bits]: Given, piece: Piece): boolean => (piece.done ? done && piece.bits === bits : !done);
 
-  /** Tests of a thousand, so that a long run shows where it is. @param judge What is wrong with a case, if anything. */
-  const inParts = (what: string, judge: (random: Random) => Promise<string | undefined>): void => {
+  /**
+   * Tests of a thousand, so that a long run shows where it is.
+   * @param kinds Kinds of cases, all of which must occur.
+   * @param judge What is wrong with a case, if anything; it says of which kind one is in which nothing is.
+   */
+  const inParts = (
+    what: string,
+    kinds: readonly string[],
+    judge: (random: Random, saw: (kind: string) => undefined) => Promise<string | undefined>,
+  ): void => {
     for (let first = 0; first < MUTATIONS; first += 1000) {
       const part = MUTATIONS > 1000 ? `, from number ${first.toLocaleString("en")} on` : "";
       const size = Math.min(1000, MUTATIONS - first);
       it(`${what}, ${size.toLocaleString("en")} times${part}`, async () => {
         const wrong: string[] = [];
+        const seen = new Set<string>();
+        const saw = (kind: string): undefined => void seen.add(kind);
         for (let i = first; i < first + size; i++) {
           const seed = SEED * 1_000_003 + i;
-          const found = await judge(createRandom(seed));
+          const found = await judge(createRandom(seed), saw);
           if (found !== undefined) wrong.push(`seed ${seed}: ${found}`);
         }
         expect(wrong).to.deep.equal([]);
+        // Cases of every kind were there, or nothing was shown.
+        expect([...seen].sort()).to.deep.equal([...kinds].sort());
       });
     }
   };
 
-  inParts("refuses a mutated encoding, or gives the interpreter's bits", async (random) => {
+  const ENCODINGS = ["refused by both", "refused by the runner", "witness refused", "other operands", "same bits"];
+  inParts("refuses a mutated encoding, or gives the interpreter's bits", ENCODINGS, async (random, saw) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const bytes = mutated(random, encodeKernel(kernel));
     const [given, mine] = [await answer(bytes, witness), taken(bytes)];
     if (typeof mine === "string") {
       const accepted = typeof given !== "string" && !OF_THE_WHOLE_KERNEL.test(mine);
-      return accepted ? `runs what the runner refuses: ${mine}` : undefined;
+      if (accepted) return `runs what the runner refuses: ${mine}`;
+      return saw(typeof given === "string" ? "refused by both" : "refused by the runner");
     }
-    if (typeof given === "string") return OF_THE_WITNESS.test(given) ? undefined : `refuses a valid kernel: ${given}`;
+    if (typeof given === "string") {
+      return OF_THE_WITNESS.test(given) ? saw("witness refused") : `refuses a valid kernel: ${given}`;
+    }
     const [, , , roots] = given;
     const committed = mine.operands.every(({ dtype, length }, i) => {
       const type = commitments[i]?.type;
       return type?.dtype === dtype && type.length === length;
     });
-    if (!committed || !proven(roots, witness, commitments)) return undefined;
+    if (!committed || !proven(roots, witness, commitments)) return saw("other operands");
     const piece = executePiece(mine, operands, 0, START, STEPS);
-    return same(given, piece) ? undefined : `gives ${given[1].toString(16)} where the interpreter does not`;
+    return same(given, piece) ? saw("same bits") : `gives ${given[1].toString(16)} where the interpreter does not`;
   });
 
-  inParts("gives the interpreter's bits or another root on a mutated witness", async (random) => {
+  const WITNESSES = ["refused", "another root", "same bits"];
+  inParts("gives the interpreter's bits or another root on a mutated witness", WITNESSES, async (random, saw) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const segments = witness.flat();
     for (let n = random.between(1, 3); n > 0; n--) {
@@ -154,8 +171,9 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
       else segment.data = random.chance(0.5) ? mutated(random, segment.data) : random.bytes(32);
     }
     const given = await answer(encodeKernel(kernel), witness);
-    if (typeof given === "string" || !proven(given[3], witness, commitments)) return undefined;
+    if (typeof given === "string") return saw("refused");
+    if (!proven(given[3], witness, commitments)) return saw("another root");
     const piece = executePiece(kernel, operands, 0, START, STEPS);
-    return same(given, piece) ? undefined : `proves ${given[1].toString(16)}`;
+    return same(given, piece) ? saw("same bits") : `proves ${given[1].toString(16)}`;
   });
 });

@@ -41,6 +41,9 @@ describe("The tensor machine in Solidity", () => {
     readonly pieces: number;
   }
 
+  /** Calls that stored a state to go on from. */
+  let resumed = 0;
+
   /** What differs between the interpreter and the contract; nothing if they agree. */
   const difference = async ({ kernel, operands, element, pieces }: Case): Promise<string | undefined> => {
     const commitments = operands.map(commitTensor);
@@ -59,6 +62,9 @@ describe("The tensor machine in Solidity", () => {
       if (piece.done)
         return bits === piece.bits ? undefined : `bits ${bits.toString(16)}, not ${piece.bits.toString(16)}`;
       if (Number(next.position) !== piece.next.position) return `position ${String(next.position)}`;
+      const [stored, mine] = [next.accumulators, piece.next.accumulators].map((bits) => [...bits].join());
+      if (stored !== mine) return `accumulators ${stored}, not ${mine}`;
+      resumed++;
       progress = piece.next;
     }
   };
@@ -66,6 +72,7 @@ describe("The tensor machine in Solidity", () => {
   /** Kernels `first` to `first + count - 1` of this run's. */
   const agree = async (first: number, count: number, generate: (random: Random) => RandomKernel): Promise<void> => {
     const mismatches: string[] = [];
+    resumed = 0;
     for (let i = first; i < first + count; i++) {
       const seed = SEED * 1_000_003 + i;
       const random = createRandom(seed);
@@ -80,6 +87,7 @@ describe("The tensor machine in Solidity", () => {
       }
     }
     expect(mismatches).to.deep.equal([]);
+    expect(resumed, "calls that stored a state").to.be.greaterThan(count / 10);
   };
 
   /** One test for a short run; for a long one, tests of a thousand kernels, so that it shows where it is. */

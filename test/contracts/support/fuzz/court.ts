@@ -1,4 +1,4 @@
-import { id, ZeroHash } from "ethers";
+import { id, ZeroAddress, ZeroHash } from "ethers";
 
 import {
   answerOf,
@@ -85,7 +85,9 @@ function inDispute(
       const wrongStates = DISPUTE_STATES.flatMap((state, status): Refusal[] => {
         if (BigInt(status) === needs.state) return [];
         const found =
-          status === 0 ? unopened(world) : world.some(world.cases, (it) => disputeOf(world, it).status === BigInt(status));
+          status === 0
+            ? unopened(world)
+            : world.some(world.cases, (it) => disputeOf(world, it).status === BigInt(status));
         if (found === undefined) return [];
         const args = [BigInt(status), needs.state];
         return [{ ...act(world, found, ` while ${state}`), error: "CourtStatus", args, state }];
@@ -136,11 +138,18 @@ const challengeMove: Move = {
     const unknown = { id: id("nobody's"), request: world.jobs[0]?.request, version: world.versions[0] } as Job;
     const known = world.some(world.cases);
     const job = world.some(world.jobs, (it) => challengeable(world, it));
-    const late = world.some(world.jobs, (it) => stateOf(world, it).status === CLAIMED && fresh(world, it) && isLate(world, it));
+    const late = world.some(
+      world.jobs,
+      (it) => stateOf(world, it).status === CLAIMED && fresh(world, it) && isLate(world, it),
+    );
     const state = { state: "None" };
     return present<Refusal>(
       ...elsewhere,
-      { ...challenge(world, unknown, id("x"), by, " nobody's"), error: "MarketRequestUnknown", ...state },
+      {
+        ...challenge(world, unknown, id("x"), by, " nobody's"),
+        error: world.view.court === ZeroAddress ? "MarketNotCourt" : "MarketRequestUnknown",
+        ...state,
+      },
       known && {
         ...challenge(world, known.job, known.claimId, by, " again"),
         ...{ error: "CourtStatus", args: [disputeOf(world, known).status, 0n] },
@@ -165,7 +174,14 @@ const challengeable = (world: World, job: Job): boolean =>
 // ------------------------------------------------------------------------------------------------ trace
 
 const commit =
-  (changed: { readonly by?: "pauper"; readonly count?: number; readonly root?: string; readonly manifest?: object } = {}): Send =>
+  (
+    changed: {
+      readonly by?: "pauper";
+      readonly count?: number;
+      readonly root?: string;
+      readonly manifest?: object;
+    } = {},
+  ): Send =>
   async (world, { claimId, job }) => {
     const trace = ANSWERS[job.answer ?? "honest"].trace ?? ANSWERS.honest.trace;
     const operator = await world.signerOf(stateOf(world, job).operator);
@@ -206,7 +222,7 @@ const theTree = (): number => TRACE_TREE;
 
 const demandMove = (name: string, kernelOf: (world: World) => number): Move =>
   inDispute(name, {
-    ...{ weight: 6, state: DISPUTE.traced },
+    ...{ weight: 4, state: DISPUTE.traced },
     also: (world, { demands }, { demandUntil }) => world.next <= demandUntil && demands.length < 6,
     send: demand(kernelOf),
     refusals: (world, here, instead) => {
@@ -238,8 +254,10 @@ const asked = (world: World, found: Case, condition: (record: DemandView) => boo
     ({ record }) => condition(record),
   );
 
-const answerable = (world: World, { answered, answerUntil }: DemandView): boolean => !answered && world.next <= answerUntil;
-const defaulted = (world: World, { answered, answerUntil }: DemandView): boolean => !answered && world.next > answerUntil;
+const answerable = (world: World, { answered, answerUntil }: DemandView): boolean =>
+  !answered && world.next <= answerUntil;
+const defaulted = (world: World, { answered, answerUntil }: DemandView): boolean =>
+  !answered && world.next > answerUntil;
 
 const answer =
   (condition: (world: World, record: DemandView) => boolean, changed: "data" | undefined = undefined): Send =>
@@ -279,15 +297,17 @@ const faultOf = ({ job }: Case) => ANSWERS[job.answer ?? "honest"].fault ?? FORG
 const isFraud = ({ job }: Case): boolean => ANSWERS[job.answer ?? "honest"].fault !== undefined;
 
 /** The accusation of an element, made before. */
-const accusationOf = ({ accusations }: Case, { kernel, element }: { readonly kernel: number; readonly element: number }) =>
-  accusations.find((it) => it.kernel === kernel && it.element === element);
+const accusationOf = (
+  { accusations }: Case,
+  { kernel, element }: { readonly kernel: number; readonly element: number },
+) => accusations.find((it) => it.kernel === kernel && it.element === element);
 
 const accuse =
   (again = false): Send =>
   async (world, { claimId, accusations, ...rest }) => {
     const found = { claimId, accusations, ...rest };
     const by = watcher(world);
-    const { kernel, element } = world.random.chance(0.5) ? FORGED : faultOf(found);
+    const { kernel, element } = world.random.chance(0.3) ? FORGED : faultOf(found);
     const made = { accuser: by.address, salt: id(`salt ${world.serial()}`), kernel, element };
     const accusation = (again ? accusations[0] : undefined) ?? made;
     await world.contracts.court
@@ -344,7 +364,10 @@ export const COURT_MOVES: readonly Move[] = [
     refusals: (world, here, instead) => {
       const open = world.some(here, (it) => traceOf(it) !== undefined && world.next <= disputeOf(world, it).traceUntil);
       const late = world.some(here, (it) => world.next > disputeOf(world, it).traceUntil);
-      const lying = world.some(here, (it) => traceOf(it) === undefined && world.next <= disputeOf(world, it).traceUntil);
+      const lying = world.some(
+        here,
+        (it) => traceOf(it) === undefined && world.next <= disputeOf(world, it).traceUntil,
+      );
       return [
         instead(open, "CourtOperatorOnly", commit({ by: "pauper" })),
         instead(open, "CourtOutputCount", commit({ count: 1 })),
@@ -373,7 +396,7 @@ export const COURT_MOVES: readonly Move[] = [
     },
   }),
   inDispute("resolve", {
-    ...{ weight: 8, state: DISPUTE.traced },
+    ...{ weight: 20, state: DISPUTE.traced },
     also: (world, _found, { end, openDemands }) => world.next > end && openDemands === 0n,
     send: ({ contracts }, { claimId }) => contracts.court.resolve(claimId),
     refusals: (world, here, instead) => {
@@ -387,7 +410,7 @@ export const COURT_MOVES: readonly Move[] = [
   demandMove("demandTrace", theTree),
   demandMove("demandTensor", someKernel),
   inDispute("answer", {
-    ...{ weight: 8, state: DISPUTE.traced },
+    ...{ weight: 20, state: DISPUTE.traced },
     also: (world, found) => asked(world, found, (record) => answerable(world, record)) !== undefined,
     send: answer(answerable),
     refusals: (world, here, instead) => {
@@ -410,8 +433,16 @@ export const COURT_MOVES: readonly Move[] = [
       const done = world.some(here, (it) => asked(world, it, ({ answered }) => answered) !== undefined);
       return [
         instead(early, "CourtTooEarly", convictUnanswered(answerable)),
-        instead(done, "CourtDemandAnswered", convictUnanswered((_world, { answered }) => answered)),
-        instead(world.some(here), "CourtDemandUnknown", convictUnanswered(() => false)),
+        instead(
+          done,
+          "CourtDemandAnswered",
+          convictUnanswered((_world, { answered }) => answered),
+        ),
+        instead(
+          world.some(here),
+          "CourtDemandUnknown",
+          convictUnanswered(() => false),
+        ),
       ];
     },
   }),
@@ -450,7 +481,7 @@ export const COURT_MOVES: readonly Move[] = [
     },
   }),
   inDispute("proveFraud", {
-    ...{ weight: 6, state: DISPUTE.traced },
+    ...{ weight: 12, state: DISPUTE.traced },
     also: (world, found, dispute) => {
       const ready = isFraud(found) && accusationOf(found, faultOf(found)) !== undefined;
       return ready && inProof(world, found, dispute) && bearable(world);

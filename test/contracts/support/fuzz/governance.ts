@@ -1,7 +1,7 @@
 import { AbiCoder, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 
 import { metadataOf } from "../protocol.ts";
-import { type Act, type Move, present, type Refusal, short } from "./move.ts";
+import { type Act, ASSIGNED, type Move, present, type Refusal, short } from "./move.ts";
 import { publicationBy } from "./signatures.ts";
 import { manifestFor } from "./toy.ts";
 import { COURT_TERMS, type Signer, type Version, type World } from "./world.ts";
@@ -18,7 +18,10 @@ function restricted(
   weight: number,
   send: Send,
   ready: (world: World) => boolean = () => true,
-  refusals: (world: World, act: (send: Send, error: string) => Refusal) => readonly (Refusal | undefined | false)[] = () => [],
+  refusals: (
+    world: World,
+    act: (send: Send, error: string) => Refusal,
+  ) => readonly (Refusal | undefined | false)[] = () => [],
 ): Move {
   const act = (world: World, how = "", by = world.people.admin, sent = send): Act => ({
     text: `${name}${how}`,
@@ -62,8 +65,12 @@ const tombstone =
   };
 const route =
   (dead: boolean) =>
-  (world: World): string | undefined =>
-    world.some([...world.routes], ([, it]) => it.dead === dead)?.[0];
+  (world: World): string | undefined => {
+    const fitting = [...world.routes].filter(([, it]) => it.dead === dead).map(([selector]) => selector);
+    // Rather one that an operator is about to bring evidence for.
+    const needed = world.some(world.jobs, ({ id: job }) => world.view.requests.get(job)?.status === ASSIGNED)?.request;
+    return world.some(fitting, (it) => String(needed?.policy).includes(it.slice(2))) ?? world.some(fitting);
+  };
 
 const addTerms =
   (changed: object = {}): Send =>
@@ -85,7 +92,8 @@ const setAuthority = (name: "market" | "staking" | "attestation" | "court"): Mov
     const [from, to] = now === authority.target ? [authority, successor] : [successor, authority];
     await from.connect(by).updateAuthority(contract, to);
   };
-  const seize: Send = (world) => world.contracts[name].connect(world.people.admin).setAuthority(world.contracts.successor);
+  const seize: Send = (world) =>
+    world.contracts[name].connect(world.people.admin).setAuthority(world.contracts.successor);
   return {
     name: `${name}.setAuthority`,
     weight: 0.5,
@@ -104,7 +112,9 @@ const setAuthority = (name: "market" | "staking" | "attestation" | "court"): Mov
 
 type Status = 1n | 2n | 3n;
 const versionAt = (world: World, ...statuses: readonly Status[]): Version | undefined =>
-  world.some(world.versions, ({ id: version }) => statuses.includes(world.view.versions.get(version)?.status as Status));
+  world.some(world.versions, ({ id: version }) =>
+    statuses.includes(world.view.versions.get(version)?.status as Status),
+  );
 
 const publication = (world: World) => {
   const size = world.random.pick(["small", "large"] as const);
@@ -113,22 +123,41 @@ const publication = (world: World) => {
   const royalty = world.random.chance(0.5)
     ? { royaltyBps: world.random.between(1, 5_000), royaltyRecipient: world.people.royaltee.address }
     : {};
-  return { size, manifest: manifestFor(size), metadata: metadataOf({ fileHash: id(`${world.serial()}`), parents, ...royalty }) };
+  return {
+    size,
+    manifest: manifestFor(size),
+    metadata: metadataOf({ fileHash: id(`${world.serial()}`), parents, ...royalty }),
+  };
 };
 
-type Changed = { readonly manifest?: object; readonly metadata?: object; readonly late?: boolean; readonly forged?: boolean };
+type Changed = {
+  readonly manifest?: object;
+  readonly metadata?: object;
+  readonly late?: boolean;
+  readonly forged?: boolean;
+};
 
 async function publish(world: World, signed: boolean, changed: Changed = {}): Promise<void> {
   const { registry } = world.contracts;
   const made = publication(world);
-  const [manifest, metadata] = [{ ...made.manifest, ...changed.manifest }, { ...made.metadata, ...changed.metadata }];
+  const [manifest, metadata] = [
+    { ...made.manifest, ...changed.manifest },
+    { ...made.metadata, ...changed.metadata },
+  ];
   const publisher = world.random.pick(world.people.publishers);
   const version = await registry.versionIdFor(publisher, manifest, metadata);
   if (signed) {
     const deadline = changed.late === true ? world.view.time : world.next;
     const signer = changed.forged === true ? world.people.pauper : publisher;
     const hash = metadataHash(world, metadata);
-    const signature = await publicationBy(world, signer, publisher, await registry.commitmentFor(manifest), hash, deadline);
+    const signature = await publicationBy(
+      world,
+      signer,
+      publisher,
+      await registry.commitmentFor(manifest),
+      hash,
+      deadline,
+    );
     await registry.connect(world.people.pauper).publishBySig(publisher, manifest, metadata, deadline, signature);
   } else {
     await registry.connect(publisher).publish(manifest, metadata);
@@ -230,12 +259,15 @@ const freeze =
   (world, by) =>
     world.contracts.staking.connect(by).freezePayout(of(world));
 const payout = (frozen: boolean) => (world: World) =>
-  1 + world.view.payouts.indexOf(world.some(world.view.payouts, (it) => it.frozen === frozen) ?? { amounts: [], payableAt: 0, frozen });
+  1 +
+  world.view.payouts.indexOf(
+    world.some(world.view.payouts, (it) => it.frozen === frozen) ?? { amounts: [], payableAt: 0, frozen },
+  );
 
 export const GOVERNANCE_MOVES: readonly Move[] = [
   restricted(
     "market.setCourt",
-    2,
+    20,
     setCourt,
     ({ view, jobs }) => view.court === ZeroAddress && jobs.length === 0,
     ({ view }, but) => [view.court !== ZeroAddress && but(setCourt, "MarketCourtKnown")],
@@ -269,7 +301,12 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     0.4,
     addManager((world) => id(`manager ${world.serial()}`).slice(0, 42)),
     ({ managers }) => managers.length < 6,
-    (_world, but) => [but(addManager((world) => world.random.pick(world.managers)), "StakingManagerKnown")],
+    (_world, but) => [
+      but(
+        addManager((world) => world.random.pick(world.managers)),
+        "StakingManagerKnown",
+      ),
+    ],
   ),
   restricted(
     "staking.freezePayout",
@@ -277,25 +314,47 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     freeze(payout(false)),
     ({ view }) => view.payouts.some(({ frozen }) => !frozen),
     ({ view }, but) => [
-      but(freeze(() => 9_999), "StakingPayoutUnknown"),
+      but(
+        freeze(() => 9_999),
+        "StakingPayoutUnknown",
+      ),
       view.payouts.some(({ frozen }) => frozen) && but(freeze(payout(true)), "StakingPayoutFrozenBefore"),
     ],
   ),
-  restricted("court.addTerms", 0.5, addTerms(), ({ terms }) => terms.length < 6, (_world, but) => [
-    but(addTerms({ traceWindow: 59 }), "CourtTermsOutside"),
-  ]),
-  restricted("attestation.addRoute", 1, addRoute(freshSelector), ({ routes }) => routes.size < 12, (_world, but) => [
-    but(addRoute((world) => world.some(world.routes.keys()) ?? ""), "AttestationRouteTaken"),
-    but(addRoute(() => "0x00000000"), "AttestationRouteInvalid"),
-    but(addRoute(freshSelector, "nobody"), "AttestationRouteInvalid"),
-  ]),
+  restricted(
+    "court.addTerms",
+    0.5,
+    addTerms(),
+    ({ terms }) => terms.length < 6,
+    (_world, but) => [but(addTerms({ traceWindow: 59 }), "CourtTermsOutside")],
+  ),
+  restricted(
+    "attestation.addRoute",
+    1,
+    addRoute(freshSelector),
+    ({ routes }) => routes.size < 12,
+    (_world, but) => [
+      but(
+        addRoute((world) => world.some(world.routes.keys()) ?? ""),
+        "AttestationRouteTaken",
+      ),
+      but(
+        addRoute(() => "0x00000000"),
+        "AttestationRouteInvalid",
+      ),
+      but(addRoute(freshSelector, "nobody"), "AttestationRouteInvalid"),
+    ],
+  ),
   restricted(
     "attestation.tombstoneRoute",
     0.5,
     tombstone(route(false)),
     ({ routes }) => [...routes.values()].filter(({ dead }) => !dead).length > 2,
     ({ routes }, but) => [
-      but(tombstone(() => undefined), "AttestationRouteUnusable"),
+      but(
+        tombstone(() => undefined),
+        "AttestationRouteUnusable",
+      ),
       [...routes.values()].some(({ dead }) => dead) && but(tombstone(route(true)), "AttestationRouteUnusable"),
     ],
   ),

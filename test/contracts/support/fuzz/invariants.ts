@@ -69,7 +69,9 @@ export function transitions({ view }: World, { before }: Pick<Step, "before">) {
 /** What must hold after every move. Each check gives what is wrong. */
 export const INVARIANTS: Readonly<Record<string, Check>> = {
   "I-01 staking holds exactly the tokens it owes: stake, exits and unpaid shares": function* ({ view, contracts }) {
-    const stakes = sum([...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))));
+    const stakes = sum(
+      [...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))),
+    );
     const owed = stakes + sum(view.payouts.flatMap(({ amounts }) => amounts));
     const held = view.balances.get(String(contracts.staking.target));
     if (owed !== view.totalHeld || owed !== held) yield `owes ${owed}, says ${view.totalHeld}, holds ${held}`;
@@ -84,7 +86,8 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
 
   "I-03 an operator's locks add up to what is recorded and never exceed its stake": function* ({ view }) {
     const locks = new Map<string, bigint>();
-    const add = (operator: string, amount: bigint): unknown => locks.set(operator, (locks.get(operator) ?? 0n) + amount);
+    const add = (operator: string, amount: bigint): unknown =>
+      locks.set(operator, (locks.get(operator) ?? 0n) + amount);
     for (const { operator, lock } of view.requests.values()) if (lock > 0n) add(operator, lock);
     for (const { operator, amount } of view.locks.values()) if (operator !== ZeroAddress) add(operator, amount);
     for (const [operator, { stake, locked }] of view.operators) {
@@ -93,16 +96,15 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-04 every request from assignment to its end has its whole collateral locked, and no other request has": function* ({
-    view,
-    jobs,
-  }) {
-    for (const { id, request } of jobs) {
-      const { status = 0n, lock = 0n } = view.requests.get(id) ?? {};
-      const expected = status > OPEN && status < FINAL ? BigInt(request.collateral) : 0n;
-      if (lock !== expected) yield `${short(id)}: ${lock} instead of ${expected} while ${REQUEST_STATES[Number(status)]}`;
-    }
-  },
+  "I-04 every request from assignment to its end has its whole collateral locked, and no other request has":
+    function* ({ view, jobs }) {
+      for (const { id, request } of jobs) {
+        const { status = 0n, lock = 0n } = view.requests.get(id) ?? {};
+        const expected = status > OPEN && status < FINAL ? BigInt(request.collateral) : 0n;
+        if (lock !== expected)
+          yield `${short(id)}: ${lock} instead of ${expected} while ${REQUEST_STATES[Number(status)]}`;
+      }
+    },
 
   "I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half": function* ({ ledger }) {
     yield* ledger.badSplits;
@@ -113,7 +115,10 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     step,
   ) {
     const { requests, disputes } = transitions(world, step);
-    const rows = [...requests.map((it) => [it, REQUEST_DIAGRAM] as const), ...disputes.map((it) => [it, DISPUTE_DIAGRAM] as const)];
+    const rows = [
+      ...requests.map((it) => [it, REQUEST_DIAGRAM] as const),
+      ...disputes.map((it) => [it, DISPUTE_DIAGRAM] as const),
+    ];
     for (const [{ id, name }, diagram] of rows) {
       if (diagram[name]?.includes(step.move) !== true) yield `${short(id)}: ${name} by ${step.move}`;
     }
@@ -125,7 +130,9 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock": async function* (world) {
+  "I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock": async function* (
+    world,
+  ) {
     const { market, court } = world.contracts;
     for (const { id, request } of world.jobs) {
       const { status = 0n, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
@@ -165,7 +172,8 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
 
   "I-11 no wei is made or lost: the supply stays with its holders": function* ({ view }, { before }) {
     const held = sum(view.balances.values());
-    if (held !== view.supply || view.supply !== before.supply) yield `${held} of ${view.supply}, before ${before.supply}`;
+    if (held !== view.supply || view.supply !== before.supply)
+      yield `${held} of ${view.supply}, before ${before.supply}`;
   },
 
   "I-12 every lock could be slashed for all of it, whatever its operator has done": async function* (world) {
@@ -204,8 +212,11 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   ) {
     for (const [claimId, then] of before.disputes) {
       const now = view.disputes.get(claimId);
-      const pairs = (["traceUntil", "demandUntil", "end", "termsId"] as const).map((key) => [key, then[key], now?.[key]] as const);
-      for (const [key, was, is] of pairs) if (was !== 0 && was !== is) yield `${short(claimId)}: ${key} ${was}, now ${is}`;
+      const pairs = (["traceUntil", "demandUntil", "end", "termsId"] as const).map(
+        (key) => [key, then[key], now?.[key]] as const,
+      );
+      for (const [key, was, is] of pairs)
+        if (was !== 0 && was !== is) yield `${short(claimId)}: ${key} ${was}, now ${is}`;
       for (const [i, was] of (before.demands.get(claimId) ?? []).entries()) {
         const is = view.demands.get(claimId)?.[i]?.answerUntil;
         const reclaimed = now?.status === 4n && is === 0;
@@ -231,7 +242,10 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-17 the number of a version's operators is that of those who opted in and have not left": function* ({ view, ledger }) {
+  "I-17 the number of a version's operators is that of those who opted in and have not left": function* ({
+    view,
+    ledger,
+  }) {
     const accounts = [...ledger.accounts.values()];
     for (const [id, { holders }] of view.versions) {
       const members = accounts.filter(({ memberships }) => memberships.has(id) && memberships.get(id) === undefined);
@@ -260,7 +274,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   },
 };
 
-/** What a call would return if `from` sent it now; 0 when it would be refused. */
+/** What a call would return if `from` sent it now; -1 when it would be refused. */
 async function asIf(
   { connection }: World,
   contract: BaseContract,
@@ -271,8 +285,8 @@ async function asIf(
   const data = contract.interface.encodeFunctionData(name, values);
   const caller = "address" in from ? from.address : String(from.target);
   try {
-    const result = await connection.ethers.provider.call({ to: String(contract.target), from: caller, data });
-    return BigInt(result);
+    const call = { to: String(contract.target), from: caller, data };
+    return BigInt((await connection.provider.request({ method: "eth_call", params: [call, "latest"] })) as string);
   } catch {
     return -1n;
   }

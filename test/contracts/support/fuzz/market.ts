@@ -15,7 +15,16 @@ import {
   short,
 } from "./move.ts";
 import { evidenceFor, permitFor } from "./signatures.ts";
-import { ANSWERS, type Answer, chunkOf, CHUNKS, INPUT_BYTES, INPUT_ROOTS, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
+import {
+  ANSWERS,
+  type Answer,
+  chunkOf,
+  CHUNKS,
+  INPUT_BYTES,
+  INPUT_ROOTS,
+  LARGE_INPUT_ROOT,
+  outputOfAnswer,
+} from "./toy.ts";
 import type { RequestView } from "./view.ts";
 import type { Job, Version, World } from "./world.ts";
 
@@ -153,7 +162,11 @@ function askable(world: World): Version | undefined {
   return world.some(held.length > 0 && world.random.chance(0.9) ? held : usable);
 }
 
-function asking(name: string, weight: number, send: (world: World, terms: Terms, by: World["people"]["admin"]) => Act["send"]): Move {
+function asking(
+  name: string,
+  weight: number,
+  send: (world: World, terms: Terms, by: World["people"]["admin"]) => Act["send"],
+): Move {
   const act = (world: World, terms: Terms, how = "", by = world.some(world.people.requesters)): Act => {
     const { versionId, policy, fee, windowSeconds, callback } = terms;
     const words = [short(versionId), policy.slice(0, 18), fee, windowSeconds, short(callback)];
@@ -165,7 +178,7 @@ function asking(name: string, weight: number, send: (world: World, terms: Terms,
     weight,
     valid: (world) => {
       const version = askable(world);
-      const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 12;
+      const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
       if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
       return live(world).length === 0 ? undefined : act(world, termsFor(world, version));
     },
@@ -230,10 +243,13 @@ const hasKey = (world: World, job: Job): boolean => {
 };
 /** What the operator of a request answers: chosen once. */
 const answerFor = (world: World, job: Job): Answer =>
-  (job.answer ??= world.random.chance(0.45) ? "honest" : world.random.pick(Object.keys(ANSWERS) as Answer[]));
+  (job.answer ??= world.random.chance(0.5) ? "honest" : world.random.pick(Object.keys(ANSWERS) as Answer[]));
 
 const claiming =
-  (world: World, changed: { readonly bytes?: string; readonly evidence?: readonly string[]; readonly by?: "pauper" } = {}): Send =>
+  (
+    world: World,
+    changed: { readonly bytes?: string; readonly evidence?: readonly string[]; readonly by?: "pauper" } = {},
+  ): Send =>
   async (request, by, job) => {
     const { bytes, root } = outputOfAnswer(answerFor(world, job));
     const from = changed.by === undefined ? by : world.people[changed.by];
@@ -280,7 +296,11 @@ const money: Move = {
     return owed === undefined ? undefined : withdrawal(world, owed);
   },
   refusals: (world) => [
-    { ...withdrawal(world, world.people.pauper.address), error: "MarketCreditZero", args: [world.people.pauper.address] },
+    {
+      ...withdrawal(world, world.people.pauper.address),
+      error: "MarketCreditZero",
+      args: [world.people.pauper.address],
+    },
   ],
 };
 const withdrawal = ({ contracts }: World, account: string): Act => ({
@@ -304,7 +324,7 @@ const byCourtOnly = (name: string, send: (world: World, job: Job, claimId: strin
 const stranger = ({ contracts, people }: World) => contracts.market.connect(people.pauper);
 
 export const MARKET_MOVES: readonly Move[] = [
-  asking("request", 14, (world, terms, by) => async () => {
+  asking("request", 10, (world, terms, by) => async () => {
     await opened(world, terms, await world.contracts.market.connect(by).request(terms));
   }),
   asking("requestWithPermit", 2, (world, terms, by) => async () => {
@@ -317,7 +337,7 @@ export const MARKET_MOVES: readonly Move[] = [
     }
   }),
   onRequest("assign", {
-    ...{ weight: 16, state: OPEN, time: "before", pausable: true },
+    ...{ weight: 24, state: OPEN, time: "before", pausable: true },
     also: (world, job) => seedOf(world, job) === "ready",
     send: (world) => async (request) => world.contracts.market.assign(request),
     refusals: (world, fitting, act) => {
@@ -355,7 +375,7 @@ export const MARKET_MOVES: readonly Move[] = [
     },
   }),
   onRequest("answerInput", {
-    ...{ weight: 8, state: DEMANDED, time: "before" },
+    ...{ weight: 4, state: DEMANDED, time: "before" },
     send: (world) => answering(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting);
@@ -369,7 +389,7 @@ export const MARKET_MOVES: readonly Move[] = [
     },
   }),
   onRequest("claim", {
-    ...{ weight: 16, state: ASSIGNED, time: "before", pausable: true },
+    ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true },
     also: (world, job) => isLive(world, job) && hasKey(world, job),
     send: (world) => claiming(world),
     refusals: (world, fitting, act) => {
@@ -381,10 +401,11 @@ export const MARKET_MOVES: readonly Move[] = [
         instead(world, act, job, "MarketRootMismatch", claiming(world, { bytes })),
         instead(world, act, job, "MarketInlineRule", claiming(world, { bytes: "0x" })),
         instead(world, act, job, "AttestationEvidenceCount", claiming(world, { evidence: [] })),
-        job && instead(world, act, job, "EvidenceRejected", async (request, by, it) => {
-          const evidence = await evidenceFor(world, it, outputOfAnswer(answerFor(world, it)).root);
-          return claiming(world, { evidence: evidence.map((part) => `${part}00`) })(request, by, it);
-        }),
+        job &&
+          instead(world, act, job, "EvidenceRejected", async (request, by, it) => {
+            const evidence = await evidenceFor(world, it, outputOfAnswer(answerFor(world, it)).root);
+            return claiming(world, { evidence: evidence.map((part) => `${part}00`) })(request, by, it);
+          }),
         instead(world, act, dead, "AttestationRouteUnusable", claiming(world)),
       );
     },
@@ -405,7 +426,12 @@ export const MARKET_MOVES: readonly Move[] = [
       ["expireDispute", CHALLENGED, "late"],
     ] as const
   ).map(([name, state, time]) =>
-    onRequest(name, { weight: 5, state, time, send: (world) => async (request) => world.contracts.market[name](request) }),
+    onRequest(name, {
+      weight: 5,
+      state,
+      time,
+      send: (world) => async (request) => world.contracts.market[name](request),
+    }),
   ),
   money,
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),

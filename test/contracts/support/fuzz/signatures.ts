@@ -11,9 +11,17 @@ const uint256 = (name: string) => ({ name, type: "uint256" });
 const address = (name: string) => ({ name, type: "address" });
 const bytes32 = (name: string) => ({ name, type: "bytes32" });
 
-const PERMIT = { Permit: [address("owner"), address("spender"), uint256("value"), uint256("nonce"), uint256("deadline")] };
+const PERMIT = {
+  Permit: [address("owner"), address("spender"), uint256("value"), uint256("nonce"), uint256("deadline")],
+};
 const PUBLISH = {
-  PublishVersion: [address("publisher"), bytes32("commitment"), bytes32("metadataHash"), uint256("nonce"), uint256("deadline")],
+  PublishVersion: [
+    address("publisher"),
+    bytes32("commitment"),
+    bytes32("metadataHash"),
+    uint256("nonce"),
+    uint256("deadline"),
+  ],
 };
 /** The domain of every contract here but for its name. */
 const CHAIN = { version: "1", chainId: 31_337 };

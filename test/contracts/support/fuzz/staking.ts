@@ -123,7 +123,11 @@ const optIns = {
     into(
       place(world, ({ by, version }) => {
         const joins = member(world, by, version);
-        return able(world, by) && usable(world, version) && (joins === "new" || (joins === "left" && rejoins(world, by, version)));
+        return (
+          able(world, by) &&
+          usable(world, version) &&
+          (joins === "new" || (joins === "left" && rejoins(world, by, version)))
+        );
       }),
     ),
   refused: (world: World) => [
@@ -147,7 +151,10 @@ const optIns = {
       "StakingVersionUnusable",
     ),
     failing(
-      place(world, (it) => able(world, it.by) && usable(world, it.version) && member(world, it.by, it.version) === "in"),
+      place(
+        world,
+        (it) => able(world, it.by) && usable(world, it.version) && member(world, it.by, it.version) === "in",
+      ),
       "StakingOptedIn",
     ),
     failing(
@@ -215,7 +222,9 @@ interface Exit {
 const exit = (world: World, condition: (amount: bigint, releaseAt: number) => boolean): Exit | undefined =>
   world.some(
     world.people.operators.flatMap((by) =>
-      stakeOf(world, by).exits.flatMap(({ amount, releaseAt }, slot) => (condition(amount, releaseAt) ? [{ by, slot }] : [])),
+      stakeOf(world, by).exits.flatMap(({ amount, releaseAt }, slot) =>
+        condition(amount, releaseAt) ? [{ by, slot }] : [],
+      ),
     ),
   );
 const leave = (world: World, { by, slot }: Exit): Act => ({
@@ -241,10 +250,10 @@ const pay = (world: World, { payoutId, share: which }: Share): Act => ({
 // ------------------------------------------------------------------------------------------------ moves
 
 export const STAKING_MOVES: readonly Move[] = [
-  own<bigint>("deposit", 5, (staking, amount) => staking.deposit(amount), deposits),
+  own<bigint>("deposit", 3, (staking, amount) => staking.deposit(amount), deposits),
   own<bigint>(
     "depositWithPermit",
-    2,
+    1,
     async (staking, amount, { contracts, people }, by) => {
       // A pauper's permit is worth nothing.
       if (by === people.pauper) {
@@ -260,16 +269,22 @@ export const STAKING_MOVES: readonly Move[] = [
     },
     deposits,
   ),
-  own<bigint>("unbond", 4, (staking, amount) => staking.unbond(amount), {
+  own<bigint>("unbond", 1.5, (staking, amount) => staking.unbond(amount), {
     valid: (world) => {
-      const by = anyone(world, (_by, operator) => freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n));
+      const by = anyone(
+        world,
+        (_by, operator) => freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
+      );
       if (by === undefined) return undefined;
       const free = freeOf(stakeOf(world, by));
       const some = ether(world, 1, 400);
       return { by, what: some < free && world.random.chance(0.9) ? some : free };
     },
     refused: (world) => {
-      const full = anyone(world, (_by, operator) => freeOf(operator) > 0n && operator.exits.every(({ amount }) => amount > 0n));
+      const full = anyone(
+        world,
+        (_by, operator) => freeOf(operator) > 0n && operator.exits.every(({ amount }) => amount > 0n),
+      );
       const poor = anyone(world);
       return [
         refused(poor, 0n, "StakingAmountZero"),
@@ -292,7 +307,11 @@ export const STAKING_MOVES: readonly Move[] = [
       return present<Refusal>(
         green && { ...leave(world, green), error: "StakingUnbondingPending" },
         none && { ...leave(world, none), error: "StakingUnbondingUnknown" },
-        by && { ...leave(world, { by, slot: QUEUE }), error: "StakingUnbondingUnknown", args: [by.address, BigInt(QUEUE)] },
+        by && {
+          ...leave(world, { by, slot: QUEUE }),
+          error: "StakingUnbondingUnknown",
+          args: [by.address, BigInt(QUEUE)],
+        },
       );
     },
   },
@@ -300,7 +319,7 @@ export const STAKING_MOVES: readonly Move[] = [
     valid: (world) => plan(anyone(world), "x".repeat(world.random.between(0, 256))),
     refused: (world) => [refused(anyone(world), "x".repeat(257), "StakingTextLength")],
   }),
-  own<string>("rotateSigningKey", 4, (staking, key) => staking.rotateSigningKey(key), {
+  own<string>("rotateSigningKey", 3, (staking, key) => staking.rotateSigningKey(key), {
     valid: (world) => {
       const keyless = anyone(world, (by) => !hasKey(world, by));
       const by = keyless && world.random.chance(0.7) ? keyless : anyone(world, (it) => !keyPending(world, it));
@@ -346,7 +365,7 @@ export const STAKING_MOVES: readonly Move[] = [
     },
   }),
   own<string>("optIn", 12, (staking, version) => staking.optIn(version), optIns),
-  own<string>("optOut", 2, (staking, version) => staking.optOut(version), {
+  own<string>("optOut", 0.7, (staking, version) => staking.optOut(version), {
     valid: (world) => into(place(world, ({ by, version }) => member(world, by, version) === "in")),
     refused: (world) => [
       failing(
@@ -356,7 +375,8 @@ export const STAKING_MOVES: readonly Move[] = [
     ],
   }),
   own<string>("evict", 3, (staking, version, _world, by) => staking.evict(by, version), {
-    valid: (world) => into(place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) === "in")),
+    valid: (world) =>
+      into(place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) === "in")),
     refused: (world) => [
       failing(
         place(world, ({ by }) => !evictable(world, by)),
@@ -368,7 +388,7 @@ export const STAKING_MOVES: readonly Move[] = [
       ),
     ],
   }),
-  byManager("lockDrawn", 4, lockDrawn, (world, act) => {
+  byManager("lockDrawn", 2, lockDrawn, (world, act) => {
     const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
     return [
       { ...act(id("x"), world.people.pauper), error: "StakingNotManager", args: [world.people.pauper.address] },

@@ -44,7 +44,9 @@ const passing = (name: string, weight: number, timeOf: (world: World) => number 
   weight,
   valid: (world) => {
     const time = timeOf(world);
-    return time === undefined ? undefined : { text: `time passes to ${time} (${name})`, send: () => world.passTo(time) };
+    return time === undefined
+      ? undefined
+      : { text: `time passes to ${time} (${name})`, send: () => world.passTo(time) };
   },
 });
 
@@ -61,19 +63,20 @@ const mining = (name: string, blocks: number, weight: number, useful: (world: Wo
 
 const waiting = (world: World): boolean => [...world.view.requests.values()].some(({ status }) => status === 1n);
 
-const disputed = (world: World): boolean => [...world.view.requests.values()].some(({ status }) => status === CHALLENGED);
+const disputed = (world: World): boolean =>
+  [...world.view.requests.values()].some(({ status }) => status === CHALLENGED);
 
 export const TIME_MOVES: readonly TimeMove[] = [
   // The transaction after it is the last before the moment, the first at it, or the first past it.
-  passing("toDeadline", 8, (world) => {
+  passing("toDeadline", 7, (world) => {
     const [next] = deadlines(world);
     return next === undefined ? undefined : next - 2 + world.random.below(3);
   }),
-  passing("toAnyDeadline", 1.5, (world) => world.some(deadlines(world))),
-  passing("minutes", 3, (world) => world.next + MINUTE * world.random.between(1, 30)),
-  passing("days", 0.6, (world) => world.next + DAY * world.random.between(1, 20)),
-  // So long that the market gives up on its disputes.
-  passing("pastDisputes", 1, (world) => (disputed(world) ? world.next + 40 * DAY : undefined)),
-  mining("toSeed", 3, 14, waiting),
-  mining("pastSeeds", 300, 0.5, () => true),
+  passing("toAnyDeadline", 0.7, (world) => world.some(deadlines(world))),
+  passing("minutes", 1.5, (world) => world.next + MINUTE * world.random.between(1, 30)),
+  passing("days", 0.4, (world) => world.next + DAY * world.random.between(1, 20)),
+  // So long that the market gives up on its disputes, and what was unbonded is free.
+  passing("pastDisputes", 1.5, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
+  mining("toSeed", 3, 10, waiting),
+  mining("pastSeeds", 300, 1.5, waiting),
 ];

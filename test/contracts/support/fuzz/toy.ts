@@ -4,7 +4,13 @@ import type { Hash } from "../../../../runner/commitment/keccak.ts";
 import { rootsTree } from "../../../../runner/commitment/model.ts";
 import { commitTensor, openSegment } from "../../../../runner/commitment/tensor.ts";
 import { DTYPE_CODE } from "../../../../runner/machine/dtype.ts";
-import { createTensor, elementBits, setElementBits, tensorBytes, tensorFrom } from "../../../../runner/machine/tensor.ts";
+import {
+  createTensor,
+  elementBits,
+  setElementBits,
+  tensorBytes,
+  tensorFrom,
+} from "../../../../runner/machine/tensor.ts";
 import {
   executionOf,
   FORGED,

@@ -33,7 +33,8 @@ export interface Violation {
   readonly what: string;
 }
 
-export const NO_SURPRISE = "I-00 every move that must succeed succeeds, and every other is refused with the error it must be";
+export const NO_SURPRISE =
+  "I-00 every move that must succeed succeeds, and every other is refused with the error it must be";
 
 /** What a refusal is counted as. */
 export const refusalName = (move: string, { error, state }: Pick<Refusal, "error" | "state">): string =>
@@ -60,7 +61,9 @@ export class Walk {
     this.tally = tally;
     const { market, staking, court, registry, attestation, optimistic, token, authority } = world.contracts;
     const contracts = [market, staking, court, registry, attestation, optimistic, token, authority];
-    const errors = contracts.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
+    const errors = contracts.flatMap(({ interface: { fragments } }) =>
+      fragments.filter(({ type }) => type === "error"),
+    );
     this.#errors = new Interface([...errors, "error TensorListBytes(uint256,uint256)"]);
   }
 
@@ -117,9 +120,12 @@ export class Walk {
       error = this.#errorOf(thrown);
     }
     const name = typeof error === "object" ? error.name : error;
-    if (name !== refusal?.error) throw new Surprise(`${act.text}: ${name ?? "succeeded"}, not ${refusal?.error ?? "success"}`);
+    if (name !== refusal?.error)
+      throw new Surprise(`${act.text}: ${name ?? "succeeded"}, not ${refusal?.error ?? "success"}`);
     if (typeof error !== "object" || refusal?.args === undefined) return;
-    const [actual, expected] = [[...(error.args as readonly unknown[])], refusal.args].map((args) => args.map(String).join());
+    const [actual, expected] = [[...(error.args as readonly unknown[])], refusal.args].map((args) =>
+      args.map(String).join(),
+    );
     if (actual !== expected) throw new Surprise(`${act.text}: ${error.name}(${actual}), not (${expected})`);
   }
 
