@@ -35,6 +35,10 @@ const OF_THE_WHOLE_KERNEL = new RegExp(
   "f32 constant beyond 32 bits|is used both as an f32 and as an int|units of work an element|bytes to prove",
 );
 
+/** Of which kind a case is in which nothing is wrong, or else what is. */
+type Verdict = { readonly kind: string } | { readonly wrong: string };
+const SAME: Verdict = { kind: "same bits" };
+
 type Witness = Mutable<ReturnType<typeof witnessElement>>;
 
 /** Some bytes with one to three changes: cut, extended, shortened by one, set, or with one bit flipped. */
@@ -107,24 +111,20 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
   /**
    * Tests of a thousand, so that a long run shows where it is.
    * @param kinds Kinds of cases, all of which must occur.
-   * @param judge What is wrong with a case, if anything; it says of which kind one is in which nothing is.
+   * @param judge Makes a case and judges it.
    */
-  const inParts = (
-    what: string,
-    kinds: readonly string[],
-    judge: (random: Random, saw: (kind: string) => undefined) => Promise<string | undefined>,
-  ): void => {
+  const inParts = (what: string, kinds: readonly string[], judge: (random: Random) => Promise<Verdict>): void => {
     for (let first = 0; first < MUTATIONS; first += 1000) {
       const part = MUTATIONS > 1000 ? `, from number ${first.toLocaleString("en")} on` : "";
       const size = Math.min(1000, MUTATIONS - first);
       it(`${what}, ${size.toLocaleString("en")} times${part}`, async () => {
         const wrong: string[] = [];
         const seen = new Set<string>();
-        const saw = (kind: string): undefined => void seen.add(kind);
         for (let i = first; i < first + size; i++) {
           const seed = SEED * 1_000_003 + i;
-          const found = await judge(createRandom(seed), saw);
-          if (found !== undefined) wrong.push(`seed ${seed}: ${found}`);
+          const verdict = await judge(createRandom(seed));
+          if ("wrong" in verdict) wrong.push(`seed ${seed}: ${verdict.wrong}`);
+          else seen.add(verdict.kind);
         }
         expect(wrong).to.deep.equal([]);
         // Cases of every kind were there, or nothing was shown.
@@ -134,30 +134,30 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
   };
 
   const ENCODINGS = ["refused by both", "refused by the runner", "witness refused", "other operands", "same bits"];
-  inParts("refuses a mutated encoding, or gives the interpreter's bits", ENCODINGS, async (random, saw) => {
+  inParts("refuses a mutated encoding, or gives the interpreter's bits", ENCODINGS, async (random) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const bytes = mutated(random, encodeKernel(kernel));
     const [given, mine] = [await answer(bytes, witness), taken(bytes)];
     if (typeof mine === "string") {
       const accepted = typeof given !== "string" && !OF_THE_WHOLE_KERNEL.test(mine);
-      if (accepted) return `runs what the runner refuses: ${mine}`;
-      return saw(typeof given === "string" ? "refused by both" : "refused by the runner");
+      if (accepted) return { wrong: `runs what the runner refuses: ${mine}` };
+      return { kind: typeof given === "string" ? "refused by both" : "refused by the runner" };
     }
     if (typeof given === "string") {
-      return OF_THE_WITNESS.test(given) ? saw("witness refused") : `refuses a valid kernel: ${given}`;
+      return OF_THE_WITNESS.test(given) ? { kind: "witness refused" } : { wrong: `refuses a valid kernel: ${given}` };
     }
     const [, , , roots] = given;
     const committed = mine.operands.every(({ dtype, length }, i) => {
       const type = commitments[i]?.type;
       return type?.dtype === dtype && type.length === length;
     });
-    if (!committed || !proven(roots, witness, commitments)) return saw("other operands");
+    if (!committed || !proven(roots, witness, commitments)) return { kind: "other operands" };
     const piece = executePiece(mine, operands, 0, START, STEPS);
-    return same(given, piece) ? saw("same bits") : `gives ${given[1].toString(16)} where the interpreter does not`;
+    return same(given, piece) ? SAME : { wrong: `gives ${given[1].toString(16)} where the interpreter does not` };
   });
 
   const WITNESSES = ["refused", "another root", "same bits"];
-  inParts("gives the interpreter's bits or another root on a mutated witness", WITNESSES, async (random, saw) => {
+  inParts("gives the interpreter's bits or another root on a mutated witness", WITNESSES, async (random) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const segments = witness.flat();
     for (let n = random.between(1, 3); n > 0; n--) {
@@ -171,9 +171,9 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
       else segment.data = random.chance(0.5) ? mutated(random, segment.data) : random.bytes(32);
     }
     const given = await answer(encodeKernel(kernel), witness);
-    if (typeof given === "string") return saw("refused");
-    if (!proven(given[3], witness, commitments)) return saw("another root");
+    if (typeof given === "string") return { kind: "refused" };
+    if (!proven(given[3], witness, commitments)) return { kind: "another root" };
     const piece = executePiece(kernel, operands, 0, START, STEPS);
-    return same(given, piece) ? saw("same bits") : `proves ${given[1].toString(16)}`;
+    return same(given, piece) ? SAME : { wrong: `proves ${given[1].toString(16)}` };
   });
 });

@@ -41,6 +41,14 @@ describe("The tensor machine in Solidity", () => {
     readonly pieces: number;
   }
 
+  const NAN = 0x7fc0_0000n;
+  /**
+   * Whether the contract's accumulator is the interpreter's. The contract hands on a NaN constant as it was written
+   * until an instruction computes with it; the interpreter makes it the one NaN at once.
+   */
+  const stands = (bits: bigint, mine = 0n): boolean =>
+    bits === mine || (mine === NAN && (bits & 0x7fff_ffffn) > 0x7f80_0000n && bits < 2n ** 32n);
+
   /** Calls that stored a state to go on from. */
   let resumed = 0;
 
@@ -62,8 +70,10 @@ describe("The tensor machine in Solidity", () => {
       if (piece.done)
         return bits === piece.bits ? undefined : `bits ${bits.toString(16)}, not ${piece.bits.toString(16)}`;
       if (Number(next.position) !== piece.next.position) return `position ${String(next.position)}`;
-      const [stored, mine] = [next.accumulators, piece.next.accumulators].map((bits) => [...bits].join());
-      if (stored !== mine) return `accumulators ${stored}, not ${mine}`;
+      const mine = piece.next.accumulators;
+      if (next.accumulators.length !== mine.length || !next.accumulators.every((bits, i) => stands(bits, mine[i]))) {
+        return `accumulators ${[...next.accumulators].join()}, not ${mine.join()}`;
+      }
       resumed++;
       progress = piece.next;
     }

@@ -15,7 +15,6 @@ import {
 import { stateOf } from "./market.ts";
 import {
   type Act,
-  CHALLENGED,
   CLAIMED,
   DISPUTE,
   DISPUTE_STATES,
@@ -222,7 +221,7 @@ const theTree = (): number => TRACE_TREE;
 
 const demandMove = (name: string, kernelOf: (world: World) => number): Move =>
   inDispute(name, {
-    ...{ weight: 4, state: DISPUTE.traced },
+    ...{ weight: 2.5, state: DISPUTE.traced },
     also: (world, { demands }, { demandUntil }) => world.next <= demandUntil && demands.length < 6,
     send: demand(kernelOf),
     refusals: (world, here, instead) => {
@@ -260,7 +259,7 @@ const defaulted = (world: World, { answered, answerUntil }: DemandView): boolean
   !answered && world.next > answerUntil;
 
 const answer =
-  (condition: (world: World, record: DemandView) => boolean, changed: "data" | undefined = undefined): Send =>
+  (condition: (world: World, record: DemandView) => boolean, changed?: "data"): Send =>
   async (world, found) => {
     const { opening } = asked(world, found, (record) => condition(world, record))?.demand ?? {};
     const trace = traceOf(found) ?? ANSWERS.honest.trace;
@@ -307,7 +306,7 @@ const accuse =
   async (world, { claimId, accusations, ...rest }) => {
     const found = { claimId, accusations, ...rest };
     const by = watcher(world);
-    const { kernel, element } = world.random.chance(0.3) ? FORGED : faultOf(found);
+    const { kernel, element } = world.random.chance(0.2) ? FORGED : faultOf(found);
     const made = { accuser: by.address, salt: id(`salt ${world.serial()}`), kernel, element };
     const accusation = (again ? accusations[0] : undefined) ?? made;
     await world.contracts.court
@@ -329,7 +328,7 @@ const replay =
   };
 
 const prove =
-  (changed: "salt" | "state" | undefined = undefined): Send =>
+  (changed?: "salt" | "state"): Send =>
   async (world, found) => {
     const trace = traceOf(found) ?? ANSWERS.honest.trace;
     const fault = faultOf(found);
@@ -453,7 +452,7 @@ export const COURT_MOVES: readonly Move[] = [
     refusals: (world, here, instead) => [instead(world.some(here), "CourtDemandUnknown", reclaim(false))],
   }),
   inDispute("accuse", {
-    ...{ weight: 8, state: DISPUTE.traced },
+    ...{ weight: 20, state: DISPUTE.traced },
     also: inProof,
     send: accuse(),
     refusals: (world, here, instead) => {
@@ -481,7 +480,7 @@ export const COURT_MOVES: readonly Move[] = [
     },
   }),
   inDispute("proveFraud", {
-    ...{ weight: 12, state: DISPUTE.traced },
+    ...{ weight: 20, state: DISPUTE.traced },
     also: (world, found, dispute) => {
       const ready = isFraud(found) && accusationOf(found, faultOf(found)) !== undefined;
       return ready && inProof(world, found, dispute) && bearable(world);
@@ -514,6 +513,3 @@ export const COURT_MOVES: readonly Move[] = [
     },
   },
 ];
-
-/** Whether the market still waits for the verdict of a dispute. */
-export const marketWaits = (world: World, { job }: Case): boolean => stateOf(world, job).status === CHALLENGED;

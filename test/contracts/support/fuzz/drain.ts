@@ -1,5 +1,5 @@
 import { MARKET, STAKING } from "../protocol.ts";
-import { ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
+import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
 import type { World } from "./world.ts";
 
 const DAY = 86_400;
@@ -23,8 +23,8 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
   }
   await leaveAll(world);
   const { balances, totalHeld } = await world.look();
-  const left = (target: unknown): bigint => balances.get(String(target)) ?? 0n;
-  return { market: left(market.target), staking: left(staking.target), court: left(court.target), totalHeld };
+  const left = (contract: { readonly target: unknown }): bigint => balances.get(addressOf(contract)) ?? 0n;
+  return { market: left(market), staking: left(staking), court: left(court), totalHeld };
 }
 
 /** @throws Error when a request does not end. */

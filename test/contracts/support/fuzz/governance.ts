@@ -130,12 +130,12 @@ const publication = (world: World) => {
   };
 };
 
-type Changed = {
+interface Changed {
   readonly manifest?: object;
   readonly metadata?: object;
   readonly late?: boolean;
   readonly forged?: boolean;
-};
+}
 
 async function publish(world: World, signed: boolean, changed: Changed = {}): Promise<void> {
   const { registry } = world.contracts;

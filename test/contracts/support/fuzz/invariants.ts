@@ -1,6 +1,16 @@
 import { type BaseContract, ZeroAddress } from "ethers";
 
-import { CHALLENGED, DISPUTE_STATES, FINAL, JAILED, OPEN, REQUEST_STATES, short, TOMBSTONED } from "./move.ts";
+import {
+  addressOf,
+  CHALLENGED,
+  DISPUTE_STATES,
+  FINAL,
+  JAILED,
+  OPEN,
+  REQUEST_STATES,
+  short,
+  TOMBSTONED,
+} from "./move.ts";
 import type { View } from "./view.ts";
 import { COURT_TERMS, type World } from "./world.ts";
 
@@ -68,23 +78,23 @@ export function transitions({ view }: World, { before }: Pick<Step, "before">) {
 
 /** What must hold after every move. Each check gives what is wrong. */
 export const INVARIANTS: Readonly<Record<string, Check>> = {
-  "I-01 staking holds exactly the tokens it owes: stake, exits and unpaid shares": function* ({ view, contracts }) {
+  *"I-01 staking holds exactly the tokens it owes: stake, exits and unpaid shares"({ view, contracts }) {
     const stakes = sum(
       [...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))),
     );
     const owed = stakes + sum(view.payouts.flatMap(({ amounts }) => amounts));
-    const held = view.balances.get(String(contracts.staking.target));
+    const held = view.balances.get(addressOf(contracts.staking));
     if (owed !== view.totalHeld || owed !== held) yield `owes ${owed}, says ${view.totalHeld}, holds ${held}`;
   },
 
-  "I-02 the market holds exactly the fees of open requests and the credits": function* ({ view, contracts, jobs }) {
+  *"I-02 the market holds exactly the fees of open requests and the credits"({ view, contracts, jobs }) {
     const open = jobs.filter(({ id }) => (view.requests.get(id)?.status ?? FINAL) < FINAL);
     const owed = sum(open.map(({ request }) => BigInt(request.fee))) + sum(view.credits.market.values());
-    const held = view.balances.get(String(contracts.market.target));
+    const held = view.balances.get(addressOf(contracts.market));
     if (owed !== held) yield `owes ${owed}, holds ${held}`;
   },
 
-  "I-03 an operator's locks add up to what is recorded and never exceed its stake": function* ({ view }) {
+  *"I-03 an operator's locks add up to what is recorded and never exceed its stake"({ view }) {
     const locks = new Map<string, bigint>();
     const add = (operator: string, amount: bigint): unknown =>
       locks.set(operator, (locks.get(operator) ?? 0n) + amount);
@@ -96,24 +106,23 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-04 every request from assignment to its end has its whole collateral locked, and no other request has":
-    function* ({ view, jobs }) {
-      for (const { id, request } of jobs) {
-        const { status = 0n, lock = 0n } = view.requests.get(id) ?? {};
-        const expected = status > OPEN && status < FINAL ? BigInt(request.collateral) : 0n;
-        if (lock !== expected)
-          yield `${short(id)}: ${lock} instead of ${expected} while ${REQUEST_STATES[Number(status)]}`;
-      }
-    },
+  *"I-04 every request from assignment to its end has its whole collateral locked, and no other request has"({
+    view,
+    jobs,
+  }) {
+    for (const { id, request } of jobs) {
+      const { status = 0n, lock = 0n } = view.requests.get(id) ?? {};
+      const expected = status > OPEN && status < FINAL ? BigInt(request.collateral) : 0n;
+      if (lock !== expected)
+        yield `${short(id)}: ${lock} instead of ${expected} while ${REQUEST_STATES[Number(status)]}`;
+    }
+  },
 
-  "I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half": function* ({ ledger }) {
+  *"I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half"({ ledger }) {
     yield* ledger.badSplits;
   },
 
-  "I-06 requests and disputes go only where the diagrams say, by the moves they name, and ends stay": function* (
-    world,
-    step,
-  ) {
+  *"I-06 requests and disputes go only where the diagrams say, by the moves they name, and ends stay"(world, step) {
     const { requests, disputes } = transitions(world, step);
     const rows = [
       ...requests.map((it) => [it, REQUEST_DIAGRAM] as const),
@@ -124,15 +133,13 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-07 only active operators are drawn": function* ({ ledger }, { draws }) {
+  *"I-07 only active operators are drawn"({ ledger }, { draws }) {
     for (const { operator, status } of ledger.draws.slice(draws)) {
       if (status === JAILED || status === TOMBSTONED) yield `${operator} was drawn with status ${status}`;
     }
   },
 
-  "I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock": async function* (
-    world,
-  ) {
+  async *"I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock"(world) {
     const { market, court } = world.contracts;
     for (const { id, request } of world.jobs) {
       const { status = 0n, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
@@ -142,7 +149,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-09 events alone rebuild stakes, locks, exits, credits and states": function* ({ view, ledger, cases }) {
+  *"I-09 events alone rebuild stakes, locks, exits, credits and states"({ view, ledger, cases }) {
     const compare = function* (what: string, actual: bigint, rebuilt = 0n) {
       if (actual !== rebuilt) yield `${what}: ${actual}, events say ${rebuilt}`;
     };
@@ -170,13 +177,13 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-11 no wei is made or lost: the supply stays with its holders": function* ({ view }, { before }) {
+  *"I-11 no wei is made or lost: the supply stays with its holders"({ view }, { before }) {
     const held = sum(view.balances.values());
     if (held !== view.supply || view.supply !== before.supply)
       yield `${held} of ${view.supply}, before ${before.supply}`;
   },
 
-  "I-12 every lock could be slashed for all of it, whatever its operator has done": async function* (world) {
+  async *"I-12 every lock could be slashed for all of it, whatever its operator has done"(world) {
     const { staking, market } = world.contracts;
     const { view, people } = world;
     const locks = [
@@ -190,7 +197,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-13 the court holds exactly its credits and the bonds of disputes and demands that are not settled": function* ({
+  *"I-13 the court holds exactly its credits and the bonds of disputes and demands that are not settled"({
     view,
     contracts,
     terms,
@@ -202,11 +209,11 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
       const kept = (view.demands.get(claimId) ?? []).filter(({ demander }) => demander !== ZeroAddress).length;
       if (status === 4n) owed += BigInt(kept) * demandBond;
     }
-    const held = view.balances.get(String(contracts.court.target));
+    const held = view.balances.get(addressOf(contracts.court));
     if (owed !== held) yield `owes ${owed}, holds ${held}`;
   },
 
-  "I-14 deadlines of disputes and demands, and terms of the court, never change once they are set": function* (
+  *"I-14 deadlines of disputes and demands, and terms of the court, never change once they are set"(
     { view },
     { before },
   ) {
@@ -226,7 +233,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     for (const [i, terms] of before.terms.entries()) if (view.terms[i] !== terms) yield `terms ${i} changed`;
   },
 
-  "I-15 the market's clock never runs back, never faster than time, and stands still in a pause": function* (
+  *"I-15 the market's clock never runs back, never faster than time, and stands still in a pause"(
     { view },
     { before },
   ) {
@@ -235,17 +242,14 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     if (before.paused && view.paused && seconds !== 0) yield `${seconds} in a pause`;
   },
 
-  "I-16 what a version is never changes, and its standing only falls": function* ({ view }, { before }) {
+  *"I-16 what a version is never changes, and its standing only falls"({ view }, { before }) {
     for (const [id, then] of before.versions) {
       const now = view.versions.get(id);
       if (now?.facts !== then.facts || now.status < then.status) yield `${id}: ${then.status} to ${now?.status}`;
     }
   },
 
-  "I-17 the number of a version's operators is that of those who opted in and have not left": function* ({
-    view,
-    ledger,
-  }) {
+  *"I-17 the number of a version's operators is that of those who opted in and have not left"({ view, ledger }) {
     const accounts = [...ledger.accounts.values()];
     for (const [id, { holders }] of view.versions) {
       const members = accounts.filter(({ memberships }) => memberships.has(id) && memberships.get(id) === undefined);
@@ -253,7 +257,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  "I-18 nobody loses tokens, stake or credit but by their own move, a slash or a withdrawal to them": function* (
+  *"I-18 nobody loses tokens, stake or credit but by their own move, a slash or a withdrawal to them"(
     { view, ledger },
     { before, move, slashes },
   ) {
@@ -283,9 +287,9 @@ async function asIf(
   values: readonly unknown[],
 ): Promise<bigint> {
   const data = contract.interface.encodeFunctionData(name, values);
-  const caller = "address" in from ? from.address : String(from.target);
+  const caller = "address" in from ? from.address : addressOf(from);
   try {
-    const call = { to: String(contract.target), from: caller, data };
+    const call = { to: addressOf(contract), from: caller, data };
     return BigInt((await connection.provider.request({ method: "eth_call", params: [call, "latest"] })) as string);
   } catch {
     return -1n;

@@ -15,16 +15,7 @@ import {
   short,
 } from "./move.ts";
 import { evidenceFor, permitFor } from "./signatures.ts";
-import {
-  ANSWERS,
-  type Answer,
-  chunkOf,
-  CHUNKS,
-  INPUT_BYTES,
-  INPUT_ROOTS,
-  LARGE_INPUT_ROOT,
-  outputOfAnswer,
-} from "./toy.ts";
+import { type Answer, chunkOf, CHUNKS, INPUT_BYTES, INPUT_ROOTS, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
 import type { RequestView } from "./view.ts";
 import type { Job, Version, World } from "./world.ts";
 
@@ -243,7 +234,16 @@ const hasKey = (world: World, job: Job): boolean => {
 };
 /** What the operator of a request answers: chosen once. */
 const answerFor = (world: World, job: Job): Answer =>
-  (job.answer ??= world.random.chance(0.5) ? "honest" : world.random.pick(Object.keys(ANSWERS) as Answer[]));
+  (job.answer ??= world.random.pick<Answer>([
+    "honest",
+    "honest",
+    "honest",
+    "wrong",
+    "wrong",
+    "patched",
+    "patched",
+    "made up",
+  ]));
 
 const claiming =
   (
@@ -375,7 +375,7 @@ export const MARKET_MOVES: readonly Move[] = [
     },
   }),
   onRequest("answerInput", {
-    ...{ weight: 4, state: DEMANDED, time: "before" },
+    ...{ weight: 1, state: DEMANDED, time: "before" },
     send: (world) => answering(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting);

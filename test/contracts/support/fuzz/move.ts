@@ -45,3 +45,6 @@ export const short = (hash: string): string => hash.slice(0, 8);
 /** The entries that are there. */
 export const present = <T>(...entries: readonly (T | undefined | false)[]): T[] =>
   entries.filter((entry): entry is T => entry !== undefined && entry !== false);
+
+/** Address of a deployed contract. */
+export const addressOf = ({ target }: { readonly target: unknown }): string => target as string;

@@ -1,6 +1,7 @@
 import { Signature, ZeroAddress } from "ethers";
 
 import { signAnswer } from "../answer.ts";
+import { addressOf } from "./move.ts";
 import type { Contracts, Job, Signer, World } from "./world.ts";
 
 /*
@@ -33,11 +34,11 @@ export async function permitFor(
   spender: { readonly target: unknown },
   value: bigint,
 ) {
-  await token.connect(owner).approve(String(spender.target), 0);
+  await token.connect(owner).approve(addressOf(spender), 0);
   const deadline = 2n ** 256n - 1n;
   const nonce = await token.nonces(owner);
-  const domain = { name: "Assay Testnet Token", verifyingContract: String(token.target), ...CHAIN };
-  const message = { owner: owner.address, spender: String(spender.target), value, nonce, deadline };
+  const domain = { name: "Assay Testnet Token", verifyingContract: addressOf(token), ...CHAIN };
+  const message = { owner: owner.address, spender: addressOf(spender), value, nonce, deadline };
   return { deadline, ...parts(await owner.signTypedData(domain, PERMIT, message)) };
 }
 
@@ -56,7 +57,7 @@ export async function publicationBy(
   deadline: number,
 ): Promise<string> {
   const { registry } = world.contracts;
-  const domain = { name: "Assay ModelRegistry", verifyingContract: String(registry.target), ...CHAIN };
+  const domain = { name: "Assay ModelRegistry", verifyingContract: addressOf(registry), ...CHAIN };
   const nonce = await registry.nonces(publisher);
   return signer.signTypedData(domain, PUBLISH, {
     ...{ publisher: publisher.address, commitment, metadataHash, nonce, deadline },

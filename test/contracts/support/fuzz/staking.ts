@@ -285,7 +285,8 @@ export const STAKING_MOVES: readonly Move[] = [
         world,
         (_by, operator) => freeOf(operator) > 0n && operator.exits.every(({ amount }) => amount > 0n),
       );
-      const poor = anyone(world);
+      // Where there are locks, it is they that the refusal protects.
+      const poor = anyone(world, (_by, { locked }) => locked > 0n) ?? anyone(world);
       return [
         refused(poor, 0n, "StakingAmountZero"),
         refused(poor, poor === undefined ? 0n : freeOf(stakeOf(world, poor)) + 1n, "StakingFreeInsufficient"),

@@ -72,11 +72,21 @@ export const TIME_MOVES: readonly TimeMove[] = [
     const [next] = deadlines(world);
     return next === undefined ? undefined : next - 2 + world.random.below(3);
   }),
+  // Where every demand is answered and nobody has shown a fault, a dispute can only wait for its end.
+  passing("toEnd", 5, (world) => {
+    const { view } = world;
+    const quiet = world.some(world.cases, ({ claimId, job }) => {
+      const { status, openDemands } = view.disputes.get(claimId) ?? {};
+      return status === 2n && openDemands === 0n && job.answer === "honest";
+    });
+    const end = quiet === undefined ? 0 : (view.disputes.get(quiet.claimId)?.end ?? 0);
+    return end > world.next ? end : undefined;
+  }),
   passing("toAnyDeadline", 0.7, (world) => world.some(deadlines(world))),
   passing("minutes", 1.5, (world) => world.next + MINUTE * world.random.between(1, 30)),
   passing("days", 0.4, (world) => world.next + DAY * world.random.between(1, 20)),
   // So long that the market gives up on its disputes, and what was unbonded is free.
-  passing("pastDisputes", 1.5, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
+  passing("pastDisputes", 2, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
   mining("toSeed", 3, 10, waiting),
   mining("pastSeeds", 300, 1.5, waiting),
 ];

@@ -1,5 +1,6 @@
-import type { BaseContract, Result } from "ethers";
+import type { BaseContract } from "ethers";
 
+import { addressOf } from "./move.ts";
 import type { World } from "./world.ts";
 
 export interface RequestView {
@@ -80,16 +81,16 @@ const known = new Map<string, string>();
  * everything else in a step.
  */
 class Batch {
-  readonly #calls: { contract: BaseContract; fragment: string; data: string; done: (result: Result) => void }[] = [];
+  readonly #calls: { contract: BaseContract; fragment: string; data: string; done: (result: unknown) => void }[] = [];
 
   /** What the view will give: its values in order. */
   read<T extends readonly unknown[]>(contract: BaseContract, fragment: string, ...values: unknown[]): Promise<T> {
-    const key = `${String(contract.target)} ${fragment} ${JSON.stringify(values)}`;
+    const key = `${addressOf(contract)} ${fragment} ${JSON.stringify(values)}`;
     const data = known.get(key) ?? contract.interface.encodeFunctionData(fragment, values);
     known.set(key, data);
     return new Promise((resolve) => {
-      const done = (result: Result): void => {
-        resolve(result as unknown as T);
+      const done = (result: unknown): void => {
+        resolve(result as T);
       };
       this.#calls.push({ contract, fragment, data, done });
     });
@@ -97,7 +98,7 @@ class Batch {
 
   async flush({ contracts: { reader }, connection }: World): Promise<void> {
     const { selector } = reader.interface.getFunction("read");
-    const targets = this.#calls.map(({ contract }) => String(contract.target).slice(2).padStart(64, "0"));
+    const targets = this.#calls.map(({ contract }) => addressOf(contract).slice(2).padStart(64, "0"));
     const count = targets.length;
     const offsets: string[] = [];
     const calls: string[] = [];
@@ -110,7 +111,7 @@ class Batch {
       at += 32 + padded.length / 2;
     }
     const head = [word(64), word(96 + 32 * count), word(count), ...targets, word(count)];
-    const call = { to: String(reader.target), data: selector + [...head, ...offsets, ...calls].join("") };
+    const call = { to: addressOf(reader), data: selector + [...head, ...offsets, ...calls].join("") };
     const given = (await connection.provider.request({ method: "eth_call", params: [call, "latest"] })) as string;
     const wordAt = (index: number): number => Number.parseInt(given.slice(2 + 64 * index, 66 + 64 * index), 16);
     this.#calls.forEach(({ contract, fragment, done }, i) => {
@@ -130,11 +131,7 @@ export async function readView(world: World): Promise<View> {
   const batch = new Batch();
   const owners = [...people.operators, ...people.requesters, ...people.watchers, people.royaltee, people.sink];
   const addresses = [...owners.map(({ address }) => address), await court.SINK()];
-  const holders = [
-    ...addresses,
-    people.pauper.address,
-    ...[market, staking, court].map(({ target }) => String(target)),
-  ];
+  const holders = [...addresses, people.pauper.address, ...[market, staking, court].map(addressOf)];
   const payoutCount = Number(await staking.payoutCount());
   const { block, time } = await latest(world);
 

@@ -3,9 +3,10 @@ import { network } from "hardhat";
 
 import { createRandom, type Random } from "../../../../runner/machine/prng.ts";
 import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
-import { HOUR, TERMS } from "../../../../testing/toy-court.ts";
+import { TERMS } from "../../../../testing/toy-court.ts";
 import { Ledger } from "../ledger.ts";
 import { type Connection, MARKET, metadataOf, OPTIMISTIC, type RequestStruct, SIGNED, STAKING } from "../protocol.ts";
+import { addressOf } from "./move.ts";
 import { type Answer, manifestFor, type Size } from "./toy.ts";
 import { readView, type View } from "./view.ts";
 
@@ -178,7 +179,7 @@ export class World {
     this.ledger = new Ledger(contracts);
     this.routes.set(OPTIMISTIC, { by: "time", dead: false });
     this.routes.set(SIGNED, { by: "signature", dead: false });
-    this.managers = [String(contracts.market.target), people.manager.address];
+    this.managers = [addressOf(contracts.market), people.manager.address];
   }
 
   static async on(stage: Stage, seed: number): Promise<World> {
