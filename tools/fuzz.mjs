@@ -32,7 +32,7 @@ const FUZZERS = {
   models: { amount: 100_000, files: [[SUITES.runner, "test/runner/onnx/hostile.test.ts"]] },
   // Disputes between an honest watcher and operators that cheat in every way.
   games: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/court/games.test.ts"]] },
-  // Sequences of random transactions under which money is conserved.
+  // Walks of random transactions over every function of every contract, all invariants after each.
   sequences: { amount: 50, files: [[SUITES.contracts, "test/contracts/invariants.test.ts"]] },
 };
 

@@ -1,383 +1,161 @@
 import { expect } from "chai";
-import { id, parseEther, ZeroAddress } from "ethers";
-import { network } from "hardhat";
 
-import { OPERATOR_STATUS, REQUEST_STATUS } from "../../runner/protocol/enums.ts";
-import { Ledger } from "./support/ledger.ts";
-import {
-  DAY,
-  deployProtocol,
-  EVIDENCE,
-  filled,
-  join,
-  MARKET,
-  open,
-  type Opened,
-  OPTIMISTIC,
-  OUTPUT,
-  policyOf,
-  rootOfF32,
-  type Signer,
-  STAKING,
-  WINDOW,
-} from "./support/protocol.ts";
-import { createRandom } from "../../runner/machine/prng.ts";
+import { drain } from "./support/fuzz/drain.ts";
+import { DISPUTE_DIAGRAM, INVARIANTS, REQUEST_DIAGRAM } from "./support/fuzz/invariants.ts";
+import { DISPUTE_STATES, REQUEST_STATES } from "./support/fuzz/move.ts";
+import { MOVES, NO_SURPRISE, Tally, Walk } from "./support/fuzz/walk.ts";
+import { openStage, World } from "./support/fuzz/world.ts";
 
-const connection = await network.create();
-const { ethers, networkHelpers } = connection;
-const { time, mine } = networkHelpers;
-
-/** Sequences of random transactions: 3 by default, more with ASSAY_FUZZ. */
-const SEQUENCES = Math.max(3, Number(process.env.ASSAY_FUZZ ?? 0));
-const STEPS = 150;
+/**
+ * Walks and their length: 5 of 320 moves, more walks with ASSAY_FUZZ; the seed of the first is ASSAY_SEED. When some
+ * move, transition or refusal is still missing then, a few walks more are made for it.
+ */
+const WALKS = Math.max(5, Number(process.env.ASSAY_FUZZ ?? 0));
+const MOST_WALKS = WALKS + 10;
+const STEPS = 320;
 const FIRST_SEED = Number(process.env.ASSAY_SEED ?? 1);
+/** How often each move must succeed in all walks together. */
+const OFTEN = 3;
 
-const { open: OPEN, assigned: ASSIGNED, inputDemanded: DEMANDED, claimed: CLAIMED } = REQUEST_STATUS;
-const { challenged: CHALLENGED, final: FINAL } = REQUEST_STATUS;
-const { refunded: REFUNDED, timedOut: TIMED_OUT, cancelled: CANCELLED, convicted: CONVICTED } = REQUEST_STATUS;
-const { jailed: JAILED, tombstoned: TOMBSTONED } = OPERATOR_STATUS;
+/** Functions that only the court may call on the market: their events tell that they succeeded. */
+const BY_COURT = {
+  "market.markChallenged": "market.ClaimChallenged",
+  "market.upheld": "market.ClaimUpheld",
+  "market.convict": "market.ClaimConvicted",
+} as const;
 
-/** The states that may follow each state; terminal ones have none. */
-const NEXT = new Map<bigint, readonly bigint[]>([
-  [OPEN, [ASSIGNED, REFUNDED]],
-  [ASSIGNED, [DEMANDED, CLAIMED, TIMED_OUT, CANCELLED]],
-  [DEMANDED, [ASSIGNED, CANCELLED]],
-  [CLAIMED, [CHALLENGED, FINAL]],
-  [CHALLENGED, [CLAIMED, CANCELLED, CONVICTED]],
-]);
+/** Moves on a request, and the one state that each needs. */
+const NEEDS = {
+  ...{ assign: "Open", recommit: "Open", refund: "Open", demandInput: "Assigned", claim: "Assigned" },
+  ...{ timeOut: "Assigned", answerInput: "InputDemanded", cancelWithheld: "InputDemanded" },
+  ...{ finalise: "Claimed", expireDispute: "Challenged" },
+} as const;
 
-interface Tracked extends Opened {
-  status: bigint;
+/** Moves in a dispute, and the one state that each needs. */
+const NEEDS_IN_COURT = {
+  ...{ commitTrace: "Challenged", convictWithoutTrace: "Challenged", reclaim: "Convicted" },
+  ...{ resolve: "TraceCommitted", demandTrace: "TraceCommitted", demandTensor: "TraceCommitted" },
+  ...{ answer: "TraceCommitted", convictUnanswered: "TraceCommitted", accuse: "TraceCommitted" },
+  ...{ replay: "TraceCommitted", proveFraud: "TraceCommitted" },
+} as const;
+
+/** Every move in every state that forbids it. */
+const FORBIDDEN: readonly string[] = [
+  ...Object.entries(NEEDS).flatMap(([move, need]) =>
+    REQUEST_STATES.filter((state) => state !== need).map((state) => `market.${move} while ${state}`),
+  ),
+  ...REQUEST_STATES.filter((state) => state !== "Claimed").map((state) => `court.challenge while ${state}`),
+  ...DISPUTE_STATES.slice(1).map((state) => `court.challenge while dispute ${state}`),
+  ...Object.entries(NEEDS_IN_COURT).flatMap(([move, need]) =>
+    DISPUTE_STATES.filter((state) => state !== need).map((state) => `court.${move} while ${state}`),
+  ),
+];
+
+const TRANSITIONS: readonly string[] = [
+  ...Object.keys(REQUEST_DIAGRAM).map((name) => `request ${name}`),
+  ...Object.keys(DISPUTE_DIAGRAM).map((name) => `dispute ${name}`),
+];
+
+const rare = ({ succeeded }: Tally): string[] =>
+  MOVES.map(({ name }) => name).filter((name) => (succeeded.get(name) ?? 0) < OFTEN);
+
+function unrefused({ refused }: Tally): string[] {
+  const moves = new Set([...refused.keys()].map((kind) => kind.split(/:| while /)[0]));
+  return MOVES.map(({ name }) => name).filter((name) => !moves.has(name));
 }
 
-describe("Invariants of staking and market", () => {
-  const fixture = async () => {
-    const protocol = await deployProtocol(connection);
-    for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
-      await join(protocol, operator, parseEther("3000"));
-    }
-    return protocol;
-  };
+/** What no walk did yet, by name. */
+const missing = (tally: Tally): string[] => [
+  ...rare(tally),
+  ...unrefused(tally),
+  ...TRANSITIONS.filter((name) => !tally.transitions.has(name)),
+  ...FORBIDDEN.filter((name) => !tally.refused.has(name)),
+];
+/** What the contracts still hold, or what refused to end, when everything has been ended after a walk. */
+async function leftAfter({ world, seed, story }: Walk): Promise<string[]> {
+  try {
+    const left = Object.entries(await drain(world)).filter(([, amount]) => amount !== 0n);
+    return left.map(([contract, amount]) => `seed ${seed}: ${contract} keeps ${amount}`);
+  } catch (error) {
+    return [`seed ${seed}: ${String(error)}\n${story.join("\n")}`];
+  }
+}
 
-  /** Moves that succeeded in any walk. */
-  const visited = new Set<string>();
+const broke = (walks: readonly Walk[]): boolean => walks.some(({ violation }) => violation !== undefined);
 
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEQUENCES; seed++) {
-    describe(`given ${STEPS} random moves of operators, requesters, court, guardian and keepers (seed ${seed})`, () => {
-      let protocol: Awaited<ReturnType<typeof fixture>>;
-      let walk: Awaited<ReturnType<typeof randomWalk>>;
-      before(async () => {
-        protocol = await fixture();
-        walk = await randomWalk(protocol, seed);
-      });
+describe("Market, staking, court, registry and attestation, moved at random", () => {
+  describe(`given ${WALKS} walks or more, of ${STEPS} moves by operators, requesters, watchers, publishers, governance and keepers (seed ${FIRST_SEED})`, () => {
+    const tally = new Tally();
+    const walks: Walk[] = [];
+    const undrained: string[] = [];
+    let functions: readonly string[] = [];
 
-      it("I-01 staking holds exactly the tokens it owes: stake, exits and unpaid shares", () => {
-        expect(walk.violations.get("I-01") ?? []).to.deep.equal([]);
+    before(async () => {
+      const stage = await openStage();
+      const { market, staking, court, registry, attestation } = stage.contracts;
+      functions = Object.entries({ market, staking, court, registry, attestation }).flatMap(([name, contract]) => {
+        const names: string[] = [];
+        contract.interface.forEachFunction((it) => {
+          if (!it.constant) names.push(`${name}.${it.name}`);
+        });
+        return names;
       });
-      it("I-02 the market holds exactly the fees of open requests and the credits", () => {
-        expect(walk.violations.get("I-02") ?? []).to.deep.equal([]);
-      });
-      it("I-03 an operator's locks add up to what is recorded and never exceed its stake", () => {
-        expect(walk.violations.get("I-03") ?? []).to.deep.equal([]);
-      });
-      it("I-04 every request from assignment to its end has its whole collateral locked, and no other lock exists", () => {
-        expect(walk.violations.get("I-04") ?? []).to.deep.equal([]);
-      });
-      it("I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half", () => {
-        expect(walk.violations.get("I-05") ?? []).to.deep.equal([]);
-      });
-      it("I-06 states are monotone: only the transitions of the diagram happen, terminal states stay", () => {
-        expect(walk.violations.get("I-06") ?? []).to.deep.equal([]);
-      });
-      it("I-07 no jailed or tombstoned operator is ever drawn", () => {
-        expect(walk.violations.get("I-07") ?? []).to.deep.equal([]);
-      });
-      it("I-08 a verdict on a challenged claim never reverts and takes at least the lock", () => {
-        expect(walk.violations.get("I-08") ?? []).to.deep.equal([]);
-      });
-      it("I-09 events alone rebuild stakes, locks, exits, credits and states", () => {
-        expect(walk.violations.get("I-09") ?? []).to.deep.equal([]);
-      });
-      it("I-10 every request reaches an end by time, and the last one out empties both contracts", async () => {
-        await drain(protocol, walk.requests);
-        expect(await protocol.token.balanceOf(protocol.market)).to.equal(0n);
-        expect(await protocol.staking.totalHeld()).to.equal(0n);
-        expect(await protocol.token.balanceOf(protocol.staking)).to.equal(0n);
-      });
-      it("I-11 no wei is made or lost: supply stays with its holders", async () => {
-        const holders = [protocol.requester, protocol.alice, protocol.bob, protocol.carol, protocol.accuser];
-        let sum = 0n;
-        for (const holder of [...holders, protocol.sink, protocol.royaltee]) {
-          sum += await protocol.token.balanceOf(holder);
+      const enough = (count: number): boolean => count >= WALKS && (count >= MOST_WALKS || missing(tally).length === 0);
+      for (let seed = FIRST_SEED; !enough(seed - FIRST_SEED) && !broke(walks); seed++) {
+        const walk = new Walk(await World.on(stage, seed), seed, tally);
+        walks.push(walk);
+        await walk.play(STEPS);
+        if (walk.violation !== undefined) continue;
+        for (const [move, event] of Object.entries(BY_COURT)) {
+          const times = walk.world.ledger.counts.get(event) ?? 0;
+          tally.succeeded.set(move, (tally.succeeded.get(move) ?? 0) + times);
         }
-        expect(sum).to.equal(await protocol.token.totalSupply());
-      });
+        undrained.push(...(await leftAfter(walk)));
+      }
     });
-  }
 
-  describe("all walks together", () => {
-    it("were tried by requests, assignments, claims, challenges, convictions, settlements and exits", () => {
-      expect([...visited].sort()).to.include.members([
-        ...["assign", "challenge", "claim", "convict", "deposit", "finalise", "request", "unbond", "uphold"],
-      ]);
+    /** What went wrong: seed and moves of each walk that broke it. */
+    const broken = (invariant: string): string =>
+      walks
+        .filter(({ violation }) => violation?.invariant === invariant)
+        .map((walk) => walk.report())
+        .join("\n\n");
+
+    it(NO_SURPRISE, () => {
+      expect(broken(NO_SURPRISE)).to.equal("");
     });
-  });
-
-  /** Plays random moves; after each, checks every invariant against the contracts and against the events. */
-  async function randomWalk(protocol: Awaited<ReturnType<typeof fixture>>, seed: number) {
-    const { market, staking, token } = protocol;
-    const random = createRandom(seed);
-    const operators = [protocol.alice, protocol.bob, protocol.carol];
-    const requests: Tracked[] = [];
-    const violations = new Map<string, string[]>();
-    const ledger = new Ledger(staking, market);
-    const pick = <T>(items: readonly T[]): T | undefined => items[random.below(items.length)];
-    const inState = (...states: readonly bigint[]) => pick(requests.filter(({ status }) => states.includes(status)));
-    const violated = (name: string, what: string) => {
-      const before = violations.get(name) ?? [];
-      // The first ones tell; the rest follow from them.
-      if (before.length < 3) violations.set(name, [...before, what]);
-    };
-
-    const operatorOf = async ({ id: requestId }: Opened): Promise<Signer> =>
-      ethers.getSigner((await market.stateOf(requestId)).operator);
-    const claimOn = async (made: Opened, output: string) =>
-      market.connect(await operatorOf(made)).claim(made.request, output, rootOfF32(output), "", EVIDENCE);
-
-    const patient = { assignSeconds: DAY, claimSeconds: DAY, windowSeconds: WINDOW };
-    const moves: Readonly<Record<string, () => Promise<unknown>>> = {
-      request: async () => {
-        const valueAtRisk = parseEther(String(random.below(900)));
-        const fee = parseEther(String(2 + random.below(20)));
-        const made = await open(protocol, { valueAtRisk, fee, policy: policyOf(OPTIMISTIC), ...patient });
-        requests.push({ ...made, status: OPEN });
-      },
-      assign: async () => {
-        const made = inState(OPEN);
-        if (made === undefined) return "nothing";
-        await mine(3);
-        const healthy = new Map<string, bigint>();
-        for (const { address } of operators) healthy.set(address, (await staking.operatorOf(address)).status);
-        await market.assign(made.request);
-        const { operator } = await market.stateOf(made.id);
-        const before = healthy.get(operator);
-        if (before === JAILED || before === TOMBSTONED) violated("I-07", `${operator} drawn with status ${before}`);
-        return operator === ZeroAddress ? "nobody" : "assigned";
-      },
-      claim: async () => {
-        const made = inState(ASSIGNED);
-        if (made === undefined) return "nothing";
-        return claimOn(made, random.below(2) === 0 ? OUTPUT : filled(40, random.below(250)));
-      },
-      challenge: async () => {
-        const made = inState(CLAIMED);
-        if (made === undefined) return "nothing";
-        const { claimId } = await market.claimOf(made.id);
-        return market.connect(protocol.court).markChallenged(made.id, claimId);
-      },
-      uphold: async () => {
-        const made = inState(CHALLENGED);
-        if (made === undefined) return "nothing";
-        const { claimId } = await market.claimOf(made.id);
-        return market.connect(protocol.court).upheld(made.id, claimId);
-      },
-      convict: async () => {
-        const made = inState(CHALLENGED);
-        // Convictions are rare, or no operator would be left to play.
-        if (made === undefined || random.below(3) !== 0) return "nothing";
-        const { claimId } = await market.claimOf(made.id);
-        const { amount } = await staking.lockOf(market, made.id);
-        const byCourt = market.connect(protocol.court);
-        try {
-          const taken = await byCourt.convict.staticCall(made.request, claimId, protocol.accuser);
-          if (taken < amount) violated("I-08", `took ${taken} of ${amount}`);
-          await byCourt.convict(made.request, claimId, protocol.accuser);
-        } catch (error) {
-          violated("I-08", String(error));
-        }
-        return "convicted";
-      },
-      finalise: async () => {
-        const made = inState(CLAIMED);
-        if (made !== undefined && random.below(3) === 0) await time.increase(WINDOW);
-        return made === undefined ? "nothing" : market.finalise(made.request, "0x");
-      },
-      refund: async () => {
-        const made = inState(OPEN);
-        return made === undefined ? "nothing" : market.refund(made.request);
-      },
-      timeOut: async () => {
-        const made = inState(ASSIGNED);
-        return made === undefined ? "nothing" : market.timeOut(made.request);
-      },
-      expireDispute: async () => {
-        const made = inState(CHALLENGED);
-        return made === undefined ? "nothing" : market.expireDispute(made.request);
-      },
-      withdrawCredit: async () => {
-        const account = pick([...operators, protocol.requester, protocol.royaltee]);
-        return account === undefined ? "nothing" : market.withdraw(account);
-      },
-      deposit: async () =>
-        staking.connect(pick(operators) ?? protocol.alice).deposit(parseEther(String(1 + random.below(500)))),
-      unbond: async () =>
-        staking.connect(pick(operators) ?? protocol.alice).unbond(parseEther(String(1 + random.below(400)))),
-      withdrawStake: async () => staking.withdraw(pick(operators) ?? protocol.alice, random.below(8)),
-      optOut: async () => staking.connect(pick(operators) ?? protocol.alice).optOut(protocol.versionId),
-      optIn: async () => staking.connect(pick(operators) ?? protocol.alice).optIn(protocol.versionId),
-      unjail: async () => staking.connect(pick(operators) ?? protocol.alice).unjail(),
-      rotateKey: async () => staking.connect(pick(operators) ?? protocol.alice).rotateSigningKey(protocol.stranger),
-      payPayout: async () =>
-        staking.payPayout(1 + random.below(Number(await staking.payoutCount()) + 1), random.below(3)),
-      freezePayout: async () => staking.freezePayout(1 + random.below(Number(await staking.payoutCount()) + 1)),
-      pause: async () => (random.below(8) === 0 ? market.pause() : "nothing"),
-      unpause: async () => market.unpause(),
-      rearmPause: async () => market.rearmPause(),
-      someMinutes: async () => time.increase(60 + random.below(1_200)),
-      someDays: async () => (random.below(4) === 0 ? time.increase(random.below(12) * DAY) : "nothing"),
-    };
-    // What drives a request along is played more often than what disturbs it.
-    const names = Object.keys(moves);
-    const driving = [
-      "request",
-      "assign",
-      "claim",
-      "challenge",
-      "uphold",
-      "finalise",
-      "request",
-      "assign",
-      "claim",
-      "anHour",
-    ];
-
-    for (let step = 0; step < STEPS; step++) {
-      const name = pick(random.below(2) === 0 ? driving : names) ?? "request";
-      try {
-        const outcome = await moves[name]?.();
-        if (outcome !== "nothing") visited.add(name);
-      } catch (error) {
-        // A refused move is fine; a panic or an unknown failure is not.
-        if (!/custom error/.test(String(error))) throw error;
-      }
-      await check(`step ${step} (${name})`);
+    for (const invariant of Object.keys(INVARIANTS)) {
+      it(`${invariant} (after every move)`, () => {
+        expect(broken(invariant)).to.equal("");
+      });
     }
-    return { requests, violations };
+    it("I-10 every request and dispute reaches an end by time, and the last one out empties all contracts", () => {
+      expect(undrained).to.deep.equal([]);
+    });
 
-    async function check(at: string): Promise<void> {
-      const locks = new Map<string, bigint>();
-      let escrow = 0n;
-      for (const made of requests) {
-        const { status, operator } = await market.stateOf(made.id);
-        if (status !== made.status) {
-          if (!(NEXT.get(made.status) ?? []).includes(status)) violated("I-06", `${at}: ${made.status} to ${status}`);
-          made.status = status;
-        }
-        if (status < FINAL) escrow += BigInt(made.request.fee);
-        const { amount } = await staking.lockOf(market, made.id);
-        const locked = status > OPEN && status < FINAL ? BigInt(made.request.collateral) : 0n;
-        if (amount !== locked) violated("I-04", `${at}: ${amount} instead of ${locked} in state ${status}`);
-        if (amount !== 0n) locks.set(operator, (locks.get(operator) ?? 0n) + amount);
-      }
+    it("every function that changes state is a move, and every move is such a function", () => {
+      expect(MOVES.map(({ name }) => name).sort()).to.deep.equal([...functions].sort());
+    });
+    it(`every move succeeded at least ${OFTEN} times`, () => {
+      expect(rare(tally)).to.deep.equal([]);
+    });
+    it("every move was refused at least once", () => {
+      expect(unrefused(tally)).to.deep.equal([]);
+    });
+    it("every transition of a request and of a dispute was made", () => {
+      expect(TRANSITIONS.filter((name) => !tally.transitions.has(name))).to.deep.equal([]);
+    });
+    it("every move was tried in every state of a request and of a dispute that forbids it", () => {
+      expect(FORBIDDEN.filter((name) => !tally.refused.has(name))).to.deep.equal([]);
+    });
 
-      let owed = 0n;
-      for (const { address } of operators) {
-        const { stake, locked } = await staking.operatorOf(address);
-        owed += await staking.totalStakeOf(address);
-        if (locked !== (locks.get(address) ?? 0n) || locked > stake) violated("I-03", `${at}: ${address}`);
-      }
-      const count = Number(await staking.payoutCount());
-      for (let payoutId = 1; payoutId <= count; payoutId++) {
-        for (const amount of (await staking.payoutOf(payoutId)).amounts) owed += amount;
-      }
-      if (owed !== (await staking.totalHeld()) || owed !== (await token.balanceOf(staking))) violated("I-01", at);
-
-      let credits = 0n;
-      for (const account of [...operators, protocol.requester, protocol.royaltee]) {
-        credits += await market.creditOf(account);
-      }
-      if (escrow + credits !== (await token.balanceOf(market))) violated("I-02", at);
-
-      await ledger.readOn(ethers.provider);
-      for (const split of ledger.badSplits) violated("I-05", `${at}: ${split}`);
-      for (const difference of await ledger.differences(operators, requests)) violated("I-09", `${at}: ${difference}`);
-    }
-  }
-
-  /** Ends everything by its permissionless exit and takes all money out. */
-  async function drain(protocol: Awaited<ReturnType<typeof fixture>>, requests: readonly Tracked[]): Promise<void> {
-    const { market, staking } = protocol;
-    const keeper = market.connect(protocol.stranger);
-    await time.increase(WINDOW + MARKET.maxDisputeSeconds + 8 * DAY);
-    for (const { id: requestId, request } of requests) {
-      const { status } = await market.stateOf(requestId);
-      if (status === OPEN) await keeper.refund(request);
-      if (status === ASSIGNED) await keeper.timeOut(request);
-      if (status === CLAIMED) await keeper.finalise(request, "0x");
-      if (status === CHALLENGED) await keeper.expireDispute(request);
-      expect((await market.stateOf(requestId)).status >= FINAL).to.equal(true);
-    }
-    const operators = [protocol.alice, protocol.bob, protocol.carol];
-    for (const account of [...operators, protocol.requester, protocol.royaltee]) {
-      if ((await market.creditOf(account)) !== 0n) await market.withdraw(account);
-    }
-    const empty = async (operator: Signer) => {
-      await time.increase(STAKING.unbondingSeconds);
-      for (const [slot, { amount }] of (await staking.unbondingOf(operator)).entries()) {
-        if (amount !== 0n) await staking.withdraw(operator, slot);
-      }
-    };
-    for (const operator of operators) {
-      await empty(operator);
-      const free = await staking.freeStakeOf(operator);
-      if (free !== 0n) await staking.connect(operator).unbond(free);
-      await empty(operator);
-    }
-    const count = Number(await staking.payoutCount());
-    for (let payoutId = 1; payoutId <= count; payoutId++) {
-      for (const [share, amount] of (await staking.payoutOf(payoutId)).amounts.entries()) {
-        if (amount !== 0n) await staking.payPayout(payoutId, share);
-      }
-    }
-  }
-
-  describe("slashability", () => {
-    const LOCK = id("lock");
-    const amount = parseEther("700");
-
-    it("I-12 no sequence of an operator's moves lowers what a committed lock can lose", async () => {
-      for (let seed = 1; seed <= 4; seed++) {
-        const protocol = await networkHelpers.loadFixture(fixture);
-        const { staking, alice } = protocol;
-        const random = createRandom(seed);
-        // A second manager would wait for unbonding, so the market itself is the one that locks here.
-        await networkHelpers.impersonateAccount(await protocol.market.getAddress());
-        await networkHelpers.setBalance(await protocol.market.getAddress(), parseEther("10"));
-        const manager = staking.connect(await ethers.getSigner(await protocol.market.getAddress()));
-        let draw = 0;
-        const drawn = () => manager.lockDrawn.staticCall(protocol.versionId, id(`${draw}`), 3, 99_999, LOCK, amount);
-        while ((await drawn()) !== alice.address) draw++;
-        await manager.lockDrawn(protocol.versionId, id(`${draw}`), 3, 99_999, LOCK, amount);
-        const byAlice = staking.connect(alice);
-        const evasions = [
-          () => byAlice.unbond(parseEther(String(1 + random.below(2_300)))),
-          () => byAlice.deposit(parseEther(String(1 + random.below(50)))),
-          () => byAlice.optOut(protocol.versionId),
-          () => byAlice.optIn(protocol.versionId),
-          () => byAlice.rotateSigningKey(protocol.stranger),
-          () => byAlice.setEndpoint("gone"),
-          () => staking.withdraw(alice, random.below(8)),
-          () => staking.evict(alice, protocol.versionId),
-          () => protocol.market.pause(),
-          () => time.increase(random.below(30) * DAY),
-        ];
-        for (let step = 0; step < 40; step++) {
-          await evasions[random.below(evasions.length)]?.().catch((error: unknown) => {
-            if (!/custom error/.test(String(error))) throw error;
-          });
-          expect(await manager.slash.staticCall(LOCK, 1, ZeroAddress, ZeroAddress)).to.equal(amount);
-        }
-      }
+    after(() => {
+      const least = [...tally.succeeded].sort(([, a], [, b]) => a - b).slice(0, 3);
+      const errors = [...tally.refused.values()].reduce((total, times) => total + times, 0);
+      console.log(`      least often: ${least.map(([name, times]) => `${name} ${times}`).join(", ")}`);
+      console.log(
+        `      ${walks.length} walks, ${errors} refusals of ${tally.refused.size} kinds, ${tally.transitions.size} transitions`,
+      );
     });
   });
 });

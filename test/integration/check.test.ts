@@ -49,6 +49,8 @@ describe("assay check", () => {
       expect([outcome.exitCode, outcome.stderr]).to.deep.equal([0, ""]);
       const report: Report = JSON.parse(JSON.stringify(jsonOf(outcome))) as Report;
       expect(report.mismatches).to.deep.equal([]);
+      expect(report.elements).to.be.greaterThan(0);
+      expect(report.kernels.length).to.be.greaterThan(0).and.to.equal(estimate.kernels?.length);
       for (const [kernel, { gas }] of report.kernels.entries()) {
         const proof = estimate.kernels?.[kernel]?.proof;
         expect(gas.samples).to.be.greaterThan(0);

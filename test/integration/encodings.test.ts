@@ -35,6 +35,10 @@ const OF_THE_WHOLE_KERNEL = new RegExp(
   "f32 constant beyond 32 bits|is used both as an f32 and as an int|units of work for each element|bytes to prove",
 );
 
+/** Of which kind a case is in which nothing is wrong, or else what is. */
+type Verdict = { readonly kind: string } | { readonly wrong: string };
+const SAME: Verdict = { kind: "same bits" };
+
 type Witness = Mutable<ReturnType<typeof witnessElement>>;
 
 /** Some bytes with one to three changes: cut, extended, shortened by one, set, or with one bit flipped. */
@@ -104,43 +108,56 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
 
   const same = ([done, bits]: Given, piece: Piece): boolean => (piece.done ? done && piece.bits === bits : !done);
 
-  /** Tests of a thousand, so that a long run shows where it is. @param judge What is wrong with a case, if anything. */
-  const inParts = (what: string, judge: (random: Random) => Promise<string | undefined>): void => {
+  /**
+   * Tests of a thousand, so that a long run shows where it is.
+   * @param kinds Kinds of cases, all of which must occur.
+   * @param judge Makes a case and judges it.
+   */
+  const inParts = (what: string, kinds: readonly string[], judge: (random: Random) => Promise<Verdict>): void => {
     for (let first = 0; first < MUTATIONS; first += 1000) {
       const part = MUTATIONS > 1000 ? `, from number ${first.toLocaleString("en")} on` : "";
       const size = Math.min(1000, MUTATIONS - first);
       it(`${what}, ${size.toLocaleString("en")} times${part}`, async () => {
         const wrong: string[] = [];
+        const seen = new Set<string>();
         for (let i = first; i < first + size; i++) {
           const seed = SEED * 1_000_003 + i;
-          const found = await judge(createRandom(seed));
-          if (found !== undefined) wrong.push(`seed ${seed}: ${found}`);
+          const verdict = await judge(createRandom(seed));
+          if ("wrong" in verdict) wrong.push(`seed ${seed}: ${verdict.wrong}`);
+          else seen.add(verdict.kind);
         }
         expect(wrong).to.deep.equal([]);
+        // Cases of every kind were there, or nothing was shown.
+        expect([...seen].sort()).to.deep.equal([...kinds].sort());
       });
     }
   };
 
-  inParts("refuses a mutated encoding, or gives the interpreter's bits", async (random) => {
+  const ENCODINGS = ["refused by both", "refused by the runner", "witness refused", "other operands", "same bits"];
+  inParts("refuses a mutated encoding, or gives the interpreter's bits", ENCODINGS, async (random) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const bytes = mutated(random, encodeKernel(kernel));
     const [given, mine] = [await answer(bytes, witness), taken(bytes)];
     if (typeof mine === "string") {
       const accepted = typeof given !== "string" && !OF_THE_WHOLE_KERNEL.test(mine);
-      return accepted ? `runs what the runner refuses: ${mine}` : undefined;
+      if (accepted) return { wrong: `runs what the runner refuses: ${mine}` };
+      return { kind: typeof given === "string" ? "refused by both" : "refused by the runner" };
     }
-    if (typeof given === "string") return OF_THE_WITNESS.test(given) ? undefined : `refuses a valid kernel: ${given}`;
+    if (typeof given === "string") {
+      return OF_THE_WITNESS.test(given) ? { kind: "witness refused" } : { wrong: `refuses a valid kernel: ${given}` };
+    }
     const [, , , roots] = given;
     const committed = mine.operands.every(({ dtype, length }, i) => {
       const type = commitments[i]?.type;
       return type?.dtype === dtype && type.length === length;
     });
-    if (!committed || !proven(roots, witness, commitments)) return undefined;
+    if (!committed || !proven(roots, witness, commitments)) return { kind: "other operands" };
     const piece = executePiece(mine, operands, 0, START, STEPS);
-    return same(given, piece) ? undefined : `gives ${given[1].toString(16)} where the interpreter does not`;
+    return same(given, piece) ? SAME : { wrong: `gives ${given[1].toString(16)} where the interpreter does not` };
   });
 
-  inParts("gives the interpreter's bits or another root on a mutated witness", async (random) => {
+  const WITNESSES = ["refused", "another root", "same bits"];
+  inParts("gives the interpreter's bits or another root on a mutated witness", WITNESSES, async (random) => {
     const { kernel, operands, commitments, witness } = subject(random);
     const segments = witness.flat();
     for (let n = random.between(1, 3); n > 0; n--) {
@@ -154,8 +171,9 @@ describe("The tensor machine in Solidity, given what nobody compiled", () => {
       else segment.data = random.chance(0.5) ? mutated(random, segment.data) : random.bytes(32);
     }
     const given = await answer(encodeKernel(kernel), witness);
-    if (typeof given === "string" || !proven(given[3], witness, commitments)) return undefined;
+    if (typeof given === "string") return { kind: "refused" };
+    if (!proven(given[3], witness, commitments)) return { kind: "another root" };
     const piece = executePiece(kernel, operands, 0, START, STEPS);
-    return same(given, piece) ? undefined : `proves ${given[1].toString(16)}`;
+    return same(given, piece) ? SAME : { wrong: `proves ${given[1].toString(16)}` };
   });
 });

@@ -42,6 +42,9 @@ describe("The tensor machine in Solidity", () => {
     readonly pieces: number;
   }
 
+  /** Calls that stored a state to go on from. */
+  let resumed = 0;
+
   /** What differs between the interpreter and the contract; nothing if they agree. */
   const difference = async ({ kernel, operands, element, pieces }: Case): Promise<string | undefined> => {
     const commitments = operands.map(commitTensor);
@@ -63,6 +66,7 @@ describe("The tensor machine in Solidity", () => {
       const state = (registers: readonly bigint[]): string => registers.map((bits) => bits.toString(16)).join();
       const [actual, expected] = [state(next.accumulators), state(piece.next.accumulators)];
       if (actual !== expected) return `accumulators ${actual}, not ${expected}`;
+      resumed++;
       progress = piece.next;
     }
   };
@@ -70,6 +74,7 @@ describe("The tensor machine in Solidity", () => {
   /** Kernels `first` to `first + count - 1` of this run's. */
   const agree = async (first: number, count: number, generate: (random: Random) => RandomKernel): Promise<void> => {
     const mismatches: string[] = [];
+    resumed = 0;
     for (let i = first; i < first + count; i++) {
       const seed = SEED * 1_000_003 + i;
       const random = createRandom(seed);
@@ -84,6 +89,7 @@ describe("The tensor machine in Solidity", () => {
       }
     }
     expect(mismatches).to.deep.equal([]);
+    expect(resumed, "calls that stored a state").to.be.greaterThan(count / 10);
   };
 
   /** One test for a short run; for a long one, tests of a thousand kernels, so that it shows where it is. */

@@ -28,25 +28,65 @@ describe("Games of an honest watcher against operators of every character", () =
     }
   });
 
-  it("plays enough of each", () => {
+  /** How often each name occurs. */
+  const tallyOf = (names: readonly string[]): Record<string, number> => {
+    const row: Record<string, number> = {};
+    for (const name of names) row[name] = (row[name] ?? 0) + 1;
+    return row;
+  };
+  /** Those of the names that never occur. */
+  const never = (expected: readonly string[], row: Readonly<Record<string, number>>): string[] =>
+    expected.filter((name) => row[name] === undefined);
+  const endOf = ({ end, status }: Outcome): string => end || status;
+
+  it(`plays ${GAMES} games or more, of every character with every kind of publication`, () => {
     expect(outcomes.length).to.equal(GAMES);
-    for (const character of CHARACTERS) {
-      expect(outcomes.filter(({ setting }) => setting.character === character).length).to.be.greaterThan(0);
-    }
-    const [ends, moves]: Record<string, number>[] = [{}, {}];
-    const count = (row: Record<string, number> = {}, name: string, times = 1): number =>
-      (row[name] = (row[name] ?? 0) + times);
-    for (const outcome of outcomes) {
-      count(ends, outcome.end || outcome.status);
-      outcome.moves.forEach((times, name) => count(moves, name, times));
-    }
+    const played = tallyOf(outcomes.map(({ setting }) => `${setting.character}, ${setting.publication}`));
+    const pairs = CHARACTERS.flatMap((character) => PUBLICATIONS.map((shown) => `${character}, ${shown}`));
+    expect(never(pairs, played)).to.deep.equal([]);
+  });
+
+  it("plays with and without each kind of stranger, and with operators that fall silent after none to three answers", () => {
+    const settings = outcomes.map(({ setting }) => setting);
+    const kinds = settings.flatMap(({ griefingChallenger, griefingDemander, answers }) => [
+      `challenger ${griefingChallenger}`,
+      `demander ${griefingDemander}`,
+      `answers ${answers}`,
+    ]);
+    const strangers = ["challenger true", "challenger false", "demander true", "demander false"];
+    const silences = ["answers 0", "answers 1", "answers 2", "answers 3", "answers Infinity"];
+    expect(never([...strangers, ...silences], tallyOf(kinds))).to.deep.equal([]);
+  });
+
+  it("comes to every ending, and every character to those that are its own", () => {
+    const ends = tallyOf(outcomes.map(endOf));
     const gas = outcomes.reduce((most, { proofGas }) => (proofGas > most ? proofGas : most), 0n);
-    console.log(`      ends ${JSON.stringify(ends)}`);
-    console.log(`      moves ${JSON.stringify(moves)}, gas of a proof at most ${String(gas)}`);
-    for (const end of ["proveFraud", "convictUnanswered", "convictWithoutTrace", "resolve"]) {
-      expect(ends?.[end], end).to.be.greaterThan(0);
-    }
-    for (const move of ["demand", "answer", "accuse", "replay"]) expect(moves?.[move], move).to.be.greaterThan(0);
+    console.log(`      ends ${JSON.stringify(ends)}, gas of a proof at most ${String(gas)}`);
+    expect(never(["proveFraud", "convictUnanswered", "convictWithoutTrace", "resolve", "none"], ends)).to.deep.equal(
+      [],
+    );
+    const own = tallyOf(outcomes.map((outcome) => `${outcome.setting.character}: ${endOf(outcome)}`));
+    const expected = [
+      ...["honest: resolve", "honest: none", "lazy: convictWithoutTrace", "hollow: convictUnanswered"],
+      ...["forging", "patching", "wrong weight", "wrong output"].map((character) => `${character}: proveFraud`),
+    ];
+    expect(never(expected, own)).to.deep.equal([]);
+  });
+
+  it("plays every move of watcher, operator and strangers", () => {
+    const moves = outcomes.flatMap((outcome) => [...outcome.moves].flatMap(([name, n]) => Array<string>(n).fill(name)));
+    console.log(`      moves ${JSON.stringify(tallyOf(moves))}`);
+    const watcher = [
+      "challenge",
+      "demand",
+      "accuse",
+      "replay",
+      "proveFraud",
+      "convictUnanswered",
+      "convictWithoutTrace",
+    ];
+    const others = ["commitTrace", "answer", "resolve", "griefing challenge", "griefing demand"];
+    expect(never([...watcher, ...others], tallyOf(moves))).to.deep.equal([]);
   });
 
   it("every game comes to an end", () => {
@@ -54,10 +94,12 @@ describe("Games of an honest watcher against operators of every character", () =
   });
 
   it("every wrong answer is challenged and convicted", () => {
+    expect(outcomes.filter(({ wrongAnswer }) => wrongAnswer).length).to.be.greaterThan(0);
     expect(which(({ wrongAnswer, status }) => wrongAnswer && status !== "convicted")).to.deep.equal([]);
   });
 
   it("every forgery that came to court is convicted", () => {
+    expect(outcomes.filter(({ forged, status }) => forged && status !== "none").length).to.be.greaterThan(0);
     const escaped = which(({ forged, status }) => forged && status !== "convicted" && status !== "none");
     expect(escaped).to.deep.equal([]);
   });

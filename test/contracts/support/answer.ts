@@ -24,7 +24,7 @@ export const contextOf = (protocol: Protocol, overrides: object = {}) => ({
 /** A signature over a whole context for the protocol's SignatureVerifier, or for another domain as told. */
 export async function signAnswer(
   { ethers }: Connection,
-  protocol: Protocol,
+  protocol: Pick<Protocol, "signature">,
   signer: Signer,
   context: object,
   domain: object = {},

@@ -314,7 +314,7 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
 
   const grieve = async (): Promise<boolean> => {
     if (view.status === "none" && setting.griefingChallenger) {
-      await send("challenge", court.connect(stranger).challenge(requestId, claimId));
+      await send("griefing challenge", court.connect(stranger).challenge(requestId, claimId));
       return true;
     }
     const late = (await time.latest()) + 1 > view.demandUntil;
@@ -325,7 +325,7 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
       random.chance(0.4) && kernel !== TRACE_TREE
         ? { level: LEVEL_BYTES, index: random.below(width) }
         : { level: 0, index: 16 * random.below(Math.ceil(width / 16)) };
-    await send("demand", demand(stranger, kernel, [place]));
+    await send("griefing demand", demand(stranger, kernel, [place]));
     return true;
   };
 

@@ -1,168 +1,259 @@
 import type { Provider } from "ethers";
 
-import { OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
-import type { Opened, Protocol, Signer } from "./protocol.ts";
+import type { Contracts } from "./fuzz/world.ts";
 
 interface Account {
   stake: bigint;
   locked: bigint;
   status: bigint;
+  jailedUntil: number;
   /** By slot; a slot that was never used is a hole. */
-  readonly exits: ({ amount: bigint; releaseAt: bigint } | undefined)[];
+  readonly exits: ({ amount: bigint; releaseAt: number } | undefined)[];
+  readonly keys: { readonly key: string; readonly activeFrom: number }[];
+  /** By version: undefined while opted in, else the last block. */
+  readonly memberships: Map<string, number | undefined>;
 }
+
+interface Job {
+  status: bigint;
+  ticket: number;
+  chunk: number;
+}
+
+interface Case {
+  status: bigint;
+  demands: bigint;
+  answers: bigint;
+}
+
+type Args = Readonly<Record<string, unknown>>;
 
 const zero = 0n;
 
-/** The state of staking and market, rebuilt from their events alone. */
+/** The state of staking, market and court, rebuilt from their events alone. */
 export class Ledger {
-  readonly #staking: Protocol["staking"];
-  readonly #market: Protocol["market"];
-  readonly #accounts = new Map<string, Account>();
-  readonly #credits = new Map<string, bigint>();
-  readonly #states = new Map<string, bigint>();
+  readonly #contracts: Contracts;
+  readonly accounts = new Map<string, Account>();
+  /** Money that the market, and the court, owe. */
+  readonly credits = { market: new Map<string, bigint>(), court: new Map<string, bigint>() };
+  readonly jobs = new Map<string, Job>();
+  readonly cases = new Map<string, Case>();
+  /** Operators that were drawn, in order, with their status just before. */
+  readonly draws: { readonly operator: string; readonly status: bigint }[] = [];
+  /** Slashes, in order. */
+  readonly slashes: { readonly operator: string; readonly taken: bigint }[] = [];
+  /** Slashes whose shares do not add up, or whose accuser got more than half. */
+  readonly badSplits: string[] = [];
+  /** Events of each kind, by `contract.Event`. */
+  readonly counts = new Map<string, number>();
   readonly #locks = new Map<string, bigint>();
   readonly #pending: bigint[] = [];
   #block = 0;
-  /** Slashes whose shares do not add up, or whose accuser got more than half. */
-  readonly badSplits: string[] = [];
 
-  constructor(staking: Protocol["staking"], market: Protocol["market"]) {
-    this.#staking = staking;
-    this.#market = market;
+  constructor(contracts: Contracts) {
+    this.#contracts = contracts;
   }
 
   /** Reads the blocks since the last call. */
   async readOn(provider: Provider): Promise<void> {
     const to = await provider.getBlockNumber();
     if (to < this.#block) return;
-    const address = [await this.#staking.getAddress(), await this.#market.getAddress()];
+    const { staking, market, court } = this.#contracts;
+    const sources = Object.entries({ staking, market, court });
+    const address = sources.map(([, { target }]) => target as string);
+    const times = new Map<number, number>();
     for (const log of await provider.getLogs({ address, fromBlock: this.#block, toBlock: to })) {
-      const contract = log.address === address[0] ? this.#staking : this.#market;
-      const parsed = contract.interface.parseLog({ topics: [...log.topics], data: log.data });
-      const block = log.blockNumber;
-      if (parsed !== null) {
-        const time = BigInt((await provider.getBlock(block))?.timestamp ?? 0);
-        this.#apply(parsed.name, parsed.args.toObject(), time);
-      }
+      const [name, contract] = sources.find(([, { target }]) => target === log.address) ?? [];
+      const parsed = contract?.interface.parseLog({ topics: [...log.topics], data: log.data });
+      if (name === undefined || !parsed) continue;
+      const time = times.get(log.blockNumber) ?? (await provider.getBlock(log.blockNumber))?.timestamp ?? 0;
+      times.set(log.blockNumber, time);
+      const event = `${name}.${parsed.name}`;
+      this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
+      this.#apply(event, parsed.args.toObject(), time);
     }
     this.#block = to + 1;
   }
 
-  /** What the contracts say otherwise than the events. */
-  async differences(operators: readonly Signer[], requests: readonly Opened[]): Promise<string[]> {
-    const found: string[] = [];
-    const compare = (what: string, actual: bigint, rebuilt: bigint) => {
-      if (actual !== rebuilt) found.push(`${what}: ${actual}, events say ${rebuilt}`);
-    };
-    for (const { address } of operators) {
-      const account = this.#account(address);
-      const { stake, locked, status } = await this.#staking.operatorOf(address);
-      compare(`stake of ${address}`, stake, account.stake);
-      compare(`locks of ${address}`, locked, account.locked);
-      compare(`status of ${address}`, status, account.status);
-      for (const [slot, exit] of (await this.#staking.unbondingOf(address)).entries()) {
-        compare(`exit ${slot} of ${address}`, exit.amount, account.exits[slot]?.amount ?? zero);
-      }
-      compare(`credit of ${address}`, await this.#market.creditOf(address), this.#credits.get(address) ?? zero);
-    }
-    for (const { id } of requests) {
-      compare(`state of ${id}`, (await this.#market.stateOf(id)).status, this.#states.get(id) ?? zero);
-    }
-    return found;
+  account(operator: string): Account {
+    const account = { stake: zero, locked: zero, status: zero, jailedUntil: 0, exits: [], keys: [] };
+    return entry(this.accounts, operator, () => ({ ...account, memberships: new Map<string, number | undefined>() }));
   }
 
-  #account(operator: string): Account {
-    const known = this.#accounts.get(operator);
-    if (known !== undefined) return known;
-    const account: Account = { stake: zero, locked: zero, status: zero, exits: [] };
-    this.#accounts.set(operator, account);
-    return account;
+  job(requestId: string): Job {
+    return entry(this.jobs, requestId, () => ({ status: zero, ticket: 0, chunk: 0 }));
   }
 
-  #apply(name: string, args: Readonly<Record<string, unknown>>, time: bigint): void {
-    const text = (key: string): string => String(args[key]);
-    const amount = (key = "amount"): bigint => BigInt(text(key));
-    const account = this.#account(text("operator"));
-    const state = (status: bigint): unknown => this.#states.set(text("requestId"), status);
-    switch (name) {
-      case "Deposited":
-        account.stake += amount();
-        if (account.status === OPERATOR_STATUS.none) account.status = OPERATOR_STATUS.active;
+  case(claimId: string): Case {
+    return entry(this.cases, claimId, () => ({ status: zero, demands: zero, answers: zero }));
+  }
+
+  #apply(event: string, args: Args, time: number): void {
+    if (event.startsWith("staking.")) this.#applyStake(event, args, time);
+    else if (event.startsWith("market.")) this.#applyRequest(event, args);
+    else this.#applyDispute(event, args);
+  }
+
+  #applyStake(event: string, args: Args, time: number): void {
+    const account = this.account(text(args, "operator"));
+    const slot = Number(args.slot);
+    switch (event) {
+      case "staking.Deposited":
+        account.stake += amount(args);
+        if (account.status === zero) account.status = 1n;
         break;
-      case "UnbondingQueued":
-        account.stake -= amount();
-        account.exits[Number(amount("slot"))] = { amount: amount(), releaseAt: amount("releaseAt") };
+      case "staking.UnbondingQueued":
+        account.stake -= amount(args);
+        account.exits[slot] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
         break;
-      case "Withdrawn":
-        account.exits[Number(amount("slot"))] = { amount: zero, releaseAt: zero };
+      case "staking.Withdrawn":
+        account.exits[slot] = undefined;
         break;
-      case "Locked":
-        account.locked += amount();
-        this.#locks.set(text("lockId"), amount());
+      case "staking.SigningKeyRotated":
+        account.keys.push({ key: text(args, "key"), activeFrom: Number(args.activeFrom) });
         break;
-      case "Released":
-        account.locked -= amount();
+      case "staking.OptedIn":
+        account.memberships.set(text(args, "versionId"), undefined);
         break;
-      case "Slashed": {
-        // A slash frees what it does not take of its lock.
-        account.locked -= this.#locks.get(text("lockId")) ?? zero;
-        account.stake -= amount("fromLock") + amount("fromFree");
-        let left = amount("fromUnbonding");
-        for (const exit of account.exits) {
-          if (exit === undefined || exit.releaseAt <= time) continue;
-          const part = left < exit.amount ? left : exit.amount;
-          exit.amount -= part;
-          left -= part;
-        }
-        this.#pending.push(amount("fromLock") + amount("fromFree") + amount("fromUnbonding"));
+      case "staking.OptedOut":
+        account.memberships.set(text(args, "versionId"), Number(args.lastBlock));
         break;
-      }
-      case "PayoutMarked": {
-        const [accuser = zero, harmed = zero, sink = zero] = text("amounts").split(",").map(BigInt);
+      case "staking.Locked":
+        this.draws.push({ operator: text(args, "operator"), status: account.status });
+        account.locked += amount(args);
+        this.#locks.set(lockKey(args), amount(args));
+        break;
+      case "staking.Released":
+        account.locked -= amount(args);
+        break;
+      case "staking.Slashed":
+        this.#slash(account, args, time);
+        break;
+      case "staking.PayoutMarked": {
+        const [accuser = zero, harmed = zero, sink = zero] = text(args, "amounts").split(",").map(BigInt);
         const taken = this.#pending.pop() ?? zero;
         if (accuser + harmed + sink !== taken || 2n * accuser > taken) {
           this.badSplits.push(`${accuser} + ${harmed} + ${sink} of ${taken}`);
         }
         break;
       }
-      case "Jailed":
-        account.status = OPERATOR_STATUS.jailed;
+      case "staking.Jailed":
+        account.status = 2n;
+        account.jailedUntil = Number(args.until);
         break;
-      case "Unjailed":
-        account.status = OPERATOR_STATUS.active;
+      case "staking.Unjailed":
+        account.status = 1n;
         break;
-      case "Tombstoned":
-        account.status = OPERATOR_STATUS.tombstoned;
-        break;
-      case "Credited":
-        this.#credits.set(text("account"), (this.#credits.get(text("account")) ?? zero) + amount());
-        break;
-      case "CreditWithdrawn":
-        this.#credits.set(text("account"), (this.#credits.get(text("account")) ?? zero) - amount());
-        break;
-      case "RequestOpened":
-        state(REQUEST_STATUS.open);
-        break;
-      case "RequestAssigned":
-      case "InputAnswered":
-        state(REQUEST_STATUS.assigned);
-        break;
-      case "InputDemanded":
-        state(REQUEST_STATUS.inputDemanded);
-        break;
-      case "Claimed":
-      case "ClaimUpheld":
-        state(REQUEST_STATUS.claimed);
-        break;
-      case "ClaimChallenged":
-        state(REQUEST_STATUS.challenged);
-        break;
-      case "RequestSettled":
-        state(amount("status"));
+      case "staking.Tombstoned":
+        account.status = 3n;
         break;
       default:
-        // Everything else (keys, endpoints, opt-ins, draws, pauses) is no money and no state of a request.
+        // Endpoints, managers, payments: neither an operator's stake nor its standing.
         break;
     }
   }
+
+  /** A slash frees what it does not take of its lock. */
+  #slash(account: Account, args: Args, time: number): void {
+    const lock = this.#locks.get(lockKey(args)) ?? zero;
+    account.locked -= lock;
+    account.stake -= amount(args, "fromLock") + amount(args, "fromFree");
+    let left = amount(args, "fromUnbonding");
+    for (const exit of account.exits) {
+      if (exit === undefined || exit.releaseAt <= time) continue;
+      const part = left < exit.amount ? left : exit.amount;
+      exit.amount -= part;
+      left -= part;
+    }
+    const taken = amount(args, "fromLock") + amount(args, "fromFree") + amount(args, "fromUnbonding");
+    this.slashes.push({ operator: text(args, "operator"), taken });
+    if (taken !== zero) this.#pending.push(taken);
+  }
+
+  #applyRequest(event: string, args: Args): void {
+    const job = this.job(text(args, "requestId"));
+    switch (event) {
+      case "market.Credited":
+        add(this.credits.market, text(args, "account"), amount(args));
+        break;
+      case "market.CreditWithdrawn":
+        add(this.credits.market, text(args, "account"), -amount(args));
+        break;
+      case "market.RequestOpened":
+        job.status = 1n;
+        break;
+      case "market.DrawCommitted":
+        job.ticket = Number(args.ticket);
+        break;
+      case "market.RequestAssigned":
+        job.status = 2n;
+        break;
+      case "market.InputAnswered":
+        job.status = 2n;
+        job.chunk++;
+        break;
+      case "market.InputDemanded":
+        job.status = 3n;
+        break;
+      case "market.Claimed":
+      case "market.ClaimUpheld":
+        job.status = 4n;
+        break;
+      case "market.ClaimChallenged":
+        job.status = 5n;
+        break;
+      case "market.RequestSettled":
+        job.status = amount(args, "status");
+        break;
+      default:
+        // Pauses, callbacks and the court's name are no state of a request.
+        break;
+    }
+  }
+
+  #applyDispute(event: string, args: Args): void {
+    const dispute = this.case(text(args, "claimId"));
+    switch (event) {
+      case "court.Credited":
+        add(this.credits.court, text(args, "account"), amount(args));
+        break;
+      case "court.Withdrawn":
+        add(this.credits.court, text(args, "account"), -amount(args));
+        break;
+      case "court.Challenged":
+        dispute.status = 1n;
+        break;
+      case "court.TraceCommitted":
+        dispute.status = 2n;
+        break;
+      case "court.Upheld":
+        dispute.status = 3n;
+        break;
+      case "court.Convicted":
+        dispute.status = 4n;
+        break;
+      case "court.Demanded":
+        dispute.demands++;
+        break;
+      case "court.Answered":
+        dispute.answers++;
+        break;
+      default:
+        // Accusations, replays and terms change no dispute's standing.
+        break;
+    }
+  }
+}
+
+const text = (args: Args, key: string): string => String(args[key]);
+const amount = (args: Args, key = "amount"): bigint => BigInt(text(args, key));
+const lockKey = (args: Args): string => `${text(args, "manager")} ${text(args, "lockId")}`;
+const add = (row: Map<string, bigint>, key: string, by: bigint): unknown => row.set(key, (row.get(key) ?? zero) + by);
+
+function entry<T>(row: Map<string, T>, key: string, make: () => T): T {
+  const known = row.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  row.set(key, made);
+  return made;
 }

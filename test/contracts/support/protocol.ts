@@ -184,7 +184,10 @@ export async function open(protocol: Protocol, overrides: object = {}, by: Signe
 }
 
 /** The request opened in a transaction. */
-export async function requestIn(protocol: Protocol, transaction: Pick<ContractTransactionResponse, "wait">) {
+export async function requestIn(
+  protocol: Pick<Protocol, "market">,
+  transaction: Pick<ContractTransactionResponse, "wait">,
+) {
   const events = await eventsOf(protocol.market, transaction);
   const opened = events.find(({ name }) => name === "RequestOpened");
   if (opened === undefined) throw new Error("no request was opened");

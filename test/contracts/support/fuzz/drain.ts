@@ -1,0 +1,89 @@
+import { MARKET, STAKING } from "../protocol.ts";
+import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
+import type { World } from "./world.ts";
+
+const DAY = 86_400;
+/** Longer than any stage, window, pause, jail, freeze and unbonding together. */
+const FOREVER = MARKET.maxDisputeSeconds + STAKING.unbondingSeconds + 60 * DAY;
+
+/** Ends everything by exits that anyone may use, and lets everybody take what is theirs. Gives what is then left. */
+export async function drain(world: World): Promise<Readonly<Record<string, bigint>>> {
+  const { market, staking, court } = world.contracts;
+  const anyone = world.people.pauper;
+  await world.passTo(world.view.time + FOREVER);
+  await endRequests(world);
+  await endDisputes(world);
+  for (const contract of ["market", "court"] as const) {
+    for (const [address, credit] of world.view.credits[contract]) {
+      if (credit > 0n) await world.contracts[contract].connect(anyone).withdraw(address);
+    }
+  }
+  for (const [lockId, { amount }] of world.view.locks) {
+    if (amount > 0n) await staking.connect(world.people.manager).release(lockId);
+  }
+  await leaveAll(world);
+  const { balances, totalHeld } = await world.look();
+  const left = (contract: { readonly target: unknown }): bigint => balances.get(addressOf(contract)) ?? 0n;
+  return { market: left(market), staking: left(staking), court: left(court), totalHeld };
+}
+
+/** @throws Error when a request does not end. */
+async function endRequests(world: World): Promise<void> {
+  const keeper = world.contracts.market.connect(world.people.pauper);
+  await world.look();
+  for (const { id, request } of world.jobs) {
+    const { status } = await keeper.stateOf(id);
+    if (status === OPEN) await keeper.refund(request);
+    if (status === ASSIGNED) await keeper.timeOut(request);
+    if (status === DEMANDED) await keeper.cancelWithheld(request);
+    if (status === CLAIMED) await keeper.finalise(request, (await claimed(world, id)) ?? "0x");
+    if (status === CHALLENGED) await keeper.expireDispute(request);
+    if ((await keeper.stateOf(id)).status < FINAL) throw new Error(`request ${id} has no end`);
+  }
+}
+
+/** The output that was claimed, from its event: anyone can finalise with it. */
+async function claimed({ contracts: { market } }: World, requestId: string): Promise<string | undefined> {
+  const events = await market.queryFilter(market.filters.Claimed(requestId));
+  return events.at(-1)?.args.outputs;
+}
+
+/** What the court still has open is ended by anyone, and its bonds given back. */
+async function endDisputes(world: World): Promise<void> {
+  const court = world.contracts.court.connect(world.people.pauper);
+  const view = await world.look();
+  for (const { claimId, job, demands } of world.cases) {
+    const { status, openDemands } = await court.disputeOf(claimId);
+    const records = view.demands.get(claimId) ?? [];
+    const open = demands.find((_, i) => records[i]?.answered === false);
+    if (status === 1n) await court.convictWithoutTrace(claimId, job.request);
+    if (status === 2n && openDemands === 0n) await court.resolve(claimId);
+    if (status === 2n && open !== undefined) await court.convictUnanswered(claimId, job.request, open.opening);
+    if ((await court.disputeOf(claimId)).status !== 4n) continue;
+    for (const [i, { opening }] of demands.entries()) {
+      if (BigInt(records[i]?.demander ?? 0) !== 0n) await court.reclaim(claimId, opening);
+    }
+  }
+  await world.look();
+}
+
+/** Every operator unbonds and withdraws all, and every payout is paid. */
+async function leaveAll(world: World): Promise<void> {
+  const { staking } = world.contracts;
+  const withdrawAll = async (): Promise<void> => {
+    const { operators } = await world.look();
+    for (const [operator, { exits }] of operators) {
+      for (const [slot, { amount }] of exits.entries()) if (amount > 0n) await staking.withdraw(operator, slot);
+    }
+  };
+  await withdrawAll();
+  for (const operator of world.people.operators) {
+    const free = await staking.freeStakeOf(operator);
+    if (free > 0n) await staking.connect(operator).unbond(free);
+  }
+  await world.passTo((await world.look()).time + STAKING.unbondingSeconds);
+  await withdrawAll();
+  for (const [index, { amounts }] of world.view.payouts.entries()) {
+    for (const [share, amount] of amounts.entries()) if (amount > 0n) await staking.payPayout(index + 1, share);
+  }
+}

@@ -1,0 +1,50 @@
+import type { World } from "./world.ts";
+
+/** A transaction that could be sent now. */
+export interface Act {
+  /** Who does what with what, for the story of a walk. */
+  readonly text: string;
+  readonly send: () => Promise<unknown>;
+}
+
+/** A transaction that must be refused now, and with what. */
+export interface Refusal extends Act {
+  readonly error: string;
+  /** Arguments of the error; not compared when left out. */
+  readonly args?: readonly unknown[];
+  /** State in which the move is tried, when the state is why it is refused. */
+  readonly state?: string;
+}
+
+/** One state-changing function of one contract. */
+export interface Move {
+  /** `contract.function`. */
+  readonly name: string;
+  /** How often it is played, against the others. */
+  readonly weight: number;
+  /** A call that must succeed now; nothing when there is none. */
+  readonly valid: (world: World) => Act | undefined;
+  /** Calls that must be refused now, each for another reason. */
+  readonly refusals: (world: World) => readonly Refusal[];
+}
+
+export const REQUEST_STATES = [
+  ...["None", "Open", "Assigned", "InputDemanded", "Claimed", "Challenged"],
+  ...["Final", "Refunded", "TimedOut", "Cancelled", "Convicted"],
+] as const;
+export const [OPEN, ASSIGNED, DEMANDED, CLAIMED, CHALLENGED, FINAL] = [1n, 2n, 3n, 4n, 5n, 6n];
+
+export const DISPUTE_STATES = ["None", "Challenged", "TraceCommitted", "Upheld", "Convicted"] as const;
+export const DISPUTE = { none: 0n, challenged: 1n, traced: 2n, upheld: 3n, convicted: 4n } as const;
+
+export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
+
+/** Short name of an id or an address. */
+export const short = (hash: string): string => hash.slice(0, 8);
+
+/** The entries that are there. */
+export const present = <T>(...entries: readonly (T | undefined | false)[]): T[] =>
+  entries.filter((entry): entry is T => entry !== undefined && entry !== false);
+
+/** Address of a deployed contract. */
+export const addressOf = ({ target }: { readonly target: unknown }): string => target as string;

@@ -1,0 +1,417 @@
+import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
+
+import { STAKING } from "../protocol.ts";
+import { type Act, ACTIVE, JAILED, type Move, present, type Refusal, short, TOMBSTONED } from "./move.ts";
+import { permitFor } from "./signatures.ts";
+import type { OperatorView } from "./view.ts";
+import type { Signer, World } from "./world.ts";
+
+/*
+ * Moves of operators, of a manager that is no market, and of keepers on staking.
+ */
+
+const QUEUE = 8;
+const ether = (world: World, low: number, high: number): bigint => parseEther(String(world.random.between(low, high)));
+
+type Staking = World["contracts"]["staking"];
+
+const stakeOf = ({ view }: World, { address }: Signer): OperatorView => {
+  const operator = view.operators.get(address);
+  if (operator === undefined) throw new Error(`no operator ${address}`);
+  return operator;
+};
+const freeOf = (operator: OperatorView): bigint => operator.stake - operator.locked;
+const hasKey = (world: World, { address }: Signer): boolean =>
+  world.ledger.account(address).keys.some(({ activeFrom }) => activeFrom <= world.next);
+const keyPending = (world: World, { address }: Signer): boolean =>
+  (world.ledger.account(address).keys.at(-1)?.activeFrom ?? 0) > world.next;
+
+/** What an operator does with an amount or a version. */
+interface Plan<T> {
+  readonly by: Signer;
+  readonly what: T;
+}
+
+/** A move that an operator makes for itself. */
+function own<T>(
+  name: string,
+  weight: number,
+  send: (staking: Staking, what: T, world: World, by: Signer) => Promise<unknown>,
+  plans: {
+    readonly valid: (world: World) => Plan<T> | undefined;
+    readonly refused: (world: World) => readonly ((Plan<T> & { readonly error: string }) | undefined | false)[];
+  },
+): Move {
+  const act = (world: World, { by, what }: Plan<T>): Act => ({
+    text: `${name} ${String(what).slice(0, 40)} by ${short(by.address)}`,
+    send: () => send(world.contracts.staking.connect(by), what, world, by),
+  });
+  return {
+    name: `staking.${name}`,
+    weight,
+    valid: (world) => {
+      const plan = plans.valid(world);
+      return plan && act(world, plan);
+    },
+    refusals: (world) =>
+      present<Plan<T> & { error: string }>(...plans.refused(world)).map((plan) => ({
+        ...act(world, plan),
+        error: plan.error,
+      })),
+  };
+}
+
+const anyone = (world: World, condition?: (by: Signer, operator: OperatorView) => boolean): Signer | undefined =>
+  world.some(world.people.operators, (by) => condition?.(by, stakeOf(world, by)) ?? true);
+
+/** Those who have begun, and now and then somebody new. */
+const beginner = (world: World): Signer | undefined =>
+  anyone(world, (by, { status }) => status === 0n || (status !== TOMBSTONED && world.random.chance(0.5)));
+
+const plan = <T>(by: Signer | undefined, what: T): Plan<T> | undefined => by && { by, what };
+const refused = <T>(by: Signer | undefined, what: T, error: string) => by && { by, what, error };
+
+const deposits = {
+  valid: (world: World) => plan(beginner(world), ether(world, 800, 2_500)),
+  refused: (world: World) => [
+    refused(
+      anyone(world, (_by, { status }) => status !== TOMBSTONED),
+      0n,
+      "StakingAmountZero",
+    ),
+    refused(
+      anyone(world, (_by, { status }) => status === TOMBSTONED),
+      1n,
+      "StakingStatusForbids",
+    ),
+    refused(world.people.pauper, 1n, "ERC20InsufficientAllowance"),
+  ],
+};
+
+// ------------------------------------------------------------------------------------------------ versions
+
+const member = (world: World, { address }: Signer, version: string): "in" | "left" | "new" => {
+  const { memberships } = world.ledger.account(address);
+  return !memberships.has(version) ? "new" : memberships.get(version) === undefined ? "in" : "left";
+};
+const rejoins = (world: World, { address }: Signer, version: string): boolean =>
+  world.view.block + 1 > (world.ledger.account(address).memberships.get(version) ?? 0) + STAKING.slotReuseBlocks;
+const able = (world: World, by: Signer): boolean => {
+  const { status, stake } = stakeOf(world, by);
+  return status === ACTIVE && stake >= STAKING.minimumStake && hasKey(world, by);
+};
+
+interface Place {
+  readonly by: Signer;
+  readonly version: string;
+}
+const place = (world: World, condition: (place: Place) => boolean): Place | undefined =>
+  world.some(
+    world.people.operators.flatMap((by) => world.versions.map(({ id: version }) => ({ by, version }))),
+    condition,
+  );
+const usable = ({ view }: World, version: string): boolean => (view.versions.get(version)?.status ?? 3n) < 3n;
+const evictable = (world: World, by: Signer): boolean => {
+  const { stake, status } = stakeOf(world, by);
+  return stake < STAKING.minimumStake || status === TOMBSTONED;
+};
+const into = (found: Place | undefined) => found && { by: found.by, what: found.version };
+const failing = (found: Place | undefined, error: string) => found && { ...found, what: found.version, error };
+
+const optIns = {
+  valid: (world: World) =>
+    into(
+      place(world, ({ by, version }) => {
+        const joins = member(world, by, version);
+        return (
+          able(world, by) &&
+          usable(world, version) &&
+          (joins === "new" || (joins === "left" && rejoins(world, by, version)))
+        );
+      }),
+    ),
+  refused: (world: World) => [
+    failing(
+      place(world, ({ by }) => stakeOf(world, by).status !== ACTIVE),
+      "StakingStatusForbids",
+    ),
+    failing(
+      place(world, ({ by }) => stakeOf(world, by).status === ACTIVE && stakeOf(world, by).stake < STAKING.minimumStake),
+      "StakingBelowMinimum",
+    ),
+    failing(
+      place(world, ({ by }) => {
+        const { status, stake } = stakeOf(world, by);
+        return status === ACTIVE && stake >= STAKING.minimumStake && !hasKey(world, by);
+      }),
+      "StakingKeyInvalid",
+    ),
+    failing(
+      place(world, ({ by, version }) => able(world, by) && !usable(world, version)),
+      "StakingVersionUnusable",
+    ),
+    failing(
+      place(
+        world,
+        (it) => able(world, it.by) && usable(world, it.version) && member(world, it.by, it.version) === "in",
+      ),
+      "StakingOptedIn",
+    ),
+    failing(
+      place(world, ({ by, version }) => {
+        const left = member(world, by, version) === "left" && !rejoins(world, by, version);
+        return able(world, by) && usable(world, version) && left;
+      }),
+      "StakingOptOutPending",
+    ),
+  ],
+};
+
+// ------------------------------------------------------------------------------------------------ locks
+
+const byManager = (
+  name: "lockDrawn" | "release" | "slash",
+  weight: number,
+  send: (staking: Staking, lockId: string, world: World) => Promise<unknown>,
+  refusals: (world: World, act: (lockId: string, by?: Signer) => Act) => readonly (Refusal | undefined)[],
+): Move => {
+  const act = (world: World, lockId: string, by = world.people.manager): Act => ({
+    text: `${name} ${short(lockId)} by ${by === world.people.manager ? "the manager" : short(by.address)}`,
+    send: () => send(world.contracts.staking.connect(by), lockId, world),
+  });
+  return {
+    name: `staking.${name}`,
+    weight,
+    valid: (world) => {
+      if (name === "lockDrawn") return act(world, id(`lock ${world.serial()}`));
+      const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
+      return held === undefined ? undefined : act(world, held);
+    },
+    refusals: (world) => present<Refusal>(...refusals(world, (lockId, by) => act(world, lockId, by))),
+  };
+};
+
+async function lockDrawn(staking: Staking, lockId: string, world: World): Promise<void> {
+  const { view, random } = world;
+  const held = world.some(world.versions, (it) => (view.versions.get(it.id)?.holders ?? 0n) > 0n) ?? world.versions[0];
+  const version = held?.id ?? ZeroHash;
+  const slots = await staking.slotsOf(version);
+  await staking.lockDrawn(version, id(`seed ${random.u32()}`), slots, view.block + 1, lockId, ether(world, 1, 800));
+  if (!world.locks.includes(lockId)) world.locks.push(lockId);
+}
+
+/** Fraud is rare, or no operator would be left to play. */
+async function slash(staking: Staking, lockId: string, { people, random }: World): Promise<void> {
+  const fault = random.chance(0.15) ? 1 : 0;
+  const [accuser, harmed] = [people.watchers[0], people.requesters[0]].map((account) =>
+    random.chance(0.5) ? (account?.address ?? ZeroAddress) : ZeroAddress,
+  );
+  await staking.slash(lockId, fault, accuser ?? ZeroAddress, harmed ?? ZeroAddress);
+}
+
+const unknownLock = (_world: World, act: (lockId: string, by?: Signer) => Act): Refusal[] => [
+  { ...act(id("no such lock")), error: "StakingLockUnknown", args: [id("no such lock")] },
+];
+
+// ------------------------------------------------------------------------------------------------ exits and payouts
+
+interface Exit {
+  readonly by: Signer;
+  readonly slot: number;
+}
+const exit = (world: World, condition: (amount: bigint, releaseAt: number) => boolean): Exit | undefined =>
+  world.some(
+    world.people.operators.flatMap((by) =>
+      stakeOf(world, by).exits.flatMap(({ amount, releaseAt }, slot) =>
+        condition(amount, releaseAt) ? [{ by, slot }] : [],
+      ),
+    ),
+  );
+const leave = (world: World, { by, slot }: Exit): Act => ({
+  text: `staking.withdraw ${short(by.address)} ${slot}`,
+  send: () => world.contracts.staking.withdraw(by, slot),
+});
+
+interface Share {
+  readonly payoutId: number;
+  readonly share: number;
+}
+const share = (world: World, condition: (amount: bigint, payableAt: number) => boolean): Share | undefined =>
+  world.some(
+    world.view.payouts.flatMap(({ amounts, payableAt }, index) =>
+      amounts.flatMap((amount, at) => (condition(amount, payableAt) ? [{ payoutId: index + 1, share: at }] : [])),
+    ),
+  );
+const pay = (world: World, { payoutId, share: which }: Share): Act => ({
+  text: `payPayout ${payoutId} ${which}`,
+  send: () => world.contracts.staking.payPayout(payoutId, which),
+});
+
+// ------------------------------------------------------------------------------------------------ moves
+
+export const STAKING_MOVES: readonly Move[] = [
+  own<bigint>("deposit", 3, (staking, amount) => staking.deposit(amount), deposits),
+  own<bigint>(
+    "depositWithPermit",
+    1,
+    async (staking, amount, { contracts, people }, by) => {
+      // A pauper's permit is worth nothing.
+      if (by === people.pauper) {
+        await staking.depositWithPermit(amount, 0, 27, ZeroHash, ZeroHash);
+        return;
+      }
+      const { deadline, v, r, s } = await permitFor(contracts, by, staking, amount);
+      try {
+        await staking.depositWithPermit(amount, deadline, v, r, s);
+      } finally {
+        await contracts.token.connect(by).approve(staking, 2n ** 256n - 1n);
+      }
+    },
+    deposits,
+  ),
+  own<bigint>("unbond", 1.5, (staking, amount) => staking.unbond(amount), {
+    valid: (world) => {
+      const by = anyone(
+        world,
+        (_by, operator) => freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
+      );
+      if (by === undefined) return undefined;
+      const free = freeOf(stakeOf(world, by));
+      const some = ether(world, 1, 400);
+      return { by, what: some < free && world.random.chance(0.9) ? some : free };
+    },
+    refused: (world) => {
+      const full = anyone(
+        world,
+        (_by, operator) => freeOf(operator) > 0n && operator.exits.every(({ amount }) => amount > 0n),
+      );
+      // Where there are locks, it is they that the refusal protects.
+      const poor = anyone(world, (_by, { locked }) => locked > 0n) ?? anyone(world);
+      return [
+        refused(poor, 0n, "StakingAmountZero"),
+        refused(poor, poor === undefined ? 0n : freeOf(stakeOf(world, poor)) + 1n, "StakingFreeInsufficient"),
+        refused(full, 1n, "StakingUnbondingQueueFull"),
+      ];
+    },
+  }),
+  {
+    name: "staking.withdraw",
+    weight: 4,
+    valid: (world) => {
+      const ripe = exit(world, (amount, releaseAt) => amount > 0n && world.next >= releaseAt);
+      return ripe && leave(world, ripe);
+    },
+    refusals: (world) => {
+      const green = exit(world, (amount, releaseAt) => amount > 0n && world.next < releaseAt);
+      const none = exit(world, (amount) => amount === 0n);
+      const by = anyone(world);
+      return present<Refusal>(
+        green && { ...leave(world, green), error: "StakingUnbondingPending" },
+        none && { ...leave(world, none), error: "StakingUnbondingUnknown" },
+        by && {
+          ...leave(world, { by, slot: QUEUE }),
+          error: "StakingUnbondingUnknown",
+          args: [by.address, BigInt(QUEUE)],
+        },
+      );
+    },
+  },
+  own<string>("setEndpoint", 1, (staking, endpoint) => staking.setEndpoint(endpoint), {
+    valid: (world) => plan(anyone(world), "x".repeat(world.random.between(0, 256))),
+    refused: (world) => [refused(anyone(world), "x".repeat(257), "StakingTextLength")],
+  }),
+  own<string>("rotateSigningKey", 3, (staking, key) => staking.rotateSigningKey(key), {
+    valid: (world) => {
+      const keyless = anyone(world, (by) => !hasKey(world, by));
+      const by = keyless && world.random.chance(0.7) ? keyless : anyone(world, (it) => !keyPending(world, it));
+      return plan(by && !keyPending(world, by) ? by : undefined, (anyone(world) ?? world.people.manager).address);
+    },
+    refused: (world) => [
+      refused(anyone(world), ZeroAddress, "StakingKeyInvalid"),
+      refused(
+        anyone(world, (by) => keyPending(world, by)),
+        world.people.manager.address,
+        "StakingKeyPending",
+      ),
+    ],
+  }),
+  own<string>("unjail", 4, (staking) => staking.unjail(), {
+    valid: (world) =>
+      plan(
+        anyone(world, (by, { status, stake }) => {
+          const over = world.next >= world.ledger.account(by.address).jailedUntil;
+          return status === JAILED && stake >= STAKING.minimumStake && over;
+        }),
+        "",
+      ),
+    refused: (world) => {
+      const over = (by: Signer): boolean => world.next >= world.ledger.account(by.address).jailedUntil;
+      return [
+        refused(
+          anyone(world, (_by, { status }) => status !== JAILED),
+          "",
+          "StakingNotJailed",
+        ),
+        refused(
+          anyone(world, (by, { status }) => status === JAILED && !over(by)),
+          "",
+          "StakingJailPending",
+        ),
+        refused(
+          anyone(world, (by, { status, stake }) => status === JAILED && over(by) && stake < STAKING.minimumStake),
+          "",
+          "StakingBelowMinimum",
+        ),
+      ];
+    },
+  }),
+  own<string>("optIn", 12, (staking, version) => staking.optIn(version), optIns),
+  own<string>("optOut", 0.7, (staking, version) => staking.optOut(version), {
+    valid: (world) => into(place(world, ({ by, version }) => member(world, by, version) === "in")),
+    refused: (world) => [
+      failing(
+        place(world, ({ by, version }) => member(world, by, version) !== "in"),
+        "StakingNotOptedIn",
+      ),
+    ],
+  }),
+  own<string>("evict", 3, (staking, version, _world, by) => staking.evict(by, version), {
+    valid: (world) =>
+      into(place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) === "in")),
+    refused: (world) => [
+      failing(
+        place(world, ({ by }) => !evictable(world, by)),
+        "StakingNotEvictable",
+      ),
+      failing(
+        place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) !== "in"),
+        "StakingNotOptedIn",
+      ),
+    ],
+  }),
+  byManager("lockDrawn", 2, lockDrawn, (world, act) => {
+    const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
+    return [
+      { ...act(id("x"), world.people.pauper), error: "StakingNotManager", args: [world.people.pauper.address] },
+      held === undefined ? undefined : { ...act(held), error: "StakingLockExists", args: [held] },
+    ];
+  }),
+  byManager("release", 2, (staking, lockId) => staking.release(lockId), unknownLock),
+  byManager("slash", 2, slash, unknownLock),
+  {
+    name: "staking.payPayout",
+    weight: 4,
+    valid: (world) => {
+      const due = share(world, (amount, payableAt) => amount > 0n && world.next >= payableAt);
+      return due && pay(world, due);
+    },
+    refusals: (world) => {
+      const early = share(world, (amount, payableAt) => amount > 0n && world.next < payableAt);
+      const paid = share(world, (amount) => amount === 0n);
+      return present<Refusal>(
+        early && { ...pay(world, early), error: "StakingPayoutPending" },
+        paid && { ...pay(world, paid), error: "StakingPayoutUnknown" },
+      );
+    },
+  },
+];

@@ -1,0 +1,92 @@
+import { MARKET } from "../protocol.ts";
+import { type Act, CHALLENGED, FINAL } from "./move.ts";
+import type { World } from "./world.ts";
+
+/*
+ * Time passes only by these moves, and by one second with each transaction.
+ */
+
+export interface TimeMove {
+  readonly name: string;
+  readonly weight: number;
+  readonly valid: (world: World) => Act | undefined;
+}
+
+const MINUTE = 60;
+const DAY = 86_400;
+
+/** All moments at which something may be done, or may no longer be done. */
+function deadlines(world: World): number[] {
+  const { view, ledger } = world;
+  const times: number[] = [world.pausedUntil];
+  for (const { status, deadline } of view.requests.values()) {
+    if (status < FINAL) times.push(world.timeOf(deadline + (status === CHALLENGED ? MARKET.maxDisputeSeconds : 0)));
+  }
+  for (const [claimId, { status, traceUntil, demandUntil, end }] of view.disputes) {
+    if (status === 1n) times.push(traceUntil);
+    if (status !== 2n) continue;
+    times.push(demandUntil, end);
+    for (const { answered, answerUntil } of view.demands.get(claimId) ?? []) if (!answered) times.push(answerUntil);
+  }
+  for (const { exits } of view.operators.values()) {
+    for (const { amount, releaseAt } of exits) if (amount > 0n) times.push(releaseAt);
+  }
+  for (const { amounts, payableAt } of view.payouts) if (amounts.some((amount) => amount > 0n)) times.push(payableAt);
+  for (const { status, jailedUntil, keys } of ledger.accounts.values()) {
+    if (status === 2n) times.push(jailedUntil);
+    times.push(keys.at(-1)?.activeFrom ?? 0);
+  }
+  return times.filter((time) => time > world.next + 1).sort((a, b) => a - b);
+}
+
+const passing = (name: string, weight: number, timeOf: (world: World) => number | undefined): TimeMove => ({
+  name: `time.${name}`,
+  weight,
+  valid: (world) => {
+    const time = timeOf(world);
+    return time === undefined
+      ? undefined
+      : { text: `time passes to ${time} (${name})`, send: () => world.passTo(time) };
+  },
+});
+
+const mining = (name: string, blocks: number, weight: number, useful: (world: World) => boolean): TimeMove => ({
+  name: `time.${name}`,
+  weight,
+  valid: (world) => {
+    const { provider } = world.connection;
+    const params = [`0x${blocks.toString(16)}`];
+    const send = () => provider.request({ method: "hardhat_mine", params });
+    return useful(world) ? { text: `${blocks} blocks are mined`, send } : undefined;
+  },
+});
+
+const waiting = (world: World): boolean => [...world.view.requests.values()].some(({ status }) => status === 1n);
+
+const disputed = (world: World): boolean =>
+  [...world.view.requests.values()].some(({ status }) => status === CHALLENGED);
+
+export const TIME_MOVES: readonly TimeMove[] = [
+  // The transaction after it is the last before the moment, the first at it, or the first past it.
+  passing("toDeadline", 7, (world) => {
+    const [next] = deadlines(world);
+    return next === undefined ? undefined : next - 2 + world.random.below(3);
+  }),
+  // Where every demand is answered and nobody has shown a fault, a dispute can only wait for its end.
+  passing("toEnd", 5, (world) => {
+    const { view } = world;
+    const quiet = world.some(world.cases, ({ claimId, job }) => {
+      const { status, openDemands } = view.disputes.get(claimId) ?? {};
+      return status === 2n && openDemands === 0n && job.answer === "honest";
+    });
+    const end = quiet === undefined ? 0 : (view.disputes.get(quiet.claimId)?.end ?? 0);
+    return end > world.next ? end : undefined;
+  }),
+  passing("toAnyDeadline", 0.7, (world) => world.some(deadlines(world))),
+  passing("minutes", 1.5, (world) => world.next + MINUTE * world.random.between(1, 30)),
+  passing("days", 0.4, (world) => world.next + DAY * world.random.between(1, 20)),
+  // So long that the market gives up on its disputes, and what was unbonded is free.
+  passing("pastDisputes", 2, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
+  mining("toSeed", 3, 10, waiting),
+  mining("pastSeeds", 300, 1.5, waiting),
+];
