@@ -1,7 +1,7 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { assign, claim, deployProtocol, join, open, type Opened, type Protocol } from "./protocol.ts";
+import { assign, claim, deployProtocol, join, open, type Opened, type Protocol, useFixture } from "./protocol.ts";
 
 /*
  * A market with three operators who may be drawn, and requests at every stage of their life. The court is a signer.
@@ -28,6 +28,9 @@ export const joinedProtocol = async (): Promise<Protocol> => {
   for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
   return protocol;
 };
+
+/** That protocol, fresh for each test of a `describe`. */
+export const useProtocol = () => useFixture(connection, joinedProtocol);
 
 /** A request with an operator. */
 export const openAssigned = async (protocol: Protocol, overrides: object = {}) => {
