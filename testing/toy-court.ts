@@ -77,7 +77,7 @@ export const encodeToy = (kernel: ToyKernel): string =>
   );
 
 /** `Progress` of ITensorMachine, as ethers takes it: ethers' types have no read-only lists. */
-interface ToyProgress extends Progress {
+export interface ToyProgress extends Progress {
   readonly accumulators: bigint[];
 }
 

@@ -4,8 +4,15 @@ pragma solidity 0.8.37;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 
 /// @title Authority
-/// @notice Who may call what, after which delay. It can add verifiers and managers, pause the market for a fixed time,
-/// freeze a payout once and name the court once; no function anywhere lets it move stake or escrow.
+/// @notice Says who may call the restricted functions of this suite, and after which delay. These are all of them:
+/// - AttestationVerifier: `addRoute`, `tombstoneRoute`;
+/// - OperatorStaking: `addManager`, `freezePayout` (once a payout, by a fixed time);
+/// - InferenceMarket: `setCourt` (once), `pause` (for a fixed time), `unpause`, `rearmPause`;
+/// - DisputeCourt: `addTerms`, for disputes opened later.
+/// Governance also grants and revokes roles, sets delays, and can give a contract another authority (AccessManager). No
+/// function anywhere lets it move stake or escrow.
+/// @dev A deployment gives `pause` and `freezePayout` to a guardian, because governance's delay is too long for them:
+/// see ignition/modules/Assay.ts.
 contract Authority is AccessManager {
     constructor(address admin) AccessManager(admin) {}
 }

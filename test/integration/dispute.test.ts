@@ -155,7 +155,9 @@ describe("A dispute on the real market", () => {
       await court.connect(carol).demandTrace(claimId, [place]);
       const opening = { kernelIndex: TRACE_TREE, dtype: 0, length: 0, place };
       await court.answer(claimId, [mutable(answerTo(defended, opening))]);
-      await expect(market.finalise(opened.request, "0x")).to.be.revertedWithCustomError(market, "MarketStatusForbids");
+      await expect(market.finalise(opened.request, "0x"))
+        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+        .withArgs(opened.id, 5n);
 
       await networkHelpers.time.increaseTo((await court.disputeOf(claimId)).end + 1n);
       await expect(court.resolve(claimId)).to.emit(market, "ClaimUpheld").withArgs(opened.id, claimId);

@@ -1,18 +1,13 @@
 import { expect } from "chai";
 
-import { connection, joinedProtocol, networkHelpers } from "../support/market.ts";
-import { assign, claim, type Protocol, WINDOW } from "../support/protocol.ts";
+import { connection, networkHelpers, useProtocol } from "../support/market.ts";
+import { assign, claim, WINDOW } from "../support/protocol.ts";
 import { digitReader, scoresOf } from "../support/reader.ts";
 
 const { time } = networkHelpers;
 
 describe("DigitReader", () => {
-  let protocol: Protocol;
-  let market: Protocol["market"];
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(joinedProtocol);
-    ({ market } = protocol);
-  });
+  const protocol = useProtocol();
 
   it("hears the answer as it becomes firmer", async () => {
     const { contract, ask } = await digitReader(protocol);
@@ -22,7 +17,7 @@ describe("DigitReader", () => {
     const { transaction } = await claim(connection, protocol, made, output);
     await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, 0);
     await time.increase(WINDOW);
-    await expect(market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
+    await expect(protocol.market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
     expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
   });
   it("orders floats by value, also negative ones", async () => {

@@ -1,20 +1,15 @@
 import { expect } from "chai";
 import { parseEther } from "ethers";
 
-import { connection, ethers, joinedProtocol, networkHelpers } from "../support/market.ts";
-import { assign, claim, type Protocol, requestIn, termsOf } from "../support/protocol.ts";
+import { connection, ethers, useProtocol } from "../support/market.ts";
+import { assign, claim, requestIn, termsOf } from "../support/protocol.ts";
 import { scoresOf } from "../support/reader.ts";
 
 describe("NextCharacter", () => {
-  let protocol: Protocol;
-  let market: Protocol["market"];
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(joinedProtocol);
-    ({ market } = protocol);
-  });
+  const protocol = useProtocol();
 
   it("reads the scores of one place of a text, and fails alone when there is no such place", async () => {
-    const contract = await ethers.deployContract("NextCharacter", [market, 5]);
+    const contract = await ethers.deployContract("NextCharacter", [protocol.market, 5]);
     await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
     const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
     const output = scoresOf(9, 8, 7, 6, 5, -3, -2, -1, 4.5, -4);
@@ -26,7 +21,7 @@ describe("NextCharacter", () => {
       const made = await requestIn(protocol, await contract.connect(protocol.requester).ask(terms, place));
       await assign(connection, protocol, made);
       const { transaction } = await claim(connection, protocol, made, output);
-      await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, success);
+      await expect(transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 0, success);
       if (success) await expect(transaction).to.emit(contract, "CharacterRead").withArgs(made.id, token, 0);
       expect([...(await contract.readingOf(made.id))]).to.deep.equal([token, 0n, success]);
     }

@@ -1,18 +1,13 @@
 import { expect } from "chai";
 
-import { ethers, FEE, joinedProtocol, networkHelpers } from "../support/market.ts";
-import type { Protocol } from "../support/protocol.ts";
+import { ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
+
 import { digitReader } from "../support/reader.ts";
 
 const { time } = networkHelpers;
 
 describe("PaidConsumer", () => {
-  let protocol: Protocol;
-  let market: Protocol["market"];
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(joinedProtocol);
-    ({ market } = protocol);
-  });
+  const protocol = useProtocol();
 
   it("returns the fee of a request that failed to whoever asked, once", async () => {
     const { contract, ask } = await digitReader(protocol);
@@ -21,16 +16,18 @@ describe("PaidConsumer", () => {
       .to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim")
       .withArgs(made.id);
     await time.increase(600);
-    await market.refund(made.request);
+    await protocol.market.refund(made.request);
     await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
-    await expect(contract.reclaim(made.id)).to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim");
+    await expect(contract.reclaim(made.id))
+      .to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim")
+      .withArgs(made.id);
   });
   it("returns it also when somebody else withdrew the credit for it", async () => {
     const { contract, ask } = await digitReader(protocol);
     const made = await ask();
     await time.increase(600);
-    await market.refund(made.request);
-    await market.withdraw(contract);
+    await protocol.market.refund(made.request);
+    await protocol.market.withdraw(contract);
     await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
   });
 });

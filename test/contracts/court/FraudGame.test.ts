@@ -27,6 +27,8 @@ import {
   WRONG,
 } from "../../../testing/toy-court.ts";
 
+import { anyHash } from "../support/arguments.ts";
+
 const { time } = networkHelpers;
 const PROGRESS = "tuple(uint64 position, uint64[] accumulators)";
 const stateHash = (progress: object): string => keccak256(AbiCoder.defaultAbiCoder().encode([PROGRESS], [progress]));
@@ -91,10 +93,9 @@ describe("FraudGame", () => {
           .withArgs(end + 1n, end);
         const again = await stageAt("accused");
         await time.setNextBlockTimestamp(end);
-        await expect(again.court.proveFraud(claimId, request, accusation, execution, output)).to.emit(
-          again.court,
-          "Convicted",
-        );
+        await expect(again.court.proveFraud(claimId, request, accusation, execution, output))
+          .to.emit(again.court, "Convicted")
+          .withArgs(claimId, accusation.accuser);
       });
 
       it("reverts in the block of the accusation: a copy from the mempool comes too late", async () => {
@@ -132,9 +133,9 @@ describe("FraudGame", () => {
             .to.be.revertedWithCustomError(court, "CourtAccusationUnknown")
             .withArgs(commitmentOf(claimId, FORGED.kernel, FORGED.element, wrong));
         }
-        await expect(
-          court.proveFraud(claimId, request, accusation, { ...execution, element: 601 }, output),
-        ).to.be.revertedWithCustomError(court, "CourtAccusationUnknown");
+        await expect(court.proveFraud(claimId, request, accusation, { ...execution, element: 601 }, output))
+          .to.be.revertedWithCustomError(court, "CourtAccusationUnknown")
+          .withArgs(commitmentOf(claimId, FORGED.kernel, 601, accusation));
       });
 
       it("reverts for another claim", async () => {
@@ -145,10 +146,10 @@ describe("FraudGame", () => {
       });
 
       it("reverts for another request", async () => {
-        const { court, claimId, accusation, execution, output } = await stageAt("accused");
-        await expect(
-          court.proveFraud(claimId, requestOf(9), accusation, execution, output),
-        ).to.be.revertedWithCustomError(court, "CourtRequestMismatch");
+        const { court, market, claimId, requestId, accusation, execution, output } = await stageAt("accused");
+        await expect(court.proveFraud(claimId, requestOf(9), accusation, execution, output))
+          .to.be.revertedWithCustomError(court, "CourtRequestMismatch")
+          .withArgs(await market.idOf(requestOf(9)), requestId);
       });
 
       describe("when any field of the proof is tampered with", () => {
@@ -188,94 +189,168 @@ describe("FraudGame", () => {
           output(({ leaves }) => ({ leaves: { ...leaves, ...change(leaves) } }));
         const wrongFirst = (row: readonly string[]) => replaceAt(row, 0, other(row[0] ?? "")) as `0x${string}`[];
 
-        const cases: Record<string, readonly [(proof: Parts) => Parts, string]> = {
-          "the kernel's bytes": [kernel(({ encoded }) => ({ encoded: flip(encoded, 100) })), "CourtKernelMismatch"],
+        const cases: Record<string, readonly [(proof: Parts) => Parts, string, ...unknown[]]> = {
+          "the kernel's bytes": [
+            kernel(({ encoded }) => ({ encoded: flip(encoded, 100) })),
+            "CourtKernelMismatch",
+            anyHash,
+            MANIFEST.programRoot,
+          ],
           "the kernel's siblings": [
             kernel(({ siblings }) => ({ siblings: wrongFirst(siblings) })),
             "CourtKernelMismatch",
+            anyHash,
+            MANIFEST.programRoot,
           ],
           "the kernel's proof, one too short": [
             kernel(({ siblings }) => ({ siblings: siblings.slice(1) })),
             "TreeSiblingCount",
+            4,
+            5,
           ],
           "the kernel's proof, one too long": [
             kernel(({ siblings }) => ({ siblings: [...siblings, ...siblings.slice(0, 1)] })),
             "TreeSiblingCount",
+            6,
+            5,
           ],
           "the kernel's index": [kernel(() => ({ index: 2 })), "CourtAccusationUnknown"],
           "another kernel whole": [execute(() => ({ kernel: kernelOpening(0) })), "CourtAccusationUnknown"],
           "the progress' position": [
             execute(() => ({ progress: { position: 1, accumulators: [] } })),
             "CourtReplayUnknown",
+            stateHash({ position: 1, accumulators: [] }),
+            ZeroHash,
           ],
           "the progress' accumulators": [
             execute(() => ({ progress: { position: 0, accumulators: [7n] } })),
             "CourtReplayUnknown",
+            stateHash({ position: 0, accumulators: [7n] }),
+            ZeroHash,
           ],
-          "an operand from the trace": [segment(0, ({ data }) => ({ data: flip(data, 0) })), "CourtOperandMismatch"],
-          "an operand from the weights": [segment(1, ({ data }) => ({ data: flip(data, 1) })), "CourtOperandMismatch"],
-          "an operand from the input": [segment(2, ({ data }) => ({ data: flip(data, 2) })), "CourtOperandMismatch"],
-          "an operand's leaf": [segment(0, () => ({ firstLeaf: 1 })), "CourtOperandMismatch"],
-          "an operand's leaf, beyond the tensor": [segment(0, () => ({ firstLeaf: 20 })), "TreeRangeOutside"],
+          "an operand from the trace": [
+            segment(0, ({ data }) => ({ data: flip(data, 0) })),
+            "CourtOperandMismatch",
+            0,
+            anyHash,
+            WRONG.root,
+          ],
+          "an operand from the weights": [
+            segment(1, ({ data }) => ({ data: flip(data, 1) })),
+            "CourtOperandMismatch",
+            1,
+            anyHash,
+            MANIFEST.weightsRoot,
+          ],
+          "an operand from the input": [
+            segment(2, ({ data }) => ({ data: flip(data, 2) })),
+            "CourtOperandMismatch",
+            2,
+            anyHash,
+            requestOf(0).inputRoot,
+          ],
+          "an operand's leaf": [segment(0, () => ({ firstLeaf: 1 })), "CourtOperandMismatch", 0, anyHash, WRONG.root],
+          "an operand's leaf, beyond the tensor": [
+            segment(0, () => ({ firstLeaf: 20 })),
+            "TreeRangeOutside",
+            20,
+            1,
+            20,
+          ],
           "an operand's siblings": [
             segment(0, ({ siblings }) => ({ siblings: wrongFirst(siblings) })),
             "CourtOperandMismatch",
+            0,
+            anyHash,
+            WRONG.root,
           ],
-          "an operand's proof in the trace": [operand(0, wrongFirst), "CourtOperandMismatch"],
-          "an operand's proof in the weights": [operand(1, wrongFirst), "CourtOperandMismatch"],
-          "an operand's proof in the input": [operand(2, () => [id("extra")]), "TreeSiblingCount"],
+          "an operand's proof in the trace": [operand(0, wrongFirst), "CourtOperandMismatch", 0, anyHash, WRONG.root],
+          "an operand's proof in the weights": [
+            operand(1, wrongFirst),
+            "CourtOperandMismatch",
+            1,
+            anyHash,
+            MANIFEST.weightsRoot,
+          ],
+          "an operand's proof in the input": [operand(2, () => [id("extra")]), "TreeSiblingCount", 1, 0],
           "the number of operand proofs": [
             execute(({ operandSiblings }) => ({ operandSiblings: operandSiblings.slice(1) })),
             "CourtOperandCount",
+            2,
+            3,
           ],
-          "the output's bytes": [leaves(({ data }) => ({ data: flip(data, 0) })), "CourtTraceMismatch"],
-          "the output's bytes, one less": [leaves(({ data }) => ({ data: data.slice(0, -2) })), "TreeTensorBytes"],
-          "the output's leaf": [leaves(() => ({ firstLeaf: 0 })), "TreeTensorBytes"],
+          "the output's bytes": [
+            leaves(({ data }) => ({ data: flip(data, 0) })),
+            "CourtTraceMismatch",
+            anyHash,
+            WRONG.root,
+          ],
+          "the output's bytes, one less": [
+            leaves(({ data }) => ({ data: data.slice(0, -2) })),
+            "TreeTensorBytes",
+            375,
+            376,
+          ],
+          "the output's leaf": [leaves(() => ({ firstLeaf: 0 })), "TreeTensorBytes", 376, 1024],
           "the output's siblings": [
             leaves(({ siblings }) => ({ siblings: wrongFirst(siblings) })),
             "CourtTraceMismatch",
+            anyHash,
+            WRONG.root,
           ],
           "the output's proof in the trace": [
             output(({ siblings }) => ({ siblings: wrongFirst(siblings) })),
             "CourtTraceMismatch",
+            anyHash,
+            WRONG.root,
           ],
           "the output, a leaf without the element": [
             () => ({ execution: executionOf(WRONG, 1, 600), output: outputOf(WRONG, 1, 0) }),
             "CourtElementOutside",
+            600,
+            0,
+            512,
           ],
           "the output, another kernel's": [
             () => ({ execution: executionOf(WRONG, 1, 600), output: outputOf(WRONG, 0, 1) }),
             "TreeTensorBytes",
+            1024,
+            376,
           ],
           "the honest output": [
             () => ({ execution: executionOf(WRONG, 1, 600), output: outputOf(HONEST, 1, 1) }),
             "CourtTraceMismatch",
+            anyHash,
+            WRONG.root,
           ],
         };
-        for (const [what, [tamper, error]] of Object.entries(cases)) {
+        for (const [what, [tamper, error, ...refusal]] of Object.entries(cases)) {
           it(`${error}: ${what}`, async () => {
             const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
             const wrong = tamper({ execution, output });
-            await expect(
-              court.proveFraud(claimId, request, accusation, wrong.execution, wrong.output),
-            ).to.be.revertedWithCustomError(court, error);
+            const { index } = wrong.execution.kernel;
+            const unknown = commitmentOf(claimId, index, FORGED.element, accusation);
+            await expect(court.proveFraud(claimId, request, accusation, wrong.execution, wrong.output))
+              .to.be.revertedWithCustomError(court, error)
+              .withArgs(...(error === "CourtAccusationUnknown" ? [unknown] : refusal));
             // The good one still convicts.
-            await expect(court.proveFraud(claimId, request, accusation, execution, output)).to.emit(court, "Convicted");
+            await expect(court.proveFraud(claimId, request, accusation, execution, output))
+              .to.emit(court, "Convicted")
+              .withArgs(claimId, accusation.accuser);
           });
         }
 
         it("reverts for an accused kernel at another index of the program, or beyond it", async () => {
           const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
-          for (const [index, error] of [
-            [0, "CourtKernelMismatch"],
-            [18, "TreeRangeOutside"],
+          for (const [index, error, ...refusal] of [
+            [0, "CourtKernelMismatch", anyHash, MANIFEST.programRoot],
+            [18, "TreeRangeOutside", 18, 1, 18],
           ] as const) {
             await court.accuse(claimId, commitmentOf(claimId, index, FORGED.element, accusation));
             const wrong = { ...execution, kernel: { ...execution.kernel, index } };
-            await expect(court.proveFraud(claimId, request, accusation, wrong, output)).to.be.revertedWithCustomError(
-              court,
-              error,
-            );
+            await expect(court.proveFraud(claimId, request, accusation, wrong, output))
+              .to.be.revertedWithCustomError(court, error)
+              .withArgs(...refusal);
           }
         });
 
@@ -312,7 +387,9 @@ describe("FraudGame", () => {
           const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
           const wrong = { ...execution, witness: replaceAt(execution.witness, 2, []) };
           // The toy machine reads nothing then; the real one refuses a read outside its witness.
-          await expect(court.proveFraud(claimId, request, accusation, wrong, output)).to.emit(court, "Convicted");
+          await expect(court.proveFraud(claimId, request, accusation, wrong, output))
+            .to.emit(court, "Convicted")
+            .withArgs(claimId, accusation.accuser);
         });
       });
     });
@@ -489,10 +566,9 @@ describe("FraudGame", () => {
           600,
         );
         const wrong = { ...execution, witness: [otherData.witness[0] ?? [], constants ?? [], input ?? []] };
-        await expect(court.replay(claimId, accusation, wrong, 1n)).to.be.revertedWithCustomError(
-          court,
-          "CourtOperandMismatch",
-        );
+        await expect(court.replay(claimId, accusation, wrong, 1n))
+          .to.be.revertedWithCustomError(court, "CourtOperandMismatch")
+          .withArgs(0, anyHash, WRONG.root);
       });
 
       it("reverts after the end", async () => {
@@ -509,9 +585,9 @@ describe("FraudGame", () => {
       it("reverts", async () => {
         const { court, claimId, watcher } = await stageAt("traced");
         const accusation = { accuser: watcher.address, salt: ZeroHash };
-        await expect(
-          court.replay(claimId, accusation, executionOf(HONEST, kernel, element), 1n),
-        ).to.be.revertedWithCustomError(court, "CourtAccusationUnknown");
+        await expect(court.replay(claimId, accusation, executionOf(HONEST, kernel, element), 1n))
+          .to.be.revertedWithCustomError(court, "CourtAccusationUnknown")
+          .withArgs(commitmentOf(claimId, kernel, element, accusation));
       });
     });
 

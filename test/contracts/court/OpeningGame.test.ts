@@ -7,6 +7,7 @@ import {
   HONEST,
   kernelOpening,
   LEVEL_BYTES,
+  MANIFEST,
   networkHelpers,
   openingOf,
   other,
@@ -16,6 +17,8 @@ import {
   TERMS,
   TRACE_TREE,
 } from "../../../testing/toy-court.ts";
+
+import { anyHash, demandIdOf } from "../support/arguments.ts";
 
 const { time } = networkHelpers;
 const timeOf = async (): Promise<bigint> => BigInt(await time.latest());
@@ -32,9 +35,12 @@ describe("OpeningGame", () => {
         const { court, token, watcher, claimId } = await stageAt("traced");
         const move = court.connect(watcher).demandTrace(claimId, places);
         await expect(move).to.changeTokenBalances(ethers, token, [watcher, court], [-20n, 20n]);
-        await expect(move).to.emit(court, "Demanded");
         const until = (await timeOf()) + BigInt(TERMS.answerWindow);
         for (const place of places) {
+          const opening = openingOf(TRACE_TREE, place);
+          await expect(move)
+            .to.emit(court, "Demanded")
+            .withArgs(claimId, demandIdOf(claimId, opening), watcher, [TRACE_TREE, 0, 0, Object.values(place)], until);
           const demand = await court.demandOf(claimId, openingOf(TRACE_TREE, place));
           expect([...demand]).to.deep.equal([watcher.address, until, false]);
         }
@@ -131,10 +137,9 @@ describe("OpeningGame", () => {
       it("reverts for a kernel that is not the program's", async () => {
         const { court, watcher, claimId } = await stageAt("traced");
         const kernel = { ...kernelOpening(0), index: 1 };
-        await expect(court.connect(watcher).demandTensor(claimId, kernel, places)).to.be.revertedWithCustomError(
-          court,
-          "CourtKernelMismatch",
-        );
+        await expect(court.connect(watcher).demandTensor(claimId, kernel, places))
+          .to.be.revertedWithCustomError(court, "CourtKernelMismatch")
+          .withArgs(anyHash, MANIFEST.programRoot);
       });
 
       for (const [what, kernel, place] of [
@@ -188,10 +193,15 @@ describe("OpeningGame", () => {
       it("accepts what traceRoot commits to, from anybody, and publishes it", async () => {
         const { court, stranger, claimId } = await demanded();
         const move = court.connect(stranger).answer(claimId, good);
-        await expect(move).to.emit(court, "Answered");
+        await move;
         expect((await court.disputeOf(claimId)).openDemands).to.equal(0n);
-        const [event] = await court.queryFilter(court.filters.Answered(claimId), -1);
-        expect(event?.args.answer.nodes).to.deep.equal(answerAt(0).nodes);
+        const events = await court.queryFilter(court.filters.Answered(claimId), -1);
+        expect(events.map(({ args }) => args.demandId)).to.deep.equal(
+          good.map(({ opening }) => demandIdOf(claimId, opening)),
+        );
+        expect(events.map(({ args }) => [[...args.answer.nodes], args.answer.data])).to.deep.equal(
+          good.map(({ nodes, data }) => [nodes, data]),
+        );
         for (const [kernel, place] of asked) {
           expect((await court.demandOf(claimId, openingOf(kernel, place))).answered).to.equal(true);
         }
@@ -219,11 +229,14 @@ describe("OpeningGame", () => {
 
       it("reverts for what was not demanded", async () => {
         const { court, claimId } = await demanded();
-        await expect(
-          court.answer(claimId, [answerOf(HONEST, TRACE_TREE, { level: 0, index: 16 })]),
-        ).to.be.revertedWithCustomError(court, "CourtDemandUnknown");
+        const elsewhere = answerOf(HONEST, TRACE_TREE, { level: 0, index: 16 });
+        await expect(court.answer(claimId, [elsewhere]))
+          .to.be.revertedWithCustomError(court, "CourtDemandUnknown")
+          .withArgs(demandIdOf(claimId, elsewhere.opening));
         const forged = { ...answerAt(2), opening: { ...answerAt(2).opening, length: 4999 } };
-        await expect(court.answer(claimId, [forged])).to.be.revertedWithCustomError(court, "CourtDemandUnknown");
+        await expect(court.answer(claimId, [forged]))
+          .to.be.revertedWithCustomError(court, "CourtDemandUnknown")
+          .withArgs(demandIdOf(claimId, forged.opening));
       });
 
       it("reverts for another number of nodes", async () => {
@@ -245,10 +258,9 @@ describe("OpeningGame", () => {
           setElementBits(output, 0, elementBits(output, 0) + 1n);
         });
         for (const [kernel, place] of [asked[0], asked[2], asked[5]]) {
-          await expect(court.answer(claimId, [answerOf(changed, kernel, place)])).to.be.revertedWithCustomError(
-            court,
-            "CourtTraceMismatch",
-          );
+          await expect(court.answer(claimId, [answerOf(changed, kernel, place)]))
+            .to.be.revertedWithCustomError(court, "CourtTraceMismatch")
+            .withArgs(anyHash, HONEST.root);
         }
       });
 
@@ -257,11 +269,15 @@ describe("OpeningGame", () => {
         for (const i of [0, 2, 4]) {
           const { siblings } = answerAt(i);
           const wrong = { ...answerAt(i), siblings: [other(siblings[0] ?? ""), ...siblings.slice(1)] };
-          await expect(court.answer(claimId, [wrong])).to.be.revertedWithCustomError(court, "CourtTraceMismatch");
+          await expect(court.answer(claimId, [wrong]))
+            .to.be.revertedWithCustomError(court, "CourtTraceMismatch")
+            .withArgs(anyHash, HONEST.root);
         }
         const { traceSiblings } = answerAt(2);
         const wrong = { ...answerAt(2), traceSiblings: [other(traceSiblings[0] ?? ""), ...traceSiblings.slice(1)] };
-        await expect(court.answer(claimId, [wrong])).to.be.revertedWithCustomError(court, "CourtTraceMismatch");
+        await expect(court.answer(claimId, [wrong]))
+          .to.be.revertedWithCustomError(court, "CourtTraceMismatch")
+          .withArgs(anyHash, HONEST.root);
       });
     });
 
@@ -311,13 +327,17 @@ describe("OpeningGame", () => {
         await court.reclaim(claimId, openingOf(TRACE_TREE, { level: 0, index: 16 }));
         expect(await court.creditOf(watcher)).to.equal(TERMS.demandBond);
         expect(await court.creditOf(stranger)).to.equal(TERMS.demandBond);
-        await expect(court.reclaim(claimId, opening)).to.be.revertedWithCustomError(court, "CourtDemandUnknown");
+        await expect(court.reclaim(claimId, opening))
+          .to.be.revertedWithCustomError(court, "CourtDemandUnknown")
+          .withArgs(demandIdOf(claimId, opening));
       });
 
       it("convicts after the end too: nothing forgives a default", async () => {
-        const { court, claimId, request } = await demanded();
+        const { court, watcher, claimId, request } = await demanded();
         await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
-        await expect(court.convictUnanswered(claimId, request, opening)).to.emit(court, "Convicted");
+        await expect(court.convictUnanswered(claimId, request, opening))
+          .to.emit(court, "Convicted")
+          .withArgs(claimId, watcher);
       });
     });
 
@@ -326,20 +346,18 @@ describe("OpeningGame", () => {
         const { court, claimId, request } = await demanded();
         await court.answer(claimId, [answerOf(HONEST, TRACE_TREE, place)]);
         await time.increase(TERMS.answerWindow + 1);
-        await expect(court.convictUnanswered(claimId, request, opening)).to.be.revertedWithCustomError(
-          court,
-          "CourtDemandAnswered",
-        );
+        await expect(court.convictUnanswered(claimId, request, opening))
+          .to.be.revertedWithCustomError(court, "CourtDemandAnswered")
+          .withArgs(demandIdOf(claimId, opening));
       });
     });
 
     describe("given no such demand", () => {
       it("reverts", async () => {
         const { court, claimId, request } = await stageAt("traced");
-        await expect(court.convictUnanswered(claimId, request, opening)).to.be.revertedWithCustomError(
-          court,
-          "CourtDemandUnknown",
-        );
+        await expect(court.convictUnanswered(claimId, request, opening))
+          .to.be.revertedWithCustomError(court, "CourtDemandUnknown")
+          .withArgs(demandIdOf(claimId, opening));
       });
     });
   });

@@ -68,14 +68,15 @@ describe("AttestationVerifier", () => {
       await authority.connect(admin).setTargetFunctionRole(attestation, [selector], role);
       await authority.connect(admin).grantRole(role, protocol.bob, 50 * DAY);
       const call = attestation.interface.encodeFunctionData("addRoute", ["0xcccccccc", protocol.mock.target]);
-      await expect(
-        attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock),
-      ).to.be.revertedWithCustomError(authority, "AccessManagerNotScheduled");
+      const operation = await authority.hashOperation(protocol.bob, attestation, call);
+      await expect(attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock))
+        .to.be.revertedWithCustomError(authority, "AccessManagerNotScheduled")
+        .withArgs(operation);
       await authority.connect(protocol.bob).schedule(attestation, call, 0);
       await networkHelpers.time.increase(50 * DAY - 10);
-      await expect(
-        attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock),
-      ).to.be.revertedWithCustomError(authority, "AccessManagerNotReady");
+      await expect(attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock))
+        .to.be.revertedWithCustomError(authority, "AccessManagerNotReady")
+        .withArgs(operation);
       await networkHelpers.time.increase(10);
       await attestation.connect(protocol.bob).addRoute("0xcccccccc", protocol.mock);
     });

@@ -2,18 +2,20 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import hre from "hardhat";
 
-import { FINALITY, OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { signAnswer } from "../support/answer.ts";
 import {
   connection,
+  ENDED,
   ethers,
   FEE,
-  joinedProtocol,
+  FINALITY,
   networkHelpers,
   openAssigned,
   openChallenged,
   openClaimed,
   operatorOf,
+  STATUS,
+  useProtocol,
 } from "../support/market.ts";
 import {
   claim,
@@ -29,7 +31,6 @@ import {
   OPTIMISTIC,
   OUTPUT,
   policyOf,
-  type Protocol,
   rootOfF32,
   SIGNED,
   STAKING,
@@ -39,19 +40,15 @@ import {
 const { time, mine } = networkHelpers;
 
 describe("InferenceMarket", () => {
-  let protocol: Protocol;
-  let market: Protocol["market"];
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(joinedProtocol);
-    ({ market } = protocol);
-  });
+  const protocol = useProtocol();
 
   const opened = (overrides: object = {}) => open(protocol, overrides);
   const assigned = (overrides: object = {}) => openAssigned(protocol, overrides);
   const claimed = (overrides: object = {}) => openClaimed(protocol, overrides);
   const challenged = () => openChallenged(protocol);
-  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
-  const byCourt = () => market.connect(protocol.court);
+  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) =>
+    Number((await protocol.market.stateOf(requestId)).status);
+  const byCourt = () => protocol.market.connect(protocol.court);
 
   describe("constructor", () => {
     const deploy = async (overrides: object) =>
@@ -75,7 +72,7 @@ describe("InferenceMarket", () => {
         [{ maxDisputeSeconds: 34 * DAY }, "unbondingSeconds", STAKING.unbondingSeconds, longest, 2n ** 40n - 1n],
       ] as const) {
         await expect(deploy(overrides))
-          .to.be.revertedWithCustomError(market, "MarketParameterOutside")
+          .to.be.revertedWithCustomError(protocol.market, "MarketParameterOutside")
           .withArgs(...refusal);
       }
     });
@@ -89,16 +86,16 @@ describe("InferenceMarket", () => {
   describe("claim", () => {
     it("opens the challenge window on the claimed root", async () => {
       const made = await claimed();
-      const claimOf = await market.claimOf(made.id);
-      expect(claimOf.status).to.equal(REQUEST_STATUS.claimed);
+      const claimOf = await protocol.market.claimOf(made.id);
+      expect(claimOf.status).to.equal(STATUS.claimed);
       expect(claimOf.operator).to.equal(made.operator.address);
       expect(claimOf.outputRoot).to.equal(rootOfF32(OUTPUT));
       expect(claimOf.windowEnd).to.equal((await time.latest()) + WINDOW);
       expect(claimOf.claimedBlock).to.equal(await time.latestBlock());
       await expect(made.transaction)
-        .to.emit(market, "Claimed")
+        .to.emit(protocol.market, "Claimed")
         .withArgs(made.id, made.claimId, made.operator.address, rootOfF32(OUTPUT), claimOf.windowEnd, OUTPUT, "");
-      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.provisional, rootOfF32(OUTPUT)]);
+      expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.provisional, rootOfF32(OUTPUT)]);
     });
     it("names a different claim when anything about it differs, as after a reorganisation", async () => {
       const made = await assigned();
@@ -108,7 +105,7 @@ describe("InferenceMarket", () => {
       const again = await claim(connection, protocol, made, filled(40, 8));
       expect(again.claimId).not.to.equal(first.claimId);
       await expect(byCourt().markChallenged(made.id, first.claimId))
-        .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+        .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
         .withArgs(first.claimId, again.claimId);
     });
     it("refuses anyone but the assigned operator", async () => {
@@ -116,33 +113,33 @@ describe("InferenceMarket", () => {
       const operator = await operatorOf(protocol, made);
       const other = operator.address === protocol.alice.address ? protocol.bob : protocol.alice;
       for (const caller of [other, protocol.requester]) {
-        await expect(market.connect(caller).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
-          .to.be.revertedWithCustomError(market, "MarketNotOperator")
+        await expect(protocol.market.connect(caller).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+          .to.be.revertedWithCustomError(protocol.market, "MarketNotOperator")
           .withArgs(caller.address, operator.address);
       }
     });
     it("refuses bytes that do not fit their type or their root, no bytes, and a place beside bytes", async () => {
       const made = await assigned();
-      const byOperator = market.connect(await operatorOf(protocol, made));
+      const byOperator = protocol.market.connect(await operatorOf(protocol, made));
       await expect(byOperator.claim(made.request, filled(39, 7), rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(39, 40);
       await expect(byOperator.claim(made.request, OUTPUT, id("x"), "", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+        .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
         .withArgs(rootOfF32(OUTPUT), id("x"));
       await expect(byOperator.claim(made.request, filled(8_193, 7), id("x"), "", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(8_193, 8_192);
       await expect(byOperator.claim(made.request, "0x", rootOfF32(OUTPUT), "ipfs://x", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(40, 8_192);
       await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "x", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .to.be.revertedWithCustomError(protocol.market, "MarketUriLength")
         .withArgs(1, 0);
     });
     it("refuses evidence that does not hold", async () => {
       const made = await assigned();
-      const byOperator = market.connect(await operatorOf(protocol, made));
+      const byOperator = protocol.market.connect(await operatorOf(protocol, made));
       await expect(byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", ["0x01"]))
         .to.be.revertedWithCustomError(protocol.optimistic, "EvidenceRejected")
         .withArgs(OPTIMISTIC, made.id);
@@ -152,16 +149,18 @@ describe("InferenceMarket", () => {
     });
     it("refuses a second claim, and one that is late", async () => {
       const made = await claimed();
-      await expect(market.connect(made.operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.claimed);
+      await expect(protocol.market.connect(made.operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.claimed);
       const late = await assigned();
-      const { deadline } = await market.stateOf(late.id);
+      const { deadline } = await protocol.market.stateOf(late.id);
       await time.setNextBlockTimestamp(deadline);
       await expect(
-        market.connect(await operatorOf(protocol, late)).claim(late.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
+        protocol.market
+          .connect(await operatorOf(protocol, late))
+          .claim(late.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
       )
-        .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
         .withArgs(deadline, deadline);
     });
 
@@ -169,9 +168,9 @@ describe("InferenceMarket", () => {
       it("takes the operator's signature over the whole context, and is final at once without a window", async () => {
         const made = await assigned({ policy: policyOf(SIGNED), windowSeconds: 0 });
         const operator = await operatorOf(protocol, made);
-        const { deadline } = await market.stateOf(made.id);
+        const { deadline } = await protocol.market.stateOf(made.id);
         const context = {
-          market: market.target,
+          market: protocol.market.target,
           requestId: made.id,
           versionId: protocol.versionId,
           numericsVersion: 1,
@@ -183,13 +182,13 @@ describe("InferenceMarket", () => {
           windowSeconds: 0,
         };
         const evidence = await signAnswer(connection, protocol, operator, context);
-        const byOperator = market.connect(operator);
+        const byOperator = protocol.market.connect(operator);
         await expect(byOperator.claim(made.request, filled(40, 8), rootOfF32(filled(40, 8)), "", [evidence]))
           .to.be.revertedWithCustomError(protocol.signature, "EvidenceRejected")
           .withArgs(SIGNED, made.id);
         await byOperator.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", [evidence]);
-        await market.finalise(made.request, "0x");
-        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
+        await protocol.market.finalise(made.request, "0x");
+        expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
       });
     });
   });
@@ -198,32 +197,34 @@ describe("InferenceMarket", () => {
     it("pays operator and royalty, frees the collateral and keeps the result", async () => {
       const made = await claimed();
       await time.increase(WINDOW);
-      const transaction = await market.connect(protocol.stranger).finalise(made.request, "0x");
-      await expect(transaction).to.emit(market, "RequestSettled").withArgs(made.id, REQUEST_STATUS.final);
-      expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
-      expect(await market.creditOf(protocol.royaltee)).to.equal(parseEther("1"));
+      const transaction = await protocol.market.connect(protocol.stranger).finalise(made.request, "0x");
+      await expect(transaction).to.emit(protocol.market, "RequestSettled").withArgs(made.id, STATUS.final);
+      expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
+      expect(await protocol.market.creditOf(protocol.royaltee)).to.equal(parseEther("1"));
       expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
-      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
-      await expect(market.withdraw(made.operator)).to.changeTokenBalance(
+      expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
+      await expect(protocol.market.withdraw(made.operator)).to.changeTokenBalance(
         ethers,
         protocol.token,
         made.operator,
         parseEther("9"),
       );
-      await market.withdraw(protocol.royaltee);
-      expect(await protocol.token.balanceOf(market)).to.equal(0n);
+      await protocol.market.withdraw(protocol.royaltee);
+      expect(await protocol.token.balanceOf(protocol.market)).to.equal(0n);
     });
     it("says whom it credits, tells nobody who did not ask, and leaves the claim as a record", async () => {
       const made = await claimed();
-      const before = await market.claimOf(made.id);
+      const before = await protocol.market.claimOf(made.id);
       await time.increase(WINDOW);
-      const transaction = await market.finalise(made.request, "0x");
-      expect((await eventsOf(market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal([
-        { name: "RequestSettled", requestId: made.id, status: REQUEST_STATUS.final },
-        { name: "Credited", account: made.operator.address, cause: made.id, amount: parseEther("9") },
-        { name: "Credited", account: protocol.royaltee.address, cause: made.id, amount: parseEther("1") },
-      ]);
-      const { outputRoot, claimId } = await market.claimOf(made.id);
+      const transaction = await protocol.market.finalise(made.request, "0x");
+      expect((await eventsOf(protocol.market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal(
+        [
+          { name: "RequestSettled", requestId: made.id, status: BigInt(STATUS.final) },
+          { name: "Credited", account: made.operator.address, cause: made.id, amount: parseEther("9") },
+          { name: "Credited", account: protocol.royaltee.address, cause: made.id, amount: parseEther("1") },
+        ],
+      );
+      const { outputRoot, claimId } = await protocol.market.claimOf(made.id);
       expect([outputRoot, claimId]).to.deep.equal([before.outputRoot, before.claimId]);
     });
     it("credits nobody with nothing when the model asks for no royalty", async () => {
@@ -233,29 +234,31 @@ describe("InferenceMarket", () => {
       await protocol.staking.connect(protocol.alice).optIn(versionId);
       const made = await claimed({ versionId });
       await time.increase(WINDOW);
-      const names = (await eventsOf(market, await market.finalise(made.request, "0x"))).map(({ name }) => name);
+      const names = (await eventsOf(protocol.market, await protocol.market.finalise(made.request, "0x"))).map(
+        ({ name }) => name,
+      );
       expect(names).to.deep.equal(["RequestSettled", "Credited"]);
-      expect(await market.creditOf(made.operator)).to.equal(FEE);
+      expect(await protocol.market.creditOf(made.operator)).to.equal(FEE);
     });
     it("refuses while the window is open, to the second, and a second time", async () => {
       const made = await claimed();
-      const { windowEnd } = await market.claimOf(made.id);
+      const { windowEnd } = await protocol.market.claimOf(made.id);
       await time.setNextBlockTimestamp(windowEnd - 1n);
-      await expect(market.finalise(made.request, "0x"))
-        .to.be.revertedWithCustomError(market, "MarketDeadlineAhead")
+      await expect(protocol.market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
         .withArgs(windowEnd, windowEnd - 1n);
       await time.setNextBlockTimestamp(windowEnd);
-      await market.finalise(made.request, "0x");
-      await expect(market.finalise(made.request, "0x"))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.final);
+      await protocol.market.finalise(made.request, "0x");
+      await expect(protocol.market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.final);
     });
     it("refuses a claim under challenge", async () => {
       const made = await challenged();
       await time.increase(WINDOW);
-      await expect(market.finalise(made.request, "0x"))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.challenged);
+      await expect(protocol.market.finalise(made.request, "0x"))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.challenged);
     });
   });
 
@@ -271,19 +274,21 @@ describe("InferenceMarket", () => {
       const { mock, terms } = await consumer(MODE.keep);
       const made = await claimed(terms);
       expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 0n, OUTPUT]);
-      await expect(made.transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, true);
+      await expect(made.transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 0, true);
       await time.increase(WINDOW);
-      await expect(market.finalise(made.request, OUTPUT)).to.emit(market, "CallbackDone").withArgs(made.id, 1, true);
+      await expect(protocol.market.finalise(made.request, OUTPUT))
+        .to.emit(protocol.market, "CallbackDone")
+        .withArgs(made.id, 1, true);
       expect([await mock.heard(0), await mock.heard(1)]).to.deep.equal([1n, 1n]);
     });
     it("need the claimed bytes again at the end, and no other ones", async () => {
       const { terms } = await consumer(MODE.keep);
       const made = await claimed(terms);
       await time.increase(WINDOW);
-      await expect(market.finalise(made.request, filled(40, 8)))
-        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+      await expect(protocol.market.finalise(made.request, filled(40, 8)))
+        .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
         .withArgs(rootOfF32(filled(40, 8)), rootOfF32(OUTPUT));
-      await expect(market.finalise(made.request, "0x"))
+      await expect(protocol.market.finalise(made.request, "0x"))
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(0, 40);
     });
@@ -295,12 +300,12 @@ describe("InferenceMarket", () => {
       it(`cannot block settlement: one that ${name}`, async () => {
         const { terms } = await consumer(mode);
         const made = await claimed(terms);
-        await expect(made.transaction).to.emit(market, "CallbackDone").withArgs(made.id, 0, false);
+        await expect(made.transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 0, false);
         await time.increase(WINDOW);
-        const transaction = await market.finalise(made.request, OUTPUT);
-        await expect(transaction).to.emit(market, "CallbackDone").withArgs(made.id, 1, false);
+        const transaction = await protocol.market.finalise(made.request, OUTPUT);
+        await expect(transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 1, false);
         expect((await transaction.wait())?.gasUsed).to.be.below(420_000n);
-        expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
+        expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
       });
     }
     it("cannot be starved by whoever settles", async () => {
@@ -308,9 +313,9 @@ describe("InferenceMarket", () => {
       const made = await claimed(terms);
       await time.increase(WINDOW);
       for (const gasLimit of [220_000, 260_000, 290_000]) {
-        await expect(market.finalise(made.request, OUTPUT, { gasLimit })).to.revert(ethers);
+        await expect(protocol.market.finalise(made.request, OUTPUT, { gasLimit })).to.revert(ethers);
       }
-      await market.finalise(made.request, OUTPUT, { gasLimit: 600_000 });
+      await protocol.market.finalise(made.request, OUTPUT, { gasLimit: 600_000 });
       expect(await mock.heard(1)).to.equal(1n);
     });
     it("are refused where what remains does not cover their gas, its 64th part and what follows", async () => {
@@ -319,46 +324,49 @@ describe("InferenceMarket", () => {
       await time.increase(WINDOW);
       const wanted = (200_000n * 64n) / 63n + 20_000n;
       for (const gasLimit of [250_000, 280_000]) {
-        await expect(market.finalise.staticCall(made.request, OUTPUT, { gasLimit }))
-          .to.be.revertedWithCustomError(market, "MarketGasInsufficient")
+        await expect(protocol.market.finalise.staticCall(made.request, OUTPUT, { gasLimit }))
+          .to.be.revertedWithCustomError(protocol.market, "MarketGasInsufficient")
           .withArgs((actual: bigint) => actual < wanted, wanted);
       }
     });
     it("find nothing half done when they call back", async () => {
       const { mock, terms } = await consumer(MODE.reenter);
       const made = await claimed(terms);
-      const again = market.interface.encodeFunctionData("finalise", [made.request, OUTPUT]);
-      await mock.behave(MODE.reenter, market, again);
+      const again = protocol.market.interface.encodeFunctionData("finalise", [made.request, OUTPUT]);
+      await mock.behave(MODE.reenter, protocol.market, again);
       await time.increase(WINDOW);
-      await market.finalise(made.request, OUTPUT);
+      await protocol.market.finalise(made.request, OUTPUT);
       expect(await mock.reentered()).to.equal(false);
       expect(await mock.heard(1)).to.equal(1n);
-      expect(await market.creditOf(made.operator)).to.equal(parseEther("9"));
+      expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
     });
     it("to an account without code change nothing", async () => {
       const made = await claimed({ callback: protocol.stranger.address, callbackGas: 50_000 });
-      expect(await statusOf(made)).to.equal(REQUEST_STATUS.claimed);
+      expect(await statusOf(made)).to.equal(STATUS.claimed);
     });
   });
 
   describe("refund", () => {
     it("returns the fee when no operator was found in time", async () => {
       const made = await opened();
-      const { deadline } = await market.stateOf(made.id);
-      await expect(market.refund(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
-      await time.increaseTo(deadline);
-      await expect(market.connect(protocol.stranger).refund(made.request))
-        .to.emit(market, "RequestSettled")
-        .withArgs(made.id, REQUEST_STATUS.refunded);
-      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
-      expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
+      const { deadline } = await protocol.market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline - 1n);
+      await expect(protocol.market.refund(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
+        .withArgs(deadline, deadline - 1n);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(protocol.market.connect(protocol.stranger).refund(made.request))
+        .to.emit(protocol.market, "RequestSettled")
+        .withArgs(made.id, ENDED.refunded);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
+      expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
     });
     it("is not for a request that was assigned", async () => {
       const made = await assigned();
       await time.increase(DAY);
-      await expect(market.refund(made.request))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.assigned);
+      await expect(protocol.market.refund(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.assigned);
     });
   });
 
@@ -366,24 +374,24 @@ describe("InferenceMarket", () => {
     it("refunds, takes the small penalty and jails; the operator is not paid", async () => {
       const made = await assigned();
       const operator = await operatorOf(protocol, made);
-      await expect(market.timeOut(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
-      await time.increase(600);
-      await expect(market.timeOut(made.request))
-        .to.emit(market, "RequestSettled")
-        .withArgs(made.id, REQUEST_STATUS.timedOut);
-      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
-      expect(await market.creditOf(operator)).to.equal(0n);
+      const { deadline } = await protocol.market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline - 1n);
+      await expect(protocol.market.timeOut(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
+        .withArgs(deadline, deadline - 1n);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(protocol.market.timeOut(made.request))
+        .to.emit(protocol.market, "RequestSettled")
+        .withArgs(made.id, ENDED.timedOut);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
+      expect(await protocol.market.creditOf(operator)).to.equal(0n);
       const { stake, locked, status } = await protocol.staking.operatorOf(operator);
-      expect([stake, locked, status]).to.deep.equal([
-        STAKING.minimumStake - STAKING.livenessPenalty,
-        0n,
-        OPERATOR_STATUS.jailed,
-      ]);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake - STAKING.livenessPenalty, 0n, 2n]);
     });
     it("gives nobody a share: whoever asks for an answer in too little time gains nothing by it", async () => {
       const made = await assigned();
       await time.increase(600);
-      await market.timeOut(made.request);
+      await protocol.market.timeOut(made.request);
       const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
       expect([...amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
       expect([accuser, harmed]).to.deep.equal([ZeroAddress, ZeroAddress]);
@@ -392,25 +400,25 @@ describe("InferenceMarket", () => {
       const made = await assigned();
       const operator = await operatorOf(protocol, made);
       await protocol.attestation.tombstoneRoute(OPTIMISTIC);
-      await expect(market.connect(operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+      await expect(protocol.market.connect(operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(protocol.attestation, "AttestationRouteUnusable")
         .withArgs(OPTIMISTIC, 2);
       await time.increase(600);
-      await expect(market.timeOut(made.request))
-        .to.emit(market, "RequestSettled")
-        .withArgs(made.id, REQUEST_STATUS.cancelled);
+      await expect(protocol.market.timeOut(made.request))
+        .to.emit(protocol.market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
       const { stake, locked, status } = await protocol.staking.operatorOf(operator);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, OPERATOR_STATUS.active]);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
     });
   });
 
   describe("the court", () => {
     it("is named once, by governance", async () => {
-      await expect(market.connect(protocol.alice).setCourt(protocol.alice))
-        .to.be.revertedWithCustomError(market, "AccessManagedUnauthorized")
+      await expect(protocol.market.connect(protocol.alice).setCourt(protocol.alice))
+        .to.be.revertedWithCustomError(protocol.market, "AccessManagedUnauthorized")
         .withArgs(protocol.alice.address);
-      await expect(market.setCourt(protocol.alice))
-        .to.be.revertedWithCustomError(market, "MarketCourtKnown")
+      await expect(protocol.market.setCourt(protocol.alice))
+        .to.be.revertedWithCustomError(protocol.market, "MarketCourtKnown")
         .withArgs(protocol.court.address);
     });
     it("is an account, and said to be it", async () => {
@@ -431,14 +439,14 @@ describe("InferenceMarket", () => {
     it("alone marks, upholds and convicts", async () => {
       const made = await claimed();
       const { alice, court } = protocol;
-      const byAlice = market.connect(alice);
+      const byAlice = protocol.market.connect(alice);
       for (const call of [
         byAlice.markChallenged(made.id, made.claimId),
         byAlice.upheld(made.id, made.claimId),
         byAlice.convict(made.request, made.claimId, alice),
       ]) {
         await expect(call)
-          .to.be.revertedWithCustomError(market, "MarketNotCourt")
+          .to.be.revertedWithCustomError(protocol.market, "MarketNotCourt")
           .withArgs(alice.address, court.address);
       }
     });
@@ -447,53 +455,49 @@ describe("InferenceMarket", () => {
       it("stops finality and shows it", async () => {
         const made = await claimed();
         await expect(byCourt().markChallenged(made.id, made.claimId))
-          .to.emit(market, "ClaimChallenged")
+          .to.emit(protocol.market, "ClaimChallenged")
           .withArgs(made.id, made.claimId);
-        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.disputed, rootOfF32(OUTPUT)]);
+        expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.disputed, rootOfF32(OUTPUT)]);
       });
       it("refuses after the window, for another claim, or twice", async () => {
         const made = await claimed();
         await expect(byCourt().markChallenged(id("?"), made.claimId))
-          .to.be.revertedWithCustomError(market, "MarketRequestUnknown")
+          .to.be.revertedWithCustomError(protocol.market, "MarketRequestUnknown")
           .withArgs(id("?"));
         await expect(byCourt().markChallenged(made.id, id("?")))
-          .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+          .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
           .withArgs(id("?"), made.claimId);
-        const { windowEnd } = await market.claimOf(made.id);
+        const { windowEnd } = await protocol.market.claimOf(made.id);
         const snapshot = await networkHelpers.takeSnapshot();
         await time.setNextBlockTimestamp(windowEnd);
         await expect(byCourt().markChallenged(made.id, made.claimId))
-          .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+          .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
           .withArgs(windowEnd, windowEnd);
         await snapshot.restore();
         await byCourt().markChallenged(made.id, made.claimId);
         await expect(byCourt().markChallenged(made.id, made.claimId))
-          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, REQUEST_STATUS.challenged);
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(made.id, STATUS.challenged);
       });
     });
 
     describe("upheld", () => {
       it("returns the same claim to the way to finality, with its window unchanged", async () => {
         const made = await challenged();
-        const { windowEnd } = await market.claimOf(made.id);
+        const { windowEnd } = await protocol.market.claimOf(made.id);
         await expect(byCourt().upheld(made.id, made.claimId))
-          .to.emit(market, "ClaimUpheld")
+          .to.emit(protocol.market, "ClaimUpheld")
           .withArgs(made.id, made.claimId);
-        const after = await market.claimOf(made.id);
-        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([
-          REQUEST_STATUS.claimed,
-          windowEnd,
-          made.claimId,
-        ]);
+        const after = await protocol.market.claimOf(made.id);
+        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([4n, windowEnd, made.claimId]);
         await time.increase(WINDOW);
-        await market.finalise(made.request, "0x");
+        await protocol.market.finalise(made.request, "0x");
       });
       it("refuses a claim that is not challenged", async () => {
         const made = await claimed();
         await expect(byCourt().upheld(made.id, made.claimId))
-          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, REQUEST_STATUS.claimed);
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(made.id, STATUS.claimed);
       });
     });
 
@@ -504,30 +508,30 @@ describe("InferenceMarket", () => {
           STAKING.fraudMinimum,
         );
         await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
-          .to.emit(market, "ClaimConvicted")
+          .to.emit(protocol.market, "ClaimConvicted")
           .withArgs(made.id, made.claimId, protocol.accuser.address);
-        expect(await market.creditOf(protocol.requester)).to.equal(FEE);
-        expect(await market.creditOf(made.operator)).to.equal(0n);
+        expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
+        expect(await protocol.market.creditOf(made.operator)).to.equal(0n);
         const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
         expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
         expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
-        expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(OPERATOR_STATUS.tombstoned);
-        expect([...(await market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
-        expect((await market.claimOf(made.id)).claimId).to.equal(ZeroHash);
+        expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
+        expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
+        expect((await protocol.market.claimOf(made.id)).claimId).to.equal(ZeroHash);
       });
       it("happens once, only to a challenged claim, and only to the one it names", async () => {
         const calm = await claimed();
         await expect(byCourt().convict(calm.request, calm.claimId, protocol.accuser))
-          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(calm.id, REQUEST_STATUS.claimed);
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(calm.id, STATUS.claimed);
         const made = await challenged();
         await expect(byCourt().convict(made.request, calm.claimId, protocol.accuser))
-          .to.be.revertedWithCustomError(market, "MarketClaimMismatch")
+          .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
           .withArgs(calm.claimId, made.claimId);
         await byCourt().convict(made.request, made.claimId, protocol.accuser);
         await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
-          .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-          .withArgs(made.id, REQUEST_STATUS.convicted);
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(made.id, ENDED.convicted);
       });
       it("cannot be stopped by a hostile callback or requester", async () => {
         const mock = await ethers.deployContract("ConsumerMock");
@@ -542,13 +546,16 @@ describe("InferenceMarket", () => {
   describe("expireDispute", () => {
     it("ends what the court left open, without a winner", async () => {
       const made = await challenged();
-      await time.increase(WINDOW + MARKET.maxDisputeSeconds - 10);
-      await expect(market.expireDispute(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
-      await time.increase(10);
-      await expect(market.connect(protocol.stranger).expireDispute(made.request))
-        .to.emit(market, "RequestSettled")
-        .withArgs(made.id, REQUEST_STATUS.cancelled);
-      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      const end = (await protocol.market.stateOf(made.id)).deadline + BigInt(MARKET.maxDisputeSeconds);
+      await time.setNextBlockTimestamp(end - 1n);
+      await expect(protocol.market.expireDispute(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
+        .withArgs(end, end - 1n);
+      await time.setNextBlockTimestamp(end);
+      await expect(protocol.market.connect(protocol.stranger).expireDispute(made.request))
+        .to.emit(protocol.market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
       expect((await protocol.staking.operatorOf(made.operator)).stake).to.equal(STAKING.minimumStake);
       expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
     });
@@ -556,22 +563,22 @@ describe("InferenceMarket", () => {
 
   describe("given a pause", () => {
     const pause = async () => {
-      await market.pause();
+      await protocol.market.pause();
       return (await time.latest()) + 3 * DAY;
     };
     it("stops requests, assignments, draws, claims and demands", async () => {
       const [toAssign, toClaim] = [await opened(), await assigned()];
       await mine(3);
       const until = await pause();
-      const operator = market.connect(await operatorOf(protocol, toClaim));
+      const operator = protocol.market.connect(await operatorOf(protocol, toClaim));
       for (const call of [
         opened(),
-        market.assign(toAssign.request),
-        market.recommit(toAssign.request),
+        protocol.market.assign(toAssign.request),
+        protocol.market.recommit(toAssign.request),
         operator.claim(toClaim.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
         operator.demandInput(toClaim.request),
       ]) {
-        await expect(call).to.be.revertedWithCustomError(market, "PauseActive").withArgs(until);
+        await expect(call).to.be.revertedWithCustomError(protocol.market, "PauseActive").withArgs(until);
       }
     });
     it("never stops verdicts, exits and settlements that are due", async () => {
@@ -582,8 +589,8 @@ describe("InferenceMarket", () => {
       await pause();
       await byCourt().convict(made.request, made.claimId, protocol.accuser);
       await byCourt().upheld(open2.id, open2.claimId);
-      await market.finalise(due.request, "0x");
-      await market.withdraw(due.operator);
+      await protocol.market.finalise(due.request, "0x");
+      await protocol.market.withdraw(due.operator);
       await protocol.staking.connect(due.operator).unbond(1n);
     });
   });
@@ -596,11 +603,11 @@ describe("InferenceMarket", () => {
       await mine(3);
       const spent = [
         made.transaction,
-        await market.assign(made.request),
+        await protocol.market.assign(made.request),
         (await claim(connection, protocol, made)).transaction,
       ];
       await time.increase(WINDOW);
-      spent.push(await market.finalise(made.request, "0x"));
+      spent.push(await protocol.market.finalise(made.request, "0x"));
       const gas = await Promise.all(spent.map(async (transaction) => (await transaction.wait())?.gasUsed ?? 0n));
       expect(gas.reduce((sum, used) => sum + used, 0n)).to.be.at.most(450_000n);
     });

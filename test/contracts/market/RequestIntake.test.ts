@@ -1,17 +1,18 @@
 import { expect } from "chai";
 import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
-import { OPERATOR_STATUS, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { remember } from "../support/history.ts";
 import {
   COLLATERAL,
   connection,
+  ENDED,
   ethers,
   FEE,
-  joinedProtocol,
   networkHelpers,
   openAssigned,
   operatorOf,
+  STATUS,
+  useProtocol,
 } from "../support/market.ts";
 import { permitOf } from "../support/permit.ts";
 import {
@@ -26,7 +27,6 @@ import {
   metadataOf,
   open,
   type Opened,
-  type Protocol,
   rootOfF32,
   STAKING,
   termsOf,
@@ -37,26 +37,22 @@ import * as tree from "../support/tree.ts";
 const { time, mine } = networkHelpers;
 
 describe("RequestIntake", () => {
-  let protocol: Protocol;
-  let market: Protocol["market"];
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(joinedProtocol);
-    ({ market } = protocol);
-  });
+  const protocol = useProtocol();
 
   const opened = (overrides: object = {}) => open(protocol, overrides);
   const assigned = (overrides: object = {}) => openAssigned(protocol, overrides);
-  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) => Number((await market.stateOf(requestId)).status);
+  const statusOf = async ({ id: requestId }: Pick<Opened, "id">) =>
+    Number((await protocol.market.stateOf(requestId)).status);
 
   describe("collateralFor", () => {
     it("loses an operator that accuses itself the value at risk, or what makes cheating not pay, or the minimum", async () => {
       const lost = async (collateral: bigint) =>
         (collateral * (10_000n - (await protocol.staking.ACCUSER_BPS()))) / 10_000n;
-      expect(await market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
-      expect(await market.collateralFor(parseEther("300"))).to.equal(parseEther("400"));
+      expect(await protocol.market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
+      expect(await protocol.market.collateralFor(parseEther("300"))).to.equal(parseEther("400"));
       expect(await lost(parseEther("400"))).to.equal(parseEther("300"));
       // Rounded up: never a unit too little.
-      expect(await market.collateralFor(parseEther("300") + 1n)).to.equal(parseEther("400") + 2n);
+      expect(await protocol.market.collateralFor(parseEther("300") + 1n)).to.equal(parseEther("400") + 2n);
       const rare = await ethers.deployContract("InferenceMarket", [
         protocol.authority,
         protocol.registry,
@@ -74,8 +70,8 @@ describe("RequestIntake", () => {
     describe("given an input in calldata", () => {
       it("escrows the fee and publishes request, input and draw", async () => {
         const made = await opened();
-        expect(await protocol.token.balanceOf(market)).to.equal(FEE);
-        const events = await eventsOf(market, made.transaction);
+        expect(await protocol.token.balanceOf(protocol.market)).to.equal(FEE);
+        const events = await eventsOf(protocol.market, made.transaction);
         expect(events.map(({ name }) => name)).to.deep.equal(["RequestOpened", "DrawCommitted"]);
         expect(events[0]?.args).to.deep.include({ requestId: made.id, inputs: filled(256, 1), inputUri: "" });
         expect(made.request).to.deep.include({
@@ -90,8 +86,8 @@ describe("RequestIntake", () => {
           numericsVersion: 1n,
           inputInline: true,
         });
-        expect(await market.idOf(made.request)).to.equal(made.id);
-        expect(await statusOf(made)).to.equal(REQUEST_STATUS.open);
+        expect(await protocol.market.idOf(made.request)).to.equal(made.id);
+        expect(await statusOf(made)).to.equal(STATUS.open);
       });
       it("gives equal requests different ids", async () => {
         expect((await opened()).id).not.to.equal((await opened()).id);
@@ -103,13 +99,13 @@ describe("RequestIntake", () => {
             .withArgs(size, 256);
         }
         await expect(opened({ inputs: filled(8_193, 1) }))
-          .to.be.revertedWithCustomError(market, "MarketInlineRule")
+          .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
           .withArgs(8_193, 8_192);
         await expect(opened({ inputRoot: id("x") }))
-          .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+          .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
           .withArgs(id("x"), ZeroHash);
         await expect(opened({ inputUri: "ipfs://x" }))
-          .to.be.revertedWithCustomError(market, "MarketUriLength")
+          .to.be.revertedWithCustomError(protocol.market, "MarketUriLength")
           .withArgs(8, 0);
       });
     });
@@ -117,12 +113,12 @@ describe("RequestIntake", () => {
     describe("given terms out of bounds", () => {
       const refuses = async (overrides: object, error: string, ...args: unknown[]) => {
         await expect(opened(overrides))
-          .to.be.revertedWithCustomError(market, error)
+          .to.be.revertedWithCustomError(protocol.market, error)
           .withArgs(...args);
       };
       it("refuses a fee below the price of the locked collateral", async () => {
         const minimum = parseEther("1.2");
-        expect(await market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
+        expect(await protocol.market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
         await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
         await opened({ fee: minimum });
       });
@@ -216,7 +212,9 @@ describe("RequestIntake", () => {
       it("refuses one that returns false", async () => {
         const { token, other } = await hostile();
         await token.setLying(true);
-        await expect(open(other)).to.be.revertedWithCustomError(other.market, "SafeERC20FailedOperation");
+        await expect(open(other))
+          .to.be.revertedWithCustomError(other.market, "SafeERC20FailedOperation")
+          .withArgs(token);
       });
       it("refuses one that opens another request from inside the transfer", async () => {
         const { token, other } = await hostile();
@@ -232,12 +230,14 @@ describe("RequestIntake", () => {
 
   describe("requestWithPermit", () => {
     it("needs no allowance before, and survives a front-run permit", async () => {
-      const { v, r, s } = await permitOf(connection, protocol, protocol.requester, market, FEE);
+      const { v, r, s } = await permitOf(connection, protocol, protocol.requester, protocol.market, FEE);
       const snapshot = await networkHelpers.takeSnapshot();
-      const asRequester = market.connect(protocol.requester);
+      const asRequester = protocol.market.connect(protocol.requester);
       await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
       await snapshot.restore();
-      await protocol.token.connect(protocol.stranger).permit(protocol.requester, market, FEE, MaxUint256, v, r, s);
+      await protocol.token
+        .connect(protocol.stranger)
+        .permit(protocol.requester, protocol.market, FEE, MaxUint256, v, r, s);
       await asRequester.requestWithPermit(termsOf(protocol), MaxUint256, v, r, s);
     });
   });
@@ -246,18 +246,18 @@ describe("RequestIntake", () => {
     it("locks the drawn operator's collateral, whoever calls", async () => {
       const made = await opened();
       await mine(3);
-      const transaction = await market.connect(protocol.stranger).assign(made.request);
-      const { operator, deadline } = await market.stateOf(made.id);
+      const transaction = await protocol.market.connect(protocol.stranger).assign(made.request);
+      const { operator, deadline } = await protocol.market.stateOf(made.id);
       expect([protocol.alice, protocol.bob, protocol.carol].map(({ address }) => address)).to.include(operator);
-      await expect(transaction).to.emit(market, "RequestAssigned").withArgs(made.id, operator, deadline);
+      await expect(transaction).to.emit(protocol.market, "RequestAssigned").withArgs(made.id, operator, deadline);
       expect(deadline).to.equal((await time.latest()) + 600);
-      expect([...(await protocol.staking.lockOf(market, made.id))]).to.deep.equal([operator, COLLATERAL]);
+      expect([...(await protocol.staking.lockOf(protocol.market, made.id))]).to.deep.equal([operator, COLLATERAL]);
     });
     it("refuses before the seed's block is mined", async () => {
       const made = await opened();
       const ticket = (await time.latestBlock()) + 2;
-      await expect(market.assign(made.request))
-        .to.be.revertedWithCustomError(market, "MarketSeedPending")
+      await expect(protocol.market.assign(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketSeedPending")
         .withArgs(ticket);
     });
     it("gives the same operator whenever it is called, also beyond 256 blocks", async () => {
@@ -265,46 +265,49 @@ describe("RequestIntake", () => {
       const ticket = (await time.latestBlock()) + 2;
       await mine(3);
       expect(await time.latestBlock()).to.equal(ticket + 1);
-      const early = await market.assign.staticCall(made.request);
+      const early = await protocol.market.assign.staticCall(made.request);
       await remember(connection, ticket);
       await mine(300, { interval: 1 });
-      expect(await market.assign.staticCall(made.request)).to.equal(early);
+      expect(await protocol.market.assign.staticCall(made.request)).to.equal(early);
     });
     it("refuses a request that was changed, is unknown or was assigned", async () => {
       const made = await assigned();
       const forged = { ...made.request, fee: FEE * 2n };
-      await expect(market.assign(forged))
-        .to.be.revertedWithCustomError(market, "MarketRequestUnknown")
-        .withArgs(await market.idOf(forged));
-      await expect(market.assign(made.request))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.assigned);
+      await expect(protocol.market.assign(forged))
+        .to.be.revertedWithCustomError(protocol.market, "MarketRequestUnknown")
+        .withArgs(await protocol.market.idOf(forged));
+      await expect(protocol.market.assign(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.assigned);
     });
     it("refuses once the time to find an operator is over", async () => {
       const made = await opened();
-      const { deadline } = await market.stateOf(made.id);
+      const { deadline } = await protocol.market.stateOf(made.id);
       await time.setNextBlockTimestamp(deadline);
-      await expect(market.assign(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
+      await expect(protocol.market.assign(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
         .withArgs(deadline, deadline);
     });
     it("commits a new draw when nobody is able, and finds who comes later", async () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
       await mine(3);
-      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
-      expect(await statusOf(made)).to.equal(REQUEST_STATUS.open);
+      const block = (await time.latestBlock()) + 1;
+      await expect(protocol.market.assign(made.request))
+        .to.emit(protocol.market, "DrawCommitted")
+        .withArgs(made.id, block + 2, block, await protocol.staking.slotsOf(protocol.versionId));
+      expect(await statusOf(made)).to.equal(STATUS.open);
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
       await mine(3);
-      await market.assign(made.request);
+      await protocol.market.assign(made.request);
       await mine(3);
-      await market.assign(made.request);
+      await protocol.market.assign(made.request);
       expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
     });
     it("never draws who topped up or opted in after the request", async () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
       await mine(3);
-      expect(await market.assign.staticCall(made.request)).to.equal(ZeroAddress);
+      expect(await protocol.market.assign.staticCall(made.request)).to.equal(ZeroAddress);
     });
   });
 
@@ -312,20 +315,23 @@ describe("RequestIntake", () => {
     it("draws anew only when the seed is out of reach", async () => {
       const made = await opened({ assignSeconds: DAY });
       const ticket = (await time.latestBlock()) + 2;
-      await expect(market.recommit(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+      await expect(protocol.market.recommit(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDrawStands")
         .withArgs(ticket);
       await mine(3);
-      await expect(market.recommit(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDrawStands")
+      await expect(protocol.market.recommit(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDrawStands")
         .withArgs(ticket);
       await mine(8_300, { interval: 1 });
-      await expect(market.assign(made.request))
-        .to.be.revertedWithCustomError(market, "MarketSeedExpired")
+      await expect(protocol.market.assign(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketSeedExpired")
         .withArgs(ticket);
-      await expect(market.connect(protocol.stranger).recommit(made.request)).to.emit(market, "DrawCommitted");
+      const block = (await time.latestBlock()) + 1;
+      await expect(protocol.market.connect(protocol.stranger).recommit(made.request))
+        .to.emit(protocol.market, "DrawCommitted")
+        .withArgs(made.id, block + 2, block, await protocol.staking.slotsOf(protocol.versionId));
       await assign(connection, protocol, made);
-      expect(await statusOf(made)).to.equal(REQUEST_STATUS.assigned);
+      expect(await statusOf(made)).to.equal(STATUS.assigned);
     });
   });
 
@@ -348,18 +354,20 @@ describe("RequestIntake", () => {
       await protocol.staking.connect(protocol.alice).optIn(large);
     });
     const assignedLarge = () => assigned({ ...committed, versionId: large });
-    const byAlice = () => market.connect(protocol.alice);
+    const byAlice = () => protocol.market.connect(protocol.alice);
 
     it("is committed only beyond the limit, with a place, and as much as can be demanded", async () => {
-      await expect(opened(committed)).to.be.revertedWithCustomError(market, "MarketInlineRule").withArgs(256, 8_192);
+      await expect(opened(committed))
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
+        .withArgs(256, 8_192);
       await expect(opened({ ...committed, versionId: large, inputRoot: ZeroHash }))
-        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(LENGTH, 8_192);
       await expect(opened({ ...committed, versionId: large, inputUri: "" }))
-        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .to.be.revertedWithCustomError(protocol.market, "MarketUriLength")
         .withArgs(0, 512);
       await expect(opened({ ...committed, versionId: large, inputUri: "x".repeat(513) }))
-        .to.be.revertedWithCustomError(market, "MarketUriLength")
+        .to.be.revertedWithCustomError(protocol.market, "MarketUriLength")
         .withArgs(513, 512);
       const registry = protocol.registry.connect(protocol.publisher);
       const published = async (chunks: number) => {
@@ -368,7 +376,7 @@ describe("RequestIntake", () => {
         return registry.versionIdFor(protocol.publisher, manifest, metadataOf());
       };
       await expect(opened({ ...committed, versionId: await published(256) }))
-        .to.be.revertedWithCustomError(market, "MarketInputTooLarge")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInputTooLarge")
         .withArgs(256, 255);
       await opened({ ...committed, versionId: await published(255), inputUri: "x".repeat(512) });
     });
@@ -381,7 +389,7 @@ describe("RequestIntake", () => {
       await protocol.registry.connect(protocol.publisher).publish(manifest, metadataOf());
       await protocol.staking.connect(protocol.alice).optIn(versionId);
       await expect(opened({ ...committed, versionId }))
-        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(limit, limit);
 
       const data = filled(limit, 9);
@@ -389,45 +397,47 @@ describe("RequestIntake", () => {
       const callback = { callback: protocol.stranger.address, callbackGas: 50_000 };
       const made = await assigned({ versionId, inputs: data, ...callback });
       await expect(byAlice().claim(made.request, "0x", root, "ipfs://output", EVIDENCE))
-        .to.be.revertedWithCustomError(market, "MarketInlineRule")
+        .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(limit, limit);
       await byAlice().claim(made.request, data, root, "", EVIDENCE);
       await time.increase(WINDOW);
-      await expect(market.finalise(made.request, "0x"))
+      await expect(protocol.market.finalise(made.request, "0x"))
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(0, limit);
-      await market.finalise(made.request, data);
+      await protocol.market.finalise(made.request, data);
     });
 
     it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
       const made = await assignedLarge();
       const chunks = [tree.segmentOf(DATA, 0, 32), tree.segmentOf(DATA, 32, 8)];
       for (const [chunk, segment] of chunks.entries()) {
+        const demandedAt = (await time.latest()) + 10;
+        await time.setNextBlockTimestamp(demandedAt);
         await expect(byAlice().demandInput(made.request))
-          .to.emit(market, "InputDemanded")
-          .withArgs(made.id, chunk, (await time.latest()) + 1 + 3_600);
-        expect(await statusOf(made)).to.equal(REQUEST_STATUS.inputDemanded);
-        await time.increase(3_000);
-        await expect(market.connect(protocol.stranger).answerInput(made.request, roots, segment)).to.emit(
-          market,
-          "InputAnswered",
-        );
-        expect((await market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
+          .to.emit(protocol.market, "InputDemanded")
+          .withArgs(made.id, chunk, demandedAt + 3_600);
+        expect(await statusOf(made)).to.equal(STATUS.demanded);
+        const answeredAt = (await time.latest()) + 3_000;
+        await time.setNextBlockTimestamp(answeredAt);
+        await expect(protocol.market.connect(protocol.stranger).answerInput(made.request, roots, segment))
+          .to.emit(protocol.market, "InputAnswered")
+          .withArgs(made.id, chunk, Object.values(segment), answeredAt + 600);
+        expect((await protocol.market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
       }
       await expect(byAlice().demandInput(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDemandsExhausted")
+        .to.be.revertedWithCustomError(protocol.market, "MarketDemandsExhausted")
         .withArgs(2);
       await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
     });
 
     it("is not demanded by others, or when it stood in calldata", async () => {
       const made = await assignedLarge();
-      await expect(market.connect(protocol.bob).demandInput(made.request))
-        .to.be.revertedWithCustomError(market, "MarketNotOperator")
+      await expect(protocol.market.connect(protocol.bob).demandInput(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketNotOperator")
         .withArgs(protocol.bob.address, protocol.alice.address);
       const small = await assigned();
-      await expect(market.connect(await operatorOf(protocol, small)).demandInput(small.request))
-        .to.be.revertedWithCustomError(market, "MarketInputPublic")
+      await expect(protocol.market.connect(await operatorOf(protocol, small)).demandInput(small.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketInputPublic")
         .withArgs(small.id);
     });
 
@@ -435,37 +445,40 @@ describe("RequestIntake", () => {
       const made = await assignedLarge();
       await byAlice().demandInput(made.request);
       const segment = tree.segmentOf(DATA, 0, 32);
-      await expect(market.answerInput(made.request, [id("x")], segment)).to.be.revertedWithCustomError(
-        protocol.registry,
-        "RegistryTensorRootMismatch",
-      );
+      await expect(protocol.market.answerInput(made.request, [id("x")], segment))
+        .to.be.revertedWithCustomError(protocol.registry, "RegistryTensorRootMismatch")
+        .withArgs(roots[0], id("x"));
       const OTHER = filled(LENGTH, 8);
       const otherRoots = [tree.rootOf(4, LENGTH, OTHER)];
-      await expect(market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
-        .to.be.revertedWithCustomError(market, "MarketRootMismatch")
+      await expect(protocol.market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
+        .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
         .withArgs(tree.leafHash(otherRoots[0] ?? ""), inputRoot);
-      await time.increase(3_600);
-      await expect(market.answerInput(made.request, roots, segment)).to.be.revertedWithCustomError(
-        market,
-        "MarketDeadlinePassed",
-      );
+      const { deadline } = await protocol.market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline);
+      await expect(protocol.market.answerInput(made.request, roots, segment))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
+        .withArgs(deadline, deadline);
     });
 
     it("unanswered cancels at the requester's cost; the operator is unharmed and compensated", async () => {
       const made = await assignedLarge();
       await byAlice().demandInput(made.request);
-      await expect(market.cancelWithheld(made.request)).to.be.revertedWithCustomError(market, "MarketDeadlineAhead");
-      await expect(market.timeOut(made.request))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(made.id, REQUEST_STATUS.inputDemanded);
+      const { deadline } = await protocol.market.stateOf(made.id);
+      await time.setNextBlockTimestamp(deadline - 1n);
+      await expect(protocol.market.cancelWithheld(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
+        .withArgs(deadline, deadline - 1n);
+      await expect(protocol.market.timeOut(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.demanded);
       await time.increase(3_600);
-      await expect(market.connect(protocol.stranger).cancelWithheld(made.request))
-        .to.emit(market, "RequestSettled")
-        .withArgs(made.id, REQUEST_STATUS.cancelled);
-      expect(await market.creditOf(protocol.alice)).to.equal(parseEther("1"));
-      expect(await market.creditOf(protocol.requester)).to.equal(parseEther("9"));
+      await expect(protocol.market.connect(protocol.stranger).cancelWithheld(made.request))
+        .to.emit(protocol.market, "RequestSettled")
+        .withArgs(made.id, ENDED.cancelled);
+      expect(await protocol.market.creditOf(protocol.alice)).to.equal(parseEther("1"));
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(parseEther("9"));
       const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, OPERATOR_STATUS.active]);
+      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
     });
 
     describe("large outputs", () => {
@@ -478,7 +491,7 @@ describe("RequestIntake", () => {
           await expect(byAlice().claim(made.request, "0x", root, uri, EVIDENCE)).to.revert(ethers);
         }
         await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
-        expect((await market.claimOf(made.id)).outputRoot).to.equal(id("output"));
+        expect((await protocol.market.claimOf(made.id)).outputRoot).to.equal(id("output"));
       });
       it("reach a callback without their bytes", async () => {
         const mock = await ethers.deployContract("ConsumerMock");
@@ -486,7 +499,7 @@ describe("RequestIntake", () => {
         const made = await assigned({ ...committed, ...callback, versionId: large });
         await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
         await time.increase(WINDOW);
-        await market.finalise(made.request, "0x");
+        await protocol.market.finalise(made.request, "0x");
         expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
       });
     });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { id, parseEther, ZeroHash } from "ethers";
 
-import { deployProtocol, eventsOf, join, STAKING, type Protocol, type Signer } from "../support/protocol.ts";
+import { deployProtocol, eventsOf, join, STAKING } from "../support/protocol.ts";
 import {
   ACCUSER,
   connection,
@@ -12,87 +12,88 @@ import {
   lockNow,
   networkHelpers,
   SINK,
-  stakedProtocol,
+  useProtocol,
 } from "../support/staking.ts";
 
 describe("SlashedPayouts", () => {
-  let protocol: Protocol;
-  let staking: Protocol["staking"];
-  let alice: Signer;
-  let byAlice: typeof staking;
-  let byManager: typeof staking;
-  beforeEach(async () => {
-    protocol = await networkHelpers.loadFixture(stakedProtocol);
-    ({ staking, alice } = protocol);
-    byAlice = staking.connect(alice);
-    byManager = staking.connect(protocol.court);
-  });
+  const protocol = useProtocol();
 
   const lock = (lockId?: string, amount?: bigint) => lockNow(protocol, lockId, amount);
 
   describe("payPayout and freezePayout", () => {
     beforeEach(async () => {
       await lock();
-      await byManager.slash(LOCK, FRAUD, protocol.accuser, protocol.requester);
+      await protocol.byManager.slash(LOCK, FRAUD, protocol.accuser, protocol.requester);
     });
     const shares = [ACCUSER, HARMED, SINK];
 
     it("pay each share once, after the airgap", async () => {
-      const { payableAt } = await staking.payoutOf(1);
+      const { payableAt } = await protocol.staking.payoutOf(1);
       for (const share of shares) {
-        await expect(staking.payPayout(1, share))
-          .to.be.revertedWithCustomError(staking, "StakingPayoutPending")
+        await expect(protocol.staking.payPayout(1, share))
+          .to.be.revertedWithCustomError(protocol.staking, "StakingPayoutPending")
           .withArgs(payableAt);
       }
       const snapshot = await networkHelpers.takeSnapshot();
       await networkHelpers.time.setNextBlockTimestamp(payableAt - 1n);
-      await expect(staking.payPayout(1, SINK)).to.be.revertedWithCustomError(staking, "StakingPayoutPending");
+      await expect(protocol.staking.payPayout(1, SINK))
+        .to.be.revertedWithCustomError(protocol.staking, "StakingPayoutPending")
+        .withArgs(payableAt);
       await networkHelpers.time.setNextBlockTimestamp(payableAt);
-      await staking.payPayout(1, SINK);
+      await protocol.staking.payPayout(1, SINK);
       await snapshot.restore();
       await networkHelpers.time.increaseTo(payableAt);
       const recipients = [protocol.accuser, protocol.requester, protocol.sink];
       const amounts = [parseEther("150"), parseEther("150"), parseEther("300")];
       for (const share of shares) {
         const [recipient, amount] = [recipients[share] ?? protocol.stranger, amounts[share] ?? 0n];
-        const payment = staking.connect(protocol.stranger).payPayout(1, share);
+        const payment = protocol.staking.connect(protocol.stranger).payPayout(1, share);
         await expect(payment).to.changeTokenBalance(ethers, protocol.token, recipient, amount);
-        await expect(payment).to.emit(staking, "PayoutPaid").withArgs(1, share, recipient.address, amount);
-        await expect(staking.payPayout(1, share))
-          .to.be.revertedWithCustomError(staking, "StakingPayoutUnknown")
+        await expect(payment).to.emit(protocol.staking, "PayoutPaid").withArgs(1, share, recipient.address, amount);
+        await expect(protocol.staking.payPayout(1, share))
+          .to.be.revertedWithCustomError(protocol.staking, "StakingPayoutUnknown")
           .withArgs(1, share);
       }
-      expect(await staking.totalHeld()).to.equal(parseEther("400"));
-      expect(await protocol.token.balanceOf(staking)).to.equal(parseEther("400"));
+      expect(await protocol.staking.totalHeld()).to.equal(parseEther("400"));
+      expect(await protocol.token.balanceOf(protocol.staking)).to.equal(parseEther("400"));
     });
     it("let governance postpone once, by a fixed time, and nothing else", async () => {
-      const { payableAt } = await staking.payoutOf(1);
-      await expect(byAlice.freezePayout(1)).to.be.revertedWithCustomError(staking, "AccessManagedUnauthorized");
-      await expect(staking.freezePayout(1))
-        .to.emit(staking, "PayoutFrozen")
+      const { payableAt } = await protocol.staking.payoutOf(1);
+      await expect(protocol.byAlice.freezePayout(1))
+        .to.be.revertedWithCustomError(protocol.staking, "AccessManagedUnauthorized")
+        .withArgs(protocol.alice.address);
+      await expect(protocol.staking.freezePayout(1))
+        .to.emit(protocol.staking, "PayoutFrozen")
         .withArgs(1, payableAt + BigInt(STAKING.freezeSeconds));
-      await expect(staking.freezePayout(1))
-        .to.be.revertedWithCustomError(staking, "StakingPayoutFrozenBefore")
+      await expect(protocol.staking.freezePayout(1))
+        .to.be.revertedWithCustomError(protocol.staking, "StakingPayoutFrozenBefore")
         .withArgs(1);
-      await expect(staking.freezePayout(2))
-        .to.be.revertedWithCustomError(staking, "StakingPayoutUnknown")
+      await expect(protocol.staking.freezePayout(2))
+        .to.be.revertedWithCustomError(protocol.staking, "StakingPayoutUnknown")
         .withArgs(2, SINK);
       await networkHelpers.time.increaseTo(payableAt + BigInt(STAKING.freezeSeconds));
-      await staking.payPayout(1, ACCUSER);
+      await protocol.staking.payPayout(1, ACCUSER);
     });
     it("make accusing oneself, even over one's own request, a loss of half", async () => {
       await join(protocol, protocol.bob, parseEther("2000"));
       let seed = 0;
       const cutoff = 99_999;
       const draw = async () =>
-        byManager.lockDrawn.staticCall(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
+        protocol.byManager.lockDrawn.staticCall(
+          protocol.versionId,
+          id(`${seed}`),
+          2,
+          cutoff,
+          id("self"),
+          parseEther("1000"),
+        );
       while ((await draw()) !== protocol.bob.address) seed++;
-      await byManager.lockDrawn(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
-      await byManager.slash(id("self"), FRAUD, protocol.bob, protocol.bob);
+      await protocol.byManager.lockDrawn(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
+      await protocol.byManager.slash(id("self"), FRAUD, protocol.bob, protocol.bob);
       await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
       const before = await protocol.token.balanceOf(protocol.bob);
-      await staking.payPayout(2, ACCUSER);
-      await staking.payPayout(2, HARMED);
+      await protocol.staking.payPayout(2, ACCUSER);
+      await protocol.staking.payPayout(2, HARMED);
       expect((await protocol.token.balanceOf(protocol.bob)) - before).to.equal(parseEther("500"));
     });
   });
@@ -112,10 +113,9 @@ describe("SlashedPayouts", () => {
       await manager.slash(LOCK, FRAUD, other.accuser, other.requester);
       await token.setRefused(other.accuser);
       await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
-      await expect(other.staking.payPayout(1, ACCUSER)).to.be.revertedWithCustomError(
-        other.staking,
-        "SafeERC20FailedOperation",
-      );
+      await expect(other.staking.payPayout(1, ACCUSER))
+        .to.be.revertedWithCustomError(other.staking, "SafeERC20FailedOperation")
+        .withArgs(token);
       await other.staking.payPayout(1, HARMED);
       await other.staking.payPayout(1, SINK);
     });

@@ -1,7 +1,8 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { assign, claim, deployProtocol, join, open, type Opened, type Protocol } from "./protocol.ts";
+import { FINALITY, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
+import { assign, claim, deployProtocol, join, open, type Opened, type Protocol, useFixture } from "./protocol.ts";
 
 /*
  * A market with three operators who may be drawn, and requests at every stage of their life. The court is a signer.
@@ -9,6 +10,25 @@ import { assign, claim, deployProtocol, join, open, type Opened, type Protocol }
 
 export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
+
+const code = (status: keyof typeof REQUEST_STATUS): number => Number(REQUEST_STATUS[status]);
+/** Codes of a request's status while it lives, and `final`. */
+export const STATUS = {
+  open: code("open"),
+  assigned: code("assigned"),
+  demanded: code("inputDemanded"),
+  claimed: code("claimed"),
+  challenged: code("challenged"),
+  final: code("final"),
+} as const;
+/** Codes of the ways in which a request fails. */
+export const ENDED = {
+  refunded: code("refunded"),
+  timedOut: code("timedOut"),
+  cancelled: code("cancelled"),
+  convicted: code("convicted"),
+} as const;
+export { FINALITY };
 
 /** Fee of the usual request. */
 export const FEE = parseEther("10");
@@ -21,6 +41,9 @@ export const joinedProtocol = async (): Promise<Protocol> => {
   for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
   return protocol;
 };
+
+/** That protocol, fresh for each test of a `describe`. */
+export const useProtocol = () => useFixture(connection, joinedProtocol);
 
 /** A request with an operator. */
 export const openAssigned = async (protocol: Protocol, overrides: object = {}) => {

@@ -148,6 +148,18 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
 
 export type Signer = Protocol["admin"];
 
+/**
+ * For a `describe`: contracts and accounts in the state that `fixture` makes, fresh before each test. The object is filled
+ * by then, so tests read its fields and a `describe` does not.
+ */
+export function useFixture<T extends object>({ networkHelpers }: Connection, fixture: () => Promise<T>): T {
+  const protocol = {} as T;
+  beforeEach(async () => {
+    Object.assign(protocol, await networkHelpers.loadFixture(fixture));
+  });
+  return protocol;
+}
+
 /** Stakes, sets a key and opts in. */
 export async function join(protocol: Protocol, operator: Signer, amount = STAKING.minimumStake): Promise<void> {
   const staking = protocol.staking.connect(operator);

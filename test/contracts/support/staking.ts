@@ -2,7 +2,7 @@ import { id, parseEther, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
 import { FAULT, OPERATOR_STATUS, SHARE } from "../../../runner/protocol/enums.ts";
-import { deployProtocol, join, type Protocol } from "./protocol.ts";
+import { deployProtocol, join, type Protocol, useFixture } from "./protocol.ts";
 
 /*
  * Staking with the signer `court` as a manager, and alice staked and opted in.
@@ -22,12 +22,16 @@ export const { active: ACTIVE, jailed: JAILED, tombstoned: TOMBSTONED } = OPERAT
 export const [ACCUSER, HARMED, SINK] = [Number(SHARE.accuser), Number(SHARE.harmed), Number(SHARE.sink)];
 
 /** The protocol in that state. */
-export const stakedProtocol = async (): Promise<Protocol> => {
+export const stakedProtocol = async () => {
   const protocol = await deployProtocol(connection);
   await protocol.staking.addManager(protocol.court);
   await join(protocol, protocol.alice);
-  return protocol;
+  const { staking, alice, court } = protocol;
+  return { ...protocol, byAlice: staking.connect(alice), byManager: staking.connect(court) };
 };
+
+/** That protocol, fresh for each test of a `describe`. */
+export const useProtocol = () => useFixture(connection, stakedProtocol);
 
 /** Draws among all slots for a commitment made now, and locks. */
 export const lockNow = async ({ staking, court, versionId }: Protocol, lockId = LOCK, amount = parseEther("600")) => {

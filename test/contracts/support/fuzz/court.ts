@@ -1,3 +1,4 @@
+import type { Place } from "../../../../runner/dispute/view.ts";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 
 import {
@@ -8,7 +9,6 @@ import {
   LEVEL_BYTES,
   openingOf,
   outputOf,
-  type Place,
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";

@@ -18,7 +18,7 @@ import {
   kernelAt,
   MANIFEST,
   OUTPUT_KERNELS,
-  type Progress,
+  type ToyProgress,
   runToy,
   type Trace,
   toyState,
@@ -92,7 +92,7 @@ export function outputOfAnswer(answer: Answer): { readonly bytes: string; readon
 }
 
 /** Re-execution of an element, its operands opened in the lists of a version of that size. */
-export function executionFor(size: Size, trace: Trace, kernel: number, element: number, progress?: Progress) {
+export function executionFor(size: Size, trace: Trace, kernel: number, element: number, progress?: ToyProgress) {
   const execution = executionOf(trace, kernel, element, progress);
   if (size === "small") return execution;
   const { operands } = kernelAt(kernel);
@@ -103,5 +103,5 @@ export function executionFor(size: Size, trace: Trace, kernel: number, element: 
 }
 
 /** State of an element of the kernel after `steps` steps. */
-export const progressOf = (trace: Trace, kernel: number, steps: number): Progress =>
+export const progressOf = (trace: Trace, kernel: number, steps: number): ToyProgress =>
   toyState(toySum(kernelAt(kernel), trace.outputs), steps);
