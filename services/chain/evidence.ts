@@ -7,7 +7,7 @@ import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Suite } from "./deployment.ts";
 
-/** A policy word of evidence modes, all of which must hold: selectors from left to right. */
+/** A policy (32 bytes) of evidence modes, all of which must hold: their selectors from left to right. */
 export const policyOf = (...modes: readonly string[]): string =>
   "0x" +
   modes

@@ -10,6 +10,7 @@ describe("The options of scripts", () => {
     ASSAY_ACOUNT: "ASSAY_ACCOUNT",
     ASSAY_MODELL: "ASSAY_MODEL",
     ASSAY_STAKES: "ASSAY_STAKE",
+    ASSAY_STROE: "ASSAY_STORE",
   } as const;
   for (const [name, nearest] of Object.entries(misspelt)) {
     it(`${name} is refused, and ${nearest} is proposed`, () => {

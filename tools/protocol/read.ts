@@ -128,7 +128,7 @@ function valueOf(value: Node | string | undefined, what: string): number | bigin
     if (value.nodeType === "Literal" && typeof value.value === "string" && type.startsWith("int_const")) {
       return numberOf(BigInt(value.value.replaceAll("_", "")));
     }
-    if (value.nodeType === "Literal" && type === "address") return String(value.value);
+    if (typeof value.value === "string" && type === "address") return value.value;
     const text = hashedText(value);
     if (text !== undefined) return id(text);
     const bits = /^uint([0-9]+)$/.exec(type)?.[1];
