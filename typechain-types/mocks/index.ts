@@ -2,6 +2,7 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { BondTokenMock } from './BondTokenMock.js';
+export type { BoundedCallHarness } from './BoundedCallHarness.js';
 export type { ConsumerMock } from './ConsumerMock.js';
 export type { CourtStageMock } from './CourtStageMock.js';
 export type { DotProductHarness } from './DotProductHarness.js';

@@ -90,10 +90,10 @@ export class Ledger {
         break;
       case "UnbondingQueued":
         account.stake -= amount();
-        account.exits[Number(amount("slot"))] = { amount: amount(), releaseAt: amount("releaseAt") };
+        account.exits[Number(amount("position"))] = { amount: amount(), releaseAt: amount("releaseAt") };
         break;
       case "Withdrawn":
-        account.exits[Number(amount("slot"))] = { amount: zero, releaseAt: zero };
+        account.exits[Number(amount("position"))] = { amount: zero, releaseAt: zero };
         break;
       case "Locked":
         account.locked += amount();

@@ -2,6 +2,7 @@
 /* tslint:disable */
 /* eslint-disable */
 export { BondTokenMock__factory } from './BondTokenMock__factory.js';
+export { BoundedCallHarness__factory } from './BoundedCallHarness__factory.js';
 export { ConsumerMock__factory } from './ConsumerMock__factory.js';
 export { CourtStageMock__factory } from './CourtStageMock__factory.js';
 export { DotProductHarness__factory } from './DotProductHarness__factory.js';
