@@ -63,8 +63,11 @@ export default defineConfig({
   plugins: [selectedBindings, hardhatToolboxMochaEthers],
   solidity: {
     compilers: [compiler(10_000)],
-    // Large and rarely called: size counts there, not the last unit of gas.
-    overrides: { "contracts/court/DisputeCourt.sol": compiler(200), "contracts/market/InferenceMarket.sol": compiler(1_000) },
+    // Near the limit of a contract's size: size counts there, not the last unit of gas.
+    overrides: {
+      "contracts/court/DisputeCourt.sol": compiler(200),
+      "contracts/market/InferenceMarket.sol": compiler(1_000),
+    },
   },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },

@@ -39,6 +39,7 @@ getContractFactory(name: 'BatchReader', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeaderHarness__factory>
 getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
+getContractFactory(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BoundedCallHarness__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
 getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
@@ -88,6 +89,7 @@ getContractAt(name: 'BatchReader', address: string | ethers.Addressable, signer?
 getContractAt(name: 'BlockHeaderHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeaderHarness>
 getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
+getContractAt(name: 'BoundedCallHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BoundedCallHarness>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
 getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
@@ -137,6 +139,7 @@ deployContract(name: 'BatchReader', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
+deployContract(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
@@ -186,6 +189,7 @@ deployContract(name: 'BatchReader', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'BlockHeaderHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
+deployContract(name: 'BoundedCallHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>

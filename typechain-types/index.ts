@@ -86,6 +86,8 @@ export type { Bls12381Harness } from './mocks/Bls12381Harness.js';
 export { Bls12381Harness__factory } from './factories/mocks/Bls12381Harness__factory.js';
 export type { BondTokenMock } from './mocks/BondTokenMock.js';
 export { BondTokenMock__factory } from './factories/mocks/BondTokenMock__factory.js';
+export type { BoundedCallHarness } from './mocks/BoundedCallHarness.js';
+export { BoundedCallHarness__factory } from './factories/mocks/BoundedCallHarness__factory.js';
 export type { ConsumerMock } from './mocks/ConsumerMock.js';
 export { ConsumerMock__factory } from './factories/mocks/ConsumerMock__factory.js';
 export type { CourtStageMock } from './mocks/CourtStageMock.js';

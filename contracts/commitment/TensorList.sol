@@ -18,7 +18,7 @@ library TensorList {
         for (uint256 i; i < count; ++i) total += _bytesAt(types, i);
     }
 
-    /// @notice Root over the roots of tensors whose bytes stand in `data`, one after the other.
+    /// @notice Root over the roots of tensors whose bytes are in `data`, one after the other.
     /// @dev Reverts with TensorListBytes unless `data` is exactly as long as the types say.
     function rootOf(bytes memory types, bytes calldata data) internal pure returns (bytes32) {
         uint256 expected = totalBytes(types);

@@ -59,7 +59,7 @@ library TensorTree {
     /// @notice Leaf of a list: a tensor root (or any other 32-byte item).
     function itemHash(bytes32 item) internal pure returns (bytes32 digest) {
         assembly ("memory-safe") {
-            // The tag is the last byte of the first scratch word, so that the item can lie in the second.
+            // The tag is the last byte of the first scratch word, and the item is the second word.
             mstore(0x00, 0)
             mstore(0x20, item)
             digest := keccak256(0x1f, 0x21)
@@ -239,7 +239,7 @@ library TensorTree {
             firstLeaf < leaves && count != 0 && count <= leaves - firstLeaf,
             TreeRangeOutside(firstLeaf, count, leaves)
         );
-        // INVARIANT: every leaf is whole, but the last of the tensor. Else bytes could be read at other positions.
+        // INVARIANT: every leaf is whole, except the last of the tensor. Otherwise bytes could be read at other positions.
         uint256 expected = firstLeaf + count == leaves ? total - firstLeaf * LEAF_BYTES : count * LEAF_BYTES;
         require(data.length == expected, TreeTensorBytes(data.length, expected));
         return tensorRoot(dtype, length, rangeRoot(leafHashes(data), firstLeaf, leaves, siblings));

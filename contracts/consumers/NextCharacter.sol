@@ -9,7 +9,7 @@ import {PaidConsumer} from "./PaidConsumer.sol";
 
 /// @title NextCharacter
 /// @notice Example: continues a text by one character through a language model whose output is a table of scores (f32):
-/// for each place of the text, one score for every character that may come next. Keeps the likeliest one.
+/// for each position of the text, one score for every character that may come next. Keeps the likeliest one.
 contract NextCharacter is PaidConsumer {
     /// @notice Character of a request.
     /// @param token Index in the model's vocabulary.
@@ -26,8 +26,8 @@ contract NextCharacter is PaidConsumer {
 
     mapping(bytes32 requestId => Reading reading) public readingOf;
 
-    /// @notice Where the text of a request ends: the place whose row of scores is read.
-    mapping(bytes32 requestId => uint256 place) public placeOf;
+    /// @notice Where the text of a request ends: the position whose row of scores is read.
+    mapping(bytes32 requestId => uint256 position) public positionOf;
 
     event CharacterRead(bytes32 indexed requestId, uint8 token, AnswerStage stage);
 
@@ -35,15 +35,15 @@ contract NextCharacter is PaidConsumer {
         VOCABULARY = vocabulary;
     }
 
-    /// @notice Asks on the caller's money for the character after the one at `place`.
-    function ask(RequestTerms calldata terms, uint256 place) external returns (bytes32 requestId) {
+    /// @notice Asks on the caller's money for the character after the one at `position`.
+    function ask(RequestTerms calldata terms, uint256 position) external returns (bytes32 requestId) {
         requestId = _askPaid(terms);
-        placeOf[requestId] = place;
+        positionOf[requestId] = position;
     }
 
-    /// @dev A place beyond the table reverts here, which fails the callback and not the answer.
+    /// @dev A position beyond the table reverts here, which fails the callback and not the answer.
     function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
-        uint256 row = placeOf[requestId] * VOCABULARY * 4;
+        uint256 row = positionOf[requestId] * VOCABULARY * 4;
         uint8 token = Scores.best(outputs[row:row + VOCABULARY * 4]);
         readingOf[requestId] = Reading({token: token, stage: stage, known: true});
         emit CharacterRead(requestId, token, stage);

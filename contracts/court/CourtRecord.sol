@@ -31,7 +31,7 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
     /// @notice Re-executes elements.
     ITensorMachine public immutable MACHINE;
 
-    /// @dev Terms are only ever added, so an open dispute reads the ones it was opened under.
+    /// @dev Terms are added and never changed, so an open dispute still finds the terms that it was opened under.
     CourtTerms[] internal _terms;
 
     mapping(bytes32 claimId => Dispute dispute) internal _disputes;
@@ -83,12 +83,12 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
         return _terms[dispute.termsId];
     }
 
-    /// @dev A move at exactly its deadline is in time.
+    /// @dev Reverts after the deadline. A move at exactly its deadline is in time.
     function _requireUntil(uint256 until) internal view {
         require(block.timestamp <= until, CourtTooLate(block.timestamp, until));
     }
 
-    /// @dev A default is due only when the move could no longer be made.
+    /// @dev Reverts unless the deadline is over: a default counts only when the move can no longer be made.
     function _requireAfter(uint256 until) internal view {
         require(block.timestamp > until, CourtTooEarly(block.timestamp, until));
     }
@@ -124,7 +124,7 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
         return MARKET.claimOf(dispute.requestId).status == RequestStatus.Challenged;
     }
 
-    /// @dev The one verdict against an operator. The challenger did no wrong by challenging, whoever found the fault.
+    /// @dev The verdict against an operator. The challenger gets its bond back, whoever found the fault.
     function _convict(bytes32 claimId, Dispute storage dispute, Request calldata request, address accuser) internal {
         _requireRequest(dispute, request);
         dispute.status = DisputeStatus.Convicted;

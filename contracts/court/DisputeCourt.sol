@@ -20,16 +20,17 @@ import {Claim, Request} from "../types/Request.sol";
 /// @notice Opens disputes, takes the operator's trace, ends disputes. What happens in between is in OpeningGame (data
 /// that must be shown) and FraudGame (arithmetic that convicts).
 /// @dev Clocks run in block time and do not stop while the market is paused: a pause never shields an operator. All of a
-/// dispute's deadlines are fixed at most once each and never move.
+/// dispute's deadlines are fixed once and never move.
 ///
 /// Assumed of the market: `markChallenged` refuses a claim that is not present or whose window is over; a challenged
 /// claim stays as it is until the verdict or until the market gives up; `convict` and `upheld` accept the verdict of a
-/// challenged claim whatever its operator or requester does.
+/// challenged claim, whatever its operator or requester does.
 contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     /// @notice Shortest window of any terms. A public network wants hours.
     uint256 public constant MIN_WINDOW = 1 minutes;
 
-    /// @notice Answer windows that a demand window holds at least: tensor roots, twice nodes, bytes.
+    /// @notice Answer windows that fit in the shortest demand window: one for each round of demands. A search takes four
+    /// rounds: the tensor roots, two levels of nodes, and the bytes of a leaf.
     uint256 public constant ROUNDS = 4;
 
     /// @notice Time between the last possible end of a dispute and the market's giving up.
@@ -106,8 +107,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         dispute.status = DisputeStatus.Challenged;
         dispute.operator = claim.operator;
         dispute.requestId = requestId;
-        // What is left of the window in the market's time, which stands still while it is paused. INVARIANT: it is not
-        // over, or `markChallenged` below refuses; the market's time never exceeds a window that is open.
+        // The rest of the window is measured by the market's clock, which stops during a pause. INVARIANT: the window is
+        // open, because `markChallenged` below refuses a claim whose window is over.
         uint256 clock = MARKET.clock();
         dispute.challengeableUntil = uint40(block.timestamp + (claim.windowEnd > clock ? claim.windowEnd - clock : 0));
         emit Challenged(claimId, requestId, msg.sender, claim.operator, termsId, traceUntil);
@@ -136,8 +137,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         _requireOutputs(dispute.requestId, manifest, traceRoot, outputRoots, outputSiblings);
 
         CourtTerms storage terms = _termsOf(dispute);
-        // Whoever comes in the last second of the claim's own window still has all rounds of demands before it, as if the
-        // challenge were its own: a friend's early one takes nothing from it. The latest end stays what it was.
+        // The demand window starts no earlier than the claim's own window ends. So a watcher who comes in the last second
+        // has all rounds of demands, even if a friend of the operator opened the dispute early.
         uint256 demandUntil = Math.max(block.timestamp, dispute.challengeableUntil) + terms.demandWindow;
         uint256 end = demandUntil + terms.answerWindow + terms.proofMargin;
         dispute.status = DisputeStatus.TraceCommitted;
@@ -156,8 +157,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         emit TraceCommitted(claimId, traceRoot, outputRoots, demandUntil, end, location);
     }
 
-    /// @dev The trace ends in exactly the answer that was claimed, so a right answer to nothing cannot stand behind a
-    /// wrong one.
+    /// @dev The outputs of the trace are the claimed outputs. Otherwise an operator could defend a wrong claim with the
+    /// right trace of another answer.
     function _requireOutputs(
         bytes32 requestId,
         ModelManifest calldata manifest,
@@ -193,7 +194,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     function resolve(bytes32 claimId) external {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         _requireAfter(dispute.end);
-        // INVARIANT: every answer was due before the end, so an open demand is a default and not late.
+        // INVARIANT: every answer was due before the end, so a demand that is still open was not answered in time.
         require(dispute.openDemands == 0, CourtDemandsOpen(dispute.openDemands));
 
         CourtTerms storage terms = _termsOf(dispute);

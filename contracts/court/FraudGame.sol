@@ -10,14 +10,14 @@ import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 
 /// @title FraudGame
-/// @notice Convicts by arithmetic: the operator's own committed operands do not produce its own committed element.
+/// @notice Convicts by arithmetic: the committed operands do not produce the element that the operator committed.
 /// @dev The court never needs the challenger's values. It trusts nothing in a proof: the kernel is bound by the model,
 /// the operands by the model, the request and the trace, the element by the trace.
 ///
 /// A replay is a pure function of what is committed, so the state of an element at a position is unique: anyone may
-/// store it, anyone may continue it, and two that replay the same element help each other.
+/// store it, anyone may continue it, and two watchers that replay the same element help each other.
 abstract contract FraudGame is CourtRecord {
-    /// @dev Whom a replayed element belongs to.
+    /// @dev Who is rewarded for a replayed element, and since which block.
     struct Pursuit {
         address accuser;
         uint64 accusedIn;
@@ -92,8 +92,9 @@ abstract contract FraudGame is CourtRecord {
 
     // ------------------------------------------------------------------------------------------------ accusers
 
-    /// @dev Who is rewarded for the element: of this accusation and the one that began its replay the older. A replay
-    /// names its element before it convicts; who accuses after reading it comes second.
+    /// @dev Who is rewarded for the element. If the element was replayed, there are two accusations: this one, and the one
+    /// that the replay was recorded for. The one that was committed first is rewarded: a replay makes its element public
+    /// before it convicts, and whoever accuses after reading it comes second.
     function _pursuit(
         bytes32 claimId,
         Accusation calldata accusation,
@@ -160,7 +161,7 @@ abstract contract FraudGame is CourtRecord {
         require(siblings.length == roots.length, CourtOperandCount(siblings.length, roots.length));
         for (uint256 i; i < roots.length; ++i) {
             OperandRoot memory operand = roots[i];
-            // Not covered by the witness, so not read: the machine refuses a read outside the witness.
+            // The witness does not cover this operand, so it was not read: the machine refuses a read outside the witness.
             if (operand.root == bytes32(0)) continue;
             (bytes32 expected, uint256 count) = _list(trace, i, operand, execution.kernel.index);
             bytes32 leaf = TensorTree.itemHash(operand.root);
@@ -169,7 +170,7 @@ abstract contract FraudGame is CourtRecord {
         }
     }
 
-    /// @dev Root and width of the list that an operand of the kernel comes from.
+    /// @dev Root and width of the list that holds an operand of the kernel.
     function _list(
         TraceCase storage trace,
         uint256 i,

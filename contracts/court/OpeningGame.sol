@@ -8,22 +8,22 @@ import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 
 /// @title OpeningGame
-/// @notice Makes a committed trace public where it matters. An operator that keeps its data to itself, publishes other
-/// data than it committed, or committed to something that is no trace at all cannot answer, and is convicted.
+/// @notice Makes a committed trace public where it matters. An operator is convicted if it cannot answer a demand: because
+/// it hides its data, because it published other data than it committed, or because it committed to no trace at all.
 /// @dev A watcher that knows the honest trace demands the tensor roots, then nodes of the first tensor that differs,
-/// then the bytes of its first leaf that differs. An answer is checked against traceRoot alone; the court keeps one slot
-/// for each demand, whatever the trees' size.
+/// then the bytes of its first leaf that differs. An answer is checked against traceRoot alone. The court stores one word
+/// for each demand, however large the trees are.
 ///
 /// All demands run side by side and their deadlines end before the dispute does, so their number delays nothing.
 abstract contract OpeningGame is CourtRecord {
-    /// @dev One slot.
+    /// @dev One word of storage.
     struct Demand {
         address demander;
         uint40 answerUntil;
         bool answered;
     }
 
-    /// @notice Nodes of one demand at most.
+    /// @notice Most nodes of one demand.
     uint256 public constant NODES = 16;
 
     /// @notice `level` of a place that stands for the bytes of a leaf.
@@ -41,7 +41,7 @@ abstract contract OpeningGame is CourtRecord {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         uint256 kernelCount = _cases[claimId].kernelCount;
         for (uint256 i; i < places.length; ++i) {
-            // The leaves of this tree are tensor roots: their preimages are at most what the nodes of level 0 say.
+            // The leaves of this tree are the hashes of tensor roots. They have no bytes beyond their nodes.
             require(places[i].level != LEVEL_BYTES, CourtPlaceOutside(places[i].level, places[i].index));
         }
         Opening memory tree;
@@ -57,7 +57,7 @@ abstract contract OpeningGame is CourtRecord {
     ) external nonReentrant returns (uint256 fresh) {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         _requireKernel(_cases[claimId], kernel);
-        // The program says how large the tensor is, not the operator: nobody can demand a leaf that cannot exist.
+        // The program says how large the tensor is, not the operator. So nobody can demand a leaf that does not exist.
         (uint8 dtype, uint64 length) = MACHINE.outputType(kernel.encoded);
         uint256 leaves = TensorTree.leafCount(TensorTree.byteLength(dtype, length));
         Opening memory tree;
@@ -82,7 +82,7 @@ abstract contract OpeningGame is CourtRecord {
             require(_exists(place, leaves), CourtPlaceOutside(place.level, place.index));
             opening.place = place;
             bytes32 demandId = _demandId(claimId, opening);
-            // Demanded before: passed over, or the operator could block a batch by demanding one of its places itself.
+            // Demanded before: skipped. Otherwise the operator could block a batch by demanding one of its places itself.
             if (_demands[demandId].demander != address(0)) continue;
             ++fresh;
             _demands[demandId] = Demand({
@@ -100,7 +100,8 @@ abstract contract OpeningGame is CourtRecord {
         _takeBond(fresh * _termsOf(dispute).demandBond);
     }
 
-    /// @dev Levels above the root would be the root again, so they do not exist: places are finite.
+    /// @dev Whether a tree has the place. Levels above the root would repeat the root: they are refused, so that the number
+    /// of places is finite.
     function _exists(Place calldata place, uint256 leaves) private pure returns (bool) {
         (uint256 level, uint256 index) = (place.level, place.index);
         if (level == LEVEL_BYTES) return index < leaves;
@@ -119,7 +120,7 @@ abstract contract OpeningGame is CourtRecord {
         for (uint256 i; i < answers.length; ++i) {
             bytes32 demandId = _demandId(claimId, answers[i].opening);
             Demand storage demand = _demandAt(demandId);
-            // Answered before: passed over, or a stranger's early answer to one demand would undo a whole batch.
+            // Answered before: skipped. Otherwise a stranger's early answer to one demand would revert a whole batch.
             if (demand.answered) continue;
             _requireUntil(demand.answerUntil);
             _requireAnswer(_cases[claimId], answers[i]);
@@ -202,7 +203,7 @@ abstract contract OpeningGame is CourtRecord {
         require(demand.demander != address(0), CourtDemandUnknown(demandId));
     }
 
-    /// @dev The id says all that an answer is checked by, so that the record needs none of it.
+    /// @dev The id binds everything that an answer is checked against, so the record does not store it.
     function _demandId(bytes32 claimId, Opening memory opening) private pure returns (bytes32) {
         return keccak256(abi.encode(claimId, opening));
     }

@@ -32,8 +32,8 @@ import {Request} from "../types/Request.sol";
 /// 5. `resolve` at the end upholds the operator if nothing convicted it.
 ///
 /// Every move but the challenge and the trace is open to everybody, because its content is checkable: a challenger who
-/// is the operator's friend occupies no seat. `commitTrace` is the operator's alone: only the answer's end is
-/// checkable there, and a stranger could commit a wrong trace in the operator's name.
+/// is the operator's friend cannot keep others out. Only the operator may call `commitTrace`: the court can check only
+/// the outputs of a trace, so a stranger could commit a wrong trace in the operator's name.
 ///
 /// Nothing here can be paused.
 interface IDisputeCourt is ICreditLedger {
@@ -95,7 +95,7 @@ interface IDisputeCourt is ICreditLedger {
         uint64 executed
     );
 
-    /// @notice The claim is wrong, or its operator did not show what it owed; `accuser` is rewarded from the slash.
+    /// @notice The claim is wrong, or its operator did not show its data in time; `accuser` is rewarded from the slash.
     event Convicted(bytes32 indexed claimId, address indexed accuser);
 
     /// @notice No fraud was shown by the end.
@@ -178,7 +178,7 @@ interface IDisputeCourt is ICreditLedger {
     /// @param traceRoot Root over the tensor roots of all kernel outputs.
     /// @param outputRoots Tensor root of each output.
     /// @param outputSiblings Proof of each in traceRoot.
-    /// @param location Where the trace can be fetched; a courtesy that saves the operator answers.
+    /// @param location Where the trace can be fetched; optional. Published data need not be demanded.
     function commitTrace(
         bytes32 claimId,
         Request calldata request,
@@ -194,14 +194,15 @@ interface IDisputeCourt is ICreditLedger {
     /// request is the claim's (CourtRequestMismatch).
     function convictWithoutTrace(bytes32 claimId, Request calldata request) external;
 
-    /// @notice Upholds the operator when the end has passed: the bonds of the challenger and of all demands are its own.
+    /// @notice Upholds the operator when the end has passed: it gets the challenger's bond, less the burn, and the bonds of
+    /// all demands.
     /// @dev Requirements: a trace is committed (CourtStatus), the end is over (CourtTooEarly), no demand is unanswered
     /// (CourtDemandsOpen; `convictUnanswered` is due then).
     function resolve(bytes32 claimId) external;
 
     // ------------------------------------------------------------------------------------------------ fraud
 
-    /// @notice Commits to an accusation, so that who copies the proof from the mempool gains nothing.
+    /// @notice Commits to an accusation, so that nobody gains by copying the proof from the mempool.
     /// @dev Requirements: a trace is committed (CourtStatus), the end is not over (CourtTooLate), the commitment is new
     /// (CourtAccusationKnown).
     /// @param claimId The claim.
@@ -211,7 +212,7 @@ interface IDisputeCourt is ICreditLedger {
     /// @notice Executes a part of an element's reduction and stores where it stands.
     /// @dev Requirements as for `proveFraud` up to the operands, then:
     /// - the element is not finished with this call (CourtReplayFinished).
-    /// Of several accusers of one element the one who committed first is credited.
+    /// Of several accusers of one element, the one whose accusation was committed first is rewarded.
     /// @param claimId The claim.
     /// @param accusation Committed in an earlier block.
     /// @param execution Where to go on, with the witness of this part.
@@ -252,7 +253,7 @@ interface IDisputeCourt is ICreditLedger {
     // ------------------------------------------------------------------------------------------------ openings
 
     /// @notice Demands nodes of the tree of traceRoot. The bond is taken for every place that is new; places demanded
-    /// before are passed over, so that nobody can block a batch.
+    /// before are skipped, so that nobody can block a batch.
     /// @dev Requirements: a trace is committed (CourtStatus), demands are in time (CourtTooLate), the places exist
     /// (CourtPlaceOutside), the bond arrives whole (CourtBondShort).
     /// @return fresh Number of new demands.
@@ -269,7 +270,7 @@ interface IDisputeCourt is ICreditLedger {
     ) external returns (uint256 fresh);
 
     /// @notice Answers demands. Open to everybody; the bonds go to the operator, so that copying an answer gains nothing.
-    /// Demands answered before are passed over.
+    /// Demands that are already answered are skipped.
     /// @dev Requirements, for each: it was demanded (CourtDemandUnknown), its time is not over (CourtTooLate), the
     /// number of nodes is that of the place (CourtNodeCount), nodes or bytes are in the trace (CourtTraceMismatch).
     function answer(bytes32 claimId, Answer[] calldata answers) external;

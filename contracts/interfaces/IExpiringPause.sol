@@ -3,7 +3,7 @@ pragma solidity >=0.8.20 <0.9.0;
 
 /// @title IExpiringPause
 /// @notice A pause that ends by itself, cannot be used again before governance re-arms it, and moves every deadline by
-/// its own length, because time stands still while it lasts.
+/// its own length, because the clock stops while it lasts.
 interface IExpiringPause {
     event Paused(uint40 until);
     event Unpaused(uint40 length);

@@ -169,8 +169,8 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);
 
-    /// @notice Collateral that a value at risk demands: what it takes that a wrong answer costs its operator as much as it
-    /// can gain, even if the operator accuses itself first and takes the accuser's share.
+    /// @notice Collateral for a value at risk. It is so large that a wrong answer costs its operator at least as much as the
+    /// operator can gain, even if the operator accuses itself first and takes the accuser's share.
     /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
 

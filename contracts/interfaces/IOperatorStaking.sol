@@ -17,11 +17,11 @@ interface IKeyRegistry {
 /// the stake: verdicts do not compete, and no exit, pause or change of keys lowers what a lock can lose.
 interface IOperatorStaking is IKeyRegistry {
     event Deposited(address indexed operator, uint96 amount);
-    event UnbondingQueued(address indexed operator, uint256 indexed slot, uint96 amount, uint40 releaseAt);
-    event Withdrawn(address indexed operator, uint256 indexed slot, uint96 amount);
+    event UnbondingQueued(address indexed operator, uint256 indexed position, uint96 amount, uint40 releaseAt);
+    event Withdrawn(address indexed operator, uint256 indexed position, uint96 amount);
     event EndpointSet(address indexed operator, string endpoint);
     event SigningKeyRotated(address indexed operator, address indexed key, uint40 activeFrom);
-    event OptedIn(address indexed operator, bytes32 indexed versionId, uint32 index);
+    event OptedIn(address indexed operator, bytes32 indexed versionId, uint32 slot);
     event OptedOut(address indexed operator, bytes32 indexed versionId, uint40 lastBlock);
     event Evicted(address indexed operator, bytes32 indexed versionId);
     event ManagerAdded(address indexed manager, uint40 activeFrom);
@@ -59,7 +59,7 @@ interface IOperatorStaking is IKeyRegistry {
     error StakingStatusForbids(address operator, OperatorStatus status);
     error StakingUnbondingQueueFull(address operator, uint256 maximum);
     error StakingUnbondingPending(uint40 releaseAt);
-    error StakingUnbondingUnknown(address operator, uint256 slot);
+    error StakingUnbondingUnknown(address operator, uint256 position);
     error StakingTextLength(uint256 actual, uint256 maximum);
     error StakingKeyInvalid(address key);
     error StakingKeyPending(uint40 activeFrom);
@@ -85,11 +85,11 @@ interface IOperatorStaking is IKeyRegistry {
     function depositWithPermit(uint96 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Queues free stake for exit.
-    /// @return slot Where in the operator's queue it stands.
-    function unbond(uint96 amount) external returns (uint256 slot);
+    /// @return position Its position in the operator's queue.
+    function unbond(uint96 amount) external returns (uint256 position);
 
     /// @notice Pays a matured exit to its operator; anyone may call.
-    function withdraw(address operator, uint256 slot) external;
+    function withdraw(address operator, uint256 position) external;
 
     /// @notice Says where the operator is reached; at most 256 bytes.
     function setEndpoint(string calldata endpoint) external;

@@ -7,6 +7,7 @@ import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
+import {BoundedCall} from "./BoundedCall.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
 import {BPS} from "../types/BasisPoints.sol";
@@ -44,7 +45,7 @@ contract InferenceMarket is RequestIntake {
         MarketParameters memory parameters
     ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
-        // Whoever leaves when a request is opened is still there when its dispute ends.
+        // Stake whose exit begins when a request is opened is still there when the dispute of that request ends.
         uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
         _requireParameter("unbondingSeconds", staking.UNBONDING_SECONDS(), longest, type(uint40).max);
         _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, staking.MINIMUM_STAKE());
@@ -106,7 +107,7 @@ contract InferenceMarket is RequestIntake {
         bool blameless = !ATTESTATION.isLive(request_.policy);
         _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
         _credit(requestId, request_.requester, request_.fee);
-        // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
+        // Nobody gets a share: the requester chooses how long a claim may take, and could choose too little on purpose.
         if (blameless) STAKING.release(requestId);
         else STAKING.slash(requestId, Fault.Liveness, address(0), address(0));
     }
@@ -174,7 +175,7 @@ contract InferenceMarket is RequestIntake {
         job = _jobs[requestId];
         require(job.status != RequestStatus.None, MarketRequestUnknown(requestId));
         require(job.status == status, MarketStatusForbids(requestId, job.status));
-        // INVARIANT: a move lands on the claim that it names, or nowhere.
+        // INVARIANT: a move of the court changes the claim that it names, or nothing.
         bytes32 actual = _claimId(requestId, job);
         require(claimId == actual, MarketClaimMismatch(claimId, actual));
     }
@@ -221,8 +222,8 @@ contract InferenceMarket is RequestIntake {
         );
     }
 
-    /// @dev One call with exactly the agreed gas. Whoever sends too little fails as a whole: 63/64 of what remains must
-    /// cover it, or a caller could starve the callback and settle all the same. What the callee returns is not copied.
+    /// @dev One call with exactly the agreed gas. A call can pass on 63/64 of the gas that remains: if that is less than
+    /// agreed, the whole transaction reverts. Otherwise a caller could settle while the callback runs out of gas.
     function _callBack(
         bytes32 requestId,
         Request calldata request_,
@@ -236,12 +237,8 @@ contract InferenceMarket is RequestIntake {
         uint256 gasLimit = request_.callbackGas;
         uint256 wanted = (gasLimit * 64) / 63 + CALLBACK_RESERVE;
         require(gasleft() >= wanted, MarketGasInsufficient(gasleft(), wanted));
-        bool success;
-        // SAFETY: state is final for this stage, so reentrance finds nothing half done; return data of any size cost
-        // nothing because none are copied.
-        assembly ("memory-safe") {
-            success := call(gasLimit, target, 0, add(data, 0x20), mload(data), 0, 0)
-        }
+        // SAFETY: state is final for this stage, so reentrance finds nothing half done.
+        bool success = BoundedCall.tryCall(target, gasLimit, data);
         emit CallbackDone(requestId, stage, success);
     }
 }

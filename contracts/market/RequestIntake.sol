@@ -34,7 +34,7 @@ abstract contract RequestIntake is MarketRecord {
     IAttestationVerifier public immutable ATTESTATION;
     IRandomness public immutable RANDOMNESS;
     uint96 public immutable MINIMUM_FEE;
-    /// @notice Part of the collateral that a fee must reach besides, in 1/10,000: locking others' stake has a price.
+    /// @notice Part of the collateral that is added to the least fee, in 1/10,000: to lock others' stake has a price.
     uint16 public immutable COLLATERAL_FEE_BPS;
     uint96 public immutable MINIMUM_COLLATERAL;
     /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
@@ -51,8 +51,9 @@ abstract contract RequestIntake is MarketRecord {
         COLLATERAL_FEE_BPS = parameters.collateralFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
-        // Cheating for a gain g at a chance c of being caught does not pay when the loss is at least g·(1 - c)/c. It shall
-        // never be less than g, and an operator that accuses itself has the accuser's share back.
+        // Let g be the gain of cheating and c the chance of being caught. Cheating does not pay if the loss is at least
+        // g·(1 - c)/c. The loss shall be at least g, too. An operator that accuses itself gets the accuser's share back, so
+        // the collateral is larger by that share.
         COLLATERAL_NUMERATOR = Math.max(BPS - CATCH_BPS, CATCH_BPS) * BPS;
         COLLATERAL_DENOMINATOR = CATCH_BPS * (BPS - STAKING.ACCUSER_BPS());
     }
@@ -72,7 +73,7 @@ abstract contract RequestIntake is MarketRecord {
         bytes32 r,
         bytes32 s
     ) external returns (bytes32 requestId) {
-        // A permit that someone else submitted first has done its work; if it has not, the transfer fails.
+        // The permit may fail because somebody submitted it first; then the allowance is there. If not, the transfer fails.
         try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), terms.fee, deadline, v, r, s) {} catch {}
         return _open(terms);
     }
@@ -107,7 +108,7 @@ abstract contract RequestIntake is MarketRecord {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
         (uint64 ticket, , ) = Draw.wrap(job.drawOrOutputRoot).unpack();
         (TicketState state, ) = RANDOMNESS.seedOf(ticket);
-        // A seed that can be read stands: otherwise whoever dislikes its outcome would draw again.
+        // A seed that can be read is used: otherwise anybody who dislikes its result could draw again.
         require(state == TicketState.Expired, MarketDrawStands(ticket));
         _commitDraw(requestId, job, request_.versionId);
     }

@@ -12,8 +12,8 @@ import {StakeRecord} from "./StakeRecord.sol";
 import {VersionPools} from "./VersionPools.sol";
 
 /// @title OperatorStaking
-/// @notice See IOperatorStaking. Here stand managers, locks and penalties; stake is in StakeRecord, who answers for which
-/// version in VersionPools, and what became of slashed stake in SlashedPayouts.
+/// @notice See IOperatorStaking. This contract has managers, locks and penalties. Stake is in StakeRecord, the pools of
+/// versions are in VersionPools, and slashed stake is in SlashedPayouts.
 /// @dev Nothing here can be paused.
 contract OperatorStaking is VersionPools, SlashedPayouts {
     /// @notice Time beyond unbonding before a later manager counts.
@@ -106,8 +106,8 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
         _operators[lock.operator].locked -= lock.amount;
     }
 
-    /// @dev Takes the penalty; the lock is off already. Fraud that costs more than its lock reaches unmatured exits, then
-    /// free stake; other locks are out of reach, so verdicts do not compete for them.
+    /// @dev Takes the penalty; the lock is removed already. If the least penalty for fraud exceeds the lock, the rest is taken
+    /// from exits that have not matured, then from free stake. Other locks are never touched, so verdicts do not compete.
     function _take(
         Lock memory lock,
         Fault fault
@@ -131,7 +131,7 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     function _takeUnbonding(address operator, uint96 wanted) private returns (uint96 taken) {
         Unbonding[MAX_UNBONDINGS] storage queue = _unbondings[operator];
         for (uint256 i; i < MAX_UNBONDINGS && taken < wanted; ++i) {
-            // A matured exit is gone, withdrawn or not.
+            // A matured exit belongs to the operator, withdrawn or not.
             if (queue[i].releaseAt <= block.timestamp) continue;
             uint96 part = uint96(Math.min(wanted - taken, queue[i].amount));
             queue[i].amount -= part;
@@ -146,7 +146,7 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     }
 
     function _jail(address operator) private {
-        // A tombstone is never lifted by a lesser fault.
+        // A lesser fault never replaces a tombstone.
         if (_operators[operator].status == OperatorStatus.Tombstoned) return;
         _operators[operator].status = OperatorStatus.Jailed;
         uint40 until = uint40(block.timestamp) + JAIL_SECONDS;

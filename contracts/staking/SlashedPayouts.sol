@@ -19,7 +19,7 @@ abstract contract SlashedPayouts is StakeRecord {
     /// @notice Share of slashed stake for the requester, in 1/10,000.
     uint256 public constant HARMED_BPS = 2_500;
 
-    /// @notice Where the part of slashed stake goes that nobody is to gain from.
+    /// @notice Gets the part of slashed stake that nobody may gain from.
     address public immutable SINK;
     uint40 public immutable PAYOUT_DELAY_SECONDS;
     uint40 public immutable FREEZE_SECONDS;

@@ -58,38 +58,38 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
 
     /// @inheritdoc IOperatorStaking
     function depositWithPermit(uint96 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
-        // A permit that someone else submitted first has done its work; if it has not, the transfer fails.
+        // The permit may fail because somebody submitted it first; then the allowance is there. If not, the transfer fails.
         try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         _deposit(amount);
     }
 
     /// @inheritdoc IOperatorStaking
-    function unbond(uint96 amount) external returns (uint256 slot) {
+    function unbond(uint96 amount) external returns (uint256 position) {
         require(amount != 0, StakingAmountZero());
         Operator storage operator = _operators[msg.sender];
         // INVARIANT: locked stake never enters the queue.
         uint256 free = operator.stake - operator.locked;
         require(amount <= free, StakingFreeInsufficient(free, amount));
         Unbonding[MAX_UNBONDINGS] storage queue = _unbondings[msg.sender];
-        while (slot < MAX_UNBONDINGS && queue[slot].amount != 0) ++slot;
-        require(slot < MAX_UNBONDINGS, StakingUnbondingQueueFull(msg.sender, MAX_UNBONDINGS));
+        while (position < MAX_UNBONDINGS && queue[position].amount != 0) ++position;
+        require(position < MAX_UNBONDINGS, StakingUnbondingQueueFull(msg.sender, MAX_UNBONDINGS));
 
         operator.stake -= amount;
         uint40 releaseAt = uint40(block.timestamp) + UNBONDING_SECONDS;
-        queue[slot] = Unbonding({amount: amount, releaseAt: releaseAt});
-        emit UnbondingQueued(msg.sender, slot, amount, releaseAt);
+        queue[position] = Unbonding({amount: amount, releaseAt: releaseAt});
+        emit UnbondingQueued(msg.sender, position, amount, releaseAt);
     }
 
     /// @inheritdoc IOperatorStaking
-    function withdraw(address operator, uint256 slot) external {
-        require(slot < MAX_UNBONDINGS, StakingUnbondingUnknown(operator, slot));
-        Unbonding memory exit = _unbondings[operator][slot];
-        require(exit.amount != 0, StakingUnbondingUnknown(operator, slot));
+    function withdraw(address operator, uint256 position) external {
+        require(position < MAX_UNBONDINGS, StakingUnbondingUnknown(operator, position));
+        Unbonding memory exit = _unbondings[operator][position];
+        require(exit.amount != 0, StakingUnbondingUnknown(operator, position));
         require(block.timestamp >= exit.releaseAt, StakingUnbondingPending(exit.releaseAt));
 
-        delete _unbondings[operator][slot];
+        delete _unbondings[operator][position];
         totalHeld -= exit.amount;
-        emit Withdrawn(operator, slot, exit.amount);
+        emit Withdrawn(operator, position, exit.amount);
         TOKEN.safeTransfer(operator, exit.amount);
     }
 
@@ -113,7 +113,7 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
             require(latest <= block.timestamp, StakingKeyPending(latest));
             activeFrom += KEY_DELAY_SECONDS;
         }
-        // The past stays: what an old key signed can still be laid at its operator's door.
+        // Old keys are kept: the operator stays responsible for what they signed.
         keys.push(Key({key: key, activeFrom: activeFrom}));
         emit SigningKeyRotated(msg.sender, key, activeFrom);
     }

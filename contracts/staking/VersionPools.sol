@@ -10,8 +10,8 @@ import {StakeRecord} from "./StakeRecord.sol";
 /// @title VersionPools
 /// @notice Which operators answer for which model version, and the draw of one of them.
 abstract contract VersionPools is StakeRecord {
-    /// @dev Place of one operator among those of a version. It counts for requests opened after `since` and not after
-    /// `until` (zero while opted in).
+    /// @dev Slot of one operator in the pool of a version. It counts for requests opened after block `since` and not after
+    /// block `until` (zero while opted in).
     struct Slot {
         address operator;
         uint40 since;
@@ -19,7 +19,7 @@ abstract contract VersionPools is StakeRecord {
     }
 
     /// @dev Operators of a version. Slots never move, so an index drawn from a committed count keeps its meaning; slots
-    /// of those who left are reused in the order in which they left.
+    /// of operators that left are reused in the order in which they left.
     struct Pool {
         Slot[] slots;
         uint32[] freed;
@@ -27,7 +27,7 @@ abstract contract VersionPools is StakeRecord {
         uint32 holders;
     }
 
-    /// @dev An operator's place in a pool. `slot` counts from 1; zero when it never opted in or its slot was given away.
+    /// @dev An operator's slot in a pool. `slot` counts from 1; zero when it never opted in or its slot was given away.
     struct Membership {
         uint32 slot;
         uint40 leftAt;
@@ -63,7 +63,7 @@ abstract contract VersionPools is StakeRecord {
         Membership storage membership = _memberships[msg.sender][versionId];
         if (membership.slot != 0) {
             require(membership.leftAt != 0, StakingOptedIn(msg.sender, versionId));
-            // One operator has one slot: otherwise going and coming would multiply its chances.
+            // One operator has one slot: otherwise it could multiply its chances by leaving and joining again.
             require(_reusable(membership.leftAt), StakingOptOutPending(membership.leftAt));
         }
 
@@ -111,8 +111,8 @@ abstract contract VersionPools is StakeRecord {
 
     // ------------------------------------------------------------------------------------------------ internals
 
-    /// @dev Uniform over the slots that existed at the cutoff; the first able operator wins. Nothing that an operator can
-    /// do after the cutoff makes it able: it can only lose its place, by unbonding or topping up.
+    /// @dev Uniform over the slots that existed at the cutoff; the first able operator is drawn. Nothing that an operator
+    /// does after the cutoff can make it able: it can only drop out of the draw, by unbonding or by a deposit.
     function _draw(
         bytes32 versionId,
         bytes32 seed,
@@ -150,7 +150,7 @@ abstract contract VersionPools is StakeRecord {
         emit OptedOut(operator, versionId, leftAt);
     }
 
-    /// @dev The slot freed longest ago if nobody's draw can mean it any more, otherwise a new one.
+    /// @dev The slot that was freed first, if no open draw can choose it any more; otherwise a new one.
     function _takeSlot(Pool storage pool) private returns (uint32 index) {
         uint32 reused = pool.reused;
         if (reused < pool.freed.length) {

@@ -19,8 +19,8 @@ enum DisputeStatus {
 /// @param demandWindow Seconds from the trace in which data may be demanded.
 /// @param answerWindow Seconds from a demand in which it must be answered.
 /// @param proofMargin Seconds after the last possible answer in which a fraud proof is still accepted.
-/// @param burnBps Share of the challenger's bond that nobody gets when the operator is upheld, in basis points: a
-/// challenger who is the operator's friend pays at least this.
+/// @param burnBps Share of the challenger's bond that is burnt when the operator is upheld, in basis points. A challenger
+/// who is the operator's friend loses at least this.
 struct CourtTerms {
     uint128 challengeBond;
     uint128 demandBond;
@@ -48,13 +48,13 @@ enum CourtTerm {
 /// @param termsId Terms it was opened under.
 /// @param traceUntil Last second to commit the trace.
 /// @param status Where it stands.
-/// @param operator Who stands behind the claim.
+/// @param operator Who made the claim.
 /// @param demandUntil Last second to demand data; zero before the trace is committed.
 /// @param end Last second to prove fraud; zero before the trace is committed. Fixed then, never moved.
 /// @param demands Demands made.
 /// @param openDemands Demands not yet answered.
-/// @param challengeableUntil End of the claim's own window: the demand window starts no earlier, or an early challenge
-/// by a friend of the operator would shorten the time that watchers rely on.
+/// @param challengeableUntil End of the claim's own window. The demand window starts no earlier; otherwise a friend of the
+/// operator could shorten the time of the watchers by an early challenge.
 /// @param requestId The market's request.
 struct Dispute {
     address challenger;
@@ -101,7 +101,7 @@ struct KernelOpening {
 /// @notice Re-execution of one element, from the start or from a stored state.
 /// @param kernel The kernel.
 /// @param element Flat row-major index of the output element.
-/// @param progress Position 0 and no accumulators to begin; else the state that an earlier `replay` stored.
+/// @param progress Position 0 and no accumulators to begin; otherwise the state that an earlier `replay` stored.
 /// @param witness Segments of each operand, as ITensorMachine.execute takes them.
 /// @param operandSiblings For each operand the proof of its tensor root in inputRoot, weightsRoot or traceRoot by its
 /// space; empty for an operand that the witness does not cover.

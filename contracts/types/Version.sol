@@ -28,7 +28,7 @@ struct Parent {
     Relation relation;
 }
 
-/// @notice What a version says about itself beside the manifest.
+/// @notice What a version says about itself in addition to the manifest.
 /// @param fileHash keccak256 of the original model file (for example the ONNX file), not zero.
 /// @param contentUri Where file, program and weights can be fetched; 1 to 512 bytes.
 /// @param licence SPDX licence expression; 1 to 64 bytes.

@@ -196,7 +196,7 @@ export const ERRORS: Readonly<Record<string, string>> = {
   "0xc4392c5e": "StakingTokenAmountMismatch(uint256 actual, uint256 expected)",
   "0xec0b37c7": "StakingUnbondingPending(uint40 releaseAt)",
   "0xff4590ed": "StakingUnbondingQueueFull(address operator, uint256 maximum)",
-  "0x5c61450f": "StakingUnbondingUnknown(address operator, uint256 slot)",
+  "0x5c61450f": "StakingUnbondingUnknown(address operator, uint256 position)",
   "0x08d2f4a0": "StakingVersionUnusable(bytes32 versionId)",
   "0x305a27a9": "StringTooLong(string str)",
   "0xf9347775": "TensorListBytes(uint256 actual, uint256 expected)",

@@ -101,7 +101,7 @@ export function readProtocol(artifacts: string): Protocol {
         if (node.nodeType === "EnumDefinition") enums.push(enumOf(node, path));
         if (node.nodeType !== "VariableDeclaration" || node.constant !== true || !isMirrored(node)) continue;
         const name = node.name ?? "";
-        constants.push({ scope: scopeName, name, value: valueOf(node.value, `${scopeName}.${name}`) });
+        constants.push({ scope: scopeName, name, value: valueOf(node.value, `${scopeName}.${name}`, scope) });
         if (name.endsWith("_TYPEHASH")) typedData.push(typedDataOf(node, scope));
       }
     }
@@ -118,9 +118,13 @@ const enumOf = ({ name = "", members = [] }: Node, source: string): EnumDefiniti
   members: members.map((member) => member.name ?? ""),
 });
 
-/** The value of a constant. @throws when its expression has a form that no constant had so far. */
-function valueOf(value: Node | string | undefined, what: string): number | bigint | string {
+/** The value of a constant of a scope. @throws when its expression has a form that no constant had so far. */
+function valueOf(value: Node | string | undefined, what: string, scope: Node): number | bigint | string {
   if (typeof value === "object") {
+    if (value.nodeType === "Identifier") {
+      const named = (scope.nodes ?? []).find(({ name, constant }) => constant === true && name === value.name);
+      if (named !== undefined) return valueOf(named.value, what, scope);
+    }
     const type = value.typeDescriptions?.typeString ?? "";
     const integer = /^int_const ([0-9]+)$/.exec(type)?.[1];
     if (integer !== undefined) return numberOf(BigInt(integer));

@@ -10,7 +10,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface NextCharacterInterface extends Interface {
-    getFunction(nameOrSignature: "MARKET" | "VOCABULARY" | "ask" | "onInference" | "paymentOf" | "placeOf" | "readingOf" | "reclaim"): FunctionFragment;
+    getFunction(nameOrSignature: "MARKET" | "VOCABULARY" | "ask" | "onInference" | "paymentOf" | "positionOf" | "readingOf" | "reclaim"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CharacterRead"): EventFragment;
 
@@ -19,7 +19,7 @@ encodeFunctionData(functionFragment: 'VOCABULARY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ask', values: [RequestTermsStruct, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'onInference', values: [BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'paymentOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'placeOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'positionOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'readingOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'reclaim', values: [BytesLike]): string;
 
@@ -28,7 +28,7 @@ decodeFunctionResult(functionFragment: 'VOCABULARY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ask', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'onInference', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paymentOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'placeOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'positionOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'readingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
   }
@@ -97,7 +97,7 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
 
     
     ask: TypedContractMethod<
-      [terms: RequestTermsStruct, place: BigNumberish, ],
+      [terms: RequestTermsStruct, position: BigNumberish, ],
       [string],
       'nonpayable'
     >
@@ -120,7 +120,7 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
-    placeOf: TypedContractMethod<
+    positionOf: TypedContractMethod<
       [requestId: BytesLike, ],
       [bigint],
       'view'
@@ -157,7 +157,7 @@ getFunction(nameOrSignature: 'VOCABULARY'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'ask'): TypedContractMethod<
-      [terms: RequestTermsStruct, place: BigNumberish, ],
+      [terms: RequestTermsStruct, position: BigNumberish, ],
       [string],
       'nonpayable'
     >;
@@ -171,7 +171,7 @@ getFunction(nameOrSignature: 'paymentOf'): TypedContractMethod<
       [[string, bigint] & {asker: string, fee: bigint }],
       'view'
     >;
-getFunction(nameOrSignature: 'placeOf'): TypedContractMethod<
+getFunction(nameOrSignature: 'positionOf'): TypedContractMethod<
       [requestId: BytesLike, ],
       [bigint],
       'view'

@@ -5,6 +5,7 @@ export type { BatchReader } from './BatchReader.js';
 export type { BlockHeaderHarness } from './BlockHeaderHarness.js';
 export type { Bls12381Harness } from './Bls12381Harness.js';
 export type { BondTokenMock } from './BondTokenMock.js';
+export type { BoundedCallHarness } from './BoundedCallHarness.js';
 export type { ConsumerMock } from './ConsumerMock.js';
 export type { CourtStageMock } from './CourtStageMock.js';
 export type { DotProductHarness } from './DotProductHarness.js';

@@ -227,9 +227,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace OptedInEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike, index: BigNumberish];
-      export type OutputTuple = [operator: string, versionId: string, index: bigint];
-      export interface OutputObject {operator: string, versionId: string, index: bigint };
+      export type InputTuple = [operator: AddressLike, versionId: BytesLike, slot: BigNumberish];
+      export type OutputTuple = [operator: string, versionId: string, slot: bigint];
+      export interface OutputObject {operator: string, versionId: string, slot: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -335,9 +335,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace UnbondingQueuedEvent {
-      export type InputTuple = [operator: AddressLike, slot: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
-      export type OutputTuple = [operator: string, slot: bigint, amount: bigint, releaseAt: bigint];
-      export interface OutputObject {operator: string, slot: bigint, amount: bigint, releaseAt: bigint };
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint, releaseAt: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint, releaseAt: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -359,9 +359,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace WithdrawnEvent {
-      export type InputTuple = [operator: AddressLike, slot: BigNumberish, amount: BigNumberish];
-      export type OutputTuple = [operator: string, slot: bigint, amount: bigint];
-      export interface OutputObject {operator: string, slot: bigint, amount: bigint };
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -813,7 +813,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     withdraw: TypedContractMethod<
-      [operator: AddressLike, slot: BigNumberish, ],
+      [operator: AddressLike, position: BigNumberish, ],
       [void],
       'nonpayable'
     >
@@ -1078,7 +1078,7 @@ getFunction(nameOrSignature: 'unjail'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
-      [operator: AddressLike, slot: BigNumberish, ],
+      [operator: AddressLike, position: BigNumberish, ],
       [void],
       'nonpayable'
     >;

@@ -96,7 +96,7 @@ export class Ledger {
 
   #applyStake(event: string, args: Args, time: number): void {
     const account = this.account(text(args, "operator"));
-    const slot = Number(args.slot);
+    const position = Number(args.position);
     switch (event) {
       case "staking.Deposited":
         account.stake += amount(args);
@@ -104,10 +104,10 @@ export class Ledger {
         break;
       case "staking.UnbondingQueued":
         account.stake -= amount(args);
-        account.exits[slot] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
+        account.exits[position] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
         break;
       case "staking.Withdrawn":
-        account.exits[slot] = undefined;
+        account.exits[position] = undefined;
         break;
       case "staking.SigningKeyRotated":
         account.keys.push({ key: text(args, "key"), activeFrom: Number(args.activeFrom) });

@@ -5,6 +5,7 @@ export { BatchReader__factory } from './BatchReader__factory.js';
 export { BlockHeaderHarness__factory } from './BlockHeaderHarness__factory.js';
 export { Bls12381Harness__factory } from './Bls12381Harness__factory.js';
 export { BondTokenMock__factory } from './BondTokenMock__factory.js';
+export { BoundedCallHarness__factory } from './BoundedCallHarness__factory.js';
 export { ConsumerMock__factory } from './ConsumerMock__factory.js';
 export { CourtStageMock__factory } from './CourtStageMock__factory.js';
 export { DotProductHarness__factory } from './DotProductHarness__factory.js';

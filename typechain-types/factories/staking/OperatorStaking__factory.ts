@@ -447,7 +447,7 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],
@@ -622,7 +622,7 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": false,
         "internalType": "uint32",
-        "name": "index",
+        "name": "slot",
         "type": "uint32"
       }
     ],
@@ -871,7 +871,7 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       },
       {
@@ -915,7 +915,7 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       },
       {
@@ -1794,7 +1794,7 @@ import type { NonPayableOverrides } from "../../common.js"
     "outputs": [
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],
@@ -1848,7 +1848,7 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],

@@ -318,7 +318,7 @@
       },
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],
@@ -480,7 +480,7 @@
       {
         "indexed": false,
         "internalType": "uint32",
-        "name": "index",
+        "name": "slot",
         "type": "uint32"
       }
     ],
@@ -729,7 +729,7 @@
       {
         "indexed": true,
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       },
       {
@@ -773,7 +773,7 @@
       {
         "indexed": true,
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       },
       {
@@ -1399,7 +1399,7 @@
     "outputs": [
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],
@@ -1453,7 +1453,7 @@
       },
       {
         "internalType": "uint256",
-        "name": "slot",
+        "name": "position",
         "type": "uint256"
       }
     ],
