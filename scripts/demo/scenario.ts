@@ -91,7 +91,7 @@ const digits: Omit<Scenario, "files"> = {
   },
 };
 
-/** IInferenceConsumer.Stage.Final */
+/** AnswerStage.Final of contracts/types/Request.sol */
 const FINAL = 1n;
 /** Characters that the text model sees, as its README says. */
 const PLACES = 32;

@@ -12,7 +12,7 @@ import { log, short } from "../environment/log.ts";
 import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
 import { eachAlone, type Now, nowOf, type Scene, send } from "../chain/service.ts";
 
-/** Order of IRandomness.TicketState. */
+/** Order of TicketState (contracts/types/Draw.sol). */
 const READY = 1n;
 const EXPIRED = 2n;
 

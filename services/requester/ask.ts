@@ -37,7 +37,7 @@ export interface Answer {
   readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
 }
 
-/** Order of IInferenceMarket.Finality. */
+/** Order of Finality (contracts/types/Request.sol). */
 const FINALITY = ["unknown", "pending", "provisional", "disputed", "final", "failed"] as const;
 const STAGE_SECONDS = 3_600;
 
