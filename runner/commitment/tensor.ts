@@ -20,7 +20,7 @@ export interface TensorCommitment {
   readonly tree: MerkleTree;
 }
 
-/** A run of whole consecutive leaves with its range proof; `Segment` of contracts/interfaces/ITensorMachine.sol. */
+/** A run of whole consecutive leaves with its range proof; `Segment` of contracts/types/Witness.sol. */
 export interface Segment {
   readonly firstLeaf: number;
   readonly data: Uint8Array;

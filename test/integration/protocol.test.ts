@@ -33,12 +33,17 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
 };
 /** What has no getter: the last test reads these from the compiler's output. */
 const INTERNAL = [
+  "BasisPoints",
   "Binary32",
+  "Bls12381",
+  "DType",
+  "DrandRandomness",
   "KernelDecoder",
-  "MarketRecord.BPS",
+  "Opcode",
   "PackedTypes",
+  "RandaoRandomness",
   "Request",
-  "Scalar",
+  "Space",
   "TensorList",
   "TensorTree",
 ];

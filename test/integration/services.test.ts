@@ -166,7 +166,7 @@ describe("Services", () => {
       const { suite, accounts } = await openStage([model], storeAt("refusing"));
       const { address } = accounts.stranger;
       const error: unknown = await suite.market.withdraw(address).catch((reason: unknown) => reason);
-      expect(describeError(error)).to.equal(`the contract refused: MarketCreditZero(${address})`);
+      expect(describeError(error)).to.equal(`the contract refused: CreditZero(${address})`);
     });
   });
 

@@ -79,7 +79,7 @@ describe("the npm package", () => {
 
   /** A copy of one of the examples with the package installed, far from this clone. */
   const project = async (name: string, ...dependencies: string[]): Promise<string> => {
-    const path = join(folder, name);
+    const path = await mkdtemp(join(folder, `${name}-`));
     await cp(join(examples, name), path, { recursive: true });
     await npm(path, "install", "--prefer-offline", "--no-audit", "--no-fund", tarball, ...dependencies);
     return path;

@@ -6,14 +6,18 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface BoundedCallHarnessInterface extends Interface {
-    getFunction(nameOrSignature: "assembled" | "plain"): FunctionFragment;
+    getFunction(nameOrSignature: "assembled" | "gasHeard" | "heard" | "plain"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Called"): EventFragment;
 
     encodeFunctionData(functionFragment: 'assembled', values: [AddressLike, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'gasHeard', values?: undefined): string;
+encodeFunctionData(functionFragment: 'heard', values?: undefined): string;
 encodeFunctionData(functionFragment: 'plain', values: [AddressLike, BigNumberish, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'assembled', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'gasHeard', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'heard', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'plain', data: BytesLike): Result;
   }
 
@@ -72,6 +76,22 @@ decodeFunctionResult(functionFragment: 'plain', data: BytesLike): Result;
     
 
     
+    gasHeard: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    heard: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
     plain: TypedContractMethod<
       [target: AddressLike, gasLimit: BigNumberish, data: BytesLike, ],
       [void],
@@ -86,6 +106,16 @@ decodeFunctionResult(functionFragment: 'plain', data: BytesLike): Result;
       [target: AddressLike, gasLimit: BigNumberish, data: BytesLike, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'gasHeard'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'heard'): TypedContractMethod<
+      [],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'plain'): TypedContractMethod<
       [target: AddressLike, gasLimit: BigNumberish, data: BytesLike, ],

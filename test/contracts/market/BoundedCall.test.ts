@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { hexlify, ZeroAddress } from "ethers";
+import { concat, hexlify, keccak256, ZeroAddress } from "ethers";
 import { network } from "hardhat";
 
 import { createRandom } from "../../../runner/machine/prng.ts";
@@ -46,6 +46,21 @@ describe("BoundedCall", () => {
       expect(await mine.answer()).to.equal(await other.answer());
     }
     expect([...seen]).to.have.members([true, false]);
+  });
+
+  it("hands over exactly the data and the gas, as Solidity's own call does", async () => {
+    const { harness } = await deploy();
+    const random = createRandom(0xda7a);
+    for (let i = 0; i < CALLS; i++) {
+      // No selector of the harness is all ones, so its fallback hears these.
+      const data = concat(["0xffffffff", random.bytes(random.below(200))]);
+      const gas = 100_000 + random.below(100_000);
+      await harness.assembled(harness, gas, data, { gasLimit: 2_000_000 });
+      const assembled = [await harness.heard(), await harness.gasHeard()];
+      await harness.plain(harness, gas, data, { gasLimit: 2_000_000 });
+      expect(assembled).to.deep.equal([await harness.heard(), await harness.gasHeard()]);
+      expect(assembled[0]).to.equal(keccak256(data));
+    }
   });
 
   it("succeeds for an account without code, as Solidity's own call does", async () => {

@@ -217,7 +217,7 @@ export class Ledger {
       case "court.Credited":
         add(this.credits.court, text(args, "account"), amount(args));
         break;
-      case "court.Withdrawn":
+      case "court.CreditWithdrawn":
         add(this.credits.court, text(args, "account"), -amount(args));
         break;
       case "court.Challenged":

@@ -59,7 +59,7 @@ export const tensorRoot = (dtype: number, length: number | bigint, merkleRoot: s
 export const rootOf = (dtype: number, length: number, data: BytesLike): string =>
   tensorRoot(dtype, length, rootOfLevels(leavesOf(data)));
 
-/** A run of whole leaves with its proof, as `Segment` of ITensorMachine. */
+/** A run of whole leaves with its proof, as `Segment` of contracts/types/Witness.sol. */
 export interface SegmentArgument {
   readonly firstLeaf: number;
   readonly data: string;

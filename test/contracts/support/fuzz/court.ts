@@ -509,7 +509,7 @@ export const COURT_MOVES: readonly Move[] = [
     },
     refusals: (world) => {
       const { address } = world.people.pauper;
-      return [{ ...money(world, address), error: "CourtCreditNone", args: [address] }];
+      return [{ ...money(world, address), error: "CreditZero", args: [address] }];
     },
   },
 ];

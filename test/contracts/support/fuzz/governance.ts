@@ -326,7 +326,7 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     0.5,
     addTerms(),
     ({ terms }) => terms.length < 6,
-    (_world, but) => [but(addTerms({ traceWindow: 59 }), "CourtTermsOutside")],
+    (_world, but) => [but(addTerms({ traceWindow: 59 }), "CourtTermOutside")],
   ),
   restricted(
     "attestation.addRoute",

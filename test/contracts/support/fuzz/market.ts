@@ -298,7 +298,7 @@ const money: Move = {
   refusals: (world) => [
     {
       ...withdrawal(world, world.people.pauper.address),
-      error: "MarketCreditZero",
+      error: "CreditZero",
       args: [world.people.pauper.address],
     },
   ],
