@@ -83,6 +83,8 @@ export {
   type Witness,
   witnessElement,
 } from "./proving/witness.ts";
+export { decompressSignature, type DrandBeacon, drandRoundAt, drandTimeOf, QUICKNET } from "./randomness/drand.ts";
+
 export { compareTraces, type Comparison, type Fault, type OperatorTrace } from "./dispute/compare.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
 export { type Difference, KnownTree, placesUnder } from "./dispute/known-tree.ts";

@@ -1,7 +1,7 @@
 /** Compiles a model file and publishes its commitment. */
 import { network } from "hardhat";
 
-import { accountContext } from "../services/environment/account.ts";
+import { accountContext } from "../services/chain/account.ts";
 import { log } from "../services/environment/log.ts";
 import { integerOption, option, requiredOption } from "../services/environment/options.ts";
 import { runScript, type Script } from "../services/environment/run.ts";

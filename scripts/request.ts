@@ -1,7 +1,7 @@
 /** Asks a question, waits for the answer and prints it as JSON. What it does meanwhile goes to standard error. */
 import { network } from "hardhat";
 
-import { accountContext } from "../services/environment/account.ts";
+import { accountContext } from "../services/chain/account.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 import { request } from "../services/requester/request.ts";
 

@@ -1,7 +1,7 @@
 /** Runs an operator: draws, executes, claims, collects, defends. Stop it with Ctrl-C and start it again at any time. */
 import { network } from "hardhat";
 
-import { accountContext } from "../services/environment/account.ts";
+import { accountContext } from "../services/chain/account.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 import { serve } from "../services/operator/serve.ts";
 

@@ -2,7 +2,7 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { accountContext } from "../services/environment/account.ts";
+import { accountContext } from "../services/chain/account.ts";
 import { integerOption, option, requiredOption } from "../services/environment/options.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 import { hostModels } from "../services/models/models.ts";

@@ -1,7 +1,7 @@
 /** Runs a watcher: re-executes every claim of the models it has, and convicts what is wrong. Stop and start it at any time. */
 import { network } from "hardhat";
 
-import { accountContext } from "../services/environment/account.ts";
+import { accountContext } from "../services/chain/account.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 import { watch } from "../services/watcher/watch.ts";
 

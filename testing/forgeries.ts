@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
-import { at } from "../runner/at.ts";
+import { item } from "../runner/items.ts";
 import type { PreparedKernel } from "../runner/backends/backend.ts";
 import { tensorsRoot } from "../runner/commitment/model.ts";
 import { commitTensors } from "../runner/commitment/tensor.ts";
@@ -68,7 +68,7 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
     const activation = honest.trace[kernel];
     if (activation === undefined) throw new Error(`the trace has no kernel ${String(kernel)}`);
     const bits = activation.dtype === "f32" ? [25, 26, 24, 31, 30] : [8 * DTYPE_BYTES[activation.dtype] - 1];
-    const bit = at(bits, Math.floor((attempt * bits.length) / TRIES.activation));
+    const bit = item(bits, Math.floor((attempt * bits.length) / TRIES.activation));
     const element = activation.data.length - 1 - (attempt % activation.data.length);
     const run = await forgeElement(hosted, honest, { kernel, element, mask: 1n << BigInt(bit) });
     const description = `bit ${String(bit)} of element ${grouped(element)} that kernel ${String(kernel)} gives is flipped`;
@@ -138,13 +138,13 @@ async function continueRun(
   const trace = [...start];
   const spaces = { input: inputs, constant: constants, kernel: trace };
   for (const kernel of program.kernels.slice(start.length)) {
-    const operands = kernel.operands.map(({ space, index }) => at<Tensor>(spaces[space], index));
+    const operands = kernel.operands.map(({ space, index }) => item<Tensor>(spaces[space], index));
     const output = createTensor(kernel.dtype, product(kernel.shape));
     // The compiled kernel yields from time to time: other tasks may run.
     for (const _pause of compiledOf(kernel)(operands, output)) await setImmediate();
     trace.push(output);
   }
-  const outputs = program.outputs.map((index) => at(trace, index));
+  const outputs = program.outputs.map((index) => item(trace, index));
   const outputRoot = tensorsRoot(await commitTensors("commit outputs", outputs));
   return { inputs, trace, outputs, outputRoot };
 }

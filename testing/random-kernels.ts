@@ -1,4 +1,4 @@
-import { at } from "../runner/at.ts";
+import { item } from "../runner/items.ts";
 import { inferClasses, type KernelSkeleton } from "../runner/machine/classes.ts";
 import {
   DTYPE_BYTES,
@@ -134,7 +134,7 @@ function randomStage(
     for (let i = random.chance(0.1) ? 0 : random.between(1, 3); i > 0; i--) {
       const read = randomRead(random, operands, dims);
       reads.push(read);
-      registers.push(registerClass(at(operands, read.operand).dtype));
+      registers.push(registerClass(item(operands, read.operand).dtype));
     }
   }
   const constants: Constant[] = [];
@@ -189,7 +189,7 @@ function randomInstruction(
     // Later registers more often, so that code is deep rather than wide.
     const choose = (row: readonly number[] = []): number => {
       if (row.length === 0) return 0;
-      return at(row, random.chance(0.4) ? row.length - 1 : random.below(row.length));
+      return item(row, random.chance(0.4) ? row.length - 1 : random.below(row.length));
     };
     const [a, b, c] = [choose(candidates[0]), choose(candidates[1]), choose(candidates[2])];
     return [{ op, a, b: op === "wrap" ? DTYPE_CODE[random.pick(DTYPES.slice(1))] : b, c }, kind];
@@ -210,7 +210,7 @@ function randomRead(random: Random, operands: readonly Operand[], dims: readonly
   const table = random.pick(indices);
   const gather = {
     operand: table,
-    ...randomAffine(random, dims, at(operands, table).length),
+    ...randomAffine(random, dims, item(operands, table).length),
     bound: random.pick([0, 1, 4, 16, length, 2 ** 31, 2 ** 40]),
     stride: random.pick([0, 1, 1, 2, 3, -1, 7]),
   };

@@ -3,7 +3,7 @@ import { network } from "hardhat";
 
 import { CONSTANTS as PROTOCOL } from "../runner/protocol/constants.ts";
 import { DISPUTE_STATUS } from "../runner/protocol/enums.ts";
-import { at } from "../runner/at.ts";
+import { item } from "../runner/items.ts";
 import type { BondTokenMock, TokenMock } from "../typechain-types/index.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
 import { MerkleTree } from "../runner/commitment/merkle.ts";
@@ -141,7 +141,7 @@ export function toyState(sum: bigint, steps: number): ToyProgress {
 }
 
 function toyOutput(kernel: ToyKernel, sum: bigint): Tensor {
-  const acc = at(toyState(sum, kernel.steps).accumulators, 0);
+  const acc = item(toyState(sum, kernel.steps).accumulators, 0);
   const tensor = createTensor(kernel.dtype, kernel.length);
   for (let i = 0; i < kernel.length; i++) setElementBits(tensor, i, acc + BigInt(i));
   return tensor;

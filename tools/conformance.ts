@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { at } from "../runner/at.ts";
+import { item } from "../runner/items.ts";
 import { isAssayError } from "../runner/errors.ts";
 import { checkTrace } from "../runner/check/check.ts";
 import type { Program } from "../runner/machine/kernel.ts";
@@ -100,7 +100,7 @@ const difference = (actual: Tensor, shape: readonly number[], element: string, e
   const [got, want] = [toNumbers(actual, expected.element), toNumbers(expected.tensor as Tensor, expected.element)];
   const exact = !["f32", "f16", "bf16", "f64"].includes(expected.element);
   for (let i = 0; i < want.length; i++) {
-    const [a, b] = [at<number | bigint>(got, i), at<number | bigint>(want, i)];
+    const [a, b] = [item<number | bigint>(got, i), item<number | bigint>(want, i)];
     if (a === b || (a !== a && b !== b)) continue;
     if (!exact && Math.abs(Number(a) - Number(b)) <= ATOL + RTOL * Math.abs(Number(b)) && Number.isFinite(Number(b)))
       continue;
@@ -141,7 +141,7 @@ const runCase = (folder: string, onPass: (ran: Ran) => void): CaseVerdict => {
     for (const [i, port] of model.outputs.entries()) {
       const expected = data.outputs[i];
       if (expected === undefined) return { kind: "refused", reason: "ONNX_UNSUPPORTED: output type" };
-      const output = at(outputs, at(model.program.outputs, i));
+      const output = item(outputs, item(model.program.outputs, i));
       const reason = difference(output, port.shape, port.element, expected);
       if (reason !== undefined) return { kind: "wrong", reason: `output ${port.name}: ${reason}` };
     }

@@ -1,4 +1,4 @@
-import { at } from "../../runner/at.ts";
+import { item } from "../../runner/items.ts";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
 import { encodeKernel } from "../../runner/machine/encoding.ts";
 import { tensorBytes } from "../../runner/machine/tensor.ts";
@@ -27,8 +27,8 @@ const partOf = (subject: Subject): unknown => {
   const operands = argumentsOf(subject, REFERENCE_ARGUMENTS, REFERENCE_ARGUMENTS);
   const { program, constants } = compileSubject(subject, operands.length);
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-  const exact = at(operands, 0).map((_, i) => {
-    const [x = NaN, y = NaN] = operands.map((values) => at(values, i));
+  const exact = item(operands, 0).map((_, i) => {
+    const [x = NaN, y = NaN] = operands.map((values) => item(values, i));
     return String(subject.exact(x, y));
   });
   return [

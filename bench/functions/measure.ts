@@ -1,4 +1,4 @@
-import { at } from "../../runner/at.ts";
+import { item } from "../../runner/items.ts";
 import { prepareProgram } from "../../runner/backends/backend.ts";
 import { compiled } from "../../runner/backends/javascript/compiled.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
@@ -45,7 +45,7 @@ export const argumentsOf = (
   if (name !== "Pow") return [x];
   // Exponents that take the result through all of f32 and a little beyond; by values, -8 to 8.
   const logs = golden([-152, 130], even);
-  const y = logs.map((log, i) => Math.fround(log / (Math.log2(at(x, i)) || 1)));
+  const y = logs.map((log, i) => Math.fround(log / (Math.log2(item(x, i)) || 1)));
   return [x, [...y, ...golden([-8, 8], dense).map(Math.fround)]];
 };
 
@@ -83,7 +83,7 @@ export const measure = async (subject: Subject): Promise<Measurement> => {
   if (operator === undefined) return measured;
   const wanted = await onnxruntime(
     operator.file,
-    operator.inputs.map((port, i) => ({ port, tensor: at(tensors, i) })),
+    operator.inputs.map((port, i) => ({ port, tensor: item(tensors, i) })),
   );
   return { ...measured, oracle: agreement(results, [...(wanted["y"]?.data as Float32Array)]) };
 };
@@ -94,7 +94,7 @@ const execute = async (
   constants: readonly Tensor[],
 ): Promise<readonly number[]> => {
   const trace = await prepareProgram(program, compiled).run(inputs, constants);
-  return Array.from(at(trace, at(program.outputs, 0)).data, Number);
+  return Array.from(item(trace, item(program.outputs, 0)).data, Number);
 };
 
 const errors = (
@@ -102,12 +102,12 @@ const errors = (
   operands: readonly (readonly number[])[],
   results: readonly number[],
 ): Measurement => {
-  const argument = (i: number): number[] => operands.map((values) => at(values, i));
+  const argument = (i: number): number[] => operands.map((values) => item(values, i));
   const worst = (from: number, to: number): Worst => {
     let [most, where, absolute] = [-1, from, 0];
     const invalid: number[][] = [];
     for (let i = from; i < to; i++) {
-      const [result, [x = NaN, y = NaN]] = [at(results, i), argument(i)];
+      const [result, [x = NaN, y = NaN]] = [item(results, i), argument(i)];
       const wanted = exact(x, y);
       const error = ulps(result, wanted);
       if (error === Infinity) {
@@ -125,7 +125,7 @@ const errors = (
 const agreement = (ours: readonly number[], theirs: readonly number[]): Agreement => {
   let [differ, relative] = [0, 0];
   ours.forEach((value, i) => {
-    const other = at(theirs, i);
+    const other = item(theirs, i);
     if (Object.is(value, other)) return;
     differ++;
     const [a, b] = [Math.abs(value), Math.abs(other)];

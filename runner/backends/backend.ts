@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { executeElement } from "../machine/interpreter.ts";
 import { product } from "../machine/shape.ts";
 import type { Kernel, Program } from "../machine/kernel.ts";
@@ -66,7 +66,7 @@ function* execution(
   const outputs: Tensor[] = [];
   const spaces = { input: inputs, constant: constants, kernel: outputs };
   for (const { kernel, fill } of kernels) {
-    const operands = kernel.operands.map(({ space, index }) => at<Tensor>(spaces[space], index));
+    const operands = kernel.operands.map(({ space, index }) => item<Tensor>(spaces[space], index));
     const output = createTensor(kernel.dtype, product(kernel.shape));
     for (const _pause of fill(operands, output)) yield outputs.length;
     outputs.push(output);

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { commitTensors } from "../commitment/tensor.ts";
 import { ZERO_HASH } from "../commitment/keccak.ts";
 import { throwIfAborted } from "../errors.ts";
@@ -74,9 +74,9 @@ export async function checkTrace(
       index,
       kernel,
       encoded: encodeKernel(kernel),
-      operands: kernel.operands.map(({ space, index: i }) => at<Tensor>(spaces[space], i)),
-      commitments: kernel.operands.map(({ space, index: i }) => at(commitments[space], i)),
-      output: at<Tensor>(tensors.trace, index),
+      operands: kernel.operands.map(({ space, index: i }) => item<Tensor>(spaces[space], i)),
+      commitments: kernel.operands.map(({ space, index: i }) => item(commitments[space], i)),
+      output: item<Tensor>(tensors.trace, index),
       whole: fitsWhole(program, kernel),
     };
     // Kernels of one shape are not sampled at the same places.
@@ -174,7 +174,7 @@ export interface GasSummary {
 /** Spread of the execution gas over elements. */
 export function summarise(elements: readonly CheckedElement[]): GasSummary {
   const sorted = [...elements].sort((a, b) => a.gas - b.gas);
-  const gas = (rank: number): number => (sorted.length === 0 ? 0 : at(sorted, rank).gas);
+  const gas = (rank: number): number => (sorted.length === 0 ? 0 : item(sorted, rank).gas);
   return {
     samples: elements.length,
     mismatches: elements.filter(({ fault }) => fault !== undefined).length,

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { prepareProgram } from "../backends/backend.ts";
 import { compiled } from "../backends/javascript/compiled.ts";
 import type { Tensor } from "../machine/tensor.ts";
@@ -14,4 +14,4 @@ export const executeModel = (
 
 /** Outputs of a model out of a trace, in the order of its outputs. */
 export const outputsOf = (model: Model, trace: readonly Tensor[]): readonly Tensor[] =>
-  model.program.outputs.map((kernel) => at(trace, kernel));
+  model.program.outputs.map((kernel) => item(trace, kernel));

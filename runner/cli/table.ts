@@ -1,5 +1,5 @@
 /** A column: its title, and whether its cells are numbers, which are aligned to the right. */
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 export interface Column {
   readonly title: string;
   readonly right?: boolean;
@@ -7,12 +7,12 @@ export interface Column {
 
 /** Rows under titles, columns as wide as their widest cell. No trailing spaces. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, c) => Math.max(title.length, ...rows.map((row) => at(row, c).length)));
+  const widths = columns.map(({ title }, c) => Math.max(title.length, ...rows.map((row) => item(row, c).length)));
   const line = (cells: readonly string[]): string =>
     columns
       .map(({ right }, c) => {
-        const cell = at(cells, c);
-        return right === true ? cell.padStart(at(widths, c)) : cell.padEnd(at(widths, c));
+        const cell = item(cells, c);
+        return right === true ? cell.padStart(item(widths, c)) : cell.padEnd(item(widths, c));
       })
       .join("  ")
       .trimEnd();
@@ -38,7 +38,7 @@ export function bytes(value: number): string {
   const units = ["kB", "MB", "GB", "TB"];
   let [size, unit] = [value / 1000, 0];
   for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000;
-  return `${size.toFixed(size < 10 ? 1 : 0)} ${at(units, unit)}`;
+  return `${size.toFixed(size < 10 ? 1 : 0)} ${item(units, unit)}`;
 }
 
 /** [1, 1, 8, 8] as 1x1x8x8; a scalar has no sizes. */

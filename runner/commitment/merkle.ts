@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { AssayError } from "../errors.ts";
 import { runNow } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./keccak.ts";
@@ -43,7 +43,7 @@ export class MerkleTree {
 
   private constructor(levels: readonly Uint8Array[]) {
     this.#levels = levels;
-    this.width = at(levels, 0).length / HASH_BYTES;
+    this.width = item(levels, 0).length / HASH_BYTES;
     const top = levels.at(-1);
     this.root = top === undefined || top.length === 0 ? ZERO_HASH : toHash(top);
   }
@@ -118,7 +118,7 @@ export class MerkleTree {
   }
 
   #node(level: number, index: number): Hash {
-    const packed = at(this.#levels, level);
+    const packed = item(this.#levels, level);
     return toHash(packed.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES));
   }
 }
@@ -140,7 +140,7 @@ export function rootOfRange(nodes: readonly Hash[], first: number, width: number
   }
   let row = nodes.map(hashBytes);
   let [from, size, next] = [first, width, 0];
-  const sibling = (): Uint8Array => hashBytes(at(siblings, next++));
+  const sibling = (): Uint8Array => hashBytes(item(siblings, next++));
   while (size > 1) {
     if (from % 2 === 1) row.unshift(sibling());
     const last = Math.floor(from / 2) * 2 + row.length;

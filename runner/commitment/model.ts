@@ -1,6 +1,6 @@
 import { AbiCoder } from "ethers";
 
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { DTYPE_CODE } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
 import { product } from "../machine/shape.ts";
@@ -67,7 +67,7 @@ export const tensorsRoot = (commitments: readonly { readonly root: Hash }[]): Ha
 /** Types of the program's outputs, in order. The program must be verified. */
 export const outputTypes = ({ kernels, outputs }: Program): readonly TensorType[] =>
   outputs.map((index) => {
-    const { dtype, shape } = at(kernels, index);
+    const { dtype, shape } = item(kernels, index);
     return { dtype, length: product(shape) };
   });
 

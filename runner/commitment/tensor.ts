@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, DTYPE_CODE } from "../machine/dtype.ts";
 import type { TensorType } from "../machine/kernel.ts";
@@ -43,7 +43,7 @@ export function tensorRootOf({ dtype, length }: TensorType, merkleRoot: Hash): H
 }
 
 /** Commits a tensor at once: about 4 ms a megabyte. */
-export const commitTensor = (tensor: Tensor): TensorCommitment => at(runNow(committing([tensor])), 0);
+export const commitTensor = (tensor: Tensor): TensorCommitment => item(runNow(committing([tensor])), 0);
 
 /** Commits tensors in slices, progress in leaves. @throws AssayError ABORTED. */
 export function commitTensors(

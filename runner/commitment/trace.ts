@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import type { Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import type { TaskOptions } from "../task.ts";
@@ -35,7 +35,7 @@ export async function commitEnds(
   trace: readonly Tensor[],
   options?: TaskOptions,
 ): Promise<Ends> {
-  const outputs = program.outputs.map((index) => at(trace, index));
+  const outputs = program.outputs.map((index) => item(trace, index));
   return {
     inputRoot: tensorsRoot(await commitTensors("commit inputs", inputs, options)),
     outputRoot: tensorsRoot(await commitTensors("commit outputs", outputs, options)),

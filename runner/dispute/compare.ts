@@ -1,7 +1,7 @@
 import { type Hash, ZERO_HASH } from "../commitment/keccak.ts";
 import { rootsTree } from "../commitment/model.ts";
 import { commitTensor } from "../commitment/tensor.ts";
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { elementBits, type Tensor } from "../machine/tensor.ts";
 import { locate, type LocateResult, type OwnTrace } from "./locate.ts";
 import { noDispute } from "./view.ts";
@@ -61,10 +61,10 @@ export async function compareTraces(own: OwnTrace, operator: OperatorTrace): Pro
   outputs.set(kernel, output);
   const found = look();
   if (found.kind !== "located") {
-    const [expected, hashed] = [at(operator.roots, kernel), commitTensor(output).root];
+    const [expected, hashed] = [item(operator.roots, kernel), commitTensor(output).root];
     return { kind: "output-unfaithful", kernel, expected, actual: hashed };
   }
   const { element } = found;
-  const expected = elementBits(at(own.trace, kernel), element);
+  const expected = elementBits(item(own.trace, kernel), element);
   return { kind: "fault", kernel, element, expected, claimed: elementBits(output, element), output };
 }

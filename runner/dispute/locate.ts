@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { type Hash, hashBytes, toHash } from "../commitment/keccak.ts";
 import { leafHash, levelWidth, rootOfRange } from "../commitment/merkle.ts";
 import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
@@ -133,7 +133,7 @@ function locateElement(
   kernel: number,
   answers: readonly DemandAnswer[],
 ): LocateResult {
-  const [mine, commitment] = [at(own.trace, kernel), at(own.commitment.outputs, kernel)];
+  const [mine, commitment] = [item(own.trace, kernel), item(own.commitment.outputs, kernel)];
   const output = published.outputs.get(kernel);
   if (output === undefined) return { kind: "fetchOutput", kernel };
   if (output !== null && sameType(output, mine)) {

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { levelWidth } from "../commitment/merkle.ts";
 import { openSegment } from "../commitment/tensor.ts";
@@ -45,7 +45,7 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
       return {
         kind: "commitTrace",
         traceRoot: commitment.root,
-        outputRoots: outputKernels.map((kernel) => at(commitment.outputs, kernel).root),
+        outputRoots: outputKernels.map((kernel) => item(commitment.outputs, kernel).root),
         outputSiblings: outputKernels.map((kernel) => commitment.tree.prove(kernel)),
       };
     case "traceCommitted": {

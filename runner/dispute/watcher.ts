@@ -1,6 +1,6 @@
 import { AbiCoder, keccak256 } from "ethers";
 
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraud-proof.ts";
 import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
@@ -146,7 +146,7 @@ function convict(
     return accumulators === undefined ? one : { ...one, progress: { position, accumulators } };
   };
   for (const [i, { execution: part, maxSteps }] of replays.entries()) {
-    const reached = at(starts, i + 1).progress.position;
+    const reached = item(starts, i + 1).progress.position;
     if (view.replays.has(stateKey(kernel, element, reached))) continue;
     return { kind: "replay", accusation, execution: resumed(part), maxSteps };
   }
@@ -161,17 +161,17 @@ export function proofOf(own: OwnExecution, located: Located, budget: Budget = DE
   const { kernel, element, leaves, siblings, traceTree } = located;
   const { program, model, inputs, constants, trace, commitment } = own;
   const traceRoots = commitment.outputs.map(({ root }) => root);
-  const output = at(trace, kernel);
+  const output = item(trace, kernel);
   const proof = buildFraudProof(
     { program, model, inputs, constants, trace, traceRoots },
     { kernel, element, output },
     budget,
   );
-  const operands = at(program.kernels, kernel).operands;
+  const operands = item(program.kernels, kernel).operands;
   const inOperatorsTree = (execution: Execution): Execution => ({
     ...execution,
     operandSiblings: execution.operandSiblings.map((row, i) => {
-      const [operand, covered] = [at(operands, i), at(execution.witness, i).length > 0];
+      const [operand, covered] = [item(operands, i), item(execution.witness, i).length > 0];
       return operand.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
     }),
   });

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { type DType, DTYPE_BYTES } from "../machine/dtype.ts";
 import { type Tensor, tensorFrom } from "../machine/tensor.ts";
 import type { ElementType } from "../onnx/file/element-type.ts";
@@ -84,7 +84,7 @@ export function encodeJson(tensor: Tensor, shape: readonly number[]): unknown {
   let next = 0;
   const build = (depth: number): unknown =>
     depth === shape.length
-      ? leaf(at(values, next++))
-      : Array.from({ length: at(shape, depth) }, () => build(depth + 1));
+      ? leaf(item(values, next++))
+      : Array.from({ length: item(shape, depth) }, () => build(depth + 1));
   return build(0);
 }

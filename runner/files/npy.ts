@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
 import { type ElementType, storageOf } from "../onnx/file/element-type.ts";
@@ -145,11 +145,11 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, width: number, shape: readon
   const indices = shape.map(() => 0);
   for (let to = 0; to < bytes.length; to += width) {
     let from = 0;
-    for (let d = shape.length - 1; d >= 0; d--) from = from * at(shape, d) + at(indices, d);
+    for (let d = shape.length - 1; d >= 0; d--) from = from * item(shape, d) + item(indices, d);
     ordered.set(bytes.subarray(from * width, (from + 1) * width), to);
     for (let d = shape.length - 1; d >= 0; d--) {
-      indices[d] = at(indices, d) + 1;
-      if (at(indices, d) < at(shape, d)) break;
+      indices[d] = item(indices, d) + 1;
+      if (item(indices, d) < item(shape, d)) break;
       indices[d] = 0;
     }
   }

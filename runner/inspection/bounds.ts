@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { LEAF_BYTES, leafCount } from "../commitment/tensor.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
 import { encodeKernel } from "../machine/encoding.ts";
@@ -56,14 +56,14 @@ export function proofBound(program: Program, kernel: Kernel): ProofBound {
   const kernelOpening = 5 * WORD + padded(encoded) + listDepth * WORD;
   const progress = 3 * WORD + (kernel.reduce?.accumulators ?? 0) * WORD;
   const siblings = touched.map(({ segments: runs, siblingsCap }, i) => {
-    const levels = depth(leafCount(at(kernel.operands, i)));
+    const levels = depth(leafCount(item(kernel.operands, i)));
     return runs * Math.min(2 * levels, siblingsCap);
   });
   const witness =
     WORD +
     sum(
       touched.map((operand, i) => {
-        const proofs = operand.segments * 6 * WORD + at(siblings, i) * WORD;
+        const proofs = operand.segments * 6 * WORD + item(siblings, i) * WORD;
         return 2 * WORD + operand.leaves * LEAF_BYTES + proofs;
       }),
     );
@@ -140,7 +140,7 @@ interface Reach {
  */
 function reach({ strides }: Affine, dims: readonly number[], width: number, jumping: readonly number[]): Reach {
   const running = dims
-    .map((size, d) => ({ size, stride: Math.abs(at(strides, d)) * width, jumps: jumping.includes(d) }))
+    .map((size, d) => ({ size, stride: Math.abs(item(strides, d)) * width, jumps: jumping.includes(d) }))
     .filter(({ size, stride, jumps: free }) => size > 1 && (stride > 0 || free))
     .sort((a, b) => a.stride - b.stride);
   let [regions, span] = [1, width];

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { commitModel, type ModelCommitment } from "../commitment/model.ts";
 import { kernelCost } from "../machine/cost.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
@@ -59,7 +59,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
     return {
       index,
       kind: kernelKind(kernel),
-      nodes: at(model.nodes, index),
+      nodes: item(model.nodes, index),
       dtype: kernel.dtype,
       shape: kernel.shape,
       reduction: kernel.reduce?.dims ?? [],
@@ -67,7 +67,7 @@ export async function inspectModel(model: Model, options?: TaskOptions): Promise
       multiplyAccumulates: cost.multiplyAccumulates,
       instructions: cost.instructions,
       outputBytes: cost.elements * DTYPE_BYTES[kernel.dtype],
-      encodedBytes: at(commitment.kernels, index).length,
+      encodedBytes: item(commitment.kernels, index).length,
       proof: proofBound(program, kernel),
     };
   });

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { type ModelCommitment, tensorsRoot } from "../commitment/model.ts";
 import { commitTensors } from "../commitment/tensor.ts";
@@ -56,14 +56,14 @@ export async function saveTrace(
   for (const [i, tensor] of tensors.trace.entries()) {
     throwIfAborted(options.signal, "store");
     const blob = await putBlob(store.put(tensorBytes(tensor)), folder);
-    stored.push({ dtype: tensor.dtype, root: at(outputs, i).root, blob });
+    stored.push({ dtype: tensor.dtype, root: item(outputs, i).root, blob });
     options.onProgress?.({ task: "store", done: i + 1, total: tensors.trace.length });
   }
   const file: TraceFile = {
     format: TRACE_FORMAT,
     commitment: model.commitment,
     inputRoot: tensorsRoot(inputs),
-    outputRoot: tensorsRoot(program.outputs.map((kernel) => at(outputs, kernel))),
+    outputRoot: tensorsRoot(program.outputs.map((kernel) => item(outputs, kernel))),
     traceRoot: root,
     outputs: stored,
   };

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { AssayError } from "../errors.ts";
 import { type DType, type RegisterClass, registerClass } from "./dtype.ts";
 import type { Instruction } from "./kernel.ts";
@@ -44,7 +44,7 @@ const nodeOf = (dtype: DType): number => (registerClass(dtype) === "f32" ? F32 :
 export function inferClasses(kernel: KernelSkeleton): KernelClasses {
   const parent: number[] = [F32, INT];
   const find = (node: number): number => {
-    const up = at(parent, node);
+    const up = item(parent, node);
     return up === node ? node : (parent[node] = find(up));
   };
   const unite = (a: number, b: number, field: string): void => {
@@ -72,7 +72,7 @@ export function inferClasses(kernel: KernelSkeleton): KernelClasses {
       const row: OpcodeRow = OPCODES[instruction.op];
       const result = row.gives === "any" ? fresh() : row.gives === "f32" ? F32 : INT;
       row.takes.forEach((takes, position) => {
-        const letter = at(FIELDS, position);
+        const letter = item(FIELDS, position);
         const field = `${name}.code[${String(i)}].${letter}`;
         const wanted = takes === "any" ? result : takes === "f32" ? F32 : INT;
         unite(register(instruction[letter], field), wanted, field);
@@ -92,8 +92,8 @@ export function inferClasses(kernel: KernelSkeleton): KernelClasses {
   const step = reduce ? walk("step", reduce.step, accumulators) : [];
   const finish = walk("finish", kernel.finish, accumulators);
   accumulators.forEach((node, i) => {
-    unite(at(results("init", init, accumulators.length), i), node, `init result ${String(i)}`);
-    unite(at(results("step", step, accumulators.length), i), node, `step result ${String(i)}`);
+    unite(item(results("init", init, accumulators.length), i), node, `init result ${String(i)}`);
+    unite(item(results("step", step, accumulators.length), i), node, `step result ${String(i)}`);
   });
   for (const node of results("finish", finish, 1)) unite(node, nodeOf(kernel.dtype), "finish result");
 

@@ -1,5 +1,4 @@
 import { AssayError } from "../errors.ts";
-import { CONSTANTS } from "../protocol/constants.ts";
 import { inferClasses, type StageSkeleton } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
 import type { Affine, Constant, Guard, Instruction, Kernel, Operand, Read, Space, Stage } from "./kernel.ts";

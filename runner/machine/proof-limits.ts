@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { DTYPE_BYTES } from "./dtype.ts";
 import type { Kernel, Stage } from "./kernel.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
@@ -25,7 +25,7 @@ export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: n
   const stages = reduce === undefined ? [finish] : [reduce.init, reduce.step, finish];
   const looks = operands.map(() => 0);
   const look = (operand: number): void => {
-    looks[operand] = at(looks, operand) + 1;
+    looks[operand] = item(looks, operand) + 1;
   };
   for (const read of stages.flatMap(({ reads }) => reads)) {
     look(read.operand);
@@ -34,7 +34,7 @@ export function proofBytes({ operands, reduce, finish }: Kernel, encodedBytes: n
   return operands.reduce((bytes, { dtype, length }, i) => {
     const leaves = Math.ceil((length * DTYPE_BYTES[dtype]) / LEAF_BYTES);
     const leaf = LEAF_BYTES + SEGMENT_BYTES + HASH_BYTES * Math.ceil(Math.log2(leaves));
-    return bytes + OPERAND_BYTES + Math.min(at(looks, i), leaves) * leaf;
+    return bytes + OPERAND_BYTES + Math.min(item(looks, i), leaves) * leaf;
   }, encodedBytes);
 }
 

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { AssayError, isAssayError } from "../errors.ts";
 import { inferClasses, type KernelClasses, registerCount } from "./classes.ts";
 import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.ts";
@@ -111,7 +111,7 @@ export function verifyForm(
     }
     strides.forEach((stride, d) => {
       checkReach(`${field}.strides[${String(d)}]`, stride);
-      checkReach(`${field}.strides[${String(d)}] over its dimension`, stride * (at(dims, d) - 1));
+      checkReach(`${field}.strides[${String(d)}] over its dimension`, stride * (item(dims, d) - 1));
     });
   };
   const operandAt = (field: string, operand: number): Operand => {
@@ -207,7 +207,7 @@ function checkTags(
   const check = (name: string, stage: Stage, registers: readonly RegisterClass[], first: number): void => {
     stage.constants.forEach((constant, i) => {
       const tag = "f32" in constant ? "f32" : "int";
-      const wanted = at(registers, first + stage.reads.length + i);
+      const wanted = item(registers, first + stage.reads.length + i);
       if (tag === wanted) return;
       throw refuse(`${name}.constants[${String(i)}]`, `is given as ${tag}, but its uses make it an ${wanted}`);
     });

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import type { Hash } from "../commitment/keccak.ts";
 import { type ModelCommitment, rootsTree } from "../commitment/model.ts";
 import { commitTensor, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
@@ -83,7 +83,7 @@ export function buildFraudProof(
   const parts = splitElement(kernel, operands, element, budget);
   const executions = parts.map(({ progress, steps, leaves }) => {
     const witness = openWitness(leaves, operands, commitments);
-    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : at(siblings, i)));
+    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : item(siblings, i)));
     return { execution: { kernel: opening, element, progress, witness, operandSiblings }, maxSteps: BigInt(steps) };
   });
   const last = executions.at(-1);
@@ -121,9 +121,9 @@ function openOperands(
     }
     switch (space) {
       case "input":
-        return { tensor, commitment: at(inputCommitments, index), tree: inputTree };
+        return { tensor, commitment: item(inputCommitments, index), tree: inputTree };
       case "constant":
-        return { tensor, commitment: at(model.constants, index), tree: model.weightsTree };
+        return { tensor, commitment: item(model.constants, index), tree: model.weightsTree };
       case "kernel": {
         const commitment = commitTensor(tensor);
         expectRoot(name, commitment, traceRoots[index]);
@@ -135,7 +135,7 @@ function openOperands(
   return {
     operands: opened.map(({ tensor }) => tensor),
     commitments: opened.map(({ commitment }) => commitment),
-    siblings: opened.map(({ tree }, i) => tree.prove(at(kernel.operands, i).index)),
+    siblings: opened.map(({ tree }, i) => tree.prove(item(kernel.operands, i).index)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
 import type { Kernel, Reduce } from "../machine/kernel.ts";
 
@@ -53,12 +53,12 @@ function isDot({ shape, operands }: Kernel, { accumulators, dims, step }: Reduce
       dims.findLastIndex((dim) => dim > 1),
     );
   const runs = reads.every(({ strides, guards, gather }) => {
-    const stride = at(strides, inner);
+    const stride = item(strides, inner);
     return (stride === 0 || stride === 1) && gather === undefined && guards.every((g) => g.strides[inner] === 0);
   });
   if (accumulators !== 1 || reads.length < 1 || reads.length > 2 || !runs) return false;
   const shown = code.map(({ op }) => op).join(" ");
   if (/^(fmul )?fadd$/.test(shown)) return true;
-  const bytes = reads.every(({ operand }) => DTYPE_BYTES[at(operands, operand).dtype] === 1);
+  const bytes = reads.every(({ operand }) => DTYPE_BYTES[item(operands, operand).dtype] === 1);
   return bytes && /^(isub ){0,2}imul iadd$/.test(shown);
 }

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { type Hash, ZERO_HASH } from "../commitment/keccak.ts";
 import { LEAF_BYTES, segmentRoot } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
@@ -47,7 +47,7 @@ export function replayWitness(
     return tensor;
   });
   const piece = executePiece(kernel, operands, element, progress, maxSteps, (operand, offset) => {
-    const leaf = Math.floor((offset * DTYPE_BYTES[at(kernel.operands, operand).dtype]) / LEAF_BYTES);
+    const leaf = Math.floor((offset * DTYPE_BYTES[item(kernel.operands, operand).dtype]) / LEAF_BYTES);
     if (covered[operand]?.has(leaf) === true) return;
     throw mismatch(`operand ${String(operand)} of the witness`, `leaf ${String(leaf)}`, "not covered");
   });

@@ -1,4 +1,4 @@
-import { at } from "../at.ts";
+import { item } from "../items.ts";
 import { LEAF_BYTES, openSegment, type Segment, type TensorCommitment } from "../commitment/tensor.ts";
 import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES } from "../machine/dtype.ts";
@@ -89,7 +89,7 @@ export function openWitness(
   commitments: readonly TensorCommitment[],
 ): Witness {
   return leaves.map((row, i) =>
-    runsOf(row).map(([first, count]) => openSegment(at(operands, i), at(commitments, i), first, count)),
+    runsOf(row).map(([first, count]) => openSegment(item(operands, i), item(commitments, i), first, count)),
   );
 }
 
@@ -149,21 +149,21 @@ class LeafSet {
   }
 
   readonly add = (operand: number, offset: number): void => {
-    const tensor = at(this.#operands, operand);
-    at(this.#sets, operand).add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
+    const tensor = item(this.#operands, operand);
+    item(this.#sets, operand).add(Math.floor((offset * DTYPE_BYTES[tensor.dtype]) / LEAF_BYTES));
   };
 
   merge(other: LeafSet): void {
-    other.#sets.forEach((set, i) => set.forEach((leaf) => at(this.#sets, i).add(leaf)));
+    other.#sets.forEach((set, i) => set.forEach((leaf) => item(this.#sets, i).add(leaf)));
   }
 
   /** Bytes of the witness of both: leaves, and up to two siblings a level for each run. */
   bytesWith(other: LeafSet): number {
     let bytes = 0;
     this.#sets.forEach((set, i) => {
-      const added = at(other.#sets, i);
+      const added = item(other.#sets, i);
       const has = (leaf: number): boolean => set.has(leaf) || added.has(leaf);
-      const leaves = Math.ceil(at(this.#operands, i).data.byteLength / LEAF_BYTES);
+      const leaves = Math.ceil(item(this.#operands, i).data.byteLength / LEAF_BYTES);
       let runs = 0;
       for (const leaf of set) if (!has(leaf - 1)) runs++;
       for (const leaf of added) if (!set.has(leaf) && !has(leaf - 1)) runs++;

@@ -1,7 +1,7 @@
 /** `serve`, but for an operator that lies: every answer comes from a model with one weight changed. For tests only. */
 import { network } from "hardhat";
 
-import { accountContext } from "../../services/environment/account.ts";
+import { accountContext } from "../../services/chain/account.ts";
 import { runScript } from "../../services/environment/run.ts";
 import type { OperatorOptions } from "../../services/operator/operator.ts";
 import { serve } from "../../services/operator/serve.ts";

@@ -1,4 +1,4 @@
-import { at } from "../../at.ts";
+import { item } from "../../items.ts";
 import { inferClasses } from "../../machine/classes.ts";
 import { type DType, registerClass } from "../../machine/dtype.ts";
 import { f32FromBits } from "../../machine/float.ts";
@@ -68,8 +68,8 @@ export function generate(kernel: Kernel): Generated {
     return stageTerms(stage, {
       accumulators,
       read: (index) => {
-        const plan = at(plans[name], index);
-        const read = at(stage.reads, index);
+        const plan = item(plans[name], index);
+        const read = item(stage.reads, index);
         const range = readRange(kernel, stage, index);
         return { js: emitRead(`${prefix}read${String(index)}`, read, plan, lane, level, range, assumed), range };
       },
@@ -78,7 +78,7 @@ export function generate(kernel: Kernel): Generated {
         // A dimension of size 1 has no loop: its index is 0.
         if (depth < 0) return literal(0n);
         const js = depth === tile && lane > 0 ? `(i${String(depth)} + ${String(lane)})` : `i${String(depth)}`;
-        return { js, range: intRange(0, at(nest.levels, depth).size - 1) };
+        return { js, range: intRange(0, item(nest.levels, depth).size - 1) };
       },
       name: (register, term) => {
         out.push(`const ${prefix}${String(register)} = ${term.js};`);
@@ -96,7 +96,7 @@ export function generate(kernel: Kernel): Generated {
     range: Range,
     assumed: boolean,
   ): string => {
-    const { dtype, length } = at(kernel.operands, read.operand);
+    const { dtype, length } = item(kernel.operands, read.operand);
     const load = (index: string): string => element(dtype, range, `A${String(read.operand)}`, index);
     const fill = fillOf(dtype, read.fill, range);
     if (plan === "never") return fill;
@@ -138,7 +138,7 @@ export function generate(kernel: Kernel): Generated {
       emitStep(lanes, level - 1, false);
       return;
     }
-    const size = String(at(nest.levels, level).size);
+    const size = String(item(nest.levels, level).size);
     const loop = (assumed: boolean): void => {
       out.push(nest.header(level, "0", size, 1));
       decide(level, lanes);
@@ -170,7 +170,7 @@ export function generate(kernel: Kernel): Generated {
     if (reduce !== undefined) reduction(nest.outer, lanes);
     for (let lane = 0; lane < lanes; lane++) {
       const registers = emit("finish", lane, innerOut, accumulatorsOf(lane), false);
-      const result = at(registers, registers.length - 1);
+      const result = item(registers, registers.length - 1);
       out.push(store(kernel.dtype, nest.valueOf(position, innerOut, tile, lane), result));
     }
   };
@@ -180,7 +180,7 @@ export function generate(kernel: Kernel): Generated {
       outputElement(1);
       return;
     }
-    const [from, to] = level === 0 ? ["from", "to"] : ["0", String(at(nest.levels, level).size)];
+    const [from, to] = level === 0 ? ["from", "to"] : ["0", String(item(nest.levels, level).size)];
     const loop = (start: string, lanes: number): void => {
       out.push(nest.header(level, start, to, lanes));
       decide(level, lanes);
@@ -200,7 +200,7 @@ export function generate(kernel: Kernel): Generated {
   };
   outputLevel(0);
 
-  const size = innerOut < 0 ? 1 : at(nest.levels, 0).size;
+  const size = innerOut < 0 ? 1 : item(nest.levels, 0).size;
   const work = nest.levels.reduce((p, level) => p * level.size, 1) / size;
   return { source: out.join("\n"), size, work };
 }
@@ -214,11 +214,11 @@ type ReadPlan = "never" | { readonly conditions: readonly Condition[] };
 
 function planReads(kernel: Kernel, nest: Nest, { reads }: Stage): readonly ReadPlan[] {
   return reads.map((read) => {
-    const { length } = at(kernel.operands, read.operand);
+    const { length } = item(kernel.operands, read.operand);
     const conditions = read.guards.map((guard) => nest.condition(guard, guard.bound));
     nest.walk(read);
     if (read.gather === undefined) conditions.push(nest.condition(read, length));
-    else conditions.push(nest.condition(read.gather, at(kernel.operands, read.gather.operand).length));
+    else conditions.push(nest.condition(read.gather, item(kernel.operands, read.gather.operand).length));
     if (conditions.includes(false)) return "never";
     return { conditions: conditions.filter((condition) => typeof condition !== "boolean") };
   });
@@ -234,7 +234,7 @@ function element(dtype: DType, range: Range, array: string, index: string): stri
 /** The gathered index as a number. A 64-bit index beyond 2^53 is inexact, but it is outside every bound anyway. */
 function gathered(kernel: Kernel, { operand }: Gather, index: string): string {
   const array = `A${String(operand)}`;
-  const { dtype } = at(kernel.operands, operand);
+  const { dtype } = item(kernel.operands, operand);
   if (dtype !== "i64" && dtype !== "u64") return `${array}[${index}]`;
   return `${array}hi[2 * ${index} + 1] * 4294967296 + ${array}lo[2 * ${index}]`;
 }

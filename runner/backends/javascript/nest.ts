@@ -1,4 +1,4 @@
-import { at } from "../../at.ts";
+import { item } from "../../items.ts";
 import type { Affine } from "../../machine/kernel.ts";
 
 /** A loop of generated code: one dimension that is longer than 1. */
@@ -53,12 +53,12 @@ export class Nest {
 
   walk({ base, strides }: Affine): Walk {
     // Outside of a step, an affine function has strides over the output alone: reduction levels do not move it.
-    const perLevel = this.levels.map(({ dimension }) => (dimension < strides.length ? at(strides, dimension) : 0));
+    const perLevel = this.levels.map(({ dimension }) => (dimension < strides.length ? item(strides, dimension) : 0));
     const known = this.walks.find((w) => w.base === base && w.strides.every((s, i) => s === perLevel[i]));
     if (known !== undefined) return known;
     let [lo, hi] = [base, base];
     perLevel.forEach((stride, i) => {
-      const span = stride * (at(this.levels, i).size - 1);
+      const span = stride * (item(this.levels, i).size - 1);
       if (span < 0) lo += span;
       else hi += span;
     });
@@ -88,7 +88,7 @@ export class Nest {
     let moving = level;
     while (moving >= 0 && walk.strides[moving] === 0) moving--;
     const name = moving < 0 ? String(walk.base) : variable(walk, moving);
-    const ahead = tile >= 0 && tile <= level ? at(walk.strides, tile) * lane : 0;
+    const ahead = tile >= 0 && tile <= level ? item(walk.strides, tile) * lane : 0;
     if (ahead === 0) return name;
     return this.fits(walk) ? `(${name} + ${String(ahead)} | 0)` : `(${name} + ${String(ahead)})`;
   }
@@ -98,12 +98,12 @@ export class Nest {
     const index = `i${String(level)}`;
     const moving = this.walks.filter(({ strides }) => strides[level] !== 0);
     const starts = moving.map((walk) => {
-      const stride = String(at(walk.strides, level));
+      const stride = String(item(walk.strides, level));
       const before = this.valueOf(walk, level - 1, -1, 0);
       return `${variable(walk, level)} = ${from === "0" ? before : `${before} + ${stride} * ${from}`}`;
     });
     const moves = moving.map((walk) => {
-      const [name, by] = [variable(walk, level), String(at(walk.strides, level) * step)];
+      const [name, by] = [variable(walk, level), String(item(walk.strides, level) * step)];
       return this.fits(walk) ? `${name} = ${name} + ${by} | 0` : `${name} += ${by}`;
     });
     const init = [`${index} = ${from}`, ...starts].join(", ");

@@ -1,4 +1,4 @@
-import { at } from "../../at.ts";
+import { item } from "../../items.ts";
 import { f32FromBits } from "../../machine/float.ts";
 import { product } from "../../machine/shape.ts";
 import type { Kernel, Reduce, Stage } from "../../machine/kernel.ts";
@@ -37,7 +37,7 @@ export function stageTerms(stage: Stage, source: StageSource): readonly Term[] {
     const { takes }: OpcodeRow = OPCODES[op];
     /** The register of an operand; a field that is no operand has no term. */
     const operand = (position: number, register: number): Term =>
-      position < takes.length ? at(registers, register) : UNUSED;
+      position < takes.length ? item(registers, register) : UNUSED;
     const term = op === "index" ? source.index(a) : scalarTerm(op, operand(0, a), operand(1, b), operand(2, c), b);
     registers.push(source.name(registers.length, term));
   }
@@ -49,8 +49,8 @@ const UNUSED: Term = { js: "", range: BIG };
 
 /** Range of what a read can give. */
 export function readRange(kernel: Kernel, stage: Stage, index: number): Range {
-  const read = at(stage.reads, index);
-  const operand = at(kernel.operands, read.operand);
+  const read = item(stage.reads, index);
+  const operand = item(kernel.operands, read.operand);
   if (registerClass(operand.dtype) === "f32") return ANY_F32;
   return hull(dtypeRange(operand.dtype), literal(read.fill).range);
 }
@@ -70,7 +70,7 @@ export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: Kerne
     stageTerms(stage, {
       accumulators: accumulators.map((range) => ({ js: "", range })),
       read: (index) => ({ js: "", range: readRange(kernel, stage, index) }),
-      index: (dimension) => ({ js: "", range: intRange(0, at(dims, dimension) - 1) }),
+      index: (dimension) => ({ js: "", range: intRange(0, item(dims, dimension) - 1) }),
       name: (_, term) => term,
     }).map(({ range }) => range);
 
@@ -80,8 +80,8 @@ export function accumulatorRanges(kernel: Kernel, reduce: Reduce, classes: Kerne
   for (let round = 0; round < PATIENCE + n + 1; round++) {
     const registers = run(reduce.step, ranges);
     const next = ranges.map((range, i): Range => {
-      const result = at(registers, registers.length - n + i);
-      const start = at(initial, i);
+      const result = item(registers, registers.length - n + i);
+      const start = item(initial, i);
       if (range.kind !== "int" || start.kind !== "int") return range;
       const added = addedTo(reduce.step, n, i, registers);
       if (added === undefined) return round >= PATIENCE && !within(result, range) ? BIG : hull(range, result);
@@ -100,10 +100,10 @@ function addedTo(step: Stage, n: number, i: number, registers: readonly Range[])
   const instruction = step.code[step.code.length - n + i];
   if (instruction === undefined) return undefined;
   const { op, a, b } = instruction;
-  if (op === "iadd" && a === i && b !== i) return at(registers, b);
-  if (op === "iadd" && b === i && a !== i) return at(registers, a);
+  if (op === "iadd" && a === i && b !== i) return item(registers, b);
+  if (op === "iadd" && b === i && a !== i) return item(registers, a);
   if (op !== "isub" || a !== i || b === i) return undefined;
-  const range = at(registers, b);
+  const range = item(registers, b);
   return range.kind === "int" ? intRange(-range.hi, -range.lo) : BIG;
 }
 
@@ -115,4 +115,4 @@ const same = (a: Range, b: Range | undefined): boolean =>
 
 /** The results of `init` or `step` as expressions of the accumulators' kinds. */
 export const accumulatorValues = (registers: readonly Term[], ranges: readonly Range[]): readonly string[] =>
-  ranges.map((range, i) => asKind(at(registers, registers.length - ranges.length + i), range));
+  ranges.map((range, i) => asKind(item(registers, registers.length - ranges.length + i), range));

@@ -1,4 +1,4 @@
-import { at } from "../../at.ts";
+import { item } from "../../items.ts";
 import { DTYPE_BYTES, DTYPES, type DType } from "../../machine/dtype.ts";
 import type { Opcode } from "../../machine/scalar.ts";
 
@@ -195,7 +195,7 @@ export function scalarTerm(op: Exclude<Opcode, "index">, a: Term, b: Term, c: Te
       if (x.kind === "int" && y.kind === "int" && x.lo >= 0 && y.lo >= 0) return flag(`${a.js} < ${b.js}`);
       return flag(`BigInt.asUintN(64, ${asBig(a)}) < BigInt.asUintN(64, ${asBig(b)})`);
     case "wrap":
-      return wrapTerm(a, at(DTYPES, field));
+      return wrapTerm(a, item(DTYPES, field));
     case "select": {
       const range = hull(b.range, c.range);
       const zero = x.kind === "big" ? "0n" : "0";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { at } from "../../at.ts";
+import { item } from "../../items.ts";
 import { commitModel } from "../../commitment/model.ts";
 import { commitEnds, commitTrace } from "../../commitment/trace.ts";
 import { encodeJson } from "../../files/json.ts";
@@ -33,8 +33,8 @@ export async function infer(path: string, options: InferOptions, context: Comman
   const folder = options.outputDir;
   const names = fileNames(model.outputs);
   const outputs = outputsOf(model, trace).map((tensor, i) => {
-    const port = at(model.outputs, i);
-    const file = folder === undefined ? undefined : join(folder, at(names, i));
+    const port = item(model.outputs, i);
+    const file = folder === undefined ? undefined : join(folder, item(names, i));
     return { port, tensor, file };
   });
   for (const { port, tensor, file } of outputs) {
@@ -80,7 +80,7 @@ export function fileNames(ports: readonly Pick<Port, "name">[]): readonly string
 const SHOWN = 12;
 
 function preview({ element, shape }: Port, { data }: Tensor): string {
-  const shown = Array.from({ length: Math.min(SHOWN, data.length) }, (_, i) => format(at<number | bigint>(data, i)));
+  const shown = Array.from({ length: Math.min(SHOWN, data.length) }, (_, i) => format(item<number | bigint>(data, i)));
   const more = data.length > SHOWN ? ` … ${data.length - SHOWN} more` : "";
   return `${element} [${shape.join(", ")}]  ${shown.join(" ")}${more}`;
 }

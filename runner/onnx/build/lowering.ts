@@ -267,4 +267,3 @@ export class Lowering {
 
 const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>
   kernel && { dtype: kernel.dtype, length: elementCount(kernel.shape) };
-

@@ -56,4 +56,3 @@ export const memoryOrder = (value: Value): number[] =>
       const [sa, sb] = [Math.abs(item(value.strides, a)), Math.abs(item(value.strides, b))];
       return sb - sa || a - b;
     });
-

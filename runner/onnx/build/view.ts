@@ -47,7 +47,9 @@ export const alongRows = (value: Value, rows: Value): Value =>
 /** The same elements under another shape, or undefined when the view's strides do not allow it. */
 export const reshapeView = (value: Value, shape: readonly number[]): Value | undefined => {
   if (elementCount(shape) === 0) return { ...value, shape, strides: shape.map(() => 0) };
-  const from = value.shape.map((size, d) => ({ size, stride: item(value.strides, d) })).filter(({ size }) => size !== 1);
+  const from = value.shape
+    .map((size, d) => ({ size, stride: item(value.strides, d) }))
+    .filter(({ size }) => size !== 1);
   const strides = shape.map(() => 0);
   let at = from.length - 1;
   let run = 1; // elements of the current source run not yet covered

@@ -306,7 +306,12 @@ describe("operators of ai.onnx.ml", () => {
     ["a missing child", regressor({ nodes_truenodeids: [5, 0, 0] }), "ONNX_INVALID", "node 5 of tree 0"],
     ["a negative child", regressor({ nodes_truenodeids: [-1, 0, 0] }), "ONNX_INVALID", "node -1 of tree 0"],
     ["a node twice", regressor({ nodes_nodeids: [0, 1, 1] }), "ONNX_INVALID", "given twice"],
-    ["a tree in two places", regressor({ nodes_treeids: [0, 1, 0] }), "ONNX_UNSUPPORTED", "are not next to one another"],
+    [
+      "a tree in two places",
+      regressor({ nodes_treeids: [0, 1, 0] }),
+      "ONNX_UNSUPPORTED",
+      "are not next to one another",
+    ],
     ["a short table", regressor({ nodes_values: { floats: [0.5] } }), "ONNX_INVALID", "nodes_values"],
     ["short weights", regressor({ target_weights: { floats: [1] } }), "ONNX_INVALID", "target_weights"],
     ["a feature behind the last", regressor({ nodes_featureids: [1, 0, 0] }), "ONNX_INVALID", "feature 1"],

@@ -1,8 +1,8 @@
-import { type Connection, readDeployment, type Signer } from "../chain/deployment.ts";
-import { contextOf, type ServiceContext } from "../chain/context.ts";
-import { SYSTEM_CLOCK } from "./clock.ts";
-import { logReporter } from "./log.ts";
-import { integerOption, invalid, option } from "./options.ts";
+import { type Connection, readDeployment, type Signer } from "./deployment.ts";
+import { contextOf, type ServiceContext } from "./context.ts";
+import { SYSTEM_CLOCK } from "../environment/clock.ts";
+import { logReporter } from "../environment/log.ts";
+import { integerOption, invalid, option } from "../environment/options.ts";
 
 /** What a script's service stands on: the account of ASSAY_ACCOUNT, on the deployment of the connection's chain. */
 export async function accountContext(connection: Connection): Promise<ServiceContext> {
