@@ -22,7 +22,8 @@ abstract contract PaidConsumer is InferenceConsumer {
 
     error ConsumerNothingToReclaim(bytes32 requestId);
 
-    /// @notice Returns the fee of a request that failed to whoever asked; anyone may call.
+    /// @notice Returns what came back of the fee of a failed request to whoever asked; anyone may call. That is the fee, or
+    /// less where the asker withheld the input and the market compensated the operator.
     function reclaim(bytes32 requestId) external {
         Payment memory payment = paymentOf[requestId];
         (Finality finality, ) = MARKET.resultOf(requestId);
@@ -31,7 +32,7 @@ abstract contract PaidConsumer is InferenceConsumer {
         }
         delete paymentOf[requestId];
         if (MARKET.creditOf(address(this)) != 0) MARKET.withdraw(address(this));
-        MARKET.TOKEN().safeTransfer(payment.asker, payment.fee);
+        MARKET.TOKEN().safeTransfer(payment.asker, payment.fee - MARKET.compensationOf(requestId));
     }
 
     /// @dev Asks on the caller's money: the fee is taken from the caller by allowance.

@@ -24,7 +24,7 @@ abstract contract FraudGame is CourtRecord {
     }
 
     /// @inheritdoc IDisputeCourt
-    mapping(bytes32 commitment => uint256 blockNumber) public accusedIn;
+    mapping(bytes32 claimId => mapping(bytes32 commitment => uint256 blockNumber)) public accusedIn;
 
     mapping(bytes32 key => bytes32 state) private _replays;
     mapping(bytes32 key => Pursuit pursuit) private _pursuits;
@@ -35,8 +35,9 @@ abstract contract FraudGame is CourtRecord {
     function accuse(bytes32 claimId, bytes32 commitment) external {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         _requireUntil(dispute.end);
-        require(accusedIn[commitment] == 0, CourtAccusationKnown(commitment));
-        accusedIn[commitment] = block.number;
+        // Kept for each claim: whoever sees a commitment and registers it under another claim takes nothing from its author.
+        require(accusedIn[claimId][commitment] == 0, CourtAccusationKnown(commitment));
+        accusedIn[claimId][commitment] = block.number;
         emit Accused(claimId, commitment);
     }
 
@@ -102,7 +103,7 @@ abstract contract FraudGame is CourtRecord {
     ) private view returns (Pursuit memory pursuit) {
         (uint32 kernelIndex, uint32 element) = (execution.kernel.index, execution.element);
         bytes32 commitment = keccak256(abi.encode(claimId, kernelIndex, element, accusation.accuser, accusation.salt));
-        uint256 committedIn = accusedIn[commitment];
+        uint256 committedIn = accusedIn[claimId][commitment];
         require(committedIn != 0, CourtAccusationUnknown(commitment));
         require(block.number > committedIn, CourtAccusationTooRecent(block.number, committedIn));
         pursuit = _pursuits[_elementKey(claimId, kernelIndex, element)];

@@ -303,7 +303,7 @@ interface IDisputeCourt is ICreditLedger {
     ) external view returns (address demander, uint256 answerUntil, bool answered);
 
     /// @notice Block in which an accusation was committed; 0 when it was not.
-    function accusedIn(bytes32 commitment) external view returns (uint256);
+    function accusedIn(bytes32 claimId, bytes32 commitment) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(progress)) of a stored state of a replay; zero when there is none.
     function replayOf(

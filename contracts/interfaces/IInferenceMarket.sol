@@ -120,7 +120,7 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
 
     /// @notice Settles a claim whose window is over: pays operator and royalty, frees the collateral, calls back.
     /// @param request_ The request.
-    /// @param outputs The claimed bytes again when there is a callback; may be empty otherwise.
+    /// @param outputs The claimed bytes again when there is a callback and they were in calldata; else empty.
     function finalise(Request calldata request_, bytes calldata outputs) external;
 
     /// @notice Refunds a request that found no operator in time.
@@ -165,6 +165,10 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
 
     /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
     function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
+
+    /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
+    /// every other request. The rest of a failed request's fee is the requester's.
+    function compensationOf(bytes32 requestId) external view returns (uint256);
 
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);

@@ -78,11 +78,13 @@ contract InferenceMarket is RequestIntake {
     function finalise(Request calldata request_, bytes calldata outputs) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Claimed);
         bytes32 outputRoot = job.drawOrOutputRoot;
-        // A callback gets the claimed bytes, unless they were too large to be claimed in calldata.
-        if (
-            request_.callback != address(0) &&
-            (outputs.length != 0 || REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT)
-        ) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+        // A callback gets the claimed bytes again; bytes that were too large for the claim, never. Whoever finalises has no
+        // choice: a stranger could otherwise keep the bytes from the consumer.
+        if (request_.callback != address(0)) {
+            uint256 size = REGISTRY.outputSizeOf(request_.versionId);
+            if (size <= INLINE_LIMIT) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+            else require(outputs.length == 0, MarketInlineRule(outputs.length, INLINE_LIMIT));
+        }
 
         _settle(requestId, job, RequestStatus.Final);
         _credit(requestId, job.operator, request_.fee - request_.royalty);
@@ -117,6 +119,7 @@ contract InferenceMarket is RequestIntake {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.InputDemanded);
         _fail(requestId, job, RequestStatus.Cancelled);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
+        job.drawOrOutputRoot = bytes32(compensation);
         _credit(requestId, job.operator, compensation);
         _credit(requestId, request_.requester, request_.fee - compensation);
         STAKING.release(requestId);

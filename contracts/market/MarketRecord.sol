@@ -19,7 +19,8 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
     /// @param chunk Chunks of the input that were put on chain.
-    /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; zero after a failure.
+    /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; after a failure the part of the
+    /// fee that the operator got.
     struct Job {
         address operator;
         uint40 deadline;
@@ -88,6 +89,12 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
         if (job.status == RequestStatus.Challenged) return (Finality.Disputed, job.drawOrOutputRoot);
         if (job.status == RequestStatus.Final) return (Finality.Final, job.drawOrOutputRoot);
         return (Finality.Failed, 0);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function compensationOf(bytes32 requestId) external view returns (uint256) {
+        Job storage job = _jobs[requestId];
+        return job.status > RequestStatus.Final ? uint256(job.drawOrOutputRoot) : 0;
     }
 
     /// @inheritdoc IInferenceMarket

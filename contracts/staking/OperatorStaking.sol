@@ -19,6 +19,11 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     /// @notice Time beyond unbonding before a later manager counts.
     uint40 public constant MANAGER_MARGIN_SECONDS = 1 days;
 
+    /// @notice Time after the deployment in which managers count at once.
+    uint40 public constant SETUP_SECONDS = 1 days;
+
+    /// @notice End of that time.
+    uint40 public immutable SETUP_UNTIL;
     uint96 public immutable FRAUD_MINIMUM;
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
@@ -37,6 +42,7 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
         VersionPools(registry, parameters.slotReuseBlocks)
         SlashedPayouts(sink, parameters.payoutDelaySeconds, parameters.freezeSeconds)
     {
+        SETUP_UNTIL = uint40(block.timestamp) + SETUP_SECONDS;
         FRAUD_MINIMUM = parameters.fraudMinimum;
         LIVENESS_PENALTY = parameters.livenessPenalty;
         JAIL_SECONDS = parameters.jailSeconds;
@@ -48,7 +54,8 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     function addManager(address manager) external restricted {
         require(managerActiveFrom[manager] == 0, StakingManagerKnown(manager));
         uint40 activeFrom = uint40(block.timestamp);
-        if (totalHeld != 0) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
+        // By time, not by deposits: otherwise one unit deposited by a stranger would delay the first manager.
+        if (block.timestamp >= SETUP_UNTIL) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
         managerActiveFrom[manager] = activeFrom;
         emit ManagerAdded(manager, activeFrom);
     }

@@ -90,7 +90,7 @@ export const CONSTANTS = {
     WRAP_TO: 80,
   },
   OpeningGame: { NODES: 16, LEVEL_BYTES: 255, TRACE_TREE: 4294967295 },
-  OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400 },
+  OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {
     MIN_DELAY_BLOCKS: 4,

@@ -96,7 +96,7 @@ encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TRACE_TREE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'VERDICT_MARGIN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'accuse', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): string;
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
@@ -447,7 +447,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     accusedIn: TypedContractMethod<
-      [commitment: BytesLike, ],
+      [claimId: BytesLike, commitment: BytesLike, ],
       [bigint],
       'view'
     >
@@ -701,7 +701,7 @@ getFunction(nameOrSignature: 'accuse'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'accusedIn'): TypedContractMethod<
-      [commitment: BytesLike, ],
+      [claimId: BytesLike, commitment: BytesLike, ],
       [bigint],
       'view'
     >;

@@ -86,7 +86,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 
     encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'accuse', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): string;
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
@@ -329,7 +329,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     accusedIn: TypedContractMethod<
-      [commitment: BytesLike, ],
+      [claimId: BytesLike, commitment: BytesLike, ],
       [bigint],
       'view'
     >
@@ -509,7 +509,7 @@ getFunction(nameOrSignature: 'accuse'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'accusedIn'): TypedContractMethod<
-      [commitment: BytesLike, ],
+      [claimId: BytesLike, commitment: BytesLike, ],
       [bigint],
       'view'
     >;

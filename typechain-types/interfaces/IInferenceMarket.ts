@@ -25,7 +25,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -41,6 +41,7 @@ encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike,
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
@@ -76,6 +77,7 @@ decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'collateralFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
@@ -435,6 +437,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    compensationOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     convict: TypedContractMethod<
       [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
       [bigint],
@@ -670,6 +680,11 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
       [valueAtRisk: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
       [bigint],
       'view'
     >;

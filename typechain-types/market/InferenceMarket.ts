@@ -30,7 +30,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "COLLATERAL_FEE_BPS" | "INLINE_LIMIT" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "convict" | "court" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "COLLATERAL_FEE_BPS" | "INLINE_LIMIT" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -62,6 +62,7 @@ encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike,
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
@@ -117,6 +118,7 @@ decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'collateralFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
@@ -620,6 +622,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    compensationOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     convict: TypedContractMethod<
       [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
       [bigint],
@@ -967,6 +977,11 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
       [valueAtRisk: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
       [bigint],
       'view'
     >;

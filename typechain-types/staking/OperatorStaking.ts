@@ -30,7 +30,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface OperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "FRAUD_MINIMUM" | "FREEZE_SECONDS" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_TRIES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "PAYOUT_DELAY_SECONDS" | "REGISTRY" | "SINK" | "SLOT_REUSE_BLOCKS" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutCount" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "FRAUD_MINIMUM" | "FREEZE_SECONDS" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_TRIES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "PAYOUT_DELAY_SECONDS" | "REGISTRY" | "SETUP_SECONDS" | "SETUP_UNTIL" | "SINK" | "SLOT_REUSE_BLOCKS" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutCount" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "Deposited" | "EndpointSet" | "Evicted" | "Jailed" | "Locked" | "ManagerAdded" | "OptedIn" | "OptedOut" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
 
@@ -48,6 +48,8 @@ encodeFunctionData(functionFragment: 'MAX_UNBONDINGS', values?: undefined): stri
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAYOUT_DELAY_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
+encodeFunctionData(functionFragment: 'SETUP_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'SETUP_UNTIL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SINK', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SLOT_REUSE_BLOCKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
@@ -101,6 +103,8 @@ decodeFunctionResult(functionFragment: 'MAX_UNBONDINGS', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAYOUT_DELAY_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'SETUP_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'SETUP_UNTIL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SINK', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SLOT_REUSE_BLOCKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
@@ -516,6 +520,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    SETUP_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    SETUP_UNTIL: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     SINK: TypedContractMethod<
       [],
       [string],
@@ -890,6 +910,16 @@ getFunction(nameOrSignature: 'PAYOUT_DELAY_SECONDS'): TypedContractMethod<
 getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
       [],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'SETUP_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'SETUP_UNTIL'): TypedContractMethod<
+      [],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'SINK'): TypedContractMethod<

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 
-import { ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
-
+import { connection, ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
+import { assign, filled, manifestOf, metadataOf } from "../support/protocol.ts";
+import * as tree from "../support/tree.ts";
 import { digitReader } from "../support/reader.ts";
 
 const { time } = networkHelpers;
@@ -21,6 +22,27 @@ describe("PaidConsumer", () => {
     await expect(contract.reclaim(made.id))
       .to.be.revertedWithCustomError(contract, "ConsumerNothingToReclaim")
       .withArgs(made.id);
+  });
+  it("returns what the market returned when the input was withheld, and nothing of what others paid", async () => {
+    const { contract, ask } = await digitReader(protocol);
+    await ask();
+    const data = filled(40_000, 9);
+    const manifest = manifestOf({ inputs: [{ dtype: 4, length: 40_000 }] });
+    const registry = protocol.registry.connect(protocol.publisher);
+    const versionId = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
+    await registry.publish(manifest, metadataOf());
+    await protocol.staking.connect(protocol.alice).optIn(versionId);
+    const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
+    const made = await ask({ versionId, inputs: "0x", inputRoot, inputUri: "ipfs://input" });
+    await assign(connection, protocol, made);
+    await protocol.market.connect(protocol.alice).demandInput(made.request);
+    await time.increase(3_600);
+    await protocol.market.cancelWithheld(made.request);
+
+    expect(await protocol.market.compensationOf(made.id)).to.equal(FEE / 10n);
+    const reclaim = contract.reclaim(made.id);
+    await expect(reclaim).to.changeTokenBalance(ethers, protocol.token, protocol.requester, (9n * FEE) / 10n);
+    await expect(reclaim).to.changeTokenBalance(ethers, protocol.token, contract, 0n);
   });
   it("returns it also when somebody else withdrew the credit for it", async () => {
     const { contract, ask } = await digitReader(protocol);

@@ -41,10 +41,32 @@ describe("FraudGame", () => {
       const { court, claimId } = await stageAt("traced");
       await expect(court.accuse(claimId, commitment)).to.emit(court, "Accused").withArgs(claimId, commitment);
       const block = BigInt(await time.latestBlock());
-      expect(await court.accusedIn(commitment)).to.equal(block);
+      expect(await court.accusedIn(claimId, commitment)).to.equal(block);
       await expect(court.accuse(claimId, commitment))
         .to.be.revertedWithCustomError(court, "CourtAccusationKnown")
         .withArgs(commitment);
+    });
+
+    it("takes nothing from its author who registers the same commitment under another claim first", async () => {
+      const { court, market, challenger, operator, stranger, watcher, trace, ...stage } = await stageAt("tracedWrong");
+      const request = requestOf(7);
+      await market.claim(request, operator, rootsTree(trace.outputRoots).root, (await time.latest()) + WINDOW);
+      const requestId = await market.idOf(request);
+      const elsewhere = (await market.claimOf(requestId)).claimId;
+      await court.connect(challenger).challenge(requestId, elsewhere);
+      await court
+        .connect(operator)
+        .commitTrace(elsewhere, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
+
+      const accusation = { accuser: watcher.address, salt: id("salt") };
+      const copied = commitmentOf(stage.claimId, FORGED.kernel, FORGED.element, accusation);
+      await court.connect(stranger).accuse(elsewhere, copied);
+      await court.connect(watcher).accuse(stage.claimId, copied);
+      const execution = executionOf(trace, FORGED.kernel, FORGED.element);
+      const output = outputOf(trace, FORGED.kernel, FORGED.leaf);
+      await expect(court.proveFraud(stage.claimId, stage.request, accusation, execution, output))
+        .to.emit(court, "Convicted")
+        .withArgs(stage.claimId, watcher.address);
     });
 
     it("reverts before a trace is committed", async () => {
@@ -115,7 +137,7 @@ describe("FraudGame", () => {
         } finally {
           await provider.send("evm_setAutomine", [true]);
         }
-        const block = await court.accusedIn(commitment);
+        const block = await court.accusedIn(claimId, commitment);
         await expect(
           court.proveFraud.staticCall(claimId, request, thief, execution, output, { blockTag: Number(block) }),
         )

@@ -497,8 +497,14 @@ describe("RequestIntake", () => {
         const mock = await ethers.deployContract("ConsumerMock");
         const callback = { callback: await mock.getAddress(), callbackGas: 100_000 };
         const made = await assigned({ ...committed, ...callback, versionId: large });
-        await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+        const bytes = filled(LENGTH, 9);
+        const root = tree.leafHash(tree.rootOf(4, LENGTH, bytes));
+        await byAlice().claim(made.request, "0x", root, "ipfs://output", EVIDENCE);
         await time.increase(WINDOW);
+        // Whoever finalises does not choose what the consumer hears.
+        await expect(protocol.market.finalise(made.request, bytes))
+          .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
+          .withArgs(LENGTH, 8_192);
         await protocol.market.finalise(made.request, "0x");
         expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
       });

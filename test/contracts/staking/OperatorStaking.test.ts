@@ -42,13 +42,17 @@ describe("OperatorStaking", () => {
   });
 
   describe("addManager", () => {
-    it("counts at once while nobody has staked, later only after everyone could leave", async () => {
-      expect(await protocol.staking.managerActiveFrom(protocol.court)).to.be.at.most(
-        await networkHelpers.time.latest(),
-      );
-      const transaction = await protocol.staking.addManager(protocol.bob);
-      const activeFrom = (await networkHelpers.time.latest()) + STAKING.unbondingSeconds + DAY;
-      await expect(transaction).to.emit(protocol.staking, "ManagerAdded").withArgs(protocol.bob.address, activeFrom);
+    it("counts at once on the first day, whoever deposits, later only after everyone could leave", async () => {
+      const until = await protocol.staking.SETUP_UNTIL();
+      await networkHelpers.time.setNextBlockTimestamp(until - 1n);
+      await expect(protocol.staking.addManager(protocol.carol))
+        .to.emit(protocol.staking, "ManagerAdded")
+        .withArgs(protocol.carol.address, until - 1n);
+      await networkHelpers.time.setNextBlockTimestamp(until);
+      const activeFrom = until + BigInt(STAKING.unbondingSeconds + DAY);
+      await expect(protocol.staking.addManager(protocol.bob))
+        .to.emit(protocol.staking, "ManagerAdded")
+        .withArgs(protocol.bob.address, activeFrom);
       expect(await protocol.staking.managerActiveFrom(protocol.bob)).to.equal(activeFrom);
       const byBob = protocol.staking.connect(protocol.bob);
       await expect(byBob.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE))

@@ -14,7 +14,10 @@ export const scoresOf = (...values: readonly number[]): string => {
 export const digitReader = async (protocol: Protocol) => {
   const contract = await ethers.deployContract("DigitReader", [protocol.market]);
   await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
-  const terms = termsOf(protocol, { callback: await contract.getAddress(), callbackGas: 150_000 });
-  const ask = async () => requestIn(protocol, await contract.connect(protocol.requester).ask(terms));
+  const callback = { callback: await contract.getAddress(), callbackGas: 150_000 };
+  const ask = async (overrides: object = {}) => {
+    const terms = termsOf(protocol, { ...callback, ...overrides });
+    return requestIn(protocol, await contract.connect(protocol.requester).ask(terms));
+  };
   return { contract, ask };
 };

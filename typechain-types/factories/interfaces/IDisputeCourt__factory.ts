@@ -981,6 +981,11 @@
     "inputs": [
       {
         "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
         "name": "commitment",
         "type": "bytes32"
       }
