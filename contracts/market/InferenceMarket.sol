@@ -81,9 +81,10 @@ contract InferenceMarket is RequestIntake {
         // A callback gets the claimed bytes again; bytes that were too large for the claim, never. Whoever finalises has no
         // choice: a stranger could otherwise keep the bytes from the consumer.
         if (request_.callback != address(0)) {
-            uint256 size = REGISTRY.outputSizeOf(request_.versionId);
-            if (size <= INLINE_LIMIT) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
-            else require(outputs.length == 0, MarketInlineRule(outputs.length, INLINE_LIMIT));
+            require(outputs.length <= INLINE_LIMIT, MarketInlineRule(outputs.length, INLINE_LIMIT));
+            if (outputs.length != 0 || REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT) {
+                _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+            }
         }
 
         _settle(requestId, job, RequestStatus.Final);
