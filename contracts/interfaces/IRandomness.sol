@@ -4,7 +4,8 @@ pragma solidity >=0.8.20 <0.9.0;
 import {TicketState} from "../types/Draw.sol";
 
 /// @title IRandomness
-/// @notice Seeds that nobody knows when they are asked for. The default commits to a future block; a VRF fits too.
+/// @notice Seeds that nobody knows when they are asked for. contracts/randomness has three sources; each says what its
+/// strongest party can do.
 interface IRandomness {
     /// @notice Commits to a seed that is not known yet.
     /// @return ticket What `seedOf` is asked with.

@@ -278,7 +278,7 @@ const inside = (value: number, bound: number): boolean => 0 <= value && value < 
 const truth = (condition: boolean): bigint => (condition ? 1n : 0n);
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
-/** An entry whose index `verify` has shown to be in range; the check of `runner/at.ts` would cost a third of the time. */
+/** An entry whose index `verify` has shown to be in range; the check of `runner/items.ts` would cost a third of the time. */
 function entry<T>(row: ArrayLike<T>, index: number): T {
   return row[index] as T;
 }
