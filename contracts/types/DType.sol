@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title DType
 /// @notice Codes of element types, docs/tensor-machine.md section 1, as in runner/machine/dtype.ts. They are part of every

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Opcode
 /// @notice Codes of instructions, docs/tensor-machine.md section 3, as in runner/machine/scalar.ts. They are part of every

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity 0.8.37;
+pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Space
 /// @notice Where an operand comes from, docs/tensor-machine.md section 4, as in runner/machine/kernel.ts. The codes are
