@@ -131,7 +131,7 @@ if (process.argv.includes("--write")) {
 
 # Rooms
 
-Every folder, what it is for and what it imports. \`tools/rooms-table.mjs\` says what each may import; \`npm run lint\` fails
+Every room, what it is for and what it imports; a folder without a row belongs to the one above it. \`tools/rooms-table.mjs\` says what each may import; \`npm run lint\` fails
 when a file imports anything else, or when files import each other in a circle.
 
 ${arrows.size} imports between ${ROOMS.length} rooms, ${circles.length} circles.

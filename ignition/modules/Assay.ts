@@ -29,7 +29,7 @@ const UNBONDING_SECONDS = 35 * DAY;
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
-export const SuiteModule = buildModule("Assay", (m) => {
+const SuiteModule = buildModule("Assay", (m) => {
   const deployer = m.getAccount(0);
   const guardian = m.getParameter("guardian", deployer);
   const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
@@ -105,24 +105,30 @@ export const SuiteModule = buildModule("Assay", (m) => {
   };
 });
 
+type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
+
 /**
  * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
- * counts. Parameters: `governance` (default: the deployer) and `delay` in seconds.
+ * counts. Parameters of both modules: `governance` (default: the deployer) and `delay` in seconds.
+ *
+ * A delay of an account that has the role already, as the deployer has, starts to count after AccessManager's setback of
+ * five days.
  */
-const GovernanceModule = buildModule("Governance", (m) => {
-  const { authority } = m.useModule(SuiteModule);
+const govern = (m: Builder, handsOver: boolean) => {
+  const suite = m.useModule(SuiteModule);
   const governance = m.getParameter("governance", m.getAccount(0));
   const delay = m.getParameter("delay", UNBONDING_SECONDS + 2 * DAY);
-  m.call(authority, "grantRole", [ADMIN_ROLE, governance, delay]);
-  return { authority };
-});
+  const grant = m.call(suite.authority, "grantRole", [ADMIN_ROLE, governance, delay]);
+  // Only after somebody else has the power, or nobody would have it.
+  if (handsOver) m.call(suite.authority, "renounceRole", [ADMIN_ROLE, m.getAccount(0)], { after: [grant] });
+  return suite;
+};
 
-/** Takes the deployer's own power away; only when governance is somebody else. */
-export const RenounceModule = buildModule("Renounce", (m) => {
-  const { authority } = m.useModule(GovernanceModule);
-  m.call(authority, "renounceRole", [ADMIN_ROLE, m.getAccount(0)]);
-  return { authority };
-});
+/** The deployer governs. */
+const GovernanceModule = buildModule("Governance", (m) => govern(m, false));
+
+/** Somebody else governs, and the deployer has no power left. */
+export const HandoverModule = buildModule("Handover", (m) => govern(m, true));
 
 /** What `npx hardhat ignition deploy ignition/modules/Assay.ts` runs. */
 export default GovernanceModule;

@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { getAddress, isAddress, ZeroAddress } from "ethers";
 import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";
-import GovernanceModule, { RenounceModule, SuiteModule } from "../../ignition/modules/Assay.ts";
+import { invalid } from "../environment/options.ts";
+import GovernanceModule, { HandoverModule } from "../../ignition/modules/Assay.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
@@ -86,6 +88,17 @@ const DEVELOPMENT_CHAIN = 31_337;
 const FOLDER = "deployments";
 const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
 
+/** Who governs: as the options say, else as the parameters say, else the deployer. Checked before anything is sent. */
+function governorOf({ governance, parameters }: DeployOptions, deployer: string): string {
+  const given = governance ?? parameters?.Governance?.governance ?? deployer;
+  if (typeof given === "string" && isAddress(given) && given !== ZeroAddress) return getAddress(given);
+  throw invalid(
+    "ASSAY_GOVERNANCE",
+    typeof given === "string" ? given : typeof given,
+    "give the address of the account that shall govern",
+  );
+}
+
 /**
  * Deploys the suite with Ignition, which goes on where an interrupted deployment stopped, and writes its addresses.
  * @returns The deployment and the file that holds it; no file on an in-process network, which nobody else can reach.
@@ -108,16 +121,19 @@ export async function deploySuite(
   if (persistent && development && known === undefined) {
     await rm(join("ignition", "deployments", deploymentId), { recursive: true, force: true });
   }
-  const governance = options.governance ?? deployer;
+  const governance = governorOf(options, deployer);
   const { parameters = {} } = options;
   const settings = {
     deploymentId,
     displayUi: options.displayUi ?? false,
-    parameters: { ...parameters, Governance: { ...parameters.Governance, governance } },
+    parameters: {
+      ...parameters,
+      Governance: { ...parameters.Governance, governance },
+      Handover: { ...parameters.Governance, governance },
+    },
     ...(development ? { config: { requiredConfirmations: 1 } } : {}),
   };
-  const result = await ignition.deploy(SuiteModule, settings);
-  await ignition.deploy(governance === deployer ? GovernanceModule : RenounceModule, settings);
+  const result = await ignition.deploy(governance === deployer ? GovernanceModule : HandoverModule, settings);
 
   const addresses = await Promise.all(
     Object.entries(NAMES).map(async ([key, name]) => {
