@@ -110,9 +110,6 @@ type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 /**
  * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
  * counts. Parameters of both modules: `governance` (default: the deployer) and `delay` in seconds.
- *
- * A delay of an account that has the role already, as the deployer has, starts to count after AccessManager's setback of
- * five days.
  */
 const govern = (m: Builder, handsOver: boolean) => {
   const suite = m.useModule(SuiteModule);

@@ -18,6 +18,7 @@ import { awaitOutcome } from "../../services/requester/ask.ts";
 import { fetchBlob } from "../../services/blobs/blobs.ts";
 import { mutable } from "../../services/chain/calldata.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { describeError } from "../../services/environment/describe.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
@@ -331,8 +332,8 @@ describe("Services", () => {
       await operator.look();
       await operator.look();
       await guardian.pause();
-      await stage.advance(2 * WINDOW_SECONDS);
-      await guardian.unpause();
+      // A pause ends by itself.
+      await stage.advance(CONSTANTS.ExpiringPause.PAUSE_SECONDS);
       const [claim, { time, marketTime }] = [(await stage.view(id)).claim, await nowOf(stage.asking)];
       expect([time > (claim?.windowEnd ?? 0), marketTime < (claim?.windowEnd ?? 0)]).to.deep.equal([true, true]);
       await play(stage, id, stage.watcher(), operator);
