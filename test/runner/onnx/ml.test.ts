@@ -180,7 +180,7 @@ describe("operators of ai.onnx.ml", () => {
       const trace = executeProgram(imported.program, [tensorFrom("f32", [0, 1])], imported.constants);
       const result = trace[imported.program.outputs[0] ?? 0] as Tensor;
       expect([...result.data]).to.deep.equal([0, leaves.length - 1]);
-    }).timeout(30_000);
+    });
   });
 
   describe("given a TreeEnsemble of opset 5", () => {
@@ -499,7 +499,7 @@ describe("operators of ai.onnx.ml", () => {
         expect(error.message)
           .to.contain(because)
           .and.to.contain(`operator ai.onnx.ml.${model.nodes[0]?.op ?? ""}`);
-      }).timeout(30_000);
+      });
     }
   });
 });
