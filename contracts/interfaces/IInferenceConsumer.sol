@@ -4,16 +4,19 @@ pragma solidity 0.8.37;
 /// @title IInferenceConsumer
 /// @notice What a contract implements to be called with answers. Pulling `IInferenceMarket.resultOf` works as well.
 interface IInferenceConsumer {
-    /// @notice How far an answer may be relied on. A provisional answer can still be convicted.
+    /// @notice How far an answer may be relied on. A provisional answer can still be convicted. `Failed`: there is no
+    /// answer, and there will be none; a provisional one that was told before does not hold.
     enum Stage {
         Provisional,
-        Final
+        Final,
+        Failed
     }
 
     /// @notice Called by the market at most once per stage with a fixed amount of gas; a revert changes nothing.
     /// @param requestId Request that is answered.
     /// @param stage How final the answer is.
-    /// @param outputRoot Root over the output tensor roots.
-    /// @param outputs Bytes of the output tensors in order, without gaps; empty when they are too large for calldata.
+    /// @param outputRoot Root over the output tensor roots; zero when the request failed.
+    /// @param outputs Bytes of the output tensors in order, without gaps; empty when the request failed, and for a version
+    /// whose outputs exceed the market's inline limit.
     function onInference(bytes32 requestId, Stage stage, bytes32 outputRoot, bytes calldata outputs) external;
 }

@@ -8,6 +8,7 @@ import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
 import {IInferenceConsumer} from "./IInferenceConsumer.sol";
+import {DrawOutcome} from "../types/Place.sol";
 import {Claim, Request, RequestStatus} from "../types/Request.sol";
 
 /// @notice What a requester asks for.
@@ -18,7 +19,7 @@ import {Claim, Request, RequestStatus} from "../types/Request.sol";
 /// @param policy Evidence wanted, see `Request.policy`.
 /// @param fee Price, royalty included.
 /// @param valueAtRisk What a wrong answer would cost; sets the collateral.
-/// @param assignSeconds How long to look for an operator.
+/// @param openSeconds How long operators may be drawn, also again after one that did not answer.
 /// @param claimSeconds Time for an assigned operator to claim.
 /// @param windowSeconds Challenge window.
 /// @param callback Contract to call, or zero.
@@ -32,7 +33,7 @@ struct RequestTerms {
     bytes32 policy;
     uint96 fee;
     uint96 valueAtRisk;
-    uint32 assignSeconds;
+    uint32 openSeconds;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -56,13 +57,14 @@ interface IInferenceMarket is IExpiringPause {
 
     /// @notice Amounts and times of a deployment; they never change.
     /// @param minimumFee Least fee.
-    /// @param collateralFeeBps Part of the collateral that a fee must reach besides, in 1/10,000.
+    /// @param lockFeeBps Part of the collateral, for each day of claim time and window, that a fee must reach besides, in
+    /// 1/10,000: locking others' stake has a price that grows with amount and time.
     /// @param minimumCollateral Least collateral; at most the least stake.
     /// @param catchBps Chance with which wrong answers are assumed to be caught, in 1/10,000; not zero.
     /// @param maxDisputeSeconds Time a dispute may take after the window.
     struct Parameters {
         uint96 minimumFee;
-        uint16 collateralFeeBps;
+        uint16 lockFeeBps;
         uint96 minimumCollateral;
         uint16 catchBps;
         uint40 maxDisputeSeconds;
@@ -73,11 +75,14 @@ interface IInferenceMarket is IExpiringPause {
         bytes32 indexed versionId,
         address indexed requester,
         Request request,
-        uint40 assignBy,
         bytes inputs,
         string inputUri
     );
-    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint40 cutoff, uint32 candidates);
+    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint64 epoch);
+    /// @notice A draw ended without an operator; another one is committed.
+    event DrawEnded(bytes32 indexed requestId, DrawOutcome outcome, address operator);
+    /// @notice The operator did not claim in time; another one is drawn.
+    event RequestReopened(bytes32 indexed requestId, address indexed operator);
     event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
     event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
     event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
@@ -96,6 +101,7 @@ interface IInferenceMarket is IExpiringPause {
     /// @notice A request reached a terminal state.
     event RequestSettled(bytes32 indexed requestId, RequestStatus status);
     event Credited(address indexed account, bytes32 indexed requestId, uint256 amount);
+    event CreditDeposited(address indexed payer, address indexed account, uint256 amount);
     event CreditWithdrawn(address indexed account, uint256 amount);
     event CallbackDone(bytes32 indexed requestId, IInferenceConsumer.Stage stage, bool success);
     event CourtSet(address indexed court);
@@ -122,9 +128,8 @@ interface IInferenceMarket is IExpiringPause {
     error MarketRootMismatch(bytes32 actual, bytes32 expected);
     error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
     error MarketSeedPending(uint64 ticket);
-    error MarketSeedExpired(uint64 ticket);
-    error MarketDrawStands(uint64 ticket);
     error MarketNotOperator(address actual, address expected);
+    error MarketNoCallback(bytes32 requestId);
     error MarketInputPublic(bytes32 requestId);
     error MarketDemandsExhausted(uint256 maximum);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
@@ -145,14 +150,12 @@ interface IInferenceMarket is IExpiringPause {
         bytes32 s
     ) external returns (bytes32 requestId);
 
-    /// @notice Draws the operator once the seed is there; anyone may call.
-    /// @return operator Who was drawn; zero when nobody was able, and a new draw is committed instead.
+    /// @notice Draws the operator once the seed is there; anyone may call. Commits a new draw when the draw names nobody who
+    /// is able, or when nobody made it while its seed and its epoch's weights were kept.
+    /// @return operator Who was drawn; zero when a new draw is committed instead.
     function assign(Request calldata request_) external returns (address operator);
 
-    /// @notice Commits a new draw when the seed of the last one was missed; anyone may call.
-    function recommit(Request calldata request_) external;
-
-    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator.
+    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator or its agent.
     function demandInput(Request calldata request_) external;
 
     /// @notice Answers a demand; anyone who has the data may call.
@@ -161,7 +164,7 @@ interface IInferenceMarket is IExpiringPause {
     /// @param segment The demanded leaves and their proof.
     function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
-    /// @notice Claims an answer; only the assigned operator.
+    /// @notice Claims an answer; only the assigned operator or its agent.
     /// @param request_ The request.
     /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
     /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.
@@ -178,14 +181,15 @@ interface IInferenceMarket is IExpiringPause {
 
     /// @notice Settles a claim whose window is over: pays operator and royalty, frees the collateral, calls back.
     /// @param request_ The request.
-    /// @param outputs The claimed bytes again when there is a callback; may be empty otherwise.
+    /// @param outputs The claimed bytes again when there is a callback and they were in calldata; else empty.
     function finalise(Request calldata request_, bytes calldata outputs) external;
 
     /// @notice Refunds a request that found no operator in time.
     function refund(Request calldata request_) external;
 
-    /// @notice Settles a request whose operator did not claim in time: refund, small slash, jail. When the policy cannot
-    /// be met any more (a route died), the operator is spared.
+    /// @notice Takes a request from an operator that did not claim in time: small slash, jail from the deadline on. Another
+    /// one is drawn at the same price while the request is open; then its fee is refunded. When the policy cannot be met any
+    /// more (a route died), the operator is spared and the fee is refunded.
     function timeOut(Request calldata request_) external;
 
     /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
@@ -193,6 +197,12 @@ interface IInferenceMarket is IExpiringPause {
 
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
+
+    /// @notice Tells the consumer of a request that failed; anyone may call, once.
+    function notifyFailure(Request calldata request_) external;
+
+    /// @notice Pays `amount` in advance for requests of `account`: fees are taken from its credit first.
+    function deposit(address account, uint256 amount) external;
 
     /// @notice Pays an account's credits to that account; anyone may call.
     function withdraw(address account) external;
@@ -228,6 +238,9 @@ interface IInferenceMarket is IExpiringPause {
     /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
     function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
 
+    /// @notice Part of its fee that a failed request returned to its requester, in 1/10,000; zero while it has not failed.
+    function refundBpsOf(bytes32 requestId) external view returns (uint256);
+
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);
 
@@ -236,8 +249,10 @@ interface IInferenceMarket is IExpiringPause {
     /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
 
-    /// @notice Least fee for a collateral.
-    function minimumFeeFor(uint256 collateral) external view returns (uint256);
+    /// @notice Least fee for a collateral that is locked for claim time and window, royalty included.
+    /// @param collateral Token units.
+    /// @param lockSeconds Claim time and window together.
+    function minimumFeeFor(uint256 collateral, uint256 lockSeconds) external view returns (uint256);
 
     function creditOf(address account) external view returns (uint256);
 }

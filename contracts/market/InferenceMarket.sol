@@ -5,6 +5,7 @@ import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {MarketRecord} from "./MarketRecord.sol";
@@ -19,8 +20,6 @@ import {Request, RequestStatus} from "../types/Request.sol";
 /// A conviction refunds the requester rather than reopening the request: its time is over by then, the input may be
 /// stale, and a second answer at the same price is one new request away.
 contract InferenceMarket is RequestIntake {
-    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
-    uint256 public constant WITHHELD_BPS = 1_000;
     /// @dev Gas that must remain for what follows a callback.
     uint256 private constant CALLBACK_RESERVE = 20_000;
 
@@ -35,18 +34,18 @@ contract InferenceMarket is RequestIntake {
     constructor(
         address authority,
         IModelRegistry registry,
-        IOperatorStaking staking,
+        IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
         Parameters memory parameters
-    ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
+    ) MarketRecord(authority, registry, pools.STAKING()) RequestIntake(pools, attestation, randomness, parameters) {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Whoever leaves when a request is opened is still there when its dispute ends.
         uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
         require(
-            staking.UNBONDING_SECONDS() >= longest &&
+            STAKING.UNBONDING_SECONDS() >= longest &&
                 MINIMUM_COLLATERAL != 0 &&
-                MINIMUM_COLLATERAL <= staking.MINIMUM_STAKE(),
+                MINIMUM_COLLATERAL <= STAKING.MINIMUM_STAKE(),
             MarketParametersInvalid()
         );
     }
@@ -62,28 +61,29 @@ contract InferenceMarket is RequestIntake {
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
         (bytes32 requestId, Job storage job) = _before(request_, RequestStatus.Assigned);
-        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        _requireOperator(job);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
-        _requireEvidence(requestId, request_, job.deadline, outputRoot, evidence);
+        _requireEvidence(requestId, request_, job.operator, job.deadline, outputRoot, evidence);
 
         job.status = RequestStatus.Claimed;
         job.deadline = clock() + request_.windowSeconds;
         job.claimedBlock = uint40(block.number);
-        job.word = outputRoot;
+        job.drawOrOutputRoot = outputRoot;
         claimId = _claimId(requestId, job);
-        emit Claimed(requestId, claimId, msg.sender, outputRoot, job.deadline, outputs, outputUri);
+        emit Claimed(requestId, claimId, job.operator, outputRoot, job.deadline, outputs, outputUri);
         _callBack(requestId, request_, IInferenceConsumer.Stage.Provisional, outputRoot, outputs);
     }
 
     /// @inheritdoc IInferenceMarket
     function finalise(Request calldata request_, bytes calldata outputs) external {
         (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Claimed, 0);
-        bytes32 outputRoot = job.word;
-        // A callback gets the claimed bytes, unless they were too large to be claimed in calldata.
-        if (
-            request_.callback != address(0) &&
-            (outputs.length != 0 || REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT)
-        ) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+        bytes32 outputRoot = job.drawOrOutputRoot;
+        // A callback gets the claimed bytes again, whoever finalises; those that were too large for the claim, never.
+        if (request_.callback != address(0)) {
+            uint256 size = REGISTRY.outputSizeOf(request_.versionId);
+            if (size <= INLINE_LIMIT) _requireRoot(REGISTRY.outputRootFor(request_.versionId, outputs), outputRoot);
+            else require(outputs.length == 0, MarketInlineRule(outputs.length, INLINE_LIMIT));
+        }
 
         _settle(requestId, job, RequestStatus.Final);
         _credit(requestId, job.operator, request_.fee - request_.royalty);
@@ -105,18 +105,31 @@ contract InferenceMarket is RequestIntake {
     function timeOut(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.Assigned, 0);
         // No operator can bring evidence that nobody verifies any more.
-        bool blameless = !ATTESTATION.isLive(request_.policy);
-        _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
-        _credit(requestId, request_.requester, request_.fee);
+        if (!ATTESTATION.isLive(request_.policy)) {
+            _fail(requestId, job, RequestStatus.Cancelled);
+            _credit(requestId, request_.requester, request_.fee);
+            STAKING.release(requestId);
+            return;
+        }
+        uint40 since = uint40(block.timestamp) - (clock() - job.deadline);
+        if (clock() < request_.openUntil) {
+            emit RequestReopened(requestId, job.operator);
+            job.operator = address(0);
+            job.status = RequestStatus.Open;
+            job.deadline = request_.openUntil;
+            _commitDraw(requestId, job);
+        } else {
+            _fail(requestId, job, RequestStatus.TimedOut);
+            _credit(requestId, request_.requester, request_.fee);
+        }
         // Nobody gains: the requester chooses how long a claim may take, and a share would pay it for choosing too little.
-        if (blameless) STAKING.release(requestId);
-        else STAKING.slash(requestId, IOperatorStaking.Fault.Liveness, address(0), address(0));
+        STAKING.slash(requestId, IOperatorStaking.Fault.Liveness, since, address(0), address(0));
     }
 
     /// @inheritdoc IInferenceMarket
     function cancelWithheld(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _after(request_, RequestStatus.InputDemanded, 0);
-        _fail(requestId, job, RequestStatus.Cancelled);
+        _fail(requestId, job, RequestStatus.Withheld);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
         _credit(requestId, job.operator, compensation);
         _credit(requestId, request_.requester, request_.fee - compensation);
@@ -129,6 +142,17 @@ contract InferenceMarket is RequestIntake {
         _fail(requestId, job, RequestStatus.Cancelled);
         _credit(requestId, request_.requester, request_.fee);
         STAKING.release(requestId);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function notifyFailure(Request calldata request_) external {
+        bytes32 requestId = idOf(request_);
+        Job storage job = _jobs[requestId];
+        require(job.status > RequestStatus.Final, MarketStatusForbids(requestId, job.status));
+        require(request_.callback != address(0) && !job.notified, MarketNoCallback(requestId));
+        job.notified = true;
+        // Not with the failure itself: the gas of a callback must not stand in the way of a verdict.
+        _callBack(requestId, request_, IInferenceConsumer.Stage.Failed, 0, msg.data[0:0]);
     }
 
     // ------------------------------------------------------------------------------------------------ court
@@ -166,7 +190,14 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, IOperatorStaking.Fault.Fraud, accuser, request_.requester);
+        return
+            STAKING.slash(
+                requestId,
+                IOperatorStaking.Fault.Fraud,
+                uint40(block.timestamp),
+                accuser,
+                request_.requester
+            );
     }
 
     // ------------------------------------------------------------------------------------------------ internals
@@ -200,6 +231,7 @@ contract InferenceMarket is RequestIntake {
     function _requireEvidence(
         bytes32 requestId,
         Request calldata request_,
+        address operator,
         uint40 deadline,
         bytes32 outputRoot,
         bytes[] calldata evidence
@@ -213,7 +245,7 @@ contract InferenceMarket is RequestIntake {
                 numericsVersion: request_.numericsVersion,
                 inputRoot: request_.inputRoot,
                 outputRoot: outputRoot,
-                operator: msg.sender,
+                operator: operator,
                 mode: bytes4(0),
                 deadline: deadline,
                 windowSeconds: request_.windowSeconds

@@ -23,19 +23,23 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
     /// @param chunk Chunks of the input that were put on chain.
-    /// @param word The draw while open and until the claim, then the claimed output root; zero after a failure.
+    /// @param notified Whether the consumer was told of the failure.
+    /// @param drawOrOutputRoot The draw while open and until the claim, then the claimed output root; zero after a failure.
     struct Job {
         address operator;
         uint40 deadline;
         uint40 claimedBlock;
         RequestStatus status;
         uint8 chunk;
-        bytes32 word;
+        bool notified;
+        bytes32 drawOrOutputRoot;
     }
 
     /// @notice Data up to this size must be in calldata, larger must be committed.
     uint256 public constant INLINE_LIMIT = 8_192;
     uint256 public constant MAX_URI_BYTES = 512;
+    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
+    uint256 public constant WITHHELD_BPS = 1_000;
     uint256 internal constant BPS = 10_000;
 
     /// @inheritdoc IInferenceMarket
@@ -63,12 +67,27 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
     // ------------------------------------------------------------------------------------------------ money
 
     /// @inheritdoc IInferenceMarket
+    function deposit(address account, uint256 amount) external {
+        creditOf[account] += amount;
+        emit CreditDeposited(msg.sender, account, amount);
+        _takeTokens(amount);
+    }
+
+    /// @inheritdoc IInferenceMarket
     function withdraw(address account) external {
         uint256 amount = creditOf[account];
         require(amount != 0, MarketCreditZero(account));
         creditOf[account] = 0;
         emit CreditWithdrawn(account, amount);
         TOKEN.safeTransfer(account, amount);
+    }
+
+    /// @dev A token that delivers less, or calls back into another payment, ends here.
+    function _takeTokens(uint256 amount) internal {
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == amount, MarketTokenAmountMismatch(received, amount));
     }
 
     function _credit(bytes32 requestId, address account, uint256 amount) internal {
@@ -87,7 +106,7 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
             Claim({
                 status: job.status,
                 operator: job.operator,
-                outputRoot: stands ? job.word : bytes32(0),
+                outputRoot: stands ? job.drawOrOutputRoot : bytes32(0),
                 windowEnd: job.deadline,
                 claimedBlock: job.claimedBlock,
                 claimId: stands ? _claimId(requestId, job) : bytes32(0)
@@ -107,10 +126,17 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
         Job storage job = _jobs[requestId];
         if (job.status == RequestStatus.None) return (Finality.Unknown, 0);
         if (job.status < RequestStatus.Claimed) return (Finality.Pending, 0);
-        if (job.status == RequestStatus.Claimed) return (Finality.Provisional, job.word);
-        if (job.status == RequestStatus.Challenged) return (Finality.Disputed, job.word);
-        if (job.status == RequestStatus.Final) return (Finality.Final, job.word);
+        if (job.status == RequestStatus.Claimed) return (Finality.Provisional, job.drawOrOutputRoot);
+        if (job.status == RequestStatus.Challenged) return (Finality.Disputed, job.drawOrOutputRoot);
+        if (job.status == RequestStatus.Final) return (Finality.Final, job.drawOrOutputRoot);
         return (Finality.Failed, 0);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function refundBpsOf(bytes32 requestId) external view returns (uint256) {
+        RequestStatus status = _jobs[requestId].status;
+        if (status <= RequestStatus.Final) return 0;
+        return status == RequestStatus.Withheld ? BPS - WITHHELD_BPS : BPS;
     }
 
     /// @inheritdoc IInferenceMarket
@@ -154,12 +180,12 @@ abstract contract MarketRecord is IInferenceMarket, ExpiringPause {
 
     /// @dev Settles without a result.
     function _fail(bytes32 requestId, Job storage job, RequestStatus status) internal {
-        job.word = 0;
+        job.drawOrOutputRoot = 0;
         _settle(requestId, job, status);
     }
 
     function _claimId(bytes32 requestId, Job storage job) internal view returns (bytes32) {
-        return claimIdOf(address(this), requestId, job.operator, job.word, job.deadline, job.claimedBlock);
+        return claimIdOf(address(this), requestId, job.operator, job.drawOrOutputRoot, job.deadline, job.claimedBlock);
     }
 
     // ------------------------------------------------------------------------------------------------ data

@@ -4,17 +4,16 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
+import {DrawOutcome} from "../types/Place.sol";
 import {SlashedPayouts} from "./SlashedPayouts.sol";
 import {StakeRecord} from "./StakeRecord.sol";
-import {VersionPools} from "./VersionPools.sol";
 
 /// @title OperatorStaking
-/// @notice See IOperatorStaking. Here stand managers, locks and penalties; stake is in StakeRecord, who answers for which
-/// version in VersionPools, and what became of slashed stake in SlashedPayouts.
+/// @notice See IOperatorStaking. Here stand managers, locks and penalties; stake is in StakeRecord, and what became of slashed
+/// stake in SlashedPayouts.
 /// @dev Nothing here can be paused.
-contract OperatorStaking is VersionPools, SlashedPayouts {
+contract OperatorStaking is SlashedPayouts {
     /// @notice Time beyond unbonding before a later manager counts.
     uint40 public constant MANAGER_MARGIN_SECONDS = 1 days;
 
@@ -22,18 +21,18 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
 
+    /// @dev Whether there ever was a manager.
+    bool private _managed;
     mapping(address manager => uint40 activeFrom) public managerActiveFrom;
     mapping(address manager => mapping(bytes32 lockId => Lock lock)) private _locks;
 
     constructor(
         address authority,
         IERC20 token,
-        IModelRegistry registry,
         address sink,
         Parameters memory parameters
     )
         StakeRecord(authority, token, parameters)
-        VersionPools(registry, parameters.slotReuseBlocks)
         SlashedPayouts(sink, parameters.payoutDelaySeconds, parameters.freezeSeconds)
     {
         FRAUD_MINIMUM = parameters.fraudMinimum;
@@ -47,48 +46,70 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
     function addManager(address manager) external restricted {
         require(managerActiveFrom[manager] == 0, StakingManagerKnown(manager));
         uint40 activeFrom = uint40(block.timestamp);
-        if (totalHeld != 0) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
+        // Whoever stakes before there is a manager accepts the first one; nobody can delay it by a deposit.
+        if (_managed) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
+        _managed = true;
         managerActiveFrom[manager] = activeFrom;
         emit ManagerAdded(manager, activeFrom);
     }
 
     /// @inheritdoc IOperatorStaking
     function lockDrawn(
-        bytes32 versionId,
-        bytes32 seed,
-        uint32 candidates,
-        uint40 cutoff,
-        bytes32 lockId,
-        uint96 amount
-    ) external returns (address operator) {
+        address operator,
+        uint256 stake,
+        uint32 capacity,
+        uint96 amount,
+        bytes32 lockId
+    ) external returns (DrawOutcome outcome) {
         uint40 activeFrom = managerActiveFrom[msg.sender];
         require(activeFrom != 0 && activeFrom <= block.timestamp, StakingNotManager(msg.sender));
         require(amount != 0, StakingAmountZero());
         require(_locks[msg.sender][lockId].operator == address(0), StakingLockExists(lockId));
 
-        operator = _draw(versionId, seed, candidates, cutoff, amount);
-        if (operator == address(0)) return operator;
-        // INVARIANT: the sum of an operator's locks never exceeds its stake; `_draw` saw enough free stake.
-        _operators[operator].locked += amount;
-        _locks[msg.sender][lockId] = Lock({operator: operator, amount: amount});
-        emit Locked(msg.sender, lockId, operator, amount);
+        Operator storage record = _operators[operator];
+        bool active = record.status == OperatorStatus.Active;
+        uint256 free = record.stake - record.locked;
+        if (active && free >= amount && record.open < capacity) {
+            // INVARIANT: the sum of an operator's locks never exceeds its stake.
+            record.locked += amount;
+            ++record.open;
+            _locks[msg.sender][lockId] = Lock({operator: operator, amount: amount});
+            emit Locked(msg.sender, lockId, operator, amount);
+            return DrawOutcome.Drawn;
+        }
+        // What others locked, and a jail that has its own penalty, are no fault of this draw.
+        if (!active || record.stake >= stake || free >= amount) return DrawOutcome.Busy;
+        // It took stake away that its weight still stood for.
+        uint96 penalty = uint96(Math.min(LIVENESS_PENALTY, free));
+        record.stake -= penalty;
+        emit DrawMissed(msg.sender, lockId, operator, penalty);
+        if (penalty != 0) _markPayout(penalty, address(0), address(0));
+        return DrawOutcome.Missed;
     }
 
     /// @inheritdoc IOperatorStaking
     function release(bytes32 lockId) external {
         Lock memory lock = _takeLock(lockId);
         emit Released(msg.sender, lockId, lock.operator, lock.amount);
+        _collectOwed(lock.operator);
     }
 
     /// @inheritdoc IOperatorStaking
-    function slash(bytes32 lockId, Fault fault, address accuser, address harmed) external returns (uint256 taken) {
+    function slash(
+        bytes32 lockId,
+        Fault fault,
+        uint40 since,
+        address accuser,
+        address harmed
+    ) external returns (uint256 taken) {
         Lock memory lock = _takeLock(lockId);
         (uint96 fromLock, uint96 fromFree, uint96 fromUnbonding) = _take(lock, fault);
         emit Slashed(msg.sender, lockId, lock.operator, fault, fromLock, fromFree, fromUnbonding);
         if (fault == Fault.Fraud) _tombstone(lock.operator);
-        else _jail(lock.operator);
+        else _jail(lock.operator, since);
         taken = uint256(fromLock) + fromFree + fromUnbonding;
         if (taken != 0) _markPayout(taken, accuser, harmed);
+        _collectOwed(lock.operator);
     }
 
     /// @inheritdoc IOperatorStaking
@@ -102,11 +123,14 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
         lock = _locks[msg.sender][lockId];
         require(lock.operator != address(0), StakingLockUnknown(lockId));
         delete _locks[msg.sender][lockId];
-        _operators[lock.operator].locked -= lock.amount;
+        Operator storage operator = _operators[lock.operator];
+        operator.locked -= lock.amount;
+        --operator.open;
     }
 
     /// @dev Takes the penalty; the lock is off already. Fraud that costs more than its lock reaches unmatured exits, then
-    /// free stake; other locks are out of reach, so verdicts do not compete for them.
+    /// free stake. Other locks are out of reach, so verdicts do not compete for them: what is missing is owed, and taken
+    /// when they open.
     function _take(
         Lock memory lock,
         Fault fault
@@ -124,7 +148,25 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
             uint256 missing = FRAUD_MINIMUM - fromLock - fromUnbonding;
             fromFree = uint96(Math.min(missing, operator.stake - operator.locked));
             operator.stake -= fromFree;
+            if (missing != fromFree) {
+                owedOf[lock.operator] += uint96(missing - fromFree);
+                emit PenaltyOwed(lock.operator, owedOf[lock.operator]);
+            }
         }
+    }
+
+    /// @dev Takes what is owed from stake that is free now. Nobody gains from it but the sink: accuser and requester had
+    /// their shares of the lock.
+    function _collectOwed(address account) private {
+        uint96 owed = owedOf[account];
+        if (owed == 0) return;
+        Operator storage operator = _operators[account];
+        uint96 taken = uint96(Math.min(owed, operator.stake - operator.locked));
+        if (taken == 0) return;
+        operator.stake -= taken;
+        owedOf[account] = owed - taken;
+        emit OwedTaken(account, taken, owed - taken);
+        _markPayout(taken, address(0), address(0));
     }
 
     function _takeUnbonding(address operator, uint96 wanted) private returns (uint96 taken) {
@@ -144,11 +186,13 @@ contract OperatorStaking is VersionPools, SlashedPayouts {
         emit Tombstoned(operator);
     }
 
-    function _jail(address operator) private {
+    /// @dev Jail counts from the missed deadline, however late it is reported: nobody gains by choosing the moment.
+    function _jail(address operator, uint40 since) private {
         // A tombstone is never lifted by a lesser fault.
         if (_operators[operator].status == OperatorStatus.Tombstoned) return;
+        uint40 until = since + JAIL_SECONDS;
+        if (until <= block.timestamp || until <= jailedUntil[operator]) return;
         _operators[operator].status = OperatorStatus.Jailed;
-        uint40 until = uint40(block.timestamp) + JAIL_SECONDS;
         jailedUntil[operator] = until;
         emit Jailed(operator, until);
     }

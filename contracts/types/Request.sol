@@ -12,6 +12,7 @@ pragma solidity 0.8.37;
 /// @param royaltyRecipient Recipient of the royalty; zero when there is none.
 /// @param collateral Stake locked from the assigned operator until the request is settled.
 /// @param numericsVersion Arithmetic that the version uses.
+/// @param openUntil Until when an operator may be drawn, in the market's time: also again, after one that did not answer.
 /// @param claimSeconds Time that an assigned operator has to claim.
 /// @param windowSeconds Challenge window after a claim.
 /// @param callback Contract called with the answer; zero for none.
@@ -28,6 +29,7 @@ struct Request {
     address royaltyRecipient;
     uint96 collateral;
     uint32 numericsVersion;
+    uint40 openUntil;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -47,6 +49,7 @@ enum RequestStatus {
     Refunded,
     TimedOut,
     Cancelled,
+    Withheld,
     Convicted
 }
 
