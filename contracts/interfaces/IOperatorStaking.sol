@@ -180,8 +180,8 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Ends jail after its time; explicit, so that an operator comes back only when it is there.
     function unjail() external;
 
-    /// @notice Lets a contract lock stake; restricted to governance. Counts at once while nobody has staked, later only
-    /// after a delay longer than unbonding, so that everyone can leave first.
+    /// @notice Lets a contract lock stake; restricted to governance. Counts at once on the first day of the deployment, later
+    /// only after a delay longer than unbonding, so that everyone can leave first.
     function addManager(address manager) external;
 
     /// @notice Locks the collateral of an operator that was drawn; only for managers.

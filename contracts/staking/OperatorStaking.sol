@@ -17,12 +17,15 @@ contract OperatorStaking is SlashedPayouts {
     /// @notice Time beyond unbonding before a later manager counts.
     uint40 public constant MANAGER_MARGIN_SECONDS = 1 days;
 
+    /// @notice Time after the deployment in which managers count at once.
+    uint40 public constant SETUP_SECONDS = 1 days;
+
+    /// @notice End of the set-up.
+    uint40 public immutable SETUP_UNTIL;
     uint96 public immutable FRAUD_MINIMUM;
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
 
-    /// @dev Whether there ever was a manager.
-    bool private _managed;
     mapping(address manager => uint40 activeFrom) public managerActiveFrom;
     mapping(address manager => mapping(bytes32 lockId => Lock lock)) private _locks;
 
@@ -35,6 +38,7 @@ contract OperatorStaking is SlashedPayouts {
         StakeRecord(authority, token, parameters)
         SlashedPayouts(sink, parameters.payoutDelaySeconds, parameters.freezeSeconds)
     {
+        SETUP_UNTIL = uint40(block.timestamp) + SETUP_SECONDS;
         FRAUD_MINIMUM = parameters.fraudMinimum;
         LIVENESS_PENALTY = parameters.livenessPenalty;
         JAIL_SECONDS = parameters.jailSeconds;
@@ -46,9 +50,8 @@ contract OperatorStaking is SlashedPayouts {
     function addManager(address manager) external restricted {
         require(managerActiveFrom[manager] == 0, StakingManagerKnown(manager));
         uint40 activeFrom = uint40(block.timestamp);
-        // Whoever stakes before there is a manager accepts the first one; nobody can delay it by a deposit.
-        if (_managed) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
-        _managed = true;
+        // Whoever stakes during set-up accepts the managers of the set-up; nobody can delay them by a deposit.
+        if (block.timestamp >= SETUP_UNTIL) activeFrom += UNBONDING_SECONDS + MANAGER_MARGIN_SECONDS;
         managerActiveFrom[manager] = activeFrom;
         emit ManagerAdded(manager, activeFrom);
     }

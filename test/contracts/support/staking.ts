@@ -1,7 +1,7 @@
-import { id, parseEther, ZeroHash } from "ethers";
+import { id, parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { deployProtocol, join, type Protocol } from "./protocol.ts";
+import { deployProtocol, join, nextEpoch, type Protocol, type Signer } from "./protocol.ts";
 
 /*
  * Staking with the signer `court` as a manager, and alice staked and opted in.
@@ -20,17 +20,19 @@ export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
 /** Codes of the shares of a payout. */
 export const [ACCUSER, HARMED, SINK] = [0, 1, 2];
 
-/** The protocol in that state. */
+/** The protocol in that state, in an epoch in which alice counts. */
 export const stakedProtocol = async (): Promise<Protocol> => {
   const protocol = await deployProtocol(connection);
   await protocol.staking.addManager(protocol.court);
   await join(protocol, protocol.alice);
+  await nextEpoch(connection);
   return protocol;
 };
 
-/** Draws among all slots for a commitment made now, and locks. */
-export const lockNow = async ({ staking, court, versionId }: Protocol, lockId = LOCK, amount = parseEther("600")) => {
-  const cutoff = (await networkHelpers.time.latestBlock()) + 1;
-  const candidates = await staking.slotsOf(versionId);
-  return staking.connect(court).lockDrawn(versionId, ZeroHash, candidates, cutoff, lockId, amount);
-};
+/** Locks stake of an operator that was drawn, alice if nobody else is given. */
+export const lockNow = async (
+  { staking, court, alice }: Protocol,
+  lockId = LOCK,
+  amount = parseEther("600"),
+  operator: Signer = alice,
+) => staking.connect(court).lockDrawn(operator, 0, 1_000, amount, lockId);
