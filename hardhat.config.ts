@@ -64,7 +64,10 @@ export default defineConfig({
   solidity: {
     compilers: [compiler(10_000)],
     // Large and rarely called: size counts there, not the last unit of gas.
-    overrides: { "contracts/court/DisputeCourt.sol": compiler(200) },
+    overrides: {
+      "contracts/court/DisputeCourt.sol": compiler(200),
+      "contracts/market/InferenceMarket.sol": compiler(1_000),
+    },
   },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },

@@ -29,10 +29,17 @@ export const stakedProtocol = async (): Promise<Protocol> => {
   return protocol;
 };
 
-/** Locks stake of an operator that was drawn, alice if nobody else is given. */
+/** How a draw ended. */
+export const OUTCOME = { nobody: 0, drawn: 1, busy: 2, missed: 3 } as const;
+
+/** The time now, as the time of a fault. */
+export const since = (): Promise<number> => networkHelpers.time.latest();
+
+/** Locks stake of an operator that was drawn, alice if nobody else is given; with the stake that its weight stood for. */
 export const lockNow = async (
-  { staking, court, alice }: Protocol,
+  { staking, court, alice }: Pick<Protocol, "staking" | "court" | "alice">,
   lockId = LOCK,
   amount = parseEther("600"),
   operator: Signer = alice,
-) => staking.connect(court).lockDrawn(operator, 0, 1_000, amount, lockId);
+  stake = 0n,
+) => staking.connect(court).lockDrawn(operator, stake, 1_000, amount, lockId);
