@@ -1,3 +1,4 @@
+import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs";
 import { expect } from "chai";
 import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
@@ -12,6 +13,7 @@ import {
   networkHelpers,
   openAssigned,
   operatorOf,
+  OUTCOME,
   STATUS,
 } from "../support/market.ts";
 import { permitOf } from "../support/permit.ts";
@@ -25,7 +27,9 @@ import {
   manifestOf,
   MARKET,
   metadataOf,
+  nextEpoch,
   open,
+  OPEN_TERMS,
   type Opened,
   type Protocol,
   rootOfF32,
@@ -61,7 +65,7 @@ describe("RequestIntake", () => {
       const rare = await ethers.deployContract("InferenceMarket", [
         protocol.authority,
         protocol.registry,
-        protocol.staking,
+        protocol.pools,
         protocol.attestation,
         protocol.randomness,
         { ...MARKET, catchBps: 500 },
@@ -90,6 +94,7 @@ describe("RequestIntake", () => {
           collateral: COLLATERAL,
           numericsVersion: 1n,
           inputInline: true,
+          openUntil: BigInt(await time.latest()) + 600n,
         });
         expect(await market.idOf(made.request)).to.equal(made.id);
         expect(await statusOf(made)).to.equal(STATUS.open);
@@ -121,18 +126,25 @@ describe("RequestIntake", () => {
           .to.be.revertedWithCustomError(market, error)
           .withArgs(...args);
       };
-      it("refuses a fee below the price of the locked collateral", async () => {
-        const minimum = parseEther("1.2");
-        expect(await market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
+      it("refuses a fee below the price of the locked collateral, which grows with its time", async () => {
+        // 20 basis points a day for 600 s of claim time and an hour of window, rounded up.
+        const minimum = parseEther("1") + (COLLATERAL * 20n * 4_200n) / (10_000n * 86_400n) + 1n;
+        expect(await market.minimumFeeFor(COLLATERAL, 4_200)).to.equal(minimum);
         await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
         await opened({ fee: minimum });
+        await refuses(
+          { fee: minimum, windowSeconds: WINDOW + 60 },
+          "MarketFeeTooLow",
+          minimum,
+          await market.minimumFeeFor(COLLATERAL, 4_260),
+        );
       });
       it("takes the shortest times, and the most gas for a callback", async () => {
-        await opened({ assignSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
+        await opened({ openSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
         await opened({ callback: protocol.alice.address, callbackGas: 1_000_000 });
       });
       it("refuses times that are too short or too long", async () => {
-        for (const name of ["assignSeconds", "claimSeconds"]) {
+        for (const name of ["openSeconds", "claimSeconds"]) {
           await refuses({ [name]: 59 }, "MarketSecondsOutOfRange", 59, 60, DAY);
           await refuses({ [name]: DAY + 1 }, "MarketSecondsOutOfRange", DAY + 1, 60, DAY);
         }
@@ -167,7 +179,7 @@ describe("RequestIntake", () => {
         const rare = await ethers.deployContract("InferenceMarket", [
           protocol.authority,
           protocol.registry,
-          protocol.staking,
+          protocol.pools,
           protocol.attestation,
           protocol.randomness,
           { ...MARKET, catchBps: 500 },
@@ -192,7 +204,7 @@ describe("RequestIntake", () => {
         const lawless = await ethers.deployContract("InferenceMarket", [
           protocol.authority,
           protocol.registry,
-          protocol.staking,
+          protocol.pools,
           protocol.attestation,
           protocol.randomness,
           MARKET,
@@ -231,6 +243,30 @@ describe("RequestIntake", () => {
     });
   });
 
+  describe("request of an account with credit", () => {
+    it("takes the fee from the credit, and no tokens", async () => {
+      const asRequester = market.connect(protocol.requester);
+      await expect(asRequester.deposit(protocol.requester, 2n * FEE))
+        .to.emit(market, "CreditDeposited")
+        .withArgs(protocol.requester.address, protocol.requester.address, 2n * FEE);
+      const before = await protocol.token.balanceOf(protocol.requester);
+      await opened();
+      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      await opened();
+      expect(await market.creditOf(protocol.requester)).to.equal(0n);
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before);
+      await opened();
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
+    });
+    it("takes the whole fee in tokens when the credit is too small", async () => {
+      await market.connect(protocol.alice).deposit(protocol.requester, FEE - 1n);
+      const before = await protocol.token.balanceOf(protocol.requester);
+      await opened();
+      expect(await market.creditOf(protocol.requester)).to.equal(FEE - 1n);
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
+    });
+  });
+
   describe("requestWithPermit", () => {
     it("needs no allowance before, and survives a front-run permit", async () => {
       const { v, r, s } = await permitOf(connection, protocol, protocol.requester, market, FEE);
@@ -262,7 +298,7 @@ describe("RequestIntake", () => {
         .withArgs(ticket);
     });
     it("gives the same operator whenever it is called, also beyond 256 blocks", async () => {
-      const made = await opened({ assignSeconds: DAY });
+      const made = await opened({ openSeconds: DAY });
       const ticket = (await time.latestBlock()) + 2;
       await mine(3);
       expect(await time.latestBlock()).to.equal(ticket + 1);
@@ -289,44 +325,71 @@ describe("RequestIntake", () => {
         .to.be.revertedWithCustomError(market, "MarketDeadlinePassed")
         .withArgs(deadline, deadline);
     });
-    it("commits a new draw when nobody is able, and finds who comes later", async () => {
-      const made = await opened({ valueAtRisk: parseEther("1500") });
+    it("commits a new draw when nobody takes such a request, and finds who comes later", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500"), openSeconds: DAY });
       await mine(3);
-      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
+      await expect(market.assign(made.request))
+        .to.emit(market, "DrawEnded")
+        .withArgs(made.id, OUTCOME.nobody, ZeroAddress);
       expect(await statusOf(made)).to.equal(STATUS.open);
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
+      await nextEpoch(connection);
+      // The draw that is committed still has the weights of the epoch before.
+      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
       await mine(3);
-      await market.assign(made.request);
-      await mine(3);
-      await market.assign(made.request);
+      for (let i = 0; i < 20 && (await statusOf(made)) === STATUS.open; i++) {
+        await mine(3);
+        await market.assign(made.request);
+      }
       expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
     });
     it("never draws who topped up or opted in after the request", async () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
       await mine(3);
       expect(await market.assign.staticCall(made.request)).to.equal(ZeroAddress);
     });
-  });
-
-  describe("recommit", () => {
-    it("draws anew only when the seed is out of reach", async () => {
-      const made = await opened({ assignSeconds: DAY });
-      const ticket = (await time.latestBlock()) + 2;
-      await expect(market.recommit(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDrawStands")
-        .withArgs(ticket);
+    it("commits a new draw when the operator that was drawn is busy, instead of asking the next one", async () => {
+      // Each of the three can hold one of these.
+      const large = { valueAtRisk: parseEther("600"), fee: parseEther("20"), openSeconds: DAY };
+      for (let i = 0; i < 3; i++) await assigned(large);
+      const made = await opened(large);
       await mine(3);
-      await expect(market.recommit(made.request))
-        .to.be.revertedWithCustomError(market, "MarketDrawStands")
-        .withArgs(ticket);
-      await mine(8_300, { interval: 1 });
+      const transaction = await market.assign(made.request);
+      await expect(transaction).to.emit(market, "DrawEnded").withArgs(made.id, OUTCOME.busy, anyValue);
+      await expect(transaction).to.emit(market, "DrawCommitted");
+      expect(await statusOf(made)).to.equal(STATUS.open);
+    });
+    it("penalises who unbonded after the commitment, and commits a new draw", async () => {
+      const made = await opened({ valueAtRisk: parseEther("600"), fee: parseEther("20") });
+      for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
+        await protocol.staking.connect(operator).unbond(STAKING.minimumStake);
+      }
+      await mine(3);
       await expect(market.assign(made.request))
-        .to.be.revertedWithCustomError(market, "MarketSeedExpired")
-        .withArgs(ticket);
-      await expect(market.connect(protocol.stranger).recommit(made.request)).to.emit(market, "DrawCommitted");
-      await assign(connection, protocol, made);
-      expect(await statusOf(made)).to.equal(STATUS.assigned);
+        .to.emit(market, "DrawEnded")
+        .withArgs(made.id, OUTCOME.missed, anyValue);
+    });
+    it("commits a new draw when the seed or the weights of its epoch are kept no more", async () => {
+      const old = await opened({ openSeconds: DAY });
+      await nextEpoch(connection);
+      await mine(3);
+      const snapshot = await networkHelpers.takeSnapshot();
+      await expect(market.connect(protocol.stranger).assign(old.request)).to.emit(market, "RequestAssigned");
+      await snapshot.restore();
+      await nextEpoch(connection);
+      await expect(market.assign(old.request))
+        .to.emit(market, "DrawCommitted")
+        .withArgs(old.id, anyValue, await protocol.pools.epoch());
+      expect(await statusOf(old)).to.equal(STATUS.open);
+
+      const missed = await opened({ openSeconds: DAY });
+      await mine(8_300, { interval: 1 });
+      await expect(market.assign(missed.request)).to.emit(market, "DrawCommitted");
+      await assign(connection, protocol, missed);
+      expect(await statusOf(missed)).to.equal(STATUS.assigned);
     });
   });
 
@@ -346,7 +409,8 @@ describe("RequestIntake", () => {
       });
       large = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
       await registry.publish(manifest, metadataOf());
-      await protocol.staking.connect(protocol.alice).optIn(large);
+      await protocol.pools.connect(protocol.alice).optIn(large, OPEN_TERMS);
+      await nextEpoch(connection);
     });
     const assignedLarge = () => assigned({ ...committed, versionId: large });
     const byAlice = () => market.connect(protocol.alice);
@@ -380,7 +444,8 @@ describe("RequestIntake", () => {
       const manifest = manifestOf({ inputs: tensors, outputs: tensors });
       const versionId = await protocol.registry.versionIdFor(protocol.publisher, manifest, metadataOf());
       await protocol.registry.connect(protocol.publisher).publish(manifest, metadataOf());
-      await protocol.staking.connect(protocol.alice).optIn(versionId);
+      await protocol.pools.connect(protocol.alice).optIn(versionId, OPEN_TERMS);
+      await nextEpoch(connection);
       await expect(opened({ ...committed, versionId }))
         .to.be.revertedWithCustomError(market, "MarketInlineRule")
         .withArgs(limit, limit);
@@ -419,6 +484,13 @@ describe("RequestIntake", () => {
         .to.be.revertedWithCustomError(market, "MarketDemandsExhausted")
         .withArgs(2);
       await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
+    });
+
+    it("is demanded by the operator's agent too", async () => {
+      const made = await assignedLarge();
+      await protocol.staking.connect(protocol.alice).setAgent(protocol.stranger);
+      await market.connect(protocol.stranger).demandInput(made.request);
+      expect(await statusOf(made)).to.equal(STATUS.demanded);
     });
 
     it("is not demanded by others, or when it stood in calldata", async () => {
@@ -462,7 +534,8 @@ describe("RequestIntake", () => {
       await time.increase(3_600);
       await expect(market.connect(protocol.stranger).cancelWithheld(made.request))
         .to.emit(market, "RequestSettled")
-        .withArgs(made.id, ENDED.cancelled);
+        .withArgs(made.id, ENDED.withheld);
+      expect(await market.refundBpsOf(made.id)).to.equal(9_000n);
       expect(await market.creditOf(protocol.alice)).to.equal(parseEther("1"));
       expect(await market.creditOf(protocol.requester)).to.equal(parseEther("9"));
       const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
@@ -487,6 +560,10 @@ describe("RequestIntake", () => {
         const made = await assigned({ ...committed, ...callback, versionId: large });
         await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
         await time.increase(WINDOW);
+        // Nobody chooses what the consumer gets.
+        await expect(market.finalise(made.request, "0x00"))
+          .to.be.revertedWithCustomError(market, "MarketInlineRule")
+          .withArgs(1, 8_192);
         await market.finalise(made.request, "0x");
         expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
       });

@@ -1,7 +1,7 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { assign, claim, deployProtocol, join, open, type Opened, type Protocol } from "./protocol.ts";
+import { assign, claim, deployProtocol, join, nextEpoch, open, type Opened, type Protocol } from "./protocol.ts";
 
 /*
  * A market with three operators who may be drawn, and requests at every stage of their life. The court is a signer.
@@ -13,7 +13,7 @@ export const { ethers, networkHelpers } = connection;
 /** Codes of a request's status while it lives, and `final`. */
 export const STATUS = { open: 1, assigned: 2, demanded: 3, claimed: 4, challenged: 5, final: 6 } as const;
 /** Codes of the ways in which a request fails. */
-export const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, convicted: 10 } as const;
+export const ENDED = { refunded: 7, timedOut: 8, cancelled: 9, withheld: 10, convicted: 11 } as const;
 /** How far a result may be relied on. */
 export const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
 
@@ -22,10 +22,14 @@ export const FEE = parseEther("10");
 /** Collateral that the usual request locks. */
 export const COLLATERAL = parseEther("200");
 
-/** The protocol with alice, bob and carol staked and opted in. */
+/** How a draw ended. */
+export const OUTCOME = { nobody: 0, drawn: 1, busy: 2, missed: 3 } as const;
+
+/** The protocol with alice, bob and carol staked and opted in, in an epoch in which they count. */
 export const joinedProtocol = async (): Promise<Protocol> => {
   const protocol = await deployProtocol(connection);
   for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
+  await nextEpoch(connection);
   return protocol;
 };
 

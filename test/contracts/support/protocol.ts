@@ -224,11 +224,16 @@ export async function requestIn(protocol: Protocol, transaction: Pick<ContractTr
 
 export type Opened = Awaited<ReturnType<typeof open>>;
 
-/** Mines until the seed is there and assigns. */
+/** Mines until a seed is there that names an able operator, and assigns. */
 export async function assign(connection: Connection, protocol: Protocol, { id, request }: Opened): Promise<string> {
-  await connection.networkHelpers.mine(3);
-  await protocol.market.assign(request);
-  return (await protocol.market.stateOf(id)).operator;
+  // A draw whose operator is busy is followed by another one.
+  for (let draws = 0; draws < 50; draws++) {
+    await connection.networkHelpers.mine(3);
+    await protocol.market.assign(request);
+    const { operator } = await protocol.market.stateOf(id);
+    if (operator !== ZeroAddress) return operator;
+  }
+  throw new Error("no operator was drawn");
 }
 
 export const OUTPUT = filled(40, 7);
