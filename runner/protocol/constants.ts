@@ -17,7 +17,6 @@ export const CONSTANTS = {
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
   ExpiringPause: { PAUSE_SECONDS: 259200 },
   FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
-  InferenceMarket: { WITHHELD_BPS: 1000 },
   KernelDecoder: {
     MAX_BYTES: 24576,
     MAX_RANK: 8,
@@ -90,6 +89,7 @@ export const CONSTANTS = {
     WRAP_TO: 80,
   },
   OpeningGame: { NODES: 16, LEVEL_BYTES: 255, TRACE_TREE: 4294967295 },
+  OperatorPools: { MAX_TRIES: 24, WEIGHT_UNIT: 1000000, MIN_EPOCH_SECONDS: 600 },
   OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {
@@ -103,6 +103,7 @@ export const CONSTANTS = {
   },
   RequestIntake: {
     MAX_CHUNKS: 255,
+    WITHHELD_BPS: 1000,
     MIN_STAGE_SECONDS: 60,
     MAX_STAGE_SECONDS: 86400,
     MAX_WINDOW_SECONDS: 604800,
@@ -115,5 +116,4 @@ export const CONSTANTS = {
   StakeRecord: { MAX_UNBONDINGS: 8, MAX_ENDPOINT_BYTES: 256 },
   TensorList: { CHUNK_LEAVES: 32 },
   TensorTree: { LEAF_BYTES: 1024 },
-  VersionPools: { MAX_TRIES: 24 },
 } as const;

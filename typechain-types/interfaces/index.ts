@@ -11,6 +11,7 @@ export type { IExpiringPause } from './IExpiringPause.js';
 export type { IInferenceConsumer } from './IInferenceConsumer.js';
 export type { IInferenceMarket } from './IInferenceMarket.js';
 export type { IModelRegistry } from './IModelRegistry.js';
+export type { IOperatorPools } from './IOperatorPools.js';
 export type { IRandaoRandomness } from './IRandaoRandomness.js';
 export type { IRandomness } from './IRandomness.js';
 export type { ITensorMachine } from './ITensorMachine.js';

@@ -9,6 +9,22 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -127,17 +143,6 @@
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
-    "name": "MarketDrawStands",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "actual",
         "type": "uint256"
@@ -224,6 +229,17 @@
       }
     ],
     "name": "MarketInputTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MarketNoCallback",
     "type": "error"
   },
   {
@@ -340,17 +356,6 @@
         "type": "uint64"
       }
     ],
-    "name": "MarketSeedExpired",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
     "name": "MarketSeedPending",
     "type": "error"
   },
@@ -368,22 +373,6 @@
       }
     ],
     "name": "MarketStatusForbids",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "MarketTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -595,6 +584,31 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "account",
         "type": "address"
       },
@@ -650,18 +664,37 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint32",
-        "name": "candidates",
-        "type": "uint32"
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
       }
     ],
     "name": "DrawCommitted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "DrawEnded",
     "type": "event"
   },
   {
@@ -855,6 +888,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -887,12 +925,6 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "assignBy",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
         "internalType": "bytes",
         "name": "inputs",
         "type": "bytes"
@@ -905,6 +937,25 @@
       }
     ],
     "name": "RequestOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "RequestReopened",
     "type": "event"
   },
   {
@@ -1059,6 +1110,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1176,6 +1232,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1272,6 +1333,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1360,6 +1426,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1580,6 +1651,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1705,6 +1781,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1736,6 +1817,24 @@
       }
     ],
     "name": "demandInput",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1793,6 +1892,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1883,6 +1987,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1980,6 +2089,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -2045,6 +2159,11 @@
         "internalType": "uint256",
         "name": "collateral",
         "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "lockSeconds",
+        "type": "uint256"
       }
     ],
     "name": "minimumFeeFor",
@@ -2056,6 +2175,101 @@
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "royalty",
+            "type": "uint96"
+          },
+          {
+            "internalType": "address",
+            "name": "royaltyRecipient",
+            "type": "address"
+          },
+          {
+            "internalType": "uint96",
+            "name": "collateral",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "numericsVersion",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bool",
+            "name": "inputInline",
+            "type": "bool"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request_",
+        "type": "tuple"
+      }
+    ],
+    "name": "notifyFailure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2140,94 +2354,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "recommit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2306,7 +2435,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2392,7 +2521,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2576,6 +2705,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
