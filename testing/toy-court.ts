@@ -316,6 +316,7 @@ export const requestOf = (nonce: number) => ({
   royaltyRecipient: ZeroAddress,
   collateral: 0,
   numericsVersion: 1,
+  openUntil: 0,
   claimSeconds: 0,
   windowSeconds: WINDOW,
   callback: ZeroAddress,

@@ -46,7 +46,7 @@ contract OperatorPools is IOperatorPools {
     uint256 public constant MAX_TRIES = 24;
     /// @notice Weight of the minimum stake.
     uint256 public constant WEIGHT_UNIT = 1_000_000;
-    uint32 public constant MIN_EPOCH_SECONDS = 10 minutes;
+    uint32 public constant MIN_EPOCH_SECONDS = 1 minutes;
 
     IModelRegistry public immutable REGISTRY;
     IOperatorStaking public immutable STAKING;

@@ -89,7 +89,7 @@ export const CONSTANTS = {
     WRAP_TO: 80,
   },
   OpeningGame: { NODES: 16, LEVEL_BYTES: 255, TRACE_TREE: 4294967295 },
-  OperatorPools: { MAX_TRIES: 24, WEIGHT_UNIT: 1000000, MIN_EPOCH_SECONDS: 600 },
+  OperatorPools: { MAX_TRIES: 24, WEIGHT_UNIT: 1000000, MIN_EPOCH_SECONDS: 60 },
   OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {

@@ -129,7 +129,7 @@ async function ask(
       policy: policyOf(OPTIMISTIC_MODE),
       fee: FEE,
       valueAtRisk: parseEther("750"),
-      assignSeconds: 600,
+      openSeconds: 600,
       claimSeconds: 600,
       windowSeconds: WINDOW_SECONDS,
       callback: consumer.address,

@@ -124,10 +124,10 @@ describe("InferenceMarket", () => {
       const made = await assigned();
       const operator = await operatorOf(protocol, made);
       await protocol.staking.connect(operator).setAgent(protocol.stranger);
-      await market.connect(protocol.stranger).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE);
+      await protocol.market.connect(protocol.stranger).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE);
       await time.increase(WINDOW);
-      await market.finalise(made.request, "0x");
-      expect(await market.creditOf(operator)).to.equal(parseEther("9"));
+      await protocol.market.finalise(made.request, "0x");
+      expect(await protocol.market.creditOf(operator)).to.equal(parseEther("9"));
     });
     it("refuses bytes that do not fit their type or their root, no bytes, and a place beside bytes", async () => {
       const made = await assigned();
@@ -368,35 +368,25 @@ describe("InferenceMarket", () => {
     };
     it("tells the consumer once that there is no answer, whoever calls", async () => {
       const { mock, made } = await told();
-      await expect(market.connect(protocol.stranger).notifyFailure(made.request))
-        .to.emit(market, "CallbackDone")
+      await expect(protocol.market.connect(protocol.stranger).notifyFailure(made.request))
+        .to.emit(protocol.market, "CallbackDone")
         .withArgs(made.id, 2, true);
       expect([await mock.heard(2), await mock.answer()]).to.deep.equal([1n, "0x"]);
-      await expect(market.notifyFailure(made.request))
-        .to.be.revertedWithCustomError(market, "MarketNoCallback")
+      await expect(protocol.market.notifyFailure(made.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketNoCallback")
         .withArgs(made.id);
     });
     it("refuses a request that has not failed, or that has no consumer", async () => {
       const alive = await claimed();
-      await expect(market.notifyFailure(alive.request))
-        .to.be.revertedWithCustomError(market, "MarketStatusForbids")
+      await expect(protocol.market.notifyFailure(alive.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
         .withArgs(alive.id, STATUS.claimed);
       const silent = await opened();
       await time.increase(DAY);
-      await market.refund(silent.request);
-      await expect(market.notifyFailure(silent.request))
-        .to.be.revertedWithCustomError(market, "MarketNoCallback")
+      await protocol.market.refund(silent.request);
+      await expect(protocol.market.notifyFailure(silent.request))
+        .to.be.revertedWithCustomError(protocol.market, "MarketNoCallback")
         .withArgs(silent.id);
-    });
-  });
-
-  describe("refundBpsOf", () => {
-    it("is zero while a request has not failed, and all of the fee afterwards", async () => {
-      const made = await opened();
-      expect(await market.refundBpsOf(made.id)).to.equal(0n);
-      await time.increase(DAY);
-      await market.refund(made.request);
-      expect(await market.refundBpsOf(made.id)).to.equal(10_000n);
     });
   });
 
@@ -446,15 +436,15 @@ describe("InferenceMarket", () => {
       const made = await assigned({ openSeconds: DAY });
       const operator = await operatorOf(protocol, made);
       await time.increase(600);
-      const transaction = await market.connect(protocol.stranger).timeOut(made.request);
-      await expect(transaction).to.emit(market, "RequestReopened").withArgs(made.id, operator.address);
-      await expect(transaction).to.emit(market, "DrawCommitted");
-      const { status, operator: nobody, deadline } = await market.stateOf(made.id);
+      const transaction = await protocol.market.connect(protocol.stranger).timeOut(made.request);
+      await expect(transaction).to.emit(protocol.market, "RequestReopened").withArgs(made.id, operator.address);
+      await expect(transaction).to.emit(protocol.market, "DrawCommitted");
+      const { status, operator: nobody, deadline } = await protocol.market.stateOf(made.id);
       expect([status, nobody, deadline]).to.deep.equal([BigInt(STATUS.open), ZeroAddress, made.request.openUntil]);
-      expect(await market.creditOf(protocol.requester)).to.equal(0n);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(0n);
       for (let i = 0; i < 50 && (await statusOf(made)) === STATUS.open; i++) {
         await mine(3);
-        await market.assign(made.request);
+        await protocol.market.assign(made.request);
       }
       expect((await operatorOf(protocol, made)).address).not.to.equal(operator.address);
       await claim(connection, protocol, made);
@@ -462,9 +452,9 @@ describe("InferenceMarket", () => {
     it("jails from the deadline on, not from the report", async () => {
       const made = await assigned();
       const operator = await operatorOf(protocol, made);
-      const { deadline } = await market.stateOf(made.id);
+      const { deadline } = await protocol.market.stateOf(made.id);
       await time.increase(600 + DAY / 2);
-      await market.timeOut(made.request);
+      await protocol.market.timeOut(made.request);
       expect(await protocol.staking.jailedUntil(operator)).to.equal(deadline + BigInt(DAY));
     });
     it("gives nobody a share: whoever asks for an answer in too little time gains nothing by it", async () => {
@@ -518,15 +508,15 @@ describe("InferenceMarket", () => {
     it("alone marks, upholds and convicts", async () => {
       const made = await claimed();
       const { alice, court } = protocol;
-      const byAlice = protocol.market.connect(alice);
+      const byAlice = protocol.market.connect(protocol.alice);
       for (const call of [
         byAlice.markChallenged(made.id, made.claimId),
         byAlice.upheld(made.id, made.claimId),
-        byAlice.convict(made.request, made.claimId, alice),
+        byAlice.convict(made.request, made.claimId, protocol.alice),
       ]) {
         await expect(call)
           .to.be.revertedWithCustomError(protocol.market, "MarketNotCourt")
-          .withArgs(alice.address, court.address);
+          .withArgs(protocol.alice.address, court.address);
       }
     });
 
@@ -677,7 +667,7 @@ describe("InferenceMarket", () => {
     it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async function () {
       // Instrumented code says nothing about gas.
       if (hre.globalOptions.coverage) return this.skip();
-      await market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
+      await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
       const made = await opened();
       await mine(3);
       const spent = [

@@ -131,7 +131,7 @@ describe("RequestIntake", () => {
           { fee: minimum, windowSeconds: WINDOW + 60 },
           "MarketFeeTooLow",
           minimum,
-          await market.minimumFeeFor(COLLATERAL, 4_260),
+          await protocol.market.minimumFeeFor(COLLATERAL, 4_260),
         );
       });
       it("takes the shortest times, and the most gas for a callback", async () => {
@@ -157,12 +157,12 @@ describe("RequestIntake", () => {
       });
       it("refuses a callback without gas, gas without a callback, and too much gas", async () => {
         const { alice } = protocol;
-        await refuses({ callback: alice.address }, "MarketCallbackInvalid", alice.address, 0);
+        await refuses({ callback: protocol.alice.address }, "MarketCallbackInvalid", protocol.alice.address, 0);
         await refuses({ callbackGas: 1 }, "MarketCallbackInvalid", ZeroAddress, 1);
         await refuses(
-          { callback: alice.address, callbackGas: 1_000_001 },
+          { callback: protocol.alice.address, callbackGas: 1_000_001 },
           "MarketCallbackInvalid",
-          alice.address,
+          protocol.alice.address,
           1_000_001,
         );
       });
@@ -218,7 +218,7 @@ describe("RequestIntake", () => {
         const { token, other } = await hostile();
         await token.setFee(100);
         await expect(open(other))
-          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .to.be.revertedWithCustomError(other.market, "CreditTokenMismatch")
           .withArgs(parseEther("9.9"), FEE);
       });
       it("refuses one that returns false", async () => {
@@ -234,7 +234,7 @@ describe("RequestIntake", () => {
         await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target, FEE]));
         await token.setHook(other.market, other.market.interface.encodeFunctionData("request", [termsOf(other)]));
         await expect(open(other))
-          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .to.be.revertedWithCustomError(other.market, "CreditTokenMismatch")
           .withArgs(2n * FEE, FEE);
       });
     });
@@ -242,24 +242,24 @@ describe("RequestIntake", () => {
 
   describe("request of an account with credit", () => {
     it("takes the fee from the credit, and no tokens", async () => {
-      const asRequester = market.connect(protocol.requester);
+      const asRequester = protocol.market.connect(protocol.requester);
       await expect(asRequester.deposit(protocol.requester, 2n * FEE))
-        .to.emit(market, "CreditDeposited")
+        .to.emit(protocol.market, "CreditDeposited")
         .withArgs(protocol.requester.address, protocol.requester.address, 2n * FEE);
       const before = await protocol.token.balanceOf(protocol.requester);
       await opened();
-      expect(await market.creditOf(protocol.requester)).to.equal(FEE);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
       await opened();
-      expect(await market.creditOf(protocol.requester)).to.equal(0n);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(0n);
       expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before);
       await opened();
       expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
     });
     it("takes the whole fee in tokens when the credit is too small", async () => {
-      await market.connect(protocol.alice).deposit(protocol.requester, FEE - 1n);
+      await protocol.market.connect(protocol.alice).deposit(protocol.requester, FEE - 1n);
       const before = await protocol.token.balanceOf(protocol.requester);
       await opened();
-      expect(await market.creditOf(protocol.requester)).to.equal(FEE - 1n);
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE - 1n);
       expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
     });
   });
@@ -335,7 +335,7 @@ describe("RequestIntake", () => {
       await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
       await nextEpoch(connection);
       // The draw that is committed still has the weights of the epoch before.
-      await expect(market.assign(made.request)).to.emit(market, "DrawCommitted");
+      await expect(protocol.market.assign(made.request)).to.emit(protocol.market, "DrawCommitted");
       await mine(3);
       for (let i = 0; i < 20 && (await statusOf(made)) === STATUS.open; i++) {
         await mine(3);
@@ -376,7 +376,10 @@ describe("RequestIntake", () => {
       await nextEpoch(connection);
       await mine(3);
       const snapshot = await networkHelpers.takeSnapshot();
-      await expect(protocol.market.connect(protocol.stranger).assign(old.request)).to.emit(protocol.market, "RequestAssigned");
+      await expect(protocol.market.connect(protocol.stranger).assign(old.request)).to.emit(
+        protocol.market,
+        "RequestAssigned",
+      );
       await snapshot.restore();
       await nextEpoch(connection);
       await expect(protocol.market.assign(old.request))
@@ -492,7 +495,7 @@ describe("RequestIntake", () => {
     it("is demanded by the operator's agent too", async () => {
       const made = await assignedLarge();
       await protocol.staking.connect(protocol.alice).setAgent(protocol.stranger);
-      await market.connect(protocol.stranger).demandInput(made.request);
+      await protocol.market.connect(protocol.stranger).demandInput(made.request);
       expect(await statusOf(made)).to.equal(STATUS.demanded);
     });
 
@@ -567,10 +570,10 @@ describe("RequestIntake", () => {
         const root = tree.leafHash(tree.rootOf(4, LENGTH, bytes));
         await byAlice().claim(made.request, "0x", root, "ipfs://output", EVIDENCE);
         await time.increase(WINDOW);
-        // Nobody chooses what the consumer gets.
-        await expect(protocol.market.finalise(made.request, "0x00"))
+        // Whoever finalises does not choose what the consumer hears.
+        await expect(protocol.market.finalise(made.request, bytes))
           .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
-          .withArgs(1, 8_192);
+          .withArgs(LENGTH, 8_192);
         await protocol.market.finalise(made.request, "0x");
         expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
       });

@@ -22,7 +22,8 @@ import {
 describe("OperatorStaking", () => {
   const protocol = useProtocol();
 
-  const lock = (lockId?: string, amount?: bigint, stake?: bigint) => lockNow(protocol, lockId, amount, protocol.alice, stake);
+  const lock = (lockId?: string, amount?: bigint, stake?: bigint) =>
+    lockNow(protocol, lockId, amount, protocol.alice, stake);
   const status = async () => (await protocol.staking.operatorOf(protocol.alice)).status;
 
   describe("constructor", () => {
@@ -87,7 +88,7 @@ describe("OperatorStaking", () => {
       expect((await protocol.staking.operatorOf(protocol.alice)).locked).to.equal(parseEther("600"));
     });
     it("refuses strangers, nothing and a used id", async () => {
-      await expect(lockNow({ ...protocol, court: alice }))
+      await expect(lockNow({ ...protocol, court: protocol.alice }))
         .to.be.revertedWithCustomError(protocol.staking, "StakingNotManager")
         .withArgs(protocol.alice.address);
       await expect(lock(LOCK, 0n)).to.be.revertedWithCustomError(protocol.staking, "StakingAmountZero");
@@ -153,7 +154,9 @@ describe("OperatorStaking", () => {
     it("lets one other account act for the operator until it is replaced", async () => {
       const { bob, carol } = protocol;
       expect(await protocol.staking.actsFor(protocol.alice, protocol.alice)).to.equal(true);
-      await expect(protocol.byAlice.setAgent(bob)).to.emit(protocol.staking, "AgentSet").withArgs(protocol.alice.address, bob.address);
+      await expect(protocol.byAlice.setAgent(bob))
+        .to.emit(protocol.staking, "AgentSet")
+        .withArgs(protocol.alice.address, bob.address);
       expect(await protocol.staking.agentOf(protocol.alice)).to.equal(bob.address);
       expect(await protocol.staking.actsFor(bob, protocol.alice)).to.equal(true);
       expect(await protocol.staking.actsFor(protocol.alice, bob)).to.equal(false);
@@ -187,7 +190,7 @@ describe("OperatorStaking", () => {
   });
 
   describe("slash", () => {
-    const slash = async (fault: number, accuser = protocol.accuser.address, harmed = protocol.requester.address) =>
+    const slash = async (fault: bigint, accuser = protocol.accuser.address, harmed = protocol.requester.address) =>
       protocol.byManager.slash(LOCK, fault, await since(), accuser, harmed);
 
     describe("given proven fraud", () => {
@@ -244,9 +247,9 @@ describe("OperatorStaking", () => {
         await protocol.byAlice.unbond(parseEther("150"));
         await protocol.byAlice.unbond(parseEther("300"));
         await protocol.byAlice.unbond(parseEther("50"));
-        expect(await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress)).to.equal(
-          STAKING.fraudMinimum,
-        );
+        expect(
+          await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress),
+        ).to.equal(STAKING.fraudMinimum);
         await slash(FRAUD);
         expect(
           (await protocol.staking.unbondingOf(protocol.alice)).slice(0, 3).map(({ amount }) => amount),
@@ -286,28 +289,30 @@ describe("OperatorStaking", () => {
         }
       });
       it("owes what other locks hide, and takes it when they open", async () => {
-        await byAlice.deposit(parseEther("100"));
+        await protocol.byAlice.deposit(parseEther("100"));
         await lock(LOCK, parseEther("100"));
         await lock(id("b"), parseEther("900"));
         await lock(id("c"), parseEther("100"));
-        await expect(slash(FRAUD)).to.emit(staking, "PenaltyOwed").withArgs(alice.address, parseEther("400"));
-        expect(await staking.owedOf(alice)).to.equal(parseEther("400"));
-        await expect(byManager.release(id("c")))
-          .to.emit(staking, "OwedTaken")
-          .withArgs(alice.address, parseEther("100"), parseEther("300"));
-        await expect(byManager.release(id("b")))
-          .to.emit(staking, "OwedTaken")
-          .withArgs(alice.address, parseEther("300"), 0);
-        expect(await staking.totalStakeOf(alice)).to.equal(parseEther("600"));
-        expect([...(await staking.payoutOf(3)).amounts]).to.deep.equal([0n, 0n, parseEther("300")]);
+        await expect(slash(FRAUD))
+          .to.emit(protocol.staking, "PenaltyOwed")
+          .withArgs(protocol.alice.address, parseEther("400"));
+        expect(await protocol.staking.owedOf(protocol.alice)).to.equal(parseEther("400"));
+        await expect(protocol.byManager.release(id("c")))
+          .to.emit(protocol.staking, "OwedTaken")
+          .withArgs(protocol.alice.address, parseEther("100"), parseEther("300"));
+        await expect(protocol.byManager.release(id("b")))
+          .to.emit(protocol.staking, "OwedTaken")
+          .withArgs(protocol.alice.address, parseEther("300"), 0);
+        expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(parseEther("600"));
+        expect([...(await protocol.staking.payoutOf(3)).amounts]).to.deep.equal([0n, 0n, parseEther("300")]);
       });
       it("takes what is owed from a lock that a lesser fault opens", async () => {
         await lock(LOCK, parseEther("100"));
         await lock(id("b"), parseEther("900"));
         await slash(FRAUD);
-        await byManager.slash(id("b"), LIVENESS, await since(), ZeroAddress, ZeroAddress);
-        expect(await staking.owedOf(alice)).to.equal(0n);
-        expect(await staking.totalStakeOf(alice)).to.equal(
+        await protocol.byManager.slash(id("b"), LIVENESS, await since(), ZeroAddress, ZeroAddress);
+        expect(await protocol.staking.owedOf(protocol.alice)).to.equal(0n);
+        expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(
           parseEther("900") - STAKING.livenessPenalty - parseEther("400"),
         );
       });
@@ -341,9 +346,9 @@ describe("OperatorStaking", () => {
         await protocol.byAlice.rotateSigningKey(protocol.bob);
         await networkHelpers.time.increase(STAKING.unbondingSeconds);
         await protocol.staking.withdraw(protocol.alice, 0);
-        expect(await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress)).to.equal(
-          parseEther("600"),
-        );
+        expect(
+          await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress),
+        ).to.equal(parseEther("600"));
       });
       it("works on a tombstoned operator, which stays one after lesser faults", async () => {
         await lock(LOCK, parseEther("500"));
@@ -374,16 +379,25 @@ describe("OperatorStaking", () => {
           .to.emit(protocol.staking, "Jailed")
           .withArgs(protocol.alice.address, (await networkHelpers.time.latest()) - 1 + DAY);
         expect(await protocol.staking.freeStakeOf(protocol.alice)).to.equal(parseEther("990"));
-        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([0n, parseEther("2.5"), parseEther("7.5")]);
+        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([
+          0n,
+          parseEther("2.5"),
+          parseEther("7.5"),
+        ]);
         expect(await status()).to.equal(JAILED);
-        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal((await networkHelpers.time.latest()) - 1 + DAY);
+        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(
+          (await networkHelpers.time.latest()) - 1 + DAY,
+        );
       });
       it("jails from the missed deadline on, so that a late report jails nobody", async () => {
         await lock(LOCK, ONE);
         await lock(id("b"), ONE);
         const missed = await networkHelpers.time.latest();
         await networkHelpers.time.increase(DAY);
-        await expect(protocol.byManager.slash(LOCK, LIVENESS, missed, ZeroAddress, ZeroAddress)).to.not.emit(protocol.staking, "Jailed");
+        await expect(protocol.byManager.slash(LOCK, LIVENESS, missed, ZeroAddress, ZeroAddress)).to.not.emit(
+          protocol.staking,
+          "Jailed",
+        );
         expect(await status()).to.equal(ACTIVE);
         await protocol.byManager.slash(id("b"), LIVENESS, missed + 100, ZeroAddress, ZeroAddress);
         expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(missed + 100 + DAY);

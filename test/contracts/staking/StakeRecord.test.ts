@@ -235,7 +235,9 @@ describe("StakeRecord", () => {
       await lock(LOCK, ONE);
       await protocol.byManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress);
       const until = await protocol.staking.jailedUntil(protocol.alice);
-      await expect(protocol.byAlice.unjail()).to.be.revertedWithCustomError(protocol.staking, "StakingJailPending").withArgs(until);
+      await expect(protocol.byAlice.unjail())
+        .to.be.revertedWithCustomError(protocol.staking, "StakingJailPending")
+        .withArgs(until);
       await networkHelpers.time.increaseTo(until);
       await expect(protocol.byAlice.unjail())
         .to.be.revertedWithCustomError(protocol.staking, "StakingBelowMinimum")
@@ -262,7 +264,9 @@ describe("StakeRecord", () => {
       await lock();
       await protocol.byManager.slash(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress);
       await networkHelpers.time.increase(100 * DAY);
-      await expect(protocol.byAlice.unjail()).to.be.revertedWithCustomError(protocol.staking, "StakingNotJailed").withArgs(protocol.alice.address);
+      await expect(protocol.byAlice.unjail())
+        .to.be.revertedWithCustomError(protocol.staking, "StakingNotJailed")
+        .withArgs(protocol.alice.address);
     });
   });
 
