@@ -1,8 +1,9 @@
-import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { parseEther } from "ethers";
 import { network } from "hardhat";
 
 import { OPTIMISTIC_MODE } from "../ignition/modules/Assay.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
+import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
@@ -115,21 +116,18 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     return id;
   };
 
-  /** Terms of a request with its input in calldata, for a consumer contract. */
-  const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
+  /** Terms of a consumer contract. */
+  const termsOf = (versionId: Hash) => ({
     versionId,
-    inputs,
-    inputRoot: ZeroHash,
-    inputUri: "",
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
     valueAtRisk: parseEther("750"),
     openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,
-    callback,
-    callbackGas: callback === ZeroAddress ? 0 : 150_000,
+    callbackGas: 150_000,
     minimumHolders: 1,
+    acceptedStage: ANSWER_STAGE.provisional,
   });
 
   const { suite } = asking;

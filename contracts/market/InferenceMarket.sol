@@ -193,7 +193,8 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
     }
 
     // ------------------------------------------------------------------------------------------------ internals

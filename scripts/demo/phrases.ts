@@ -81,11 +81,14 @@ export function phraseOf(action: Action): Phrase {
     case "demandReclaimed":
       return phrase("collect", "takes the bond of a demand back", "what the court owes it");
     case "collected":
-      return action.from === "market"
-        ? phrase("collect", "collects its fee", "what the market owes it")
-        : phrase("collect", "takes its bond back", "what the court owes it");
-    case "payoutCollected":
-      return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      switch (action.from) {
+        case "market":
+          return phrase("collect", "collects its fee", "what the market owes it");
+        case "court":
+          return phrase("collect", "takes its bond back", "what the court owes it");
+        case "staking":
+          return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      }
   }
 }
 

@@ -38,8 +38,7 @@ export type Action =
       /** What the kernel does, in the words of the model. */
       readonly nodes: string;
     }
-  | { readonly kind: "collected"; readonly from: "market" | "court"; readonly amount: bigint }
-  | { readonly kind: "payoutCollected"; readonly payoutId: bigint };
+  | { readonly kind: "collected"; readonly from: "market" | "court" | "staking"; readonly amount: bigint };
 
 /** A transaction that was included. */
 export interface SentEvent {

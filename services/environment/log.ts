@@ -94,11 +94,12 @@ export function actionText(action: Action): string {
       return `convicted ${short(action.requestId)}: ${where} is wrong`;
     }
     case "collected":
-      return `collected ${formatEther(action.amount)} from the ${action.from}`;
-    case "payoutCollected":
-      return `collected a share of slashed stake (payout ${String(action.payoutId)})`;
+      return `collected ${formatEther(action.amount)} from ${PAYERS[action.from]}`;
   }
 }
 
 /** A hash or address short enough for a line. */
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+
+/** What owes credits, in words. */
+const PAYERS = { market: "the market", court: "the court", staking: "slashed stake" } as const;

@@ -461,9 +461,8 @@ describe("InferenceMarket", () => {
       const made = await assigned();
       await time.increase(600);
       await protocol.market.timeOut(made.request);
-      const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-      expect([...amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
-      expect([accuser, harmed]).to.deep.equal([ZeroAddress, ZeroAddress]);
+      expect(await protocol.staking.creditOf(protocol.sink)).to.equal(STAKING.livenessPenalty);
+      expect(await protocol.staking.creditOf(protocol.requester)).to.equal(0n);
     });
     it("spares an operator whose policy died", async () => {
       const made = await assigned();
@@ -581,9 +580,12 @@ describe("InferenceMarket", () => {
           .withArgs(made.id, made.claimId, protocol.accuser.address);
         expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
         expect(await protocol.market.creditOf(made.operator)).to.equal(0n);
-        const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-        expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
-        expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        const { accuser, requester, sink } = protocol;
+        expect(
+          await Promise.all([accuser, requester, sink].map((who) => protocol.staking.creditOf(who))),
+        ).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        expect(await protocol.market.damagesOf(made.id)).to.equal(parseEther("125"));
+        expect(await protocol.market.compensationOf(made.id)).to.equal(0n);
         expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
         expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
         expect((await protocol.market.claimOf(made.id)).claimId).to.equal(ZeroHash);
