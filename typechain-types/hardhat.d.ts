@@ -33,10 +33,13 @@ getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
+getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
 getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
+getContractFactory(name: 'QuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuoteReader__factory>
+getContractFactory(name: 'RequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestRelay__factory>
 getContractFactory(name: 'BatchReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BatchReader__factory>
 getContractFactory(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeaderHarness__factory>
 getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
@@ -90,10 +93,13 @@ getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, si
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
+getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
 getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
+getContractAt(name: 'QuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuoteReader>
+getContractAt(name: 'RequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestRelay>
 getContractAt(name: 'BatchReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BatchReader>
 getContractAt(name: 'BlockHeaderHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeaderHarness>
 getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
@@ -147,10 +153,13 @@ deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
+deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'QuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
+deployContract(name: 'RequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
 deployContract(name: 'BatchReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
@@ -204,10 +213,13 @@ deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
+deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'QuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
+deployContract(name: 'RequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
 deployContract(name: 'BatchReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BlockHeaderHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>

@@ -73,6 +73,9 @@ const SuiteModule = buildModule("Assay", (m) => {
   const machine = m.contract("TensorMachine");
   const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
 
+  const relay = m.contract("RequestRelay", [market]);
+  const quotes = m.contract("QuoteReader", [market]);
+
   m.call(staking, "addManager", [market]);
   m.call(market, "setCourt", [court]);
   m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
@@ -93,6 +96,8 @@ const SuiteModule = buildModule("Assay", (m) => {
     market,
     machine,
     court,
+    relay,
+    quotes,
   };
 });
 

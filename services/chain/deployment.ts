@@ -18,6 +18,8 @@ import {
   ModelRegistry__factory,
   OperatorPools__factory,
   OperatorStaking__factory,
+  QuoteReader__factory,
+  RequestRelay__factory,
   SignatureVerifier__factory,
   TensorMachine__factory,
 } from "../../typechain-types/index.ts";
@@ -47,6 +49,8 @@ const NAMES = {
   market: "InferenceMarket",
   machine: "TensorMachine",
   court: "DisputeCourt",
+  relay: "RequestRelay",
+  quotes: "QuoteReader",
 } as const;
 
 export type ContractName = (typeof NAMES)[keyof typeof NAMES];
@@ -70,6 +74,8 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
+  relay: RequestRelay__factory.connect(contracts.RequestRelay, runner),
+  quotes: QuoteReader__factory.connect(contracts.QuoteReader, runner),
 });
 
 /** Parameters of the Ignition modules, by module and name. */

@@ -25,6 +25,7 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   OpeningGame: "court",
   OperatorStaking: "staking",
   RequestIntake: "market",
+  RequestRelay: "relay",
   SignatureVerifier: "signature",
   StakeRecord: "staking",
   OperatorPools: "pools",
