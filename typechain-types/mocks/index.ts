@@ -14,6 +14,7 @@ export type { ScalarHarness } from './ScalarHarness.js';
 export type { TensorTreeHarness } from './TensorTreeHarness.js';
 export type { TokenMock } from './TokenMock.js';
 export type { ToyMachine } from './ToyMachine.js';
+export type { VerdictProber } from './VerdictProber.js';
 export type { VerifierMock } from './VerifierMock.js';
 export type { WalletMock } from './WalletMock.js';
 export type { WeightTreeHarness } from './WeightTreeHarness.js';
