@@ -118,6 +118,8 @@ export type { TokenMock } from './mocks/TokenMock.js';
 export { TokenMock__factory } from './factories/mocks/TokenMock__factory.js';
 export type { ToyMachine } from './mocks/ToyMachine.js';
 export { ToyMachine__factory } from './factories/mocks/ToyMachine__factory.js';
+export type { VerdictProber } from './mocks/VerdictProber.js';
+export { VerdictProber__factory } from './factories/mocks/VerdictProber__factory.js';
 export type { VerifierMock } from './mocks/VerifierMock.js';
 export { VerifierMock__factory } from './factories/mocks/VerifierMock__factory.js';
 export type { WalletMock } from './mocks/WalletMock.js';

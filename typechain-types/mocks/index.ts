@@ -16,6 +16,7 @@ export type { ScoresHarness } from './ScoresHarness.js';
 export type { TensorTreeHarness } from './TensorTreeHarness.js';
 export type { TokenMock } from './TokenMock.js';
 export type { ToyMachine } from './ToyMachine.js';
+export type { VerdictProber } from './VerdictProber.js';
 export type { VerifierMock } from './VerifierMock.js';
 export type { WalletMock } from './WalletMock.js';
 export type { WeightTreeHarness } from './WeightTreeHarness.js';

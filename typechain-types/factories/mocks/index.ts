@@ -16,6 +16,7 @@ export { ScoresHarness__factory } from './ScoresHarness__factory.js';
 export { TensorTreeHarness__factory } from './TensorTreeHarness__factory.js';
 export { TokenMock__factory } from './TokenMock__factory.js';
 export { ToyMachine__factory } from './ToyMachine__factory.js';
+export { VerdictProber__factory } from './VerdictProber__factory.js';
 export { VerifierMock__factory } from './VerifierMock__factory.js';
 export { WalletMock__factory } from './WalletMock__factory.js';
 export { WeightTreeHarness__factory } from './WeightTreeHarness__factory.js';
