@@ -24,7 +24,7 @@ describe("QuoteReader", () => {
       expect(quotes.map(({ operator, weight, leastFee }) => [operator, weight, leastFee])).to.deep.equal([
         [alice.address, 1_000_000n, minimumFee],
         // A tenth of the fee is the publisher's.
-        [bob.address, 1_000_000n, parseEther("10")],
+        [bob.address, 1_000_000n, parseEther("10") - 1n],
         [carol.address, 1_000_000n, minimumFee],
       ]);
     });
