@@ -64,7 +64,7 @@ async function deploy({ ethers }: Connection, sink: string, admin: Signer) {
   const successor = await ethers.deployContract("Authority", [admin]);
   const token = await ethers.deployContract("AssayToken");
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
   const staking = await ethers.deployContract("OperatorStaking", [authority, token, registry, sink, STAKING]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
