@@ -16,7 +16,6 @@ export const CONSTANTS = {
   },
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
   ExpiringPause: { PAUSE_SECONDS: 259200 },
-  FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   KernelDecoder: {
     MAX_BYTES: 24576,
     MAX_RANK: 8,
@@ -29,6 +28,7 @@ export const CONSTANTS = {
     MAX_COUNT: 4294967295,
     MAX_REACH: 140737488355328,
   },
+  LocalBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   MarketRecord: { INLINE_LIMIT: 8192, MAX_URI_BYTES: 512 },
   ModelRegistry: {
     MANIFEST_TAG: "0x05f1b46ca59ab0cdf9134bbfe69ae756ee9dc7ef2be0b9ab729ac1bc8881c957",

@@ -10,6 +10,7 @@ export type { CommittedReader } from './CommittedReader.js';
 export type { ConsumerMock } from './ConsumerMock.js';
 export type { CourtStageMock } from './CourtStageMock.js';
 export type { DotProductHarness } from './DotProductHarness.js';
+export type { DrawReader } from './DrawReader.js';
 export type { GasMeter } from './GasMeter.js';
 export type { ScalarHarness } from './ScalarHarness.js';
 export type { ScoresHarness } from './ScoresHarness.js';

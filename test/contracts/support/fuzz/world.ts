@@ -77,7 +77,7 @@ async function deploy({ ethers }: Connection, sink: string, admin: { readonly ad
   const successor = await ethers.deployContract("Authority", [admin.address]);
   const token = await ethers.deployContract("AssayToken");
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
   const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
