@@ -108,7 +108,9 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// @param segment The demanded leaves and their proof.
     function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
-    /// @notice Claims an answer; only the assigned operator or its agent.
+    /// @notice Claims an answer; only the assigned operator or its agent. Draws first when nobody did (see `assign`), so an
+    /// operator that the seed names claims in one transaction. Evidence that names the claim's deadline, such as a signature,
+    /// needs `assign` before, because the deadline counts from the draw.
     /// @param request_ The request.
     /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
     /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.

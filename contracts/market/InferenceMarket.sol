@@ -60,6 +60,8 @@ contract InferenceMarket is RequestIntake {
         string calldata outputUri,
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
+        // An operator knows from the seed that it is named, and needs no other transaction to be drawn.
+        if (_jobs[idOf(request_)].status == RequestStatus.Open) assign(request_);
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
         _requireOperator(job);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);

@@ -93,7 +93,7 @@ abstract contract RequestIntake is MarketRecord {
     }
 
     /// @inheritdoc IInferenceMarket
-    function assign(Request calldata request_) external whenNotPaused returns (address operator) {
+    function assign(Request calldata request_) public whenNotPaused returns (address operator) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
         (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
