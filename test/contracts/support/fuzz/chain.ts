@@ -17,6 +17,8 @@ import type { Connection } from "../protocol.ts";
 
 /** Gas of every transaction: what the most expensive of them needs, below the cap of a transaction. */
 const GAS = "0xe00000";
+/** More than a block of a walk ever asks for. */
+const FEES = { maxFeePerGas: "0x77359400", maxPriorityFeePerGas: "0x0" };
 
 /** What a contract said in a transaction. */
 export interface Log {
@@ -51,6 +53,8 @@ export class Chain {
   /** Time and number of the latest block. */
   time = 0;
   block = 0;
+  /** Who sent the last transaction. */
+  lastSender = "";
   #logs: Log[] = [];
   #senders: string[] = [];
 
@@ -77,11 +81,12 @@ export class Chain {
   async send(call: Call): Promise<void> {
     const transaction = { ...call, gas: GAS };
     await this.request("evm_setNextBlockTimestamp", [++this.time]);
-    const hash = await this.request("eth_sendTransaction", [transaction]);
+    const hash = await this.request("eth_sendTransaction", [{ ...transaction, ...FEES }]);
     this.block++;
     const receipt = await this.request("eth_getTransactionReceipt", [hash]);
     const { status, logs } = receipt as { readonly status: string; readonly logs: readonly Log[] };
-    if (call.from !== undefined) this.#senders.push(call.from);
+    this.lastSender = call.from ?? "";
+    this.#senders.push(this.lastSender);
     if (status === "0x1") this.#logs.push(...logs);
     // The block of a transaction that changed nothing is where it would revert again.
     else throw new Refused(await this.call(transaction));

@@ -34,6 +34,8 @@ export interface JobRecord {
   chunk: number;
   /** Operators that it was taken from, because they did not claim in time. */
   readonly missed: string[];
+  /** Who claimed; zero before. */
+  claimedBy: string;
   /** Callbacks, by stage. */
   readonly callbacks: number[];
 }
@@ -114,7 +116,7 @@ export class Ledger {
 
   job(requestId: string): JobRecord {
     const make = (): JobRecord => ({
-      ...{ status: zero, ticket: 0, epoch: 0, committed: false, chunk: 0, missed: [], callbacks: [0, 0, 0] },
+      ...{ status: zero, ticket: 0, epoch: 0, committed: false, chunk: 0, missed: [], claimedBy: ZeroAddress, callbacks: [0, 0, 0] },
     });
     return entry(this.jobs, requestId, make);
   }
@@ -269,6 +271,8 @@ export class Ledger {
         job.status = 3n;
         break;
       case "market.Claimed":
+        [job.status, job.claimedBy] = [4n, text(args, "operator")];
+        break;
       case "market.ClaimUpheld":
         job.status = 4n;
         break;

@@ -1,6 +1,7 @@
 import { parseEther, ZeroAddress, ZeroHash } from "ethers";
 
 import { filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
+import { ANSWERS_OF } from "./actors.ts";
 import {
   type Act,
   ASSIGNED,
@@ -132,15 +133,18 @@ export function priceOf(valueAtRisk: bigint, lockSeconds: number) {
 
 const live = (world: World): string[] => [...world.routes].filter(([, { dead }]) => !dead).map(([mode]) => mode);
 
-function termsFor(world: World, version: Version) {
+function termsFor(world: World, version: Version, by: string) {
   const { random, view } = world;
+  const griefs = world.sideOf(by) === "griefing" && random.chance(0.5);
   const modes = live(world);
   const first = world.some(modes) ?? "0x00000000";
   const second = random.chance(0.3) ? world.some(modes, (mode) => mode !== first) : undefined;
-  const callback = random.chance(0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
+  const callback = random.chance(griefs ? 0.8 : 0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
   const inline = version.size === "small";
   const valueAtRisk = parseEther(String(random.below(700)));
-  const [claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), MINUTE * random.between(60, 1_440)];
+  // Who griefs gives as little time, and pays as little, as it may.
+  const seconds = (): number => MINUTE * (griefs ? random.between(1, 20) : random.between(60, 1_440));
+  const [openSeconds, claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), seconds(), seconds()];
   const { leastFee } = priceOf(valueAtRisk, claimSeconds + windowSeconds);
   return {
     versionId: version.id,
@@ -148,13 +152,13 @@ function termsFor(world: World, version: Version) {
     inputRoot: inline ? ZeroHash : LARGE_INPUT_ROOT,
     inputUri: inline ? "" : "ipfs://input",
     policy: policyOf(...present(first, second)),
-    fee: leastFee + (random.chance(0.2) ? 0n : parseEther(String(1 + random.below(20)))),
+    fee: leastFee + (random.chance(griefs ? 1 : 0.2) ? 0n : parseEther(String(1 + random.below(20)))),
     valueAtRisk,
-    openSeconds: MINUTE * random.between(60, 1_440),
+    openSeconds,
     claimSeconds,
     windowSeconds,
     callback,
-    callbackGas: callback === ZeroAddress ? 0 : 100_000,
+    callbackGas: callback === ZeroAddress ? 0 : griefs ? 1_000_000 : 100_000,
     minimumHolders: random.chance(0.2) ? (view.versions.get(version.id)?.holders ?? 0n) : 0,
   };
 }
@@ -173,11 +177,13 @@ function asking(
   weight: number,
   send: (world: World, terms: Terms, by: World["people"]["admin"]) => Act["send"],
 ): Move {
-  const act = (world: World, terms: Terms, how = "", by = world.some(world.people.requesters)): Act => {
+  const asker = (world: World) =>
+    world.some(world.people.requesters, ({ address }) => world.isLit("requesters", address)) ?? world.people.pauper;
+  const act = (world: World, terms: Terms, how: string, by: World["people"]["admin"]): Act => {
     const { versionId, policy, fee, windowSeconds, callback } = terms;
     const words = [short(versionId), policy.slice(0, 18), fee, windowSeconds, short(callback)];
-    const text = `${name} ${words.join(" ")}${how} by ${short((by ?? world.people.pauper).address)}`;
-    return { text, send: send(world, terms, by ?? world.people.pauper) };
+    const text = `${name} ${words.join(" ")}${how} by ${short(by.address)}`;
+    return { text, send: send(world, terms, by) };
   };
   return {
     name: `market.${name}`,
@@ -186,16 +192,18 @@ function asking(
       const version = askable(world);
       const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
       if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
-      return live(world).length === 0 ? undefined : act(world, termsFor(world, version));
+      const by = asker(world);
+      return live(world).length === 0 ? undefined : act(world, termsFor(world, version, by.address), "", by);
     },
     refusals: (world) => {
       const version = askable(world);
       if (version === undefined || live(world).length === 0) return [];
-      const terms = termsFor(world, version);
-      if (world.pausedNext) return [{ ...act(world, terms), error: "PauseActive" }];
-      if (world.view.court === ZeroAddress) return [{ ...act(world, terms), error: "MarketCourtMissing" }];
+      const by = asker(world);
+      const terms = termsFor(world, version, by.address);
+      if (world.pausedNext) return [{ ...act(world, terms, "", by), error: "PauseActive" }];
+      if (world.view.court === ZeroAddress) return [{ ...act(world, terms, "", by), error: "MarketCourtMissing" }];
       const but = (changed: Partial<Terms>, error: string): Refusal => ({
-        ...act(world, { ...terms, ...changed }, ` (${error})`),
+        ...act(world, { ...terms, ...changed }, ` (${error})`, by),
         error,
       });
       const gone = world.some(world.versions, ({ id }) => world.view.versions.get(id)?.status === 3n);
@@ -233,7 +241,8 @@ const seedOf = (world: World, job: Job): "pending" | "expired" | "ready" => {
   const ticket = ticketOf(world, job);
   return block <= ticket ? "pending" : ticket < block - SEED_BLOCKS ? "expired" : "ready";
 };
-const isLive = (world: World, { request }: Job): boolean => {
+/** Whether somebody still verifies the evidence that a request asks for. */
+export const isLive = (world: World, { request }: Job): boolean => {
   const modes = String(request.policy).slice(2).match(/.{8}/g) ?? [];
   return modes.every((mode) => Number(`0x${mode}`) === 0 || world.routes.get(`0x${mode}`)?.dead === false);
 };
@@ -246,18 +255,20 @@ function actingFor(world: World, operator: string): World["people"]["admin"] {
   const agent = world.view.operators.get(operator)?.agent ?? ZeroAddress;
   return world.signerOf(agent !== ZeroAddress && world.random.chance(0.5) ? agent : operator);
 }
+/** Whether its operator claims: the lazy one often does not. */
+const isClaimer = (world: World, job: Job): boolean => {
+  const { operator } = stateOf(world, job);
+  return world.isLit("operators", operator) && (world.characterOf(operator) !== "lazy" || world.random.chance(0.3));
+};
 /** What the operator of a request answers: chosen once. */
-const answerFor = (world: World, job: Job): Answer =>
-  (job.answer ??= world.random.pick<Answer>([
-    "honest",
-    "honest",
-    "honest",
-    "wrong",
-    "wrong",
-    "patched",
-    "patched",
-    "made up",
-  ]));
+function answerFor(world: World, job: Job): Answer {
+  const operator = world.view.requests.get(job.id)?.operator ?? ZeroAddress;
+  if (job.answer === undefined || job.answeredBy !== operator) {
+    job.answer = world.random.pick(ANSWERS_OF[world.characterOf(operator)]);
+    job.answeredBy = operator;
+  }
+  return job.answer;
+}
 
 const claiming =
   (
@@ -271,6 +282,12 @@ const claiming =
     const market = world.contracts.market.connect(from);
     return market.claim(request, changed.bytes ?? bytes, root, "", [...evidence]);
   };
+
+/** A claim by the operator itself. */
+export const claimed = (world: World, job: Job): Act => ({
+  text: `claim ${short(job.id)} in duty`,
+  send: () => claiming(world)(job.request, world.signerOf(stateOf(world, job).operator), job),
+});
 
 const finalising =
   (world: World, wrong = false): Send =>
@@ -344,7 +361,9 @@ export const payingIn = (of: "market" | "court"): Move => {
     name: `${of}.deposit`,
     weight: 1.5,
     valid: (world) => {
-      const by = world.random.pick([...world.people.requesters, ...world.people.watchers]);
+      // Who watches honestly gives nothing away: in the end it must have all that it had.
+      const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
+      const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
       const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
       return act(world, account, parseEther(String(world.random.between(1, 60))), by);
     },
@@ -446,7 +465,7 @@ export const MARKET_MOVES: readonly Move[] = [
   }),
   onRequest("claim", {
     ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true },
-    also: (world, job) => isLive(world, job) && hasKey(world, job),
+    also: (world, job) => isLive(world, job) && hasKey(world, job) && isClaimer(world, job),
     send: (world) => claiming(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting, (it) => isLive(world, it));

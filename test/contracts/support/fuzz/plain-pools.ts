@@ -113,6 +113,12 @@ export class PlainPool {
     return at(history, epoch) ?? history[0]?.value;
   }
 
+  /** Operators that have more than one place. */
+  doubled(): string[] {
+    const operators = this.#places.map(({ operator }) => operator);
+    return operators.filter((operator, i) => operators.indexOf(operator) !== i);
+  }
+
   weightsAt(epoch: number): bigint[] {
     return this.#places.map(({ weights }) => at(weights, epoch) ?? 0n);
   }

@@ -31,9 +31,12 @@ function someTerms({ random }: World): Terms {
   };
 }
 
+const litOperators = (world: World): Signer[] =>
+  world.people.operators.filter(({ address }) => world.isLit("operators", address));
+
 const some = (world: World, condition: (place: Place) => boolean): Place | undefined =>
   world.some(
-    world.people.operators.flatMap((by) => world.versions.map(({ id: version }) => ({ by, version }))),
+    litOperators(world).flatMap((by) => world.versions.map(({ id: version }) => ({ by, version }))),
     condition,
   );
 
@@ -120,7 +123,7 @@ export const POOL_MOVES: readonly Move[] = [
     weight: 4,
     valid: (world) => {
       const by = world.some(
-        world.people.operators,
+        litOperators(world),
         ({ address }) => world.ledger.account(address).memberships.size > 0,
       );
       if (by === undefined) return undefined;

@@ -47,6 +47,7 @@ export async function openStages(count = 2): Promise<readonly Stage[]> {
 export async function walkOn(stage: Stage, plan: Plan): Promise<Outcome> {
   const walk = new Walk(await World.on(stage, plan.seed), plan.seed, plan.hunted);
   await walk.play(plan.steps);
+  await walk.settle();
   const { tally, violation, story } = walk;
   const done = { plan, tally, calls: story.length };
   if (violation !== undefined) return { ...done, invariant: violation.invariant, report: walk.report() };
@@ -54,7 +55,9 @@ export async function walkOn(stage: Stage, plan: Plan): Promise<Outcome> {
     Tally.add(tally.succeeded, move, walk.world.ledger.counts.get(event) ?? 0);
   }
   const left = await leftAfter(walk.world);
-  return left === "" ? done : { ...done, invariant: DRAINED, report: `${left}\n${walk.report()}` };
+  if (left !== "") return { ...done, invariant: DRAINED, report: `${left}\n${walk.report()}` };
+  await walk.conclude();
+  return walk.violation === undefined ? done : { ...done, ...walk.violation, report: walk.report() };
 }
 
 /** What the contracts still hold, or what refused to end, when everything has been ended; empty when nothing. */
@@ -67,17 +70,18 @@ async function leftAfter(world: World): Promise<string> {
   }
 }
 
-/** Makes walks until there are no more plans or one went wrong; tells of each as it ends. */
+/** Makes walks until there are no more plans or, unless they are to go on, one went wrong; tells of each as it ends. */
 export async function walkAll(
   stages: readonly Stage[],
   plans: Iterator<Plan>,
   tell: (outcome: Outcome) => void,
+  { goOn = false } = {},
 ): Promise<void> {
   let broken = false;
   const lane = async (stage: Stage): Promise<void> => {
     for (let next = plans.next(); next.done !== true && !broken; next = plans.next()) {
       const outcome = await walkOn(stage, next.value);
-      broken ||= outcome.invariant !== undefined;
+      broken ||= outcome.invariant !== undefined && !goOn;
       tell(outcome);
     }
   };

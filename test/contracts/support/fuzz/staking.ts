@@ -63,7 +63,11 @@ function own<T>(
 }
 
 const anyone = (world: World, condition?: (by: Signer, operator: OperatorView) => boolean): Signer | undefined =>
-  world.some(world.people.operators, (by) => condition?.(by, stakeOf(world, by)) ?? true);
+  world.some(
+    world.people.operators,
+    (by) => world.isLit("operators", by.address) && (condition?.(by, stakeOf(world, by)) ?? true),
+  );
+const isHonest = (world: World, { address }: Signer): boolean => world.characterOf(address) === "honest";
 
 /** Those who have begun, and now and then somebody new. */
 const beginner = (world: World): Signer | undefined =>
@@ -72,8 +76,17 @@ const beginner = (world: World): Signer | undefined =>
 const plan = <T>(by: Signer | undefined, what: T): Plan<T> | undefined => by && { by, what };
 const refused = <T>(by: Signer | undefined, what: T, error: string) => by && { by, what, error };
 
+/** Who swarms pays in what one place needs. */
+const sumFor = (world: World, by: Signer | undefined): bigint =>
+  by !== undefined && world.characterOf(by.address) === "sybil" && world.random.chance(0.7)
+    ? STAKING.minimumStake
+    : ether(world, 800, 2_500);
+
 const deposits = {
-  valid: (world: World) => plan(beginner(world), ether(world, 800, 2_500)),
+  valid: (world: World) => {
+    const by = beginner(world);
+    return plan(by, sumFor(world, by));
+  },
   refused: (world: World) => [
     refused(
       anyone(world, (_by, { status }) => status !== TOMBSTONED),
@@ -106,7 +119,10 @@ const byManager = (
     weight,
     valid: (world) => {
       if (name === "lockDrawn") return act(world, id(`lock ${world.serial()}`));
-      const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
+      // It is no judge of those who are honest: it may be wrong, and a manager's word is final.
+      const spared = ({ operator }: { readonly operator: string }): boolean =>
+        name === "slash" && world.characterOf(operator) === "honest";
+      const held = world.some(world.view.locks, ([, lock]) => lock.operator !== ZeroAddress && !spared(lock))?.[0];
       return held === undefined ? undefined : act(world, held);
     },
     refusals: (world) => present<Refusal>(...refusals(world, (lockId, by) => act(world, lockId, by))),
@@ -117,7 +133,7 @@ const byManager = (
 async function lockDrawn(staking: Staking, lockId: string, world: World): Promise<void> {
   const { random, people } = world;
   const drawn = anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
-  const stake = stakeOf(world, drawn).stake + (random.chance(0.3) ? 1n : 0n);
+  const stake = stakeOf(world, drawn).stake + (random.chance(0.3) && !isHonest(world, drawn) ? 1n : 0n);
   const capacity = random.chance(0.2) ? random.below(3) : 1_000;
   await staking.lockDrawn(drawn.address, stake, capacity, ether(world, 1, 800), lockId);
   if (!world.locks.includes(lockId)) world.locks.push(lockId);
@@ -196,7 +212,9 @@ export const STAKING_MOVES: readonly Move[] = [
     valid: (world) => {
       const by = anyone(
         world,
-        (_by, operator) => freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
+        // Whoever is honest stays for what it may be drawn for.
+        (it, operator) =>
+          !isHonest(world, it) && freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
       );
       if (by === undefined) return undefined;
       const free = freeOf(stakeOf(world, by));

@@ -6,10 +6,16 @@ import type { World } from "./world.ts";
  * Time passes only by these moves, and by one second with each transaction.
  */
 
+/** Lets time pass. */
+export interface TimeAct extends Act {
+  /** What time it is then. */
+  readonly to: number;
+}
+
 export interface TimeMove {
   readonly name: string;
   readonly weight: number;
-  readonly valid: (world: World) => Act | undefined;
+  readonly valid: (world: World) => TimeAct | undefined;
 }
 
 const MINUTE = 60;
@@ -39,24 +45,30 @@ function deadlines(world: World): number[] {
   return times.filter((time) => time > world.next + 1).sort((a, b) => a - b);
 }
 
+const passTo = (world: World, to: number, why: string): TimeAct => ({
+  ...{ text: `time passes to ${to} (${why})`, to },
+  send: () => world.chain.passTo(to),
+});
+
 const passing = (name: string, weight: number, timeOf: (world: World) => number | undefined): TimeMove => ({
   name: `time.${name}`,
   weight,
   valid: (world) => {
     const time = timeOf(world);
-    return time === undefined
-      ? undefined
-      : { text: `time passes to ${time} (${name})`, send: () => world.chain.passTo(time) };
+    return time === undefined ? undefined : passTo(world, time, name);
   },
 });
+
+/** Time passes until somebody honest can do its duty. */
+export const passingTo = (to: number): TimeMove => passing("toDuty", 0, () => to);
 
 const mining = (name: string, blocks: number, weight: number, useful: (world: World) => boolean): TimeMove => ({
   name: `time.${name}`,
   weight,
   valid: (world) => {
-    return useful(world)
-      ? { text: `${blocks} blocks are mined`, send: () => world.chain.mine(blocks) }
-      : undefined;
+    if (!useful(world)) return undefined;
+    const to = world.chain.time + blocks;
+    return { text: `${blocks} blocks are mined`, to, send: () => world.chain.mine(blocks) };
   },
 });
 

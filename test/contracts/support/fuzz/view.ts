@@ -57,8 +57,9 @@ export interface OperatorView {
   readonly agent: string;
 }
 
-/** Who answers for a version: weight and terms in the present epoch and in the one before. */
+/** Who answers for a version: weight and terms in the epoch in which they were read, and in the one before. */
 export interface PlaceView {
+  readonly epoch: number;
   readonly optedIn: boolean;
   readonly weight: bigint;
   readonly weightBefore: bigint;
@@ -79,7 +80,8 @@ export interface VersionView {
   readonly status: bigint;
   /** Operators with weight from the next epoch on. */
   readonly holders: bigint;
-  /** Sum of weights in the present epoch and in the one before. */
+  /** Sum of weights in the epoch in which it was read, and in the one before. */
+  readonly epoch: number;
   readonly total: bigint;
   readonly totalBefore: bigint;
   /** All else that the registry says of it. */
@@ -141,25 +143,26 @@ export interface View extends Omit<Sections, "core" | "payouts" | "terms">, Core
 interface Subject {
   readonly section: Section;
   readonly key: string;
-  /** Words in a log after which it is read again; none when it is read every time. */
+  /** Words in a log after which it is read again, with a mark in front where only the pools' logs count; none when it is
+   * read every time. */
   readonly stale: readonly string[];
-  /** Whether what is read depends on the epoch. */
-  readonly byEpoch: boolean;
   readonly reads: () => readonly Read[];
   readonly decode: (answers: readonly Words[]) => unknown;
   answered?: string;
 }
 
-/** How many steps at most until something that no log spoke of is read again all the same. */
-const TURN = 8;
+/** Views that are read in one call: the cost of a call grows faster than their number. */
+const BATCH = 48;
 
-/** Reads what a transaction may have changed, a part of all else in turn, and everything when asked. */
+/** Marks a word that only the pools said. */
+const POOLS = "pools ";
+
+/** Reads what a transaction may have changed, by its logs and its sender, and everything when asked. */
 export class Lens {
   readonly #world: World;
   readonly #subjects: Subject[] = [];
   readonly #known = new Set<string>();
   #sections: { [S in Section]: Map<string, unknown> };
-  #turn = 0;
   #epoch = 0;
 
   constructor(world: World) {
@@ -177,39 +180,49 @@ export class Lens {
     const { chain, contracts } = this.#world;
     this.#addFound();
     const dirty = new Set(senders.map(wordOf));
-    for (const { topics, data } of logs) {
+    const pools = addressOf(contracts.pools).toLowerCase();
+    for (const { address, topics, data } of logs) {
       for (const topic of topics) dirty.add(topic.slice(2));
+      if (address.toLowerCase() === pools) for (const topic of topics) dirty.add(POOLS + topic.slice(2));
       for (let at = 2; at < data.length; at += 64) dirty.add(data.slice(at, at + 64));
     }
     const epoch = Math.floor(chain.time / EPOCH_SECONDS);
-    const turned = epoch !== this.#epoch;
     this.#epoch = epoch;
-    this.#turn = (this.#turn + 1) % TURN;
     const due = this.#subjects.filter(
-      ({ stale, byEpoch, answered }, i) =>
+      ({ stale, answered }) =>
         all ||
         answered === undefined ||
         stale.length === 0 ||
-        (byEpoch && turned) ||
-        i % TURN === this.#turn ||
         stale.some((word) => dirty.has(word)),
     );
     const reads = due.map((subject) => subject.reads());
-    const call = { to: addressOf(contracts.reader), data: batchOf(reads.flat()) };
-    const answers = answersIn(await chain.call(call), reads.flat().length);
+    const answers = await this.#read(reads.flat());
     const changed = new Set<Section>();
     let at = 0;
     for (const [i, subject] of due.entries()) {
       const own = answers.slice(at, (at += reads[i]?.length ?? 0));
       const answered = own.map(({ hex, reverted }) => (reverted ? "reverted" : hex)).join(" ");
-      if (answered === subject.answered) continue;
-      subject.answered = answered;
       const { section, key } = subject;
+      // Weights are of the epoch in which they are read.
+      const aged = section === "places" || section === "versions" ? ` ${epoch}` : "";
+      if (answered + aged === subject.answered) continue;
+      subject.answered = answered + aged;
       if (!changed.has(section)) this.#sections[section] = new Map(this.#sections[section]);
       changed.add(section);
       this.#sections[section].set(key, subject.decode(own));
     }
     return this.#view();
+  }
+
+  async #read(reads: readonly Read[]): Promise<Words[]> {
+    const { chain, contracts } = this.#world;
+    const answers: Words[] = [];
+    for (let at = 0; at < reads.length; at += BATCH) {
+      const part = reads.slice(at, at + BATCH);
+      const call = { to: addressOf(contracts.reader), data: batchOf(part) };
+      answers.push(...answersIn(await chain.call(call), part.length));
+    }
+    return answers;
   }
 
   #view(): View {
@@ -233,14 +246,13 @@ export class Lens {
     stale: readonly string[] | "always",
     reads: readonly Read[] | (() => readonly Read[]),
     decode: (answers: readonly Words[]) => Value<S>,
-    byEpoch = false,
   ): void {
     const name = `${section} ${key}`;
     if (this.#known.has(name)) return;
     this.#known.add(name);
-    const words = stale === "always" ? [] : stale.map(wordOf);
+    const words = stale === "always" ? [] : stale;
     this.#subjects.push({
-      ...{ section, key, stale: words, byEpoch, decode },
+      ...{ section, key, stale: words, decode },
       reads: typeof reads === "function" ? reads : () => reads,
     });
   }
@@ -262,16 +274,16 @@ export class Lens {
     for (const { address } of people.operators) {
       const names = ["operatorOf", "unbondingOf", "owedOf", "jailedUntil", "agentOf"] as const;
       const reads = names.map((name) => read(staking, name, address));
-      this.#add("operators", address, [address], reads, decodeOperator);
+      this.#add("operators", address, [wordOf(address)], reads, decodeOperator);
     }
     const consumers = this.#world.consumers;
     const owners = [...this.#world.everybody, SINK, ...consumers];
     for (const owner of owners) {
-      this.#add("marketCredits", owner, [owner], [read(market, "creditOf", owner)], big);
-      this.#add("courtCredits", owner, [owner], [read(court, "creditOf", owner)], big);
+      this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
+      this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
     }
     for (const holder of [...owners, ...[market, staking, court].map(addressOf)]) {
-      this.#add("balances", holder, [holder], [read(token, "balanceOf", holder)], big);
+      this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
     }
   }
 
@@ -285,32 +297,32 @@ export class Lens {
         ...["claimOf", "resultOf", "compensationOf"].map((name) => read(market, name, id)),
         read(staking, "lockOf", addressOf(market), id),
       ];
-      this.#add("requests", id, [id], reads, decodeRequest);
+      this.#add("requests", id, [wordOf(id)], reads, decodeRequest);
       this.#addDraws(job);
     }
     for (const { claimId } of cases) {
       const reads = [read(court, "disputeOf", claimId), read(court, "caseOf", claimId)];
-      this.#add("disputes", claimId, [claimId], reads, decodeDispute);
+      this.#add("disputes", claimId, [wordOf(claimId)], reads, decodeDispute);
     }
     for (const found of cases) {
       const reads = (): Read[] => found.demands.map(({ opening }) => demandRead(found, opening, court));
-      this.#add("demands", found.claimId, [found.claimId], reads, (answers) => answers.map(decodeDemand));
+      this.#add("demands", found.claimId, [wordOf(found.claimId)], reads, (answers) => answers.map(decodeDemand));
     }
     for (const id of locks) {
       const reads = [read(staking, "lockOf", people.manager.address, id)];
-      this.#add("locks", id, [id], reads, ([it]) => ({
+      this.#add("locks", id, [wordOf(id)], reads, ([it]) => ({
         operator: it?.address(0) ?? "",
         amount: it?.big(1) ?? 0n,
       }));
     }
     for (let id = 1; id <= ledger.payouts; id++) {
       const reads = [read(staking, "payoutOf", id)];
-      this.#add("payouts", String(id), [wordHex(id)], reads, decodePayout);
+      this.#add("payouts", String(id), [wordOf(id)], reads, decodePayout);
     }
     for (const { id } of versions) {
       const total = (back: number): Read => epochRead(pools, "totalWeightOf", [id], this.#epoch - back);
       const reads = (): Read[] => [read(registry, "versionOf", id), read(pools, "holders", id), total(0), total(1)];
-      this.#add("versions", id, [id], reads, decodeVersion, true);
+      this.#add("versions", id, [wordOf(id)], reads, (answers) => decodeVersion(answers, this.#epoch));
     }
     for (const [operator, { places }] of ledger.accounts) {
       for (const version of places.keys()) {
@@ -320,19 +332,21 @@ export class Lens {
           read(pools, "isOptedIn", operator, version),
           ...[at("weightOf", 0), at("weightOf", 1), at("termsOf", 0), at("termsOf", 1)],
         ];
-        this.#add("places", `${operator} ${version}`, [operator], reads, decodePlace, true);
+        this.#add("places", `${operator} ${version}`, [POOLS + wordOf(version)], reads, (answers) =>
+          decodePlace(answers, this.#epoch),
+        );
       }
     }
     for (const id of terms.keys()) {
-      this.#add("terms", String(id), ["0x00"], [read(court, "termsOf", id)], ([it]) => it?.hex ?? "");
+      this.#add("terms", String(id), [wordOf(0)], [read(court, "termsOf", id)], ([it]) => it?.hex ?? "");
     }
     for (const selector of routes.keys()) {
-      const word = `0x${selector.slice(2).padEnd(64, "0")}`;
+      const word = selector.slice(2).padEnd(64, "0");
       this.#add("routes", selector, [word], [read(attestation, "routeOf", selector)], ([it]) => it?.hex ?? "");
     }
     for (const manager of managers) {
       const reads = [read(staking, "managerActiveFrom", manager)];
-      this.#add("managers", manager, [manager], reads, ([it]) => it?.number(0) ?? 0);
+      this.#add("managers", manager, [wordOf(manager)], reads, ([it]) => it?.number(0) ?? 0);
     }
   }
 
@@ -349,7 +363,7 @@ export class Lens {
     this.#add(
       "draws",
       `${id} ${epoch}`,
-      "always",
+      [POOLS + wordOf(String(versionId))],
       () => (this.#epoch - epoch <= 1 ? [probe] : []),
       ([it]) => (it === undefined ? "" : it.reverted ? "reverted" : it.hex),
     );
@@ -357,7 +371,6 @@ export class Lens {
 }
 
 const big = ([it]: readonly Words[]): bigint => it?.big(0) ?? 0n;
-const wordHex = (value: number): string => `0x${wordOf(value)}`;
 
 /** Encoded calls that were made before, by contract, function and arguments. */
 const known = new Map<string, Read>();
@@ -421,11 +434,11 @@ function decodeOperator(answers: readonly Words[]): OperatorView {
   };
 }
 
-function decodePlace(answers: readonly Words[]): PlaceView {
+function decodePlace(answers: readonly Words[], epoch: number): PlaceView {
   const [optedIn = NOTHING, weight = NOTHING, before = NOTHING, terms = NOTHING, termsBefore = NOTHING] = answers;
   const text = (it: Words): string => (it.reverted ? "" : it.hex);
   return {
-    ...{ optedIn: optedIn.number(0) === 1, weight: weight.big(0), weightBefore: before.big(0) },
+    ...{ epoch, optedIn: optedIn.number(0) === 1, weight: weight.big(0), weightBefore: before.big(0) },
     ...{ terms: text(terms), termsBefore: text(termsBefore) },
   };
 }
@@ -437,11 +450,11 @@ function decodePayout([it = NOTHING]: readonly Words[]): PayoutView {
   };
 }
 
-function decodeVersion(answers: readonly Words[]): VersionView {
+function decodeVersion(answers: readonly Words[], epoch: number): VersionView {
   const [version = NOTHING, holders = NOTHING, total = NOTHING, before = NOTHING] = answers;
   // The struct begins at the second word; its status is the third of its fields.
   const facts = version.hex.slice(0, 64 * 3) + version.hex.slice(64 * 4);
   return {
-    ...{ status: version.big(3), holders: holders.big(0), total: total.big(0), totalBefore: before.big(0), facts },
+    ...{ epoch, status: version.big(3), holders: holders.big(0), total: total.big(0), totalBefore: before.big(0), facts },
   };
 }

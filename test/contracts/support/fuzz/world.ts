@@ -16,6 +16,7 @@ import {
   SIGNED,
   STAKING,
 } from "../protocol.ts";
+import { type Actor, type Character, CHARACTERS, SIDES } from "./actors.ts";
 import { Chain, Player } from "./chain.ts";
 import { type Args, Ledger } from "./ledger.ts";
 import { addressOf } from "./move.ts";
@@ -29,7 +30,11 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
 export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
-const OPERATORS = 10;
+const OPERATORS = CHARACTERS.length;
+const REQUESTERS = SIDES.length;
+const WATCHERS = SIDES.length;
+/** How many of the operators have begun. */
+const BEGINNERS = 8;
 
 /** A request and what its operator means to do. */
 export interface Job {
@@ -37,6 +42,8 @@ export interface Job {
   readonly request: RequestStruct;
   readonly version: Version;
   answer?: Answer;
+  /** Whose answer that is. */
+  answeredBy?: string;
 }
 
 export interface Version {
@@ -94,6 +101,7 @@ async function deploy({ ethers }: Connection, sink: string, admin: { readonly ad
 }
 
 const AGENTS = 2;
+const FIRST_OPERATOR = 7 + REQUESTERS + WATCHERS;
 
 /** The contracts as `player` calls them where nobody else is named. */
 function sentBy<T extends Readonly<Record<string, { connect(runner: Player): unknown }>>>(player: Player, all: T): T {
@@ -110,19 +118,19 @@ function cast(players: readonly Player[]) {
   return {
     ...{ admin: at(0), manager: at(1), sink: at(2), royaltee: at(3), pauper: at(4) },
     publishers: [at(5), at(6)],
-    requesters: [at(7), at(8)],
-    watchers: [at(9), at(10)],
-    operators: players.slice(11, 11 + OPERATORS),
-    agents: players.slice(11 + OPERATORS, 11 + OPERATORS + AGENTS),
+    requesters: players.slice(7, 7 + REQUESTERS),
+    watchers: players.slice(7 + REQUESTERS, 7 + REQUESTERS + WATCHERS),
+    operators: players.slice(FIRST_OPERATOR, FIRST_OPERATOR + OPERATORS),
+    agents: players.slice(FIRST_OPERATOR + OPERATORS, FIRST_OPERATOR + OPERATORS + AGENTS),
   };
 }
 
 /**
- * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and three
- * operators have begun. The market does not know its court yet.
+ * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and one
+ * operator of each character has begun. The market does not know its court yet.
  */
 export async function openStage() {
-  const accounts = { count: 11 + OPERATORS + AGENTS };
+  const accounts = { count: FIRST_OPERATOR + OPERATORS + AGENTS };
   // What is refused is told by its receipt, which is cheaper than an error with the story of its call.
   const quiet = { throwOnTransactionFailures: false, throwOnCallFailures: false };
   const connection = await network.create({ override: { initialDate: BEGINNING, accounts, ...quiet } });
@@ -154,9 +162,10 @@ export async function openStage() {
     await token.connect(admin).mint(holder, PURSE);
     for (const spender of [market, staking, court]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
-  const beginners = operators.slice(0, 3);
-  for (const operator of beginners) {
-    await staking.connect(operator).deposit(parseEther("3000"));
+  const beginners = operators.slice(0, BEGINNERS);
+  for (const [i, operator] of beginners.entries()) {
+    // The swarm has no more than it must.
+    await staking.connect(operator).deposit(CHARACTERS[i] === "sybil" ? STAKING.minimumStake : parseEther("3000"));
     await staking.connect(operator).rotateSigningKey(operator);
   }
   const versions: Version[] = [];
@@ -172,8 +181,9 @@ export async function openStage() {
   await chain.passTo((Math.floor(chain.time / EPOCH_SECONDS) + 1) * EPOCH_SECONDS);
   const past = chain.takeLogs().logs;
   const probe = (await chain.request("eth_getCode", [addressOf(contracts.prober), "latest"])) as string;
+  const setUpUntil = Number(await staking.SETUP_UNTIL());
   const snapshot = await networkHelpers.takeSnapshot();
-  return { connection, chain, contracts, people, consumers, versions, past, probe, snapshot };
+  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, snapshot };
 }
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
@@ -201,11 +211,15 @@ export class World {
   /** End of the pause that was begun last. */
   pausedUntil = 0;
   pauseSpent = false;
+  /** Whose turn it is, when it is an actor's. */
+  spotlight: Actor | undefined;
   #view: View | undefined;
   #serial = 0;
 
   /** Code of contracts/mocks/VerdictProber.sol. */
   readonly probe: string;
+  /** Until when managers of stake count at once. */
+  readonly setUpUntil: number;
   readonly #lens: Lens;
   readonly #past: Stage["past"];
 
@@ -228,6 +242,7 @@ export class World {
     this.everybody = [...all, ...operators, ...agents].map(({ address }) => address);
     this.#past = past;
     this.probe = probe;
+    this.setUpUntil = stage.setUpUntil;
     this.#lens = new Lens(this);
   }
 
@@ -280,6 +295,24 @@ export class World {
   /** The time at which the market's clock will show `clock`, if it is not paused meanwhile. */
   timeOf(clock: number): number {
     return Math.max(this.view.time, this.pausedUntil) + clock - this.view.clock;
+  }
+
+  /** What an operator is like. */
+  characterOf(operator: string): Character {
+    return CHARACTERS[this.people.operators.findIndex(({ address }) => address === operator)] ?? "lazy";
+  }
+
+  /** What a requester or a watcher is like. */
+  sideOf(account: string): (typeof SIDES)[number] {
+    const { requesters, watchers } = this.people;
+    const at = [requesters, watchers].map((row) => row.findIndex(({ address }) => address === account));
+    return SIDES[Math.max(...at)] ?? "honest";
+  }
+
+  /** Whether it is not somebody else's turn. */
+  isLit(role: "operators" | "requesters" | "watchers", account: string): boolean {
+    const own = this.spotlight?.[role] ?? [];
+    return own.length === 0 || own.some((index) => this.people[role][index]?.address === account);
   }
 
   /** A number that nobody had before. */
