@@ -10,6 +10,8 @@ import {IExpiringPause} from "../interfaces/IExpiringPause.sol";
 abstract contract ExpiringPause is IExpiringPause, AccessManaged {
     /// @inheritdoc IExpiringPause
     uint40 public constant PAUSE_SECONDS = 3 days;
+    /// @inheritdoc IExpiringPause
+    uint40 public constant PAUSE_GAP_SECONDS = 30 days;
 
     /// @dev Start of the pause that is running or ran last; zero once its length is in `_pausedBefore`.
     uint40 private _pausedAt;
@@ -17,6 +19,8 @@ abstract contract ExpiringPause is IExpiringPause, AccessManaged {
     uint40 private _pausedBefore;
     /// @dev Whether the pause is used up.
     bool private _spent;
+    /// @dev Earliest start of the next pause, in seconds of the chain.
+    uint40 private _nextPauseFrom;
 
     constructor(address authority) AccessManaged(authority) {}
 
@@ -28,7 +32,10 @@ abstract contract ExpiringPause is IExpiringPause, AccessManaged {
     /// @inheritdoc IExpiringPause
     function pause() external restricted {
         require(!_spent, PauseSpent());
+        // Whoever may re-arm can have scheduled it long ago, and many times: the gap holds whatever governance does.
+        require(block.timestamp >= _nextPauseFrom, PauseTooSoon(_nextPauseFrom));
         _spent = true;
+        _nextPauseFrom = uint40(block.timestamp) + PAUSE_SECONDS + PAUSE_GAP_SECONDS;
         _pausedAt = uint40(block.timestamp);
         emit Paused(_pausedAt + PAUSE_SECONDS);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
+import {IClaimSource} from "./IClaimSource.sol";
 import {ICreditLedger} from "./ICreditLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
@@ -11,7 +12,8 @@ import {Segment} from "../types/Witness.sol";
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is ICreditLedger, IExpiringPause {
+/// @dev As a source of claims (IClaimSource) its ids are those of requests, and `terms` are abi.encode(Request).
+interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -139,23 +141,8 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Names the court, once; restricted to governance.
     function setCourt(address court) external;
 
-    /// @notice A first challenge was opened: the claim cannot become final until `upheld`. Only the court, only while
-    /// the status is `Claimed` and the window is open.
-    function markChallenged(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice No challenge of the claim is open any more: it becomes final when its window is over. Only the court.
-    function upheld(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice The claim was proven wrong or not defended: collateral slashed, requester refunded. Only the court, only
-    /// while the status is `Challenged`.
-    /// @return taken Amount slashed.
-    function convict(Request calldata request_, bytes32 claimId, address accuser) external returns (uint256 taken);
-
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
-
-    /// @notice Time a dispute may take after the window before `expireDispute`.
-    function MAX_DISPUTE_SECONDS() external view returns (uint40);
 
     /// @notice What is claimed for a request.
     function claimOf(bytes32 requestId) external view returns (Claim memory);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -11,9 +12,10 @@ import {BoundedCall} from "./BoundedCall.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
 import {BPS} from "../types/BasisPoints.sol";
+import {ClaimFacts, HeldClaim} from "../types/Claim.sol";
 import {EvidenceContext} from "../types/Evidence.sol";
 import {MarketParameters} from "../types/Market.sol";
-import {AnswerStage, Request, RequestStatus} from "../types/Request.sol";
+import {AnswerStage, Request, RequestStatus, requestIdOf} from "../types/Request.sol";
 import {Fault} from "../types/Staking.sol";
 
 /// @title InferenceMarket
@@ -28,7 +30,7 @@ contract InferenceMarket is RequestIntake {
     /// @dev Gas that must remain for what follows a callback.
     uint256 private constant CALLBACK_RESERVE = 20_000;
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     uint40 public immutable MAX_DISPUTE_SECONDS;
 
     modifier onlyCourt() {
@@ -144,33 +146,52 @@ contract InferenceMarket is RequestIntake {
         emit CourtSet(court_);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt {
+    /// @inheritdoc IClaimSource
+    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt returns (HeldClaim memory) {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Claimed);
-        _requireClockBefore(job.deadline);
+        uint40 windowEnd = job.deadline;
+        uint40 time = clock();
+        require(time < windowEnd, MarketDeadlinePassed(windowEnd, time));
         job.status = RequestStatus.Challenged;
         emit ClaimChallenged(requestId, claimId);
+        return
+            HeldClaim({
+                operator: job.operator,
+                outputRoot: job.drawOrOutputRoot,
+                windowEnd: windowEnd,
+                claimedBlock: job.claimedBlock,
+                secondsLeft: windowEnd - time
+            });
     }
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     function upheld(bytes32 requestId, bytes32 claimId) external onlyCourt {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
         job.status = RequestStatus.Claimed;
         emit ClaimUpheld(requestId, claimId);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function convict(
-        Request calldata request_,
-        bytes32 claimId,
-        address accuser
-    ) external onlyCourt returns (uint256 taken) {
-        bytes32 requestId = idOf(request_);
+    /// @inheritdoc IClaimSource
+    function convict(bytes32 claimId, bytes calldata terms, address accuser) external onlyCourt {
+        Request memory request_ = abi.decode(terms, (Request));
+        bytes32 requestId = requestIdOf(address(this), request_);
         Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, Fault.Fraud, accuser, request_.requester);
+        STAKING.slash(requestId, Fault.Fraud, accuser, request_.requester);
+    }
+
+    /// @inheritdoc IClaimSource
+    function factsOf(bytes32 claimId, bytes calldata terms) external view returns (ClaimFacts memory) {
+        Request memory request_ = abi.decode(terms, (Request));
+        Job storage job = _claimed(requestIdOf(address(this), request_), claimId, RequestStatus.Challenged);
+        return
+            ClaimFacts({
+                modelCommitment: REGISTRY.commitmentOf(request_.versionId),
+                inputRoot: request_.inputRoot,
+                outputRoot: job.drawOrOutputRoot
+            });
     }
 
     // ------------------------------------------------------------------------------------------------ internals

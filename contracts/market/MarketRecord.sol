@@ -3,10 +3,12 @@ pragma solidity 0.8.37;
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
-import {Claim, Finality, Request, RequestStatus, claimIdOf, requestIdOf} from "../types/Request.sol";
+import {claimIdOf} from "../types/Claim.sol";
+import {Claim, Finality, Request, RequestStatus, requestIdOf} from "../types/Request.sol";
 
 /// @title MarketRecord
 /// @notice What every part of the market shares: requests and where they stand.
@@ -95,6 +97,12 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
     function compensationOf(bytes32 requestId) external view returns (uint256) {
         Job storage job = _jobs[requestId];
         return job.status > RequestStatus.Final ? uint256(job.drawOrOutputRoot) : 0;
+    }
+
+    /// @inheritdoc IClaimSource
+    function isChallenged(bytes32 requestId, bytes32 claimId) external view returns (bool) {
+        Job storage job = _jobs[requestId];
+        return job.status == RequestStatus.Challenged && _claimId(requestId, job) == claimId;
     }
 
     /// @inheritdoc IInferenceMarket

@@ -56,6 +56,7 @@ const SuiteModule = buildModule("Assay", (m) => {
   const courtTerms = m.getParameter("court", {
     challengeBond: 50n * TOKEN,
     demandBond: TOKEN,
+    accusationBond: TOKEN,
     traceWindow: 12 * HOUR,
     demandWindow: 2 * DAY,
     answerWindow: 6 * HOUR,
@@ -80,7 +81,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     marketParameters,
   ]);
   const machine = m.contract("TensorMachine");
-  const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
+  const court = m.contract("DisputeCourt", [authority, token, registry, machine, market, courtTerms]);
 
   m.call(staking, "addManager", [market]);
   m.call(market, "setCourt", [court]);

@@ -7,15 +7,19 @@ export const CONSTANTS = {
   BasisPoints: { BPS: 10000 },
   Binary32: { NAN: 2143289344 },
   Bls12381: { G1_BYTES: 128, G2_BYTES: 256 },
+  Claim: { CLAIM_TAG: "0x83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3" },
+  CourtRecord: { LEVEL_BYTES: 255 },
   DType: { F32: 0, I64: 1, I32: 2, I16: 3, I8: 4, U64: 5, U32: 6, U16: 7, U8: 8, BOOL: 9, COUNT: 10 },
   DisputeCourt: {
     MIN_WINDOW: 60,
     ROUNDS: 4,
     VERDICT_MARGIN: 86400,
+    NOTICE_SECONDS: 1296000,
+    MAX_BOND_FACTOR: 16,
     SINK: "0x000000000000000000000000000000000000dEaD",
   },
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
-  ExpiringPause: { PAUSE_SECONDS: 259200 },
+  ExpiringPause: { PAUSE_SECONDS: 259200, PAUSE_GAP_SECONDS: 2592000 },
   FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   InferenceMarket: { WITHHELD_BPS: 1000 },
   KernelDecoder: {
@@ -89,7 +93,7 @@ export const CONSTANTS = {
     COPY: 65,
     WRAP_TO: 80,
   },
-  OpeningGame: { NODES: 16, LEVEL_BYTES: 255, TRACE_TREE: 4294967295 },
+  OpeningGame: { NODES: 16, TRACE_TREE: 4294967295 },
   OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {
@@ -97,10 +101,7 @@ export const CONSTANTS = {
     MAX_DELAY_BLOCKS: 1024,
     HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935",
   },
-  Request: {
-    REQUEST_TAG: "0xa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c",
-    CLAIM_TAG: "0x83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3",
-  },
+  Request: { REQUEST_TAG: "0xa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c" },
   RequestIntake: {
     MAX_CHUNKS: 255,
     MIN_STAGE_SECONDS: 60,

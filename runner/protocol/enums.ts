@@ -14,12 +14,13 @@ export const answerStageOf = (code: bigint | number): AnswerStage => nameOf("Ans
 export const COURT_TERM = {
   challengeBond: 0n,
   demandBond: 1n,
-  traceWindow: 2n,
-  demandWindow: 3n,
-  answerWindow: 4n,
-  proofMargin: 5n,
-  burnBps: 6n,
-  disputeSeconds: 7n,
+  accusationBond: 2n,
+  traceWindow: 3n,
+  demandWindow: 4n,
+  answerWindow: 5n,
+  proofMargin: 6n,
+  burnBps: 7n,
+  disputeSeconds: 8n,
 } as const;
 
 export type CourtTerm = keyof typeof COURT_TERM;

@@ -78,7 +78,7 @@ export function phraseOf(action: Action): Phrase {
       return phrase("prove", "convicts with one fraud proof", "one number computed again on chain");
     case "convictedForSilence":
       return phrase("prove", "convicts for silence", "who does not defend an answer loses");
-    case "demandReclaimed":
+    case "bondReclaimed":
       return phrase("collect", "takes the bond of a demand back", "what the court owes it");
     case "collected":
       return action.from === "market"

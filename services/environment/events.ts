@@ -26,7 +26,7 @@ export type Action =
   | { readonly kind: "upheld"; readonly requestId: Hash }
   | { readonly kind: "challenged"; readonly requestId: Hash }
   | { readonly kind: "demanded"; readonly requestId: Hash; readonly places: number }
-  | { readonly kind: "demandReclaimed" }
+  | { readonly kind: "bondReclaimed" }
   | { readonly kind: "accused"; readonly requestId: Hash }
   | { readonly kind: "replayed"; readonly requestId: Hash }
   | { readonly kind: "convictedForSilence"; readonly requestId: Hash; readonly missing: "trace" | "answer" }

@@ -79,7 +79,7 @@ export function actionText(action: Action): string {
       return `challenged ${short(action.requestId)}: its answer is not what the model gives`;
     case "demanded":
       return `demanded ${String(action.places)} places of ${short(action.requestId)}`;
-    case "demandReclaimed":
+    case "bondReclaimed":
       return "reclaimed the bond of a demand";
     case "accused":
       return `accused an element of ${short(action.requestId)}`;

@@ -6,7 +6,7 @@ import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/opera
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { requestStatusOf, ticketStateOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { collect } from "../chain/collect.ts";
 import { evidenceFor } from "../chain/evidence.ts";
@@ -156,7 +156,15 @@ export class OperatorService {
         const { traceRoot, outputRoots, outputSiblings } = mutable(move);
         await this.#send(
           { kind: "traceCommitted", requestId: view.id },
-          suite.court.commitTrace(claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, location),
+          suite.court.commitTrace(
+            claim.id,
+            encodeTerms(request),
+            manifest,
+            traceRoot,
+            outputRoots,
+            outputSiblings,
+            location,
+          ),
         );
         return;
       }

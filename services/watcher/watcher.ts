@@ -10,7 +10,7 @@ import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
 import { fetchOutput, fetchRoots } from "../blobs/blobs.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { inputOf } from "../blobs/input.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
@@ -68,7 +68,7 @@ export class WatcherService {
     await collect(this.#options);
   }
 
-  /** The bonds of one's demands come back when the claim was convicted. */
+  /** The bonds of one's demands and accusations come back when the claim was convicted. */
   async #reclaim(): Promise<void> {
     const { ledger, suite, signer } = this.#options;
     const own = await signer.getAddress();
@@ -79,7 +79,13 @@ export class WatcherService {
         // The event log does not say which bonds are back already; the court does.
         const left = await suite.court.demandOf(claim.id, mutable(opening));
         if (left.demander === own) {
-          await this.#send({ kind: "demandReclaimed" }, suite.court.reclaim(claim.id, mutable(opening)));
+          await this.#send({ kind: "bondReclaimed" }, suite.court.reclaim(claim.id, mutable(opening)));
+        }
+      }
+      for (const commitment of ledger.dispute(claim.id).accusations.keys()) {
+        const left = await suite.court.accusationOf(claim.id, commitment);
+        if (left.payer === own) {
+          await this.#send({ kind: "bondReclaimed" }, suite.court.reclaimAccusation(claim.id, commitment));
         }
       }
     }
@@ -123,7 +129,7 @@ export class WatcherService {
 
   async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
     const { suite, ledger } = this.#options;
-    const { court } = suite;
+    const { court, market } = suite;
     switch (move.kind) {
       case "wait":
       case "done":
@@ -135,12 +141,12 @@ export class WatcherService {
         work.outputs.set(move.kernel, await fetchOutput(this.#options, move.location, move.kernel));
         return true;
       case "challenge":
-        await this.#send({ kind: "challenged", requestId: id }, court.challenge(id, claim.id));
+        await this.#send({ kind: "challenged", requestId: id }, court.challenge(market, id, claim.id));
         return true;
       case "convictWithoutTrace":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "trace" },
-          court.convictWithoutTrace(claim.id, request),
+          court.convictWithoutTrace(claim.id, encodeTerms(request)),
         );
         return true;
       case "demand": {
@@ -153,7 +159,7 @@ export class WatcherService {
       case "convictUnanswered":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "answer" },
-          court.convictUnanswered(claim.id, request, mutable(move.opening)),
+          court.convictUnanswered(claim.id, encodeTerms(request), mutable(move.opening)),
         );
         return true;
       case "accuse":
@@ -170,7 +176,13 @@ export class WatcherService {
         const nodes = nodeNames(work.hosted.model.nodes[kernel.index] ?? []);
         await this.#send(
           { kind: "convicted", requestId: id, kernel: kernel.index, element, nodes },
-          court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
+          court.proveFraud(
+            claim.id,
+            encodeTerms(request),
+            move.accusation,
+            mutable(move.execution),
+            mutable(move.output),
+          ),
         );
         this.#work.delete(claim.id);
         await ledger.sync();

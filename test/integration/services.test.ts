@@ -97,7 +97,7 @@ describe("Services", () => {
       expect(stage.events.some(({ kind }) => kind === "reorganised")).to.equal(true);
 
       const court = suite.court.connect(stage.accounts.watching);
-      await expect(court.challenge(id, lost))
+      await expect(court.challenge(suite.market, id, lost))
         .to.be.revertedWithCustomError(suite.market, "MarketClaimMismatch")
         .withArgs(lost, found);
       await play(stage, id, watcher, operator);

@@ -19,17 +19,28 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ClaimStructOutput = [status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string] & {status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string }
   
 
+    export type ClaimFactsStruct = {modelCommitment: BytesLike, inputRoot: BytesLike, outputRoot: BytesLike}
+
+    export type ClaimFactsStructOutput = [modelCommitment: string, inputRoot: string, outputRoot: string] & {modelCommitment: string, inputRoot: string, outputRoot: string }
+  
+
+    export type HeldClaimStruct = {operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, secondsLeft: BigNumberish}
+
+    export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
+  
+
     export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
     export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
@@ -42,12 +53,14 @@ encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
@@ -66,6 +79,7 @@ encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): 
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
@@ -82,8 +96,10 @@ decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
@@ -349,6 +365,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    PAUSE_GAP_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -446,8 +470,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convict: TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >
     
@@ -477,6 +501,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    factsOf: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
+    >
+    
+
+    
     finalise: TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, ],
       [void],
@@ -493,9 +525,17 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    isChallenged: TypedContractMethod<
+      [id: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     markChallenged: TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [id: BytesLike, claimId: BytesLike, ],
+      [HeldClaimStructOutput],
       'nonpayable'
     >
     
@@ -606,7 +646,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     upheld: TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -624,6 +664,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -689,8 +734,8 @@ getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
@@ -708,6 +753,11 @@ getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'factsOf'): TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
+    >;
 getFunction(nameOrSignature: 'finalise'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, ],
       [void],
@@ -718,9 +768,14 @@ getFunction(nameOrSignature: 'idOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'isChallenged'): TypedContractMethod<
+      [id: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [id: BytesLike, claimId: BytesLike, ],
+      [HeldClaimStructOutput],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
@@ -789,7 +844,7 @@ getFunction(nameOrSignature: 'unpause'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >;

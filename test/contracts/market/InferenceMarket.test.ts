@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import hre from "hardhat";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { signAnswer } from "../support/answer.ts";
 import {
   connection,
@@ -443,7 +444,7 @@ describe("InferenceMarket", () => {
       for (const call of [
         byAlice.markChallenged(made.id, made.claimId),
         byAlice.upheld(made.id, made.claimId),
-        byAlice.convict(made.request, made.claimId, alice),
+        byAlice.convict(made.claimId, encodeTerms(made.request), alice),
       ]) {
         await expect(call)
           .to.be.revertedWithCustomError(protocol.market, "MarketNotCourt")
@@ -501,13 +502,41 @@ describe("InferenceMarket", () => {
       });
     });
 
+    describe("isChallenged", () => {
+      it("is true of a claim in dispute alone, by its id", async () => {
+        const calm = await claimed();
+        expect(await protocol.market.isChallenged(calm.id, calm.claimId)).to.equal(false);
+        const made = await challenged();
+        expect(await protocol.market.isChallenged(made.id, made.claimId)).to.equal(true);
+        expect(await protocol.market.isChallenged(made.id, calm.claimId)).to.equal(false);
+      });
+    });
+
+    describe("factsOf", () => {
+      it("gives model, input and output of a challenged claim", async () => {
+        const made = await challenged();
+        expect([...(await protocol.market.factsOf(made.claimId, encodeTerms(made.request)))]).to.deep.equal([
+          await protocol.registry.commitmentOf(protocol.versionId),
+          made.request.inputRoot,
+          (await protocol.market.claimOf(made.id)).outputRoot,
+        ]);
+      });
+      it("refuses terms of another claim, and a claim that is not in dispute", async () => {
+        const calm = await claimed();
+        await expect(protocol.market.factsOf(calm.claimId, encodeTerms(calm.request)))
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(calm.id, STATUS.claimed);
+        const made = await challenged();
+        await expect(protocol.market.factsOf(calm.claimId, encodeTerms(made.request)))
+          .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
+          .withArgs(calm.claimId, made.claimId);
+      });
+    });
+
     describe("convict", () => {
       it("slashes the lock, refunds the requester and leaves no result", async () => {
         const made = await challenged();
-        expect(await byCourt().convict.staticCall(made.request, made.claimId, protocol.accuser)).to.equal(
-          STAKING.fraudMinimum,
-        );
-        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+        await expect(byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser))
           .to.emit(protocol.market, "ClaimConvicted")
           .withArgs(made.id, made.claimId, protocol.accuser.address);
         expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
@@ -521,15 +550,15 @@ describe("InferenceMarket", () => {
       });
       it("happens once, only to a challenged claim, and only to the one it names", async () => {
         const calm = await claimed();
-        await expect(byCourt().convict(calm.request, calm.claimId, protocol.accuser))
+        await expect(byCourt().convict(calm.claimId, encodeTerms(calm.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
           .withArgs(calm.id, STATUS.claimed);
         const made = await challenged();
-        await expect(byCourt().convict(made.request, calm.claimId, protocol.accuser))
+        await expect(byCourt().convict(calm.claimId, encodeTerms(made.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
           .withArgs(calm.claimId, made.claimId);
-        await byCourt().convict(made.request, made.claimId, protocol.accuser);
-        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+        await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
+        await expect(byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
           .withArgs(made.id, ENDED.convicted);
       });
@@ -538,7 +567,7 @@ describe("InferenceMarket", () => {
         const made = await claimed({ callback: await mock.getAddress(), callbackGas: 200_000 });
         await mock.behave(1, ZeroAddress, "0x");
         await byCourt().markChallenged(made.id, made.claimId);
-        await byCourt().convict(made.request, made.claimId, protocol.accuser);
+        await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
       });
     });
   });
@@ -587,7 +616,7 @@ describe("InferenceMarket", () => {
       const made = await challenged();
       const open2 = await challenged();
       await pause();
-      await byCourt().convict(made.request, made.claimId, protocol.accuser);
+      await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
       await byCourt().upheld(open2.id, open2.claimId);
       await protocol.market.finalise(due.request, "0x");
       await protocol.market.withdraw(due.operator);

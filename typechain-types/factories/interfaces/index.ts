@@ -3,6 +3,8 @@
 /* eslint-disable */
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
+export { IBondLedger__factory } from './IBondLedger__factory.js';
+export { IClaimSource__factory } from './IClaimSource__factory.js';
 export { ICreditLedger__factory } from './ICreditLedger__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
 export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';

@@ -12,6 +12,7 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { stateOf } from "./market.ts";
 import {
   type Act,
@@ -114,7 +115,7 @@ function unopened(world: World): Case | undefined {
 const challenge = (world: World, job: Job, claimId: string, by: Signer, how = ""): Act => ({
   text: `challenge ${short(job.id)}${how}`,
   send: async () => {
-    await world.contracts.court.connect(by).challenge(job.id, claimId);
+    await world.contracts.court.connect(by).challenge(world.contracts.market, job.id, claimId);
     world.cases.push({ claimId, job, demands: [], accusations: [], replays: new Set() });
   },
 });
@@ -188,7 +189,15 @@ const commit =
     const outputRoots = trace.outputRoots.slice(0, changed.count ?? 2);
     const manifest = { ...manifestFor(job.version.size), ...changed.manifest };
     const root = changed.root ?? trace.root;
-    return court.commitTrace(claimId, job.request, manifest, root, outputRoots, trace.outputSiblings, "ipfs://trace");
+    return court.commitTrace(
+      claimId,
+      encodeTerms(job.request),
+      manifest,
+      root,
+      outputRoots,
+      trace.outputSiblings,
+      "ipfs://trace",
+    );
   };
 
 const verdictRequest = (world: World, { job }: Case): Job["request"] =>
@@ -276,7 +285,7 @@ const convictUnanswered =
   (condition: (world: World, record: DemandView) => boolean): Send =>
   async (world, found) => {
     const opening = asked(world, found, (record) => condition(world, record))?.demand.opening ?? unknownOpening;
-    return world.contracts.court.convictUnanswered(found.claimId, found.job.request, opening);
+    return world.contracts.court.convictUnanswered(found.claimId, encodeTerms(found.job.request), opening);
   };
 
 const reclaim =
@@ -309,11 +318,14 @@ const accuse =
     const { kernel, element } = world.random.chance(0.2) ? FORGED : faultOf(found);
     const made = { accuser: by.address, salt: id(`salt ${world.serial()}`), kernel, element };
     const accusation = (again ? accusations[0] : undefined) ?? made;
-    await world.contracts.court
-      .connect(by)
-      .accuse(claimId, commitmentOf(claimId, accusation.kernel, accusation.element, accusation));
-    accusations.push(made);
+    const commitment = commitmentOf(claimId, accusation.kernel, accusation.element, accusation);
+    await world.contracts.court.connect(by).accuse(claimId, commitment);
+    accusations.push({ ...made, commitment });
   };
+
+/** An accusation whose bond is not back yet. */
+const kept = ({ view }: World, { claimId, accusations }: Case) =>
+  accusations.find((_, i) => view.payers.get(claimId)?.[i] !== ZeroAddress);
 
 const replayed = FORGED.kernel;
 const replay =
@@ -344,7 +356,13 @@ const prove =
           : undefined;
     const execution = executionFor(found.job.version.size, trace, fault.kernel, fault.element, progress);
     const output = outputOf(trace, fault.kernel, fault.leaf);
-    return world.contracts.court.proveFraud(found.claimId, found.job.request, accusation, execution, output);
+    return world.contracts.court.proveFraud(
+      found.claimId,
+      encodeTerms(found.job.request),
+      accusation,
+      execution,
+      output,
+    );
   };
 
 const money = (world: World, account: string): Act => ({
@@ -380,16 +398,16 @@ export const COURT_MOVES: readonly Move[] = [
   inDispute("convictWithoutTrace", {
     ...{ weight: 6, state: DISPUTE.challenged },
     also: (world, _found, { traceUntil }) => world.next > traceUntil && bearable(world),
-    send: ({ contracts }, { claimId, job }) => contracts.court.convictWithoutTrace(claimId, job.request),
+    send: ({ contracts }, { claimId, job }) => contracts.court.convictWithoutTrace(claimId, encodeTerms(job.request)),
     refusals: (world, here, instead) => {
       const early = world.some(here, (it) => world.next <= disputeOf(world, it).traceUntil);
       const due = world.some(here, (it) => world.next > disputeOf(world, it).traceUntil);
       return [
         instead(early, "CourtTooEarly", ({ contracts }, { claimId, job }) =>
-          contracts.court.convictWithoutTrace(claimId, job.request),
+          contracts.court.convictWithoutTrace(claimId, encodeTerms(job.request)),
         ),
         instead(world.jobs.length > 1 ? due : undefined, "CourtRequestMismatch", (_world, found) =>
-          world.contracts.court.convictWithoutTrace(found.claimId, verdictRequest(world, found)),
+          world.contracts.court.convictWithoutTrace(found.claimId, encodeTerms(verdictRequest(world, found))),
         ),
       ];
     },
@@ -450,6 +468,17 @@ export const COURT_MOVES: readonly Move[] = [
     also: (world, found) => asked(world, found, ({ demander }) => BigInt(demander) !== 0n) !== undefined,
     send: reclaim(true),
     refusals: (world, here, instead) => [instead(world.some(here), "CourtDemandUnknown", reclaim(false))],
+  }),
+  inDispute("reclaimAccusation", {
+    ...{ weight: 4, state: DISPUTE.convicted },
+    also: (world, found) => kept(world, found) !== undefined,
+    send: (world, found) =>
+      world.contracts.court.reclaimAccusation(found.claimId, kept(world, found)?.commitment ?? id("no accusation")),
+    refusals: (world, here, instead) => [
+      instead(world.some(here), "CourtAccusationUnknown", ({ contracts }, { claimId }) =>
+        contracts.court.reclaimAccusation(claimId, id("no accusation")),
+      ),
+    ],
   }),
   inDispute("accuse", {
     ...{ weight: 20, state: DISPUTE.traced },

@@ -1,3 +1,4 @@
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { MARKET, STAKING } from "../protocol.ts";
 import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
 import type { World } from "./world.ts";
@@ -52,16 +53,21 @@ async function claimed({ contracts: { market } }: World, requestId: string): Pro
 async function endDisputes(world: World): Promise<void> {
   const court = world.contracts.court.connect(world.people.pauper);
   const view = await world.look();
-  for (const { claimId, job, demands } of world.cases) {
+  for (const { claimId, job, demands, accusations } of world.cases) {
     const { status, openDemands } = await court.disputeOf(claimId);
     const records = view.demands.get(claimId) ?? [];
     const open = demands.find((_, i) => records[i]?.answered === false);
-    if (status === 1n) await court.convictWithoutTrace(claimId, job.request);
+    if (status === 1n) await court.convictWithoutTrace(claimId, encodeTerms(job.request));
     if (status === 2n && openDemands === 0n) await court.resolve(claimId);
-    if (status === 2n && open !== undefined) await court.convictUnanswered(claimId, job.request, open.opening);
+    if (status === 2n && open !== undefined)
+      await court.convictUnanswered(claimId, encodeTerms(job.request), open.opening);
     if ((await court.disputeOf(claimId)).status !== 4n) continue;
     for (const [i, { opening }] of demands.entries()) {
       if (BigInt(records[i]?.demander ?? 0) !== 0n) await court.reclaim(claimId, opening);
+    }
+    for (const { commitment } of accusations) {
+      const { payer } = await court.accusationOf(claimId, commitment);
+      if (BigInt(payer) !== 0n) await court.reclaimAccusation(claimId, commitment);
     }
   }
   await world.look();

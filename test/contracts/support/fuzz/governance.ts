@@ -78,10 +78,14 @@ const addTerms =
     const bond = COURT_TERMS.challengeBond + BigInt(world.random.below(1_000));
     const terms = { ...COURT_TERMS, challengeBond: bond, burnBps: world.random.below(10_001), ...changed };
     await world.contracts.court.connect(by).addTerms(terms);
+    world.termsFrom = world.next + NOTICE_SECONDS;
     world.terms.push(terms);
   };
 
-const pauseFor = 3 * 86_400;
+const DAY = 86_400;
+const pauseFor = 3 * DAY;
+const PAUSE_GAP_SECONDS = 30 * DAY;
+const NOTICE_SECONDS = 15 * DAY;
 
 /** Hands a contract from one authority to the other; both are the same people. */
 const setAuthority = (name: "market" | "staking" | "attestation" | "court"): Move => {
@@ -237,6 +241,7 @@ const pause: Send = async (world, by) => {
   await world.contracts.market.connect(by).pause();
   world.pauseSpent = true;
   world.pausedUntil = world.next + pauseFor;
+  world.nextPauseFrom = world.next + pauseFor + PAUSE_GAP_SECONDS;
 };
 const unpause: Send = async (world, by) => {
   await world.contracts.market.connect(by).unpause();
@@ -264,6 +269,15 @@ const payout = (frozen: boolean) => (world: World) =>
     world.some(world.view.payouts, (it) => it.frozen === frozen) ?? { amounts: [], payableAt: 0, frozen },
   );
 
+const addSource: Send = async (world, by) => {
+  await world.contracts.court.connect(by).addSource(world.contracts.second);
+  world.source = "active";
+};
+const tombstoneSource: Send = async (world, by) => {
+  await world.contracts.court.connect(by).tombstoneSource(world.contracts.second);
+  world.source = "tombstoned";
+};
+
 export const GOVERNANCE_MOVES: readonly Move[] = [
   restricted(
     "market.setCourt",
@@ -276,8 +290,11 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     "market.pause",
     0.6,
     pause,
-    ({ pauseSpent }) => !pauseSpent,
-    ({ pauseSpent }, but) => [pauseSpent && but(pause, "PauseSpent")],
+    ({ pauseSpent, next, nextPauseFrom }) => !pauseSpent && next >= nextPauseFrom,
+    ({ pauseSpent, next, nextPauseFrom }, but) => [
+      pauseSpent && but(pause, "PauseSpent"),
+      !pauseSpent && next < nextPauseFrom && but(pause, "PauseTooSoon"),
+    ],
   ),
   restricted(
     "market.unpause",
@@ -325,8 +342,25 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     "court.addTerms",
     0.5,
     addTerms(),
-    ({ terms }) => terms.length < 6,
-    (_world, but) => [but(addTerms({ traceWindow: 59 }), "CourtTermOutside")],
+    ({ terms, next, termsFrom }) => terms.length < 6 && next >= termsFrom,
+    ({ next, termsFrom }, but) => [
+      next >= termsFrom && but(addTerms({ traceWindow: 59 }), "CourtTermOutside"),
+      next < termsFrom && but(addTerms(), "CourtTermsPending"),
+    ],
+  ),
+  restricted(
+    "court.addSource",
+    1,
+    addSource,
+    ({ source }) => source === "unknown",
+    ({ source }, but) => [source !== "unknown" && but(addSource, "CourtSourceKnown")],
+  ),
+  restricted(
+    "court.tombstoneSource",
+    1,
+    tombstoneSource,
+    ({ source }) => source === "active",
+    ({ source }, but) => [source !== "active" && but(tombstoneSource, "CourtSourceUnusable")],
   ),
   restricted(
     "attestation.addRoute",

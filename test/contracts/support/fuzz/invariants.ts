@@ -197,17 +197,20 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  *"I-13 the court holds exactly its credits and the bonds of disputes and demands that are not settled"({
+  *"I-13 the court holds exactly its credits and the bonds of disputes, demands and accusations that are not settled"({
     view,
     contracts,
     terms,
   }) {
     let owed = sum(view.credits.court.values());
-    for (const [claimId, { status, termsId, demands }] of view.disputes) {
-      const { challengeBond, demandBond } = terms[termsId] ?? COURT_TERMS;
-      if (status === 1n || status === 2n) owed += challengeBond + demands * demandBond;
+    for (const [claimId, { status, termsId, demands, accusations }] of view.disputes) {
+      const { challengeBond, demandBond, accusationBond } = terms[termsId] ?? COURT_TERMS;
+      if (status === 1n || status === 2n) {
+        owed += challengeBond + demands * demandBond + accusations * accusationBond;
+      }
       const kept = (view.demands.get(claimId) ?? []).filter(({ demander }) => demander !== ZeroAddress).length;
-      if (status === 4n) owed += BigInt(kept) * demandBond;
+      const paid = (view.payers.get(claimId) ?? []).filter((payer) => payer !== ZeroAddress).length;
+      if (status === 4n) owed += BigInt(kept) * demandBond + BigInt(paid) * accusationBond;
     }
     const held = view.balances.get(addressOf(contracts.court));
     if (owed !== held) yield `owes ${owed}, holds ${held}`;
@@ -264,7 +267,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     const slashed = new Set(ledger.slashes.slice(slashes).map(({ operator }) => operator));
     const paying = new Set([
       ...["market.request", "market.requestWithPermit", "staking.deposit", "staking.depositWithPermit"],
-      ...["court.challenge", "court.demandTrace", "court.demandTensor"],
+      ...["court.challenge", "court.demandTrace", "court.demandTensor", "court.accuse"],
     ]);
     const total = (at: View, address: string): bigint => {
       const { stake = 0n, exits = [] } = at.operators.get(address) ?? {};

@@ -1,5 +1,6 @@
 import { parseEther, ZeroAddress, ZeroHash } from "ethers";
 
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { filled, MARKET, policyOf, requestIn, type RequestStruct } from "../protocol.ts";
 import {
   type Act,
@@ -436,5 +437,7 @@ export const MARKET_MOVES: readonly Move[] = [
   money,
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),
   byCourtOnly("upheld", (world, { id }, claimId) => stranger(world).upheld(id, claimId)),
-  byCourtOnly("convict", (world, { request }, claimId) => stranger(world).convict(request, claimId, ZeroAddress)),
+  byCourtOnly("convict", (world, { request }, claimId) =>
+    stranger(world).convict(claimId, encodeTerms(request), ZeroAddress),
+  ),
 ];

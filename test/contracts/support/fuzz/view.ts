@@ -24,6 +24,7 @@ export interface DisputeView {
   readonly end: number;
   readonly demands: bigint;
   readonly openDemands: bigint;
+  readonly accusations: bigint;
   readonly requestId: string;
 }
 
@@ -56,6 +57,8 @@ export interface View {
   readonly disputes: ReadonlyMap<string, DisputeView>;
   /** By claim, in the order in which they were made. */
   readonly demands: ReadonlyMap<string, readonly DemandView[]>;
+  /** Who paid for each accusation and has not got the bond back; by claim, in the order in which they were made. */
+  readonly payers: ReadonlyMap<string, readonly string[]>;
   readonly operators: ReadonlyMap<string, OperatorView>;
   /** Locks of the manager that is no market. */
   readonly locks: ReadonlyMap<string, { readonly operator: string; readonly amount: bigint }>;
@@ -151,17 +154,20 @@ export async function readView(world: World): Promise<View> {
       return [id, { status, operator, outputRoot, deadline: Number(windowEnd), claimId, lock: amount }] as const;
     }),
     table(world.cases, async ({ claimId }) => {
-      type Dispute = Struct<"status" | "termsId" | "traceUntil" | "demandUntil" | "end" | "demands" | "openDemands"> & {
+      type Dispute = Struct<
+        "status" | "termsId" | "traceUntil" | "demandUntil" | "end" | "demands" | "openDemands" | "accusations"
+      > & {
         challenger: string;
         operator: string;
-        requestId: string;
+        id: string;
       };
       const [dispute] = await batch.read<[Dispute]>(court, "disputeOf", claimId);
-      const { status, challenger, operator, demands, openDemands, requestId } = dispute;
+      const { status, challenger, operator, demands, openDemands, accusations, id: requestId } = dispute;
       const [termsId, traceUntil] = [Number(dispute.termsId), Number(dispute.traceUntil)];
       const [demandUntil, end] = [Number(dispute.demandUntil), Number(dispute.end)];
       const times = { traceUntil, demandUntil, end };
-      return [claimId, { status, challenger, operator, demands, openDemands, requestId, termsId, ...times }] as const;
+      const counts = { demands, openDemands, accusations };
+      return [claimId, { status, challenger, operator, ...counts, requestId, termsId, ...times }] as const;
     }),
     table(world.cases, async ({ claimId, demands }) => {
       const records = await table(demands, async ({ opening }) => {
@@ -170,6 +176,13 @@ export async function readView(world: World): Promise<View> {
         return { demander, answerUntil: Number(answerUntil), answered };
       });
       return [claimId, records] as const;
+    }),
+    table(world.cases, async ({ claimId, accusations }) => {
+      const payers = await table(accusations, async ({ commitment }) => {
+        const [payer] = await batch.read<[string, bigint]>(court, "accusationOf", claimId, commitment);
+        return payer;
+      });
+      return [claimId, payers] as const;
     }),
     table(people.operators, async ({ address }) => {
       const [[record], [queue]] = await Promise.all([
@@ -209,11 +222,13 @@ export async function readView(world: World): Promise<View> {
     one(token, "totalSupply"),
   ]);
   await batch.flush(world);
-  const [requests, disputes, demands, operators, locks, owedByMarket, owedByCourt, balances, ...rest] = await reads;
+  const [requests, disputes, demands, payers, operators, locks, owedByMarket, owedByCourt, balances, ...rest] =
+    await reads;
   const [payouts, versions, terms, [clock, paused, courtName], [totalHeld = 0n], supply] = rest;
   return {
     ...{ time, block, clock: Number(clock), paused: paused === true, payouts, terms, totalHeld, supply },
     ...{ requests: new Map(requests), disputes: new Map(disputes), demands: new Map(demands) },
+    payers: new Map(payers),
     ...{ operators: new Map(operators), locks: new Map(locks), balances: new Map(balances) },
     ...{ credits: { market: new Map(owedByMarket), court: new Map(owedByCourt) }, versions: new Map(versions) },
     court: String(courtName),

@@ -15,7 +15,12 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
-export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
+export const COURT_TERMS = {
+  ...TERMS,
+  challengeBond: parseEther("50"),
+  demandBond: parseEther("1"),
+  accusationBond: parseEther("2"),
+};
 const OPERATORS = 10;
 
 /** A request and what its operator means to do. */
@@ -52,6 +57,7 @@ export interface Case {
     readonly kernel: number;
     readonly element: number;
     readonly accuser: string;
+    readonly commitment: string;
     readonly salt: string;
   }[];
   /** Positions of kernel 1, element 600 that a replay stored. */
@@ -72,10 +78,11 @@ async function deploy({ ethers }: Connection, sink: string, admin: Signer) {
   const parts = [authority, registry, staking, attestation, randomness, MARKET] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts]);
   const machine = await ethers.deployContract("ToyMachine");
-  const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
+  const court = await ethers.deployContract("DisputeCourt", [authority, token, registry, machine, market, COURT_TERMS]);
+  const second = await ethers.deployContract("InferenceMarket", [...parts]);
   const reader = await ethers.deployContract("BatchReader");
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, market, court, reader };
+  return { ...rules, token, staking, market, second, court, reader };
 }
 
 /** Accounts by what they do; one account does one thing, so that a walk reads like a story. */
@@ -166,6 +173,11 @@ export class World {
   /** End of the pause that was begun last. */
   pausedUntil = 0;
   pauseSpent = false;
+  /** Earliest start of the next pause, and when the newest terms of the court count. */
+  nextPauseFrom = 0;
+  termsFrom = 0;
+  /** Whether the second source of claims was added, and tombstoned. */
+  source: "unknown" | "active" | "tombstoned" = "unknown";
   #view: View | undefined;
   #serial = 0;
 
