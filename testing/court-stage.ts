@@ -6,7 +6,7 @@ import type { Hash } from "../runner/commitment/keccak.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
-import { type Connection, deploySuite, type Deployment, type Signer } from "../services/chain/deployment.ts";
+import { attach, type Connection, deploySuite, type Deployment, type Signer } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
@@ -74,6 +74,8 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
   }
   await join(contextFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
+  // Draws count who joined from the next epoch on.
+  await networkHelpers.time.increase(await attach(deployment, requester).pools.EPOCH_SECONDS());
   const asking = contextFor(requester);
   await fund(asking, parseEther("1000"));
   await allow(asking, asking.suite.market);
@@ -122,7 +124,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
     valueAtRisk: parseEther("750"),
-    assignSeconds: WINDOW_SECONDS,
+    openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,
     callback,

@@ -322,6 +322,7 @@ export const requestOf = (nonce: number, changed: object = {}): string =>
     royaltyRecipient: ZeroAddress,
     collateral: 0,
     numericsVersion: 1,
+    openUntil: 0,
     claimSeconds: 0,
     windowSeconds: WINDOW,
     callback: ZeroAddress,

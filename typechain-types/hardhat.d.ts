@@ -20,7 +20,6 @@ getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer |
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
-getContractFactory(name: 'IBondLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IBondLedger__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
@@ -29,6 +28,7 @@ getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
 getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IModelRegistry__factory>
+getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorPools__factory>
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
@@ -52,6 +52,7 @@ getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryO
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
@@ -59,7 +60,9 @@ getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
 getContractFactory(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RandaoRandomness__factory>
 getContractFactory(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModelRegistry__factory>
+getContractFactory(name: 'OperatorPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorPools__factory>
 getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorStaking__factory>
+getContractFactory(name: 'WeightTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTree__factory>
 getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
   getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
@@ -72,7 +75,6 @@ getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, 
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
-getContractAt(name: 'IBondLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IBondLedger>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
@@ -81,6 +83,7 @@ getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, sign
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
 getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IModelRegistry>
+getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorPools>
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
@@ -104,6 +107,7 @@ getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: 
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
@@ -111,7 +115,9 @@ getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, sig
 getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
 getContractAt(name: 'RandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RandaoRandomness>
 getContractAt(name: 'ModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModelRegistry>
+getContractAt(name: 'OperatorPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorPools>
 getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorStaking>
+getContractAt(name: 'WeightTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTree>
 getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
   deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
@@ -124,7 +130,6 @@ deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | Dep
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
-deployContract(name: 'IBondLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBondLedger>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
@@ -133,6 +138,7 @@ deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
+deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
@@ -156,6 +162,7 @@ deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContra
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
@@ -163,7 +170,9 @@ deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorPools>
 deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'WeightTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
   deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
@@ -176,7 +185,6 @@ deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
-deployContract(name: 'IBondLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IBondLedger>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
@@ -185,6 +193,7 @@ deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
+deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
@@ -208,6 +217,7 @@ deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer |
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
@@ -215,7 +225,9 @@ deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Si
 deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
 deployContract(name: 'RandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'ModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorPools>
 deployContract(name: 'OperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'WeightTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
     // default types

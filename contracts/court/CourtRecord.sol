@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {BondLedger} from "../credit/BondLedger.sol";
 import {CreditLedger} from "../credit/CreditLedger.sol";
 import {IClaimSource} from "../interfaces/IClaimSource.sol";
+import {ICreditLedger} from "../interfaces/ICreditLedger.sol";
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
@@ -14,10 +15,10 @@ import {CourtTerms, Dispute, DisputeStatus, KernelOpening, Opening, TraceCase} f
 
 /// @title CourtRecord
 /// @notice What every part of the court shares: disputes, terms, sources, demands and the verdict.
-/// @dev Money comes in as bonds of exact size and goes out as credit that its owner withdraws. At any time
+/// @dev Money comes in as bonds of exact size, from credit or from tokens, and goes out as credit that its owner withdraws. At any time
 /// balance >= credits + challenge bonds of open disputes + bonds of demands and accusations that are not yet settled.
 /// Every bond is paid out once, by the dispute that it came in for: a source can move no other.
-abstract contract CourtRecord is IDisputeCourt, BondLedger {
+abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTransient {
     /// @dev One word of storage.
     struct Demand {
         address demander;
@@ -48,6 +49,13 @@ abstract contract CourtRecord is IDisputeCourt, BondLedger {
     constructor(IERC20 token, IModelRegistry registry, ITensorMachine machine) CreditLedger(token) {
         REGISTRY = registry;
         MACHINE = machine;
+    }
+
+    /// @inheritdoc ICreditLedger
+    function withdraw(
+        address account
+    ) public override(CreditLedger, ICreditLedger) nonReentrant returns (uint256 amount) {
+        return super.withdraw(account);
     }
 
     // ------------------------------------------------------------------------------------------------ states

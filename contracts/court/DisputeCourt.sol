@@ -199,7 +199,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         // The rest of the window is measured by the source's clock, which stops during a pause.
         dispute.challengeableUntil = uint40(block.timestamp + claim.secondsLeft);
         emit Challenged(claimId, id, msg.sender, claim.operator, address(source), termsId, traceUntil);
-        _takeBond(terms.challengeBond);
+        _charge(terms.challengeBond);
     }
 
     /// @inheritdoc IDisputeCourt

@@ -54,7 +54,7 @@ abstract contract FraudGame is CourtRecord {
         // SAFETY: every accusation costs a bond and a slot; 2^64 cannot be reached.
         ++dispute.accusations;
         emit Accused(claimId, commitment);
-        _takeBond(_termsOf(dispute).accusationBond);
+        _charge(_termsOf(dispute).accusationBond);
     }
 
     /// @inheritdoc IDisputeCourt

@@ -85,7 +85,7 @@ abstract contract OpeningGame is CourtRecord {
         // SAFETY: every demand costs a bond and a slot; 2^64 cannot be reached.
         dispute.demands += uint64(fresh);
         dispute.openDemands += uint64(fresh);
-        _takeBond(fresh * _termsOf(dispute).demandBond);
+        _charge(fresh * _termsOf(dispute).demandBond);
     }
 
     /// @dev Whether a tree has the place. Levels above the root would repeat the root: they are refused, so that the number

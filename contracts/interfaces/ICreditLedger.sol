@@ -10,11 +10,20 @@ interface ICreditLedger {
     /// @notice Money that `account` can withdraw.
     /// @param cause What it is owed for: an id of a request (market) or of a claim (court).
     event Credited(address indexed account, bytes32 indexed cause, uint256 amount);
+    /// @notice Money that `payer` paid in for `account`.
+    event CreditDeposited(address indexed payer, address indexed account, uint256 amount);
     /// @notice Credit paid out.
     event CreditWithdrawn(address indexed account, uint256 amount);
 
     /// @notice There is nothing to withdraw.
     error CreditZero(address account);
+
+    /// @notice The token moved another amount than asked: fee-on-transfer tokens are refused.
+    error CreditTokenMismatch(uint256 actual, uint256 expected);
+
+    /// @notice Pays `amount` in for `account`: what it owes here later is taken from its credit first.
+    /// @param amount Token units; the caller must have approved them.
+    function deposit(address account, uint256 amount) external;
 
     /// @notice Pays `account` its whole credit; anyone may call.
     /// @dev Requirements: there is credit (CreditZero).

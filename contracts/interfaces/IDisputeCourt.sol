@@ -15,8 +15,8 @@ import {
     Place,
     TraceCase
 } from "../types/Dispute.sol";
-import {IBondLedger} from "./IBondLedger.sol";
 import {IClaimSource} from "./IClaimSource.sol";
+import {ICreditLedger} from "./ICreditLedger.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {ITensorMachine} from "./ITensorMachine.sol";
 import {ModelManifest} from "../types/Model.sol";
@@ -41,7 +41,7 @@ import {ModelManifest} from "../types/Model.sol";
 /// the outputs of a trace, so a stranger could commit a wrong trace in the operator's name.
 ///
 /// Nothing here can be paused.
-interface IDisputeCourt is IBondLedger {
+interface IDisputeCourt is ICreditLedger {
     // ------------------------------------------------------------------------------------------------ events
 
     /// @notice New terms, for disputes opened from `from` on, seconds since the epoch.
@@ -206,7 +206,7 @@ interface IDisputeCourt is IBondLedger {
     /// - the source knows `claimId` as the present claim of `id` and its window is open (errors of the source);
     /// - the facts that it gives are the claim's (CourtClaimMismatch), and the window is not longer than
     ///   `NOTICE_SECONDS` (CourtWindowTooLong);
-    /// - the bond arrives whole (BondShort).
+    /// - the bond arrives whole (CreditTokenMismatch).
     /// @param source Where the claim stands.
     /// @param id The source's own id of what is claimed: a request of the market.
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
@@ -251,7 +251,7 @@ interface IDisputeCourt is IBondLedger {
     /// @notice Commits to an accusation, so that nobody gains by copying the proof from the mempool. Takes a bond, which
     /// comes back with a conviction (`reclaimAccusation`) and is the operator's when it is upheld.
     /// @dev Requirements: a trace is committed (CourtStatus), the end is not over (CourtTooLate), the commitment is new
-    /// (CourtAccusationKnown), the bond arrives whole (BondShort).
+    /// (CourtAccusationKnown), the bond arrives whole (CreditTokenMismatch).
     /// @param claimId The claim.
     /// @param commitment keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)).
     function accuse(bytes32 claimId, bytes32 commitment) external;
@@ -308,7 +308,7 @@ interface IDisputeCourt is IBondLedger {
     /// @notice Demands nodes of the tree of traceRoot. The bond is taken for every place that is new; places demanded
     /// before are skipped, so that nobody can block a batch.
     /// @dev Requirements: a trace is committed (CourtStatus), demands are in time (CourtTooLate), the places exist
-    /// (CourtPlaceOutside), the bond arrives whole (BondShort).
+    /// (CourtPlaceOutside), the bond arrives whole (CreditTokenMismatch).
     /// @return fresh Number of new demands.
     function demandTrace(bytes32 claimId, Place[] calldata places) external returns (uint256 fresh);
 

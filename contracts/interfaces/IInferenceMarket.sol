@@ -6,6 +6,8 @@ import {ICreditLedger} from "./ICreditLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
+import {IOperatorPools} from "./IOperatorPools.sol";
+import {DrawOutcome} from "../types/Place.sol";
 import {AnswerStage, Claim, Finality, Request, RequestStatus, RequestTerms} from "../types/Request.sol";
 import {Segment} from "../types/Witness.sol";
 
@@ -19,11 +21,14 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
         bytes32 indexed versionId,
         address indexed requester,
         Request request,
-        uint40 assignBy,
         bytes inputs,
         string inputUri
     );
-    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint40 cutoff, uint32 candidates);
+    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint64 epoch);
+    /// @notice A draw ended without an operator; another one is committed.
+    event DrawEnded(bytes32 indexed requestId, DrawOutcome outcome, address operator);
+    /// @notice The operator did not claim in time; another one is drawn.
+    event RequestReopened(bytes32 indexed requestId, address indexed operator);
     event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
     event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
     event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
@@ -65,11 +70,9 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     error MarketParameterOutside(string name, uint256 actual, uint256 minimum, uint256 maximum);
     error MarketUriLength(uint256 actual, uint256 maximum);
     error MarketRootMismatch(bytes32 actual, bytes32 expected);
-    error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
     error MarketSeedPending(uint64 ticket);
-    error MarketSeedExpired(uint64 ticket);
-    error MarketDrawStands(uint64 ticket);
     error MarketNotOperator(address actual, address expected);
+    error MarketNoCallback(bytes32 requestId);
     error MarketInputPublic(bytes32 requestId);
     error MarketDemandsExhausted(uint256 maximum);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
@@ -89,14 +92,12 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
         bytes32 s
     ) external returns (bytes32 requestId);
 
-    /// @notice Draws the operator once the seed is there; anyone may call.
-    /// @return operator Who was drawn; zero when nobody was able, and a new draw is committed instead.
+    /// @notice Draws the operator once the seed is there; anyone may call. Commits a new draw when the draw names nobody who
+    /// is able, or when nobody made it while its seed and its epoch's weights were kept.
+    /// @return operator Who was drawn; zero when a new draw is committed instead.
     function assign(Request calldata request_) external returns (address operator);
 
-    /// @notice Commits a new draw when the seed of the last one was missed; anyone may call.
-    function recommit(Request calldata request_) external;
-
-    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator.
+    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator or its agent.
     function demandInput(Request calldata request_) external;
 
     /// @notice Answers a demand; anyone who has the data may call.
@@ -105,7 +106,7 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// @param segment The demanded leaves and their proof.
     function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
-    /// @notice Claims an answer; only the assigned operator.
+    /// @notice Claims an answer; only the assigned operator or its agent.
     /// @param request_ The request.
     /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
     /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.
@@ -128,8 +129,9 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// @notice Refunds a request that found no operator in time.
     function refund(Request calldata request_) external;
 
-    /// @notice Settles a request whose operator did not claim in time: refund, small slash, jail. When the policy cannot
-    /// be met any more (a route died), the operator is spared.
+    /// @notice Takes a request from an operator that did not claim in time: small slash, jail from the deadline on. Another
+    /// one is drawn at the same price while the request is open; then its fee is refunded. When the policy cannot be met any
+    /// more (a route died), the operator is spared and the fee is refunded.
     function timeOut(Request calldata request_) external;
 
     /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
@@ -137,6 +139,9 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
 
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
+
+    /// @notice Tells the consumer of a request that failed; anyone may call, once.
+    function notifyFailure(Request calldata request_) external;
 
     /// @notice Names the court, once; restricted to governance.
     function setCourt(address court) external;
@@ -165,6 +170,8 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
 
-    /// @notice Least fee for a collateral.
-    function minimumFeeFor(uint256 collateral) external view returns (uint256);
+    /// @notice Least fee for a collateral that is locked for claim time and window, royalty included.
+    /// @param collateral Token units.
+    /// @param lockSeconds Claim time and window together.
+    function minimumFeeFor(uint256 collateral, uint256 lockSeconds) external view returns (uint256);
 }

@@ -6,6 +6,7 @@ import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BoundedCall} from "./BoundedCall.sol";
@@ -25,8 +26,6 @@ import {Fault} from "../types/Staking.sol";
 /// A conviction refunds the requester rather than reopening the request: its time is over by then, the input may be
 /// stale, and a second answer at the same price is one new request away.
 contract InferenceMarket is RequestIntake {
-    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
-    uint256 public constant WITHHELD_BPS = 1_000;
     /// @dev Gas that must remain for what follows a callback.
     uint256 private constant CALLBACK_RESERVE = 20_000;
 
@@ -41,16 +40,16 @@ contract InferenceMarket is RequestIntake {
     constructor(
         address authority,
         IModelRegistry registry,
-        IOperatorStaking staking,
+        IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
         MarketParameters memory parameters
-    ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
+    ) MarketRecord(authority, registry, pools.STAKING()) RequestIntake(pools, attestation, randomness, parameters) {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Stake whose exit begins when a request is opened is still there when the dispute of that request ends.
         uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
-        _requireParameter("unbondingSeconds", staking.UNBONDING_SECONDS(), longest, type(uint40).max);
-        _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, staking.MINIMUM_STAKE());
+        _requireParameter("unbondingSeconds", STAKING.UNBONDING_SECONDS(), longest, type(uint40).max);
+        _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, STAKING.MINIMUM_STAKE());
     }
 
     // ------------------------------------------------------------------------------------------------ claims
@@ -64,15 +63,15 @@ contract InferenceMarket is RequestIntake {
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        _requireOperator(job);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
-        _requireEvidence(requestId, request_, job.deadline, outputRoot, evidence);
+        _requireEvidence(requestId, request_, job.operator, job.deadline, outputRoot, evidence);
 
         job.claimedBlock = uint40(block.number);
         job.drawOrOutputRoot = outputRoot;
         uint40 windowEnd = _enter(job, RequestStatus.Claimed, request_.windowSeconds);
         claimId = _claimId(requestId, job);
-        emit Claimed(requestId, claimId, msg.sender, outputRoot, windowEnd, outputs, outputUri);
+        emit Claimed(requestId, claimId, job.operator, outputRoot, windowEnd, outputs, outputUri);
         _callBack(requestId, request_, AnswerStage.Provisional, outputRoot, outputs);
     }
 
@@ -109,12 +108,25 @@ contract InferenceMarket is RequestIntake {
     function timeOut(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Assigned);
         // No operator can bring evidence that nobody verifies any more.
-        bool blameless = !ATTESTATION.isLive(request_.policy);
-        _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
-        _credit(requestId, request_.requester, request_.fee);
+        if (!ATTESTATION.isLive(request_.policy)) {
+            _fail(requestId, job, RequestStatus.Cancelled);
+            _credit(requestId, request_.requester, request_.fee);
+            STAKING.release(requestId);
+            return;
+        }
+        uint40 since = uint40(block.timestamp) - (clock() - job.deadline);
+        if (clock() < request_.openUntil) {
+            emit RequestReopened(requestId, job.operator);
+            job.operator = address(0);
+            job.status = RequestStatus.Open;
+            job.deadline = request_.openUntil;
+            _commitDraw(requestId, job);
+        } else {
+            _fail(requestId, job, RequestStatus.TimedOut);
+            _credit(requestId, request_.requester, request_.fee);
+        }
         // Nobody gets a share: the requester chooses how long a claim may take, and could choose too little on purpose.
-        if (blameless) STAKING.release(requestId);
-        else STAKING.slash(requestId, Fault.Liveness, address(0), address(0));
+        STAKING.slash(requestId, Fault.Liveness, since, address(0), address(0));
     }
 
     /// @inheritdoc IInferenceMarket
@@ -135,6 +147,17 @@ contract InferenceMarket is RequestIntake {
         _fail(requestId, job, RequestStatus.Cancelled);
         _credit(requestId, request_.requester, request_.fee);
         STAKING.release(requestId);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function notifyFailure(Request calldata request_) external {
+        bytes32 requestId = idOf(request_);
+        Job storage job = _jobs[requestId];
+        require(job.status > RequestStatus.Final, MarketStatusForbids(requestId, job.status));
+        require(request_.callback != address(0) && !job.notified, MarketNoCallback(requestId));
+        job.notified = true;
+        // Not with the failure itself: the gas of a callback must not stand in the way of a verdict.
+        _callBack(requestId, request_, AnswerStage.Failed, 0, msg.data[0:0]);
     }
 
     // ------------------------------------------------------------------------------------------------ court
@@ -179,7 +202,7 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        STAKING.slash(requestId, Fault.Fraud, accuser, request_.requester);
+        STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
     }
 
     /// @inheritdoc IClaimSource
@@ -225,6 +248,7 @@ contract InferenceMarket is RequestIntake {
     function _requireEvidence(
         bytes32 requestId,
         Request calldata request_,
+        address operator,
         uint40 deadline,
         bytes32 outputRoot,
         bytes[] calldata evidence
@@ -238,7 +262,7 @@ contract InferenceMarket is RequestIntake {
                 numericsVersion: request_.numericsVersion,
                 inputRoot: request_.inputRoot,
                 outputRoot: outputRoot,
-                operator: msg.sender,
+                operator: operator,
                 mode: bytes4(0),
                 deadline: deadline,
                 windowSeconds: request_.windowSeconds

@@ -21,6 +21,7 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
     /// @param chunk Chunks of the input that were put on chain.
+    /// @param notified Whether the consumer was told of the failure.
     /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; after a failure the part of the
     /// fee that the operator got.
     struct Job {
@@ -29,6 +30,7 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
         uint40 claimedBlock;
         RequestStatus status;
         uint8 chunk;
+        bool notified;
         bytes32 drawOrOutputRoot;
     }
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BPS} from "../types/BasisPoints.sol";
 import {Draw, TicketState, packDraw} from "../types/Draw.sol";
 import {MarketParameters} from "../types/Market.sol";
+import {DrawOutcome, DrawTerms} from "../types/Place.sol";
 import {Request, RequestStatus, RequestTerms, requestIdOf} from "../types/Request.sol";
 import {VersionStatus} from "../types/Version.sol";
 import {Segment} from "../types/Witness.sol";
@@ -20,10 +20,10 @@ import {MarketRecord} from "./MarketRecord.sol";
 /// @title RequestIntake
 /// @notice How a request begins: its terms and fee, the draw of its operator, and its input.
 abstract contract RequestIntake is MarketRecord {
-    using SafeERC20 for IERC20;
-
     /// @notice Most chunks of a committed input (8 MiB less a little).
     uint256 public constant MAX_CHUNKS = 255;
+    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
+    uint256 public constant WITHHELD_BPS = 1_000;
     uint32 public constant MIN_STAGE_SECONDS = 1 minutes;
     uint32 public constant MAX_STAGE_SECONDS = 1 days;
     uint32 public constant MAX_WINDOW_SECONDS = 7 days;
@@ -32,10 +32,11 @@ abstract contract RequestIntake is MarketRecord {
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
 
     IAttestationVerifier public immutable ATTESTATION;
+    IOperatorPools public immutable POOLS;
     IRandomness public immutable RANDOMNESS;
     uint96 public immutable MINIMUM_FEE;
-    /// @notice Part of the collateral that is added to the least fee, in 1/10,000: to lock others' stake has a price.
-    uint16 public immutable COLLATERAL_FEE_BPS;
+    /// @notice Part of the collateral, for each day that it is locked, that a fee must reach besides, in 1/10,000.
+    uint16 public immutable LOCK_FEE_BPS;
     uint96 public immutable MINIMUM_COLLATERAL;
     /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
     uint16 public immutable CATCH_BPS;
@@ -43,12 +44,18 @@ abstract contract RequestIntake is MarketRecord {
     uint256 private immutable COLLATERAL_NUMERATOR;
     uint256 private immutable COLLATERAL_DENOMINATOR;
 
-    constructor(IAttestationVerifier attestation, IRandomness randomness, MarketParameters memory parameters) {
+    constructor(
+        IOperatorPools pools,
+        IAttestationVerifier attestation,
+        IRandomness randomness,
+        MarketParameters memory parameters
+    ) {
         _requireParameter("catchBps", parameters.catchBps, 1, BPS);
+        POOLS = pools;
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
         MINIMUM_FEE = parameters.minimumFee;
-        COLLATERAL_FEE_BPS = parameters.collateralFeeBps;
+        LOCK_FEE_BPS = parameters.lockFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
         // Let g be the gain of cheating and c the chance of being caught. Cheating does not pay if the loss is at least
@@ -81,36 +88,40 @@ abstract contract RequestIntake is MarketRecord {
     /// @inheritdoc IInferenceMarket
     function assign(Request calldata request_) external whenNotPaused returns (address operator) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
-        (uint64 ticket, uint40 cutoff, uint32 candidates) = Draw.wrap(job.drawOrOutputRoot).unpack();
+        (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
         require(state != TicketState.Pending, MarketSeedPending(ticket));
-        require(state != TicketState.Expired, MarketSeedExpired(ticket));
+        // A seed that can be read is used: otherwise anybody who dislikes its outcome could draw again.
+        if (state == TicketState.Expired || epoch + 1 < POOLS.epoch()) {
+            _commitDraw(requestId, job);
+            return address(0);
+        }
 
-        operator = STAKING.lockDrawn(
-            request_.versionId,
-            keccak256(abi.encode(seed, requestId)),
-            candidates,
-            cutoff,
-            requestId,
-            request_.collateral
+        uint256 stake;
+        uint32 capacity;
+        (operator, stake, capacity) = POOLS.draw(
+            DrawTerms({
+                versionId: request_.versionId,
+                epoch: epoch,
+                fee: request_.fee - request_.royalty,
+                collateral: request_.collateral,
+                claimSeconds: request_.claimSeconds,
+                callbackGas: request_.callbackGas
+            }),
+            keccak256(abi.encode(seed, requestId))
         );
-        if (operator == address(0)) {
-            _commitDraw(requestId, job, request_.versionId);
-            return operator;
+        DrawOutcome outcome =
+            operator == address(0)
+                ? DrawOutcome.Nobody
+                : STAKING.lockDrawn(operator, stake, capacity, request_.collateral, requestId);
+        if (outcome != DrawOutcome.Drawn) {
+            emit DrawEnded(requestId, outcome, operator);
+            _commitDraw(requestId, job);
+            return address(0);
         }
         job.operator = operator;
         uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
         emit RequestAssigned(requestId, operator, claimBy);
-    }
-
-    /// @inheritdoc IInferenceMarket
-    function recommit(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
-        (uint64 ticket, , ) = Draw.wrap(job.drawOrOutputRoot).unpack();
-        (TicketState state, ) = RANDOMNESS.seedOf(ticket);
-        // A seed that can be read is used: otherwise anybody who dislikes its result could draw again.
-        require(state == TicketState.Expired, MarketDrawStands(ticket));
-        _commitDraw(requestId, job, request_.versionId);
     }
 
     // ------------------------------------------------------------------------------------------------ input
@@ -118,7 +129,7 @@ abstract contract RequestIntake is MarketRecord {
     /// @inheritdoc IInferenceMarket
     function demandInput(Request calldata request_) external whenNotPaused {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        _requireOperator(job);
         require(!request_.inputInline, MarketInputPublic(requestId));
         (, uint256 chunks) = REGISTRY.inputSizeOf(request_.versionId);
         require(job.chunk < chunks, MarketDemandsExhausted(chunks));
@@ -145,8 +156,8 @@ abstract contract RequestIntake is MarketRecord {
     }
 
     /// @inheritdoc IInferenceMarket
-    function minimumFeeFor(uint256 collateral) public view returns (uint256) {
-        return MINIMUM_FEE + Math.ceilDiv(collateral * COLLATERAL_FEE_BPS, BPS);
+    function minimumFeeFor(uint256 collateral, uint256 lockSeconds) public view returns (uint256) {
+        return MINIMUM_FEE + Math.ceilDiv(collateral * LOCK_FEE_BPS * lockSeconds, BPS * 1 days);
     }
 
     // ------------------------------------------------------------------------------------------------ internals
@@ -173,6 +184,7 @@ abstract contract RequestIntake is MarketRecord {
             royaltyRecipient: royaltyRecipient,
             collateral: uint96(collateral),
             numericsVersion: numericsVersion,
+            openUntil: clock() + terms.openSeconds,
             claimSeconds: terms.claimSeconds,
             windowSeconds: terms.windowSeconds,
             callback: terms.callback,
@@ -181,23 +193,20 @@ abstract contract RequestIntake is MarketRecord {
         });
         requestId = requestIdOf(address(this), request_);
         Job storage job = _jobs[requestId];
-        uint40 assignBy = _enter(job, RequestStatus.Open, terms.assignSeconds);
-        emit RequestOpened(requestId, terms.versionId, msg.sender, request_, assignBy, terms.inputs, terms.inputUri);
-        _commitDraw(requestId, job, terms.versionId);
+        job.status = RequestStatus.Open;
+        job.deadline = request_.openUntil;
+        emit RequestOpened(requestId, terms.versionId, msg.sender, request_, terms.inputs, terms.inputUri);
+        _commitDraw(requestId, job);
 
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), terms.fee);
-        // A token that delivers less, or calls back into another request, ends here.
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        require(received == terms.fee, MarketTokenAmountMismatch(received, terms.fee));
+        _charge(terms.fee);
     }
 
     function _requireTerms(RequestTerms calldata terms) private view returns (uint256 collateral) {
         collateral = collateralFor(terms.valueAtRisk);
         require(collateral <= type(uint96).max, MarketCollateralTooLarge(collateral, type(uint96).max));
-        uint256 minimumFee = minimumFeeFor(collateral);
+        uint256 minimumFee = minimumFeeFor(collateral, uint256(terms.claimSeconds) + terms.windowSeconds);
         require(terms.fee >= minimumFee, MarketFeeTooLow(terms.fee, minimumFee));
-        _requireSeconds(terms.assignSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
+        _requireSeconds(terms.openSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
         _requireSeconds(terms.claimSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
         _requireSeconds(terms.windowSeconds, 0, MAX_WINDOW_SECONDS);
         require(
@@ -205,7 +214,7 @@ abstract contract RequestIntake is MarketRecord {
             MarketCallbackInvalid(terms.callback, terms.callbackGas)
         );
         if (terms.minimumHolders != 0) {
-            uint256 holders = STAKING.holders(terms.versionId);
+            uint256 holders = POOLS.holders(terms.versionId);
             require(holders >= terms.minimumHolders, MarketHoldersTooFew(holders, terms.minimumHolders));
         }
     }
@@ -232,11 +241,19 @@ abstract contract RequestIntake is MarketRecord {
         return terms.inputRoot;
     }
 
-    function _commitDraw(bytes32 requestId, Job storage job, bytes32 versionId) private {
+    /// @dev Weights and terms are those of the present epoch, fixed before it began; the seed is known to nobody yet.
+    function _commitDraw(bytes32 requestId, Job storage job) internal {
         uint64 ticket = RANDOMNESS.commit();
-        uint40 cutoff = uint40(block.number);
-        uint32 candidates = STAKING.slotsOf(versionId);
-        job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, cutoff, candidates));
-        emit DrawCommitted(requestId, ticket, cutoff, candidates);
+        uint64 epoch = POOLS.epoch();
+        job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, epoch));
+        emit DrawCommitted(requestId, ticket, epoch);
+    }
+
+    function _requireOperator(Job storage job) internal view {
+        address operator = job.operator;
+        require(
+            msg.sender == operator || STAKING.actsFor(msg.sender, operator),
+            MarketNotOperator(msg.sender, operator)
+        );
     }
 }

@@ -30,7 +30,7 @@ abstract contract SlashedPayouts is StakeRecord {
     mapping(uint256 payoutId => Payout payout) private _payouts;
 
     constructor(address sink, uint40 payoutDelaySeconds, uint40 freezeSeconds) {
-        require(sink != address(0), StakingParameterZero("sink"));
+        require(sink != address(0), StakingParameterOutOfRange("sink", 0));
         SINK = sink;
         PAYOUT_DELAY_SECONDS = payoutDelaySeconds;
         FREEZE_SECONDS = freezeSeconds;

@@ -39,10 +39,14 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
     mapping(address operator => Unbonding[MAX_UNBONDINGS] queue) internal _unbondings;
     mapping(address operator => uint40 time) public jailedUntil;
     mapping(address operator => string endpoint) public endpointOf;
+    /// @inheritdoc IOperatorStaking
+    mapping(address operator => address agent) public agentOf;
+    /// @inheritdoc IOperatorStaking
+    mapping(address operator => uint96 amount) public owedOf;
     mapping(address operator => Key[] keys) private _keys;
 
     constructor(address authority, IERC20 token, StakingParameters memory parameters) AccessManaged(authority) {
-        require(parameters.minimumStake != 0, StakingParameterZero("minimumStake"));
+        require(parameters.minimumStake != 0, StakingParameterOutOfRange("minimumStake", 0));
         TOKEN = token;
         MINIMUM_STAKE = parameters.minimumStake;
         UNBONDING_SECONDS = parameters.unbondingSeconds;
@@ -104,6 +108,12 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
     }
 
     /// @inheritdoc IOperatorStaking
+    function setAgent(address agent) external {
+        agentOf[msg.sender] = agent;
+        emit AgentSet(msg.sender, agent);
+    }
+
+    /// @inheritdoc IOperatorStaking
     function rotateSigningKey(address key) external {
         require(key != address(0), StakingKeyInvalid(key));
         Key[] storage keys = _keys[msg.sender];
@@ -126,11 +136,15 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(block.timestamp >= until, StakingJailPending(until));
         require(operator.stake >= MINIMUM_STAKE, StakingBelowMinimum(operator.stake, MINIMUM_STAKE));
         operator.status = OperatorStatus.Active;
-        operator.countedFrom = uint40(block.number);
         emit Unjailed(msg.sender);
     }
 
     // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IOperatorStaking
+    function actsFor(address account, address operator) external view returns (bool) {
+        return account == operator || (account == agentOf[operator] && account != address(0));
+    }
 
     /// @inheritdoc IOperatorStaking
     function operatorOf(address operator) external view returns (Operator memory) {
@@ -176,7 +190,6 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(operator.status != OperatorStatus.Tombstoned, StakingStatusForbids(msg.sender, operator.status));
         if (operator.status == OperatorStatus.None) operator.status = OperatorStatus.Active;
         operator.stake += amount;
-        operator.countedFrom = uint40(block.number);
         totalHeld += amount;
         emit Deposited(msg.sender, amount);
 

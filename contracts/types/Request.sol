@@ -9,7 +9,7 @@ pragma solidity >=0.8.20 <0.9.0;
 /// @param policy Evidence wanted, see `Request.policy`.
 /// @param fee Price, royalty included.
 /// @param valueAtRisk What a wrong answer would cost; sets the collateral.
-/// @param assignSeconds How long to look for an operator.
+/// @param openSeconds How long operators may be drawn, also again after one that did not answer.
 /// @param claimSeconds Time for an assigned operator to claim.
 /// @param windowSeconds Challenge window.
 /// @param callback Contract to call, or zero.
@@ -23,7 +23,7 @@ struct RequestTerms {
     bytes32 policy;
     uint96 fee;
     uint96 valueAtRisk;
-    uint32 assignSeconds;
+    uint32 openSeconds;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -42,6 +42,7 @@ struct RequestTerms {
 /// @param royaltyRecipient Recipient of the royalty; zero when there is none.
 /// @param collateral Stake locked from the assigned operator until the request is settled.
 /// @param numericsVersion Arithmetic that the version uses.
+/// @param openUntil Until when an operator may be drawn, in the market's time: also again, after one that did not answer.
 /// @param claimSeconds Time that an assigned operator has to claim.
 /// @param windowSeconds Challenge window after a claim.
 /// @param callback Contract called with the answer; zero for none.
@@ -58,6 +59,7 @@ struct Request {
     address royaltyRecipient;
     uint96 collateral;
     uint32 numericsVersion;
+    uint40 openUntil;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -90,10 +92,12 @@ enum Finality {
     Failed
 }
 
-/// @notice How far an answer may be relied on. A provisional answer can still be convicted.
+/// @notice How far an answer may be relied on. A provisional answer can still be convicted. `Failed`: there is no answer,
+/// and there will be none; a provisional one that was told before does not hold.
 enum AnswerStage {
     Provisional,
-    Final
+    Final,
+    Failed
 }
 
 /// @notice What is claimed for a request, readable by the court.

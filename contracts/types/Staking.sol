@@ -25,13 +25,12 @@ enum Share {
 /// @notice An operator as stored.
 /// @param stake Bonded stake, locked part included, unbonding part not.
 /// @param locked Sum of the locks; never above `stake`.
-/// @param countedFrom Block from which draws count the operator; moves forward with each deposit and unjailing, so
-/// nothing done after a request was opened raises the odds in its draw.
+/// @param open Number of the locks.
 /// @param status What it may do.
 struct Operator {
     uint96 stake;
     uint96 locked;
-    uint40 countedFrom;
+    uint32 open;
     OperatorStatus status;
 }
 
@@ -72,8 +71,6 @@ struct Payout {
 /// @param keyDelaySeconds Time before a rotated signing key counts.
 /// @param payoutDelaySeconds Airgap before slashed stake is paid.
 /// @param freezeSeconds How far governance can postpone a payout, once.
-/// @param slotReuseBlocks Blocks before the slot of an operator that opted out goes to another one; longer than any
-/// draw stays open.
 struct StakingParameters {
     uint96 minimumStake;
     uint96 fraudMinimum;
@@ -83,5 +80,4 @@ struct StakingParameters {
     uint40 keyDelaySeconds;
     uint40 payoutDelaySeconds;
     uint40 freezeSeconds;
-    uint40 slotReuseBlocks;
 }

@@ -43,12 +43,12 @@ const SuiteModule = buildModule("Assay", (m) => {
     keyDelaySeconds: DAY,
     payoutDelaySeconds: 3 * DAY,
     freezeSeconds: 7 * DAY,
-    // More blocks than a draw can last (a day) on the fastest chain that the suite is configured for.
-    slotReuseBlocks: 400_000,
   });
+  const epochSeconds = m.getParameter("epochSeconds", HOUR);
+  const saturation = m.getParameter("saturation", 10);
   const marketParameters = m.getParameter("market", {
     minimumFee: TOKEN,
-    collateralFeeBps: 10,
+    lockFeeBps: 20,
     minimumCollateral: 100n * TOKEN,
     catchBps: 5_000,
     maxDisputeSeconds: MAX_DISPUTE_SECONDS,
@@ -68,18 +68,12 @@ const SuiteModule = buildModule("Assay", (m) => {
   const token = m.contract("AssayToken");
   const registry = m.contract("ModelRegistry");
   const randomness = m.contract("FutureBlockRandomness");
-  const staking = m.contract("OperatorStaking", [authority, token, registry, sink, stakingParameters]);
+  const staking = m.contract("OperatorStaking", [authority, token, sink, stakingParameters]);
+  const pools = m.contract("OperatorPools", [registry, staking, epochSeconds, saturation]);
   const attestation = m.contract("AttestationVerifier", [authority]);
   const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
   const signature = m.contract("SignatureVerifier", [staking]);
-  const market = m.contract("InferenceMarket", [
-    authority,
-    registry,
-    staking,
-    attestation,
-    randomness,
-    marketParameters,
-  ]);
+  const market = m.contract("InferenceMarket", [authority, registry, pools, attestation, randomness, marketParameters]);
   const machine = m.contract("TensorMachine");
   const court = m.contract("DisputeCourt", [authority, token, registry, machine, market, courtTerms]);
 
@@ -97,6 +91,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     registry,
     randomness,
     staking,
+    pools,
     attestation,
     optimistic,
     signature,

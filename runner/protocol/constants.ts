@@ -21,7 +21,6 @@ export const CONSTANTS = {
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
   ExpiringPause: { PAUSE_SECONDS: 259200, PAUSE_GAP_SECONDS: 2592000 },
   FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
-  InferenceMarket: { WITHHELD_BPS: 1000 },
   KernelDecoder: {
     MAX_BYTES: 24576,
     MAX_RANK: 8,
@@ -94,6 +93,7 @@ export const CONSTANTS = {
     WRAP_TO: 80,
   },
   OpeningGame: { NODES: 16, TRACE_TREE: 4294967295 },
+  OperatorPools: { MAX_TRIES: 24, WEIGHT_UNIT: 1000000, MIN_EPOCH_SECONDS: 60 },
   OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {

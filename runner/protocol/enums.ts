@@ -36,6 +36,14 @@ export type DisputeStatus = keyof typeof DISPUTE_STATUS;
 /** @throws AssayError OUT_OF_RANGE for a code that `DisputeStatus` does not have. */
 export const disputeStatusOf = (code: bigint | number): DisputeStatus => nameOf("DisputeStatus", DISPUTE_STATUS, code);
 
+/** `DrawOutcome` of contracts/types/Place.sol. */
+export const DRAW_OUTCOME = { nobody: 0n, drawn: 1n, busy: 2n, missed: 3n } as const;
+
+export type DrawOutcome = keyof typeof DRAW_OUTCOME;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `DrawOutcome` does not have. */
+export const drawOutcomeOf = (code: bigint | number): DrawOutcome => nameOf("DrawOutcome", DRAW_OUTCOME, code);
+
 /** `Fault` of contracts/types/Staking.sol. */
 export const FAULT = { liveness: 0n, fraud: 1n } as const;
 
@@ -153,6 +161,7 @@ export const ENUMS = {
   AnswerStage: ANSWER_STAGE,
   CourtTerm: COURT_TERM,
   DisputeStatus: DISPUTE_STATUS,
+  DrawOutcome: DRAW_OUTCOME,
   Fault: FAULT,
   Finality: FINALITY,
   Limit: LIMIT,

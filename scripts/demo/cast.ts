@@ -97,6 +97,8 @@ export async function assemble(
       operator: new OperatorService({ ...context, models, store, locationPrefix: "store:", tamper }),
     });
   }
+  await connection.networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
+  story.say("Draws count them from the next epoch on.");
   const watching = contextFor(watcherAccount);
   const asking = contextFor(requester);
   await story.digest("Watcher", "gets ready to post bonds", "it lives on rewards for convictions", async () => {

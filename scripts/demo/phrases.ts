@@ -48,8 +48,8 @@ export function phraseOf(action: Action): Phrase {
       return phrase("ask", "shows a part of its input", "the operator can work");
     case "drawn":
       return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
-    case "drawCommitted":
-      return phrase("draw", "commits to another draw", "the last one was missed");
+    case "weighed":
+      return phrase("join", "has its stake counted", "draws follow it from the next epoch on");
     case "inputDemanded":
       return phrase("claim", "demands the input", "nobody can hide it and blame the operator");
     case "claimed":

@@ -24,6 +24,7 @@ import { bitsText, valueText } from "./values.ts";
 const WINDOW_SECONDS = 3_600;
 const FEE = parseEther("20");
 const ROUNDS = 12;
+const MOST_DRAWS = 50;
 
 /** Plays the demo, printing as it goes. Throws when anything is not as it must be, ABORTED when the signal says so. */
 export async function runDemo(
@@ -129,7 +130,7 @@ async function ask(
       policy: policyOf(OPTIMISTIC_MODE),
       fee: FEE,
       valueAtRisk: parseEther("750"),
-      assignSeconds: 600,
+      openSeconds: 600,
       claimSeconds: 600,
       windowSeconds: WINDOW_SECONDS,
       callback: consumer.address,
@@ -138,12 +139,21 @@ async function ask(
     }),
   );
   const id = openedIn(asking, receipt);
-  await connection.networkHelpers.mine(3);
-  const phrase = { purpose: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
-  await story.tell("Anyone", phrase, suite.market.assign((await requestView(asking, id)).request));
-  const { operator: address } = await suite.market.stateOf(id);
-  const drawn = operators.find(({ signer }) => signer.address === address);
-  if (drawn === undefined) throw new Error("nobody was drawn");
+  /** A draw whose operator is not able, such as one that was convicted, is followed by another one. */
+  const draw = async () => {
+    const phrase = { purpose: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
+    const { request } = await requestView(asking, id);
+    for (let draws = 0; draws < MOST_DRAWS; draws++) {
+      await connection.networkHelpers.mine(3);
+      await story.tell("Anyone", phrase, suite.market.assign(request));
+      const { operator: address } = await suite.market.stateOf(id);
+      const found = operators.find(({ signer }) => signer.address === address);
+      if (found !== undefined) return found;
+    }
+    throw new Error("nobody was drawn");
+  };
+  const drawn = await draw();
+  const { address } = drawn.signer;
   if (lie !== undefined) lies.set(address, lie(drawn.signer));
   await drawn.operator.look(signal);
   throwIfAborted(signal, "demo");

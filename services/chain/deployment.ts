@@ -16,6 +16,7 @@ import {
   FutureBlockRandomness__factory,
   InferenceMarket__factory,
   ModelRegistry__factory,
+  OperatorPools__factory,
   OperatorStaking__factory,
   SignatureVerifier__factory,
   TensorMachine__factory,
@@ -39,6 +40,7 @@ const NAMES = {
   registry: "ModelRegistry",
   randomness: "FutureBlockRandomness",
   staking: "OperatorStaking",
+  pools: "OperatorPools",
   attestation: "AttestationVerifier",
   optimistic: "OptimisticVerifier",
   signature: "SignatureVerifier",
@@ -62,6 +64,7 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   registry: ModelRegistry__factory.connect(contracts.ModelRegistry, runner),
   randomness: FutureBlockRandomness__factory.connect(contracts.FutureBlockRandomness, runner),
   staking: OperatorStaking__factory.connect(contracts.OperatorStaking, runner),
+  pools: OperatorPools__factory.connect(contracts.OperatorPools, runner),
   attestation: AttestationVerifier__factory.connect(contracts.AttestationVerifier, runner),
   signature: SignatureVerifier__factory.connect(contracts.SignatureVerifier, runner),
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
@@ -85,6 +88,8 @@ export interface DeployOptions {
 }
 
 const DEVELOPMENT_CHAIN = 31_337;
+/** A developer who stakes does not wait for an hour until draws count it. */
+const DEVELOPMENT_EPOCH_SECONDS = 60;
 const FOLDER = "deployments";
 const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
 
@@ -128,6 +133,7 @@ export async function deploySuite(
     displayUi: options.displayUi ?? false,
     parameters: {
       ...parameters,
+      ...(development ? { Assay: { epochSeconds: DEVELOPMENT_EPOCH_SECONDS, ...parameters.Assay } } : {}),
       Governance: { ...parameters.Governance, governance },
       Handover: { ...parameters.Governance, governance },
     },

@@ -11,7 +11,6 @@ import type { Deployment, Suite } from "./deployment.ts";
 export interface RequestView {
   readonly id: Hash;
   readonly request: RequestStruct;
-  readonly assignBy: number;
   /** Input bytes when they stood in calldata; empty otherwise. */
   readonly inputs: Uint8Array;
   readonly inputUri: string;
@@ -201,7 +200,6 @@ export class Ledger {
       this.#requests.set(id, {
         id,
         request,
-        assignBy: Number(args.assignBy),
         inputs: bytesOf(args.inputs),
         inputUri: args.inputUri as string,
         chunks: [],
@@ -214,7 +212,10 @@ export class Ledger {
     if (known === undefined) return;
     if (name === "DrawCommitted") this.#requests.set(id, { ...known, ticket: args.ticket as bigint });
     else if (name === "RequestAssigned") this.#requests.set(id, { ...known, operator: args.operator as string });
-    else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
+    else if (name === "RequestReopened") {
+      const { operator: _, ...reopened } = known;
+      this.#requests.set(id, reopened);
+    } else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
     else if (name === "InputAnswered") {
       const { data } = args.segment as { data: string };
       this.#requests.set(id, { ...known, chunks: [...known.chunks, bytesOf(data)] });

@@ -16,7 +16,7 @@ export type Action =
   | { readonly kind: "refunded"; readonly requestId: Hash }
   | { readonly kind: "timedOut"; readonly requestId: Hash }
   | { readonly kind: "drawn"; readonly requestId: Hash }
-  | { readonly kind: "drawCommitted"; readonly requestId: Hash }
+  | { readonly kind: "weighed"; readonly model: string }
   | { readonly kind: "inputDemanded"; readonly requestId: Hash }
   | { readonly kind: "cancelled"; readonly requestId: Hash }
   | { readonly kind: "claimed"; readonly requestId: Hash; readonly model: string }

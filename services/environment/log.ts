@@ -59,8 +59,8 @@ export function actionText(action: Action): string {
       return `timed the operator of ${short(action.requestId)} out`;
     case "drawn":
       return `drew an operator for ${short(action.requestId)}`;
-    case "drawCommitted":
-      return `committed a new draw for ${short(action.requestId)}`;
+    case "weighed":
+      return `has its stake counted in the draws of ${action.model} from the next epoch on`;
     case "inputDemanded":
       return `demanded the input of ${short(action.requestId)} on chain`;
     case "cancelled":

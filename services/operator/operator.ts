@@ -97,10 +97,8 @@ export class OperatorService {
   async #draw({ id, request, ticket }: RequestView): Promise<void> {
     const { suite } = this.#options;
     const state = ticketStateOf((await suite.randomness.seedOf(ticket)).state);
-    if (state === "ready") await this.#send({ kind: "drawn", requestId: id }, suite.market.assign(request));
-    else if (state === "expired") {
-      await this.#send({ kind: "drawCommitted", requestId: id }, suite.market.recommit(request));
-    }
+    // A seed that is out of reach is replaced by the same call.
+    if (state !== "pending") await this.#send({ kind: "drawn", requestId: id }, suite.market.assign(request));
   }
 
   async #claim(

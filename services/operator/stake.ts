@@ -1,5 +1,7 @@
 import { MaxUint256, ZeroAddress } from "ethers";
 
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import type { PlaceTermsStruct } from "../../typechain-types/staking/OperatorPools.ts";
 import type { HostedModel } from "../models/models.ts";
 import { send, type ServiceContext } from "../chain/context.ts";
 
@@ -20,18 +22,31 @@ export async function allow(context: ServiceContext, spender: { readonly target:
   }
 }
 
+/** Under which terms an operator answers, as `contracts/types/Place.sol` describes them. */
+export type OperatorTerms = PlaceTermsStruct;
+
+/** Terms that take every request that the market opens, up to a hundred at once. */
+export const OPEN_TERMS: OperatorTerms = {
+  minimumFee: 0n,
+  callbackPrice: 0n,
+  minimumClaimSeconds: 0n,
+  maximumCallbackGas: CONSTANTS.RequestIntake.MAX_CALLBACK_GAS,
+  capacity: 100n,
+};
+
 /** Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions. */
 export async function join(
   context: ServiceContext,
   models: readonly HostedModel[],
-  options: { readonly amount: bigint; readonly endpoint: string },
+  options: { readonly amount: bigint; readonly endpoint: string; readonly terms?: OperatorTerms },
 ): Promise<void> {
   const { suite, signer, provider, ledger } = context;
-  const { staking } = suite;
+  const { staking, pools } = suite;
   const own = await signer.getAddress();
   await ledger.sync();
   const { stake } = await staking.operatorOf(own);
-  if (stake < options.amount) {
+  const grown = stake < options.amount;
+  if (grown) {
     const missing = options.amount - stake;
     await fund(context, missing);
     await allow(context, staking);
@@ -49,8 +64,10 @@ export async function join(
     const versions = ledger.versionsOf(commitment.commitment);
     if (versions.length === 0) context.report({ kind: "unpublished", model: name });
     for (const versionId of versions) {
-      if (!(await staking.isOptedIn(own, versionId))) {
-        await send(context, { kind: "optedIn", model: name }, staking.optIn(versionId));
+      if (!(await pools.isOptedIn(own, versionId))) {
+        await send(context, { kind: "optedIn", model: name }, pools.optIn(versionId, options.terms ?? OPEN_TERMS));
+      } else if (grown) {
+        await send(context, { kind: "weighed", model: name }, pools.weigh(own, [versionId]));
       }
     }
   }

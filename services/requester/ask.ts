@@ -63,7 +63,7 @@ export async function ask(context: ServiceContext, hosted: HostedModel, question
       policy: question.policy,
       fee: question.fee,
       valueAtRisk: question.valueAtRisk,
-      assignSeconds: STAGE_SECONDS,
+      openSeconds: STAGE_SECONDS,
       claimSeconds: STAGE_SECONDS,
       windowSeconds: question.windowSeconds,
       callback: ZeroAddress,

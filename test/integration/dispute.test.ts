@@ -23,6 +23,7 @@ import {
   join,
   MARKET,
   metadataOf,
+  nextEpoch,
   open,
   STAKING,
   WINDOW,
@@ -36,11 +37,11 @@ async function claimed(honestly: boolean) {
   const connection = await network.create();
   const { ethers, networkHelpers } = connection;
   const base = await deployProtocol(connection);
-  const { authority, registry, staking, attestation, randomness, token, publisher, alice, accuser, carol } = base;
+  const { authority, registry, staking, pools, attestation, randomness, token, publisher, alice, accuser, carol } = base;
   const market = await ethers.deployContract("InferenceMarket", [
     authority,
     registry,
-    staking,
+    pools,
     attestation,
     randomness,
     MARKET,
@@ -57,6 +58,7 @@ async function claimed(honestly: boolean) {
   const versionId = await registry.versionIdFor(publisher, manifest, metadataOf());
   const protocol = { ...base, market, versionId };
   await join(protocol, alice);
+  await nextEpoch(connection);
   for (const holder of [base.requester, accuser, carol])
     await token.connect(holder).approve(market, parseEther("1000"));
   for (const holder of [accuser, carol]) await token.connect(holder).approve(court, parseEther("1000"));

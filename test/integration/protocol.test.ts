@@ -20,7 +20,6 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   DisputeCourt: "court",
   ExpiringPause: "market",
   FutureBlockRandomness: "randomness",
-  InferenceMarket: "market",
   MarketRecord: "market",
   ModelRegistry: "registry",
   OpeningGame: "court",
@@ -29,7 +28,7 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   SignatureVerifier: "signature",
   SlashedPayouts: "staking",
   StakeRecord: "staking",
-  VersionPools: "staking",
+  OperatorPools: "pools",
 };
 /** What has no getter: the last test reads these from the compiler's output. */
 const INTERNAL = [

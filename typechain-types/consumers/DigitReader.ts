@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
-    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
+    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface DigitReaderInterface extends Interface {

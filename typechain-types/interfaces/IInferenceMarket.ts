@@ -9,9 +9,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
   
 
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
+    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
+    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
   
 
     export type ClaimStruct = {status: BigNumberish, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, claimId: BytesLike}
@@ -29,15 +29,15 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
   
 
-    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
-    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
+    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
@@ -56,17 +56,18 @@ encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): str
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
-encodeFunctionData(functionFragment: 'recommit', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
@@ -95,6 +96,7 @@ decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
@@ -102,10 +104,10 @@ decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'recommit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestWithPermit', data: BytesLike): Result;
@@ -191,6 +193,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditDepositedEvent {
+      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [payer: string, account: string, amount: bigint];
+      export interface OutputObject {payer: string, account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditWithdrawnEvent {
       export type InputTuple = [account: AddressLike, amount: BigNumberish];
       export type OutputTuple = [account: string, amount: bigint];
@@ -216,9 +230,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace DrawCommittedEvent {
-      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, cutoff: BigNumberish, candidates: BigNumberish];
-      export type OutputTuple = [requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint];
-      export interface OutputObject {requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint };
+      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, epoch: BigNumberish];
+      export type OutputTuple = [requestId: string, ticket: bigint, epoch: bigint];
+      export interface OutputObject {requestId: string, ticket: bigint, epoch: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DrawEndedEvent {
+      export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
+      export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
+      export interface OutputObject {requestId: string, outcome: bigint, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -288,9 +314,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace RequestOpenedEvent {
-      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, assignBy: BigNumberish, inputs: BytesLike, inputUri: string];
-      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string];
-      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string };
+      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, inputs: BytesLike, inputUri: string];
+      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string];
+      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RequestReopenedEvent {
+      export type InputTuple = [requestId: BytesLike, operator: AddressLike];
+      export type OutputTuple = [requestId: string, operator: string];
+      export interface OutputObject {requestId: string, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -493,6 +531,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    deposit: TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     expireDispute: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -542,9 +588,17 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     minimumFeeFor: TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    notifyFailure: TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -567,14 +621,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     rearmPause: TypedContractMethod<
       [],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    recommit: TypedContractMethod<
-      [request_: RequestStruct, ],
       [void],
       'nonpayable'
     >
@@ -748,6 +794,11 @@ getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -779,9 +830,14 @@ getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'pause'): TypedContractMethod<
       [],
@@ -795,11 +851,6 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'recommit'): TypedContractMethod<
-      [request_: RequestStruct, ],
       [void],
       'nonpayable'
     >;
@@ -860,15 +911,18 @@ getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTup
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
 getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
 getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
 getEvent(key: 'RequestOpened'): TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+getEvent(key: 'RequestReopened'): TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
 getEvent(key: 'RequestSettled'): TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;
 getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, UnpausedEvent.OutputTuple, UnpausedEvent.OutputObject>;
 
@@ -898,6 +952,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 
+      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+    
+
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
       CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
     
@@ -906,8 +964,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
-      'DrawCommitted(bytes32,uint64,uint40,uint32)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+      'DrawCommitted(bytes32,uint64,uint64)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
       DrawCommitted: TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+    
+
+      'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
+      DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
     
 
       'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
@@ -930,8 +992,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       RequestAssigned: TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
     
 
-      'RequestOpened(bytes32,bytes32,address,tuple,uint40,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+      'RequestOpened(bytes32,bytes32,address,tuple,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
       RequestOpened: TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+    
+
+      'RequestReopened(bytes32,address)': TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
+      RequestReopened: TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
     
 
       'RequestSettled(bytes32,uint8)': TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;

@@ -4,7 +4,6 @@
 import type * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export type { iOperatorStakingSol };
 export type { IAttestationVerifier } from './IAttestationVerifier.js';
-export type { IBondLedger } from './IBondLedger.js';
 export type { IClaimSource } from './IClaimSource.js';
 export type { ICreditLedger } from './ICreditLedger.js';
 export type { IDisputeCourt } from './IDisputeCourt.js';
@@ -13,6 +12,7 @@ export type { IExpiringPause } from './IExpiringPause.js';
 export type { IInferenceConsumer } from './IInferenceConsumer.js';
 export type { IInferenceMarket } from './IInferenceMarket.js';
 export type { IModelRegistry } from './IModelRegistry.js';
+export type { IOperatorPools } from './IOperatorPools.js';
 export type { IRandaoRandomness } from './IRandaoRandomness.js';
 export type { IRandomness } from './IRandomness.js';
 export type { ITensorMachine } from './ITensorMachine.js';

@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type MarketParametersStruct = {minimumFee: BigNumberish, collateralFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
+    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
 
-    export type MarketParametersStructOutput = [minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
+    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
   
 
     export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
@@ -14,9 +14,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
   
 
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
+    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
+    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
   
 
     export type ClaimStruct = {status: BigNumberish, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, claimId: BytesLike}
@@ -34,21 +34,21 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
   
 
-    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
-    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
+    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "COLLATERAL_FEE_BPS" | "INLINE_LIMIT" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ANSWER_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'COLLATERAL_FEE_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
+encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CALLBACK_GAS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CHUNKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
@@ -60,6 +60,7 @@ encodeFunctionData(functionFragment: 'MINIMUM_FEE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_STAGE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'RANDOMNESS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
@@ -78,6 +79,7 @@ encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, A
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
@@ -85,11 +87,11 @@ encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
-encodeFunctionData(functionFragment: 'recommit', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestCount', values?: undefined): string;
@@ -106,8 +108,8 @@ encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
     decodeFunctionResult(functionFragment: 'ANSWER_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'COLLATERAL_FEE_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CALLBACK_GAS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CHUNKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -119,6 +121,7 @@ decodeFunctionResult(functionFragment: 'MINIMUM_FEE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_STAGE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'RANDOMNESS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
@@ -137,6 +140,7 @@ decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
@@ -145,10 +149,10 @@ decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'recommit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestCount', data: BytesLike): Result;
@@ -248,6 +252,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditDepositedEvent {
+      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [payer: string, account: string, amount: bigint];
+      export interface OutputObject {payer: string, account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditWithdrawnEvent {
       export type InputTuple = [account: AddressLike, amount: BigNumberish];
       export type OutputTuple = [account: string, amount: bigint];
@@ -273,9 +289,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace DrawCommittedEvent {
-      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, cutoff: BigNumberish, candidates: BigNumberish];
-      export type OutputTuple = [requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint];
-      export interface OutputObject {requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint };
+      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, epoch: BigNumberish];
+      export type OutputTuple = [requestId: string, ticket: bigint, epoch: bigint];
+      export interface OutputObject {requestId: string, ticket: bigint, epoch: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace DrawEndedEvent {
+      export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
+      export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
+      export interface OutputObject {requestId: string, outcome: bigint, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -345,9 +373,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace RequestOpenedEvent {
-      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, assignBy: BigNumberish, inputs: BytesLike, inputUri: string];
-      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string];
-      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string };
+      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, inputs: BytesLike, inputUri: string];
+      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string];
+      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RequestReopenedEvent {
+      export type InputTuple = [requestId: BytesLike, operator: AddressLike];
+      export type OutputTuple = [requestId: string, operator: string];
+      export interface OutputObject {requestId: string, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -438,7 +478,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    COLLATERAL_FEE_BPS: TypedContractMethod<
+    INLINE_LIMIT: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -446,7 +486,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    INLINE_LIMIT: TypedContractMethod<
+    LOCK_FEE_BPS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -537,6 +577,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >
+    
+
+    
+    POOLS: TypedContractMethod<
+      [],
+      [string],
       'view'
     >
     
@@ -686,6 +734,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    deposit: TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     expireDispute: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -743,9 +799,17 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     minimumFeeFor: TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    notifyFailure: TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -768,14 +832,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     rearmPause: TypedContractMethod<
       [],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    recommit: TypedContractMethod<
-      [request_: RequestStruct, ],
       [void],
       'nonpayable'
     >
@@ -895,12 +951,12 @@ getFunction(nameOrSignature: 'CATCH_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'COLLATERAL_FEE_BPS'): TypedContractMethod<
+getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
+getFunction(nameOrSignature: 'LOCK_FEE_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -958,6 +1014,11 @@ getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
 getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'POOLS'): TypedContractMethod<
+      [],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'RANDOMNESS'): TypedContractMethod<
@@ -1050,6 +1111,11 @@ getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -1086,9 +1152,14 @@ getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'pause'): TypedContractMethod<
       [],
@@ -1102,11 +1173,6 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'recommit'): TypedContractMethod<
-      [request_: RequestStruct, ],
       [void],
       'nonpayable'
     >;
@@ -1178,15 +1244,18 @@ getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTup
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
 getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
 getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
 getEvent(key: 'RequestOpened'): TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+getEvent(key: 'RequestReopened'): TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
 getEvent(key: 'RequestSettled'): TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;
 getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, UnpausedEvent.OutputTuple, UnpausedEvent.OutputObject>;
 
@@ -1220,6 +1289,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 
+      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+    
+
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
       CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
     
@@ -1228,8 +1301,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
-      'DrawCommitted(bytes32,uint64,uint40,uint32)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+      'DrawCommitted(bytes32,uint64,uint64)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
       DrawCommitted: TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+    
+
+      'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
+      DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
     
 
       'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
@@ -1252,8 +1329,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       RequestAssigned: TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
     
 
-      'RequestOpened(bytes32,bytes32,address,tuple,uint40,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+      'RequestOpened(bytes32,bytes32,address,tuple,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
       RequestOpened: TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+    
+
+      'RequestReopened(bytes32,address)': TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
+      RequestReopened: TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
     
 
       'RequestSettled(bytes32,uint8)': TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;

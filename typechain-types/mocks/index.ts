@@ -16,4 +16,5 @@ export type { TokenMock } from './TokenMock.js';
 export type { ToyMachine } from './ToyMachine.js';
 export type { VerifierMock } from './VerifierMock.js';
 export type { WalletMock } from './WalletMock.js';
+export type { WeightTreeHarness } from './WeightTreeHarness.js';
 export type { WordsHarness } from './WordsHarness.js';

@@ -76,7 +76,7 @@ contract Oracle is InferenceConsumer {
                     policy: pinned.policy,
                     fee: pinned.fee,
                     valueAtRisk: pinned.valueAtRisk,
-                    assignSeconds: STAGE_SECONDS,
+                    openSeconds: STAGE_SECONDS,
                     claimSeconds: STAGE_SECONDS,
                     windowSeconds: pinned.windowSeconds,
                     callback: address(this),

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { connection, ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
-import { assign, filled, manifestOf, metadataOf } from "../support/protocol.ts";
+import { assign, filled, manifestOf, metadataOf, nextEpoch, OPEN_TERMS } from "../support/protocol.ts";
 import * as tree from "../support/tree.ts";
 import { digitReader } from "../support/reader.ts";
 
@@ -31,7 +31,8 @@ describe("PaidConsumer", () => {
     const registry = protocol.registry.connect(protocol.publisher);
     const versionId = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
     await registry.publish(manifest, metadataOf());
-    await protocol.staking.connect(protocol.alice).optIn(versionId);
+    await protocol.pools.connect(protocol.alice).optIn(versionId, OPEN_TERMS);
+    await nextEpoch(connection);
     const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
     const made = await ask({ versionId, inputs: "0x", inputRoot, inputUri: "ipfs://input" });
     await assign(connection, protocol, made);

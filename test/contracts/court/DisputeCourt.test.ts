@@ -342,7 +342,7 @@ describe("DisputeCourt", () => {
         const { court, market, challenger, token, requestId, claimId } = await stageAt("open");
         await token.setFee(100n);
         await expect(court.connect(challenger).challenge(market, requestId, claimId))
-          .to.be.revertedWithCustomError(court, "BondShort")
+          .to.be.revertedWithCustomError(court, "CreditTokenMismatch")
           .withArgs(991n, 1001n);
       });
     });

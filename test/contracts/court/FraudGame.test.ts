@@ -68,7 +68,7 @@ describe("FraudGame", () => {
       const { court, claimId, token, stranger } = await stageAt("traced");
       await token.setFee(2_000n);
       await expect(court.connect(stranger).accuse(claimId, commitment))
-        .to.be.revertedWithCustomError(court, "BondShort")
+        .to.be.revertedWithCustomError(court, "CreditTokenMismatch")
         .withArgs(6n, 7n);
       const calling = await stageAt("tracedCalling");
       const again = calling.court.interface.encodeFunctionData("accuse", [calling.claimId, id("another")]);

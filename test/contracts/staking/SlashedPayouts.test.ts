@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { id, parseEther, ZeroHash } from "ethers";
+import { id, parseEther } from "ethers";
 
 import { deployProtocol, eventsOf, join, STAKING } from "../support/protocol.ts";
 import {
@@ -11,6 +11,7 @@ import {
   LOCK,
   lockNow,
   networkHelpers,
+  since,
   SINK,
   useProtocol,
 } from "../support/staking.ts";
@@ -23,7 +24,7 @@ describe("SlashedPayouts", () => {
   describe("payPayout and freezePayout", () => {
     beforeEach(async () => {
       await lock();
-      await protocol.byManager.slash(LOCK, FRAUD, protocol.accuser, protocol.requester);
+      await protocol.byManager.slash(LOCK, FRAUD, await since(), protocol.accuser, protocol.requester);
     });
     const shares = [ACCUSER, HARMED, SINK];
 
@@ -76,20 +77,8 @@ describe("SlashedPayouts", () => {
     });
     it("make accusing oneself, even over one's own request, a loss of half", async () => {
       await join(protocol, protocol.bob, parseEther("2000"));
-      let seed = 0;
-      const cutoff = 99_999;
-      const draw = async () =>
-        protocol.byManager.lockDrawn.staticCall(
-          protocol.versionId,
-          id(`${seed}`),
-          2,
-          cutoff,
-          id("self"),
-          parseEther("1000"),
-        );
-      while ((await draw()) !== protocol.bob.address) seed++;
-      await protocol.byManager.lockDrawn(protocol.versionId, id(`${seed}`), 2, cutoff, id("self"), parseEther("1000"));
-      await protocol.byManager.slash(id("self"), FRAUD, protocol.bob, protocol.bob);
+      await lockNow(protocol, id("self"), parseEther("1000"), protocol.bob);
+      await protocol.byManager.slash(id("self"), FRAUD, await since(), protocol.bob, protocol.bob);
       await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
       const before = await protocol.token.balanceOf(protocol.bob);
       await protocol.staking.payPayout(2, ACCUSER);
@@ -105,12 +94,9 @@ describe("SlashedPayouts", () => {
       await other.staking.addManager(other.court);
       await join(other, other.alice);
       const manager = other.staking.connect(other.court);
-      const [event] = await eventsOf(
-        other.staking,
-        await manager.lockDrawn(other.versionId, ZeroHash, 1, 99_999, LOCK, parseEther("600")),
-      );
+      const [event] = await eventsOf(other.staking, await lockNow(other));
       expect(event?.name).to.equal("Locked");
-      await manager.slash(LOCK, FRAUD, other.accuser, other.requester);
+      await manager.slash(LOCK, FRAUD, await since(), other.accuser, other.requester);
       await token.setRefused(other.accuser);
       await networkHelpers.time.increase(STAKING.payoutDelaySeconds);
       await expect(other.staking.payPayout(1, ACCUSER))

@@ -9,6 +9,22 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -127,17 +143,6 @@
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
-    "name": "MarketDrawStands",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "actual",
         "type": "uint256"
@@ -224,6 +229,17 @@
       }
     ],
     "name": "MarketInputTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MarketNoCallback",
     "type": "error"
   },
   {
@@ -340,17 +356,6 @@
         "type": "uint64"
       }
     ],
-    "name": "MarketSeedExpired",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
     "name": "MarketSeedPending",
     "type": "error"
   },
@@ -368,22 +373,6 @@
       }
     ],
     "name": "MarketStatusForbids",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "MarketTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -606,6 +595,31 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "account",
         "type": "address"
       },
@@ -661,18 +675,37 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint32",
-        "name": "candidates",
-        "type": "uint32"
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
       }
     ],
     "name": "DrawCommitted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "DrawEnded",
     "type": "event"
   },
   {
@@ -866,6 +899,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -898,12 +936,6 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "assignBy",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
         "internalType": "bytes",
         "name": "inputs",
         "type": "bytes"
@@ -916,6 +948,25 @@
       }
     ],
     "name": "RequestOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "RequestReopened",
     "type": "event"
   },
   {
@@ -1083,6 +1134,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1200,6 +1256,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1296,6 +1357,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1384,6 +1450,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1646,6 +1717,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1677,6 +1753,24 @@
       }
     ],
     "name": "demandInput",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1734,6 +1828,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1867,6 +1966,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1960,6 +2064,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2084,6 +2193,11 @@
         "internalType": "uint256",
         "name": "collateral",
         "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "lockSeconds",
+        "type": "uint256"
       }
     ],
     "name": "minimumFeeFor",
@@ -2095,6 +2209,101 @@
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "royalty",
+            "type": "uint96"
+          },
+          {
+            "internalType": "address",
+            "name": "royaltyRecipient",
+            "type": "address"
+          },
+          {
+            "internalType": "uint96",
+            "name": "collateral",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "numericsVersion",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bool",
+            "name": "inputInline",
+            "type": "bool"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request_",
+        "type": "tuple"
+      }
+    ],
+    "name": "notifyFailure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2179,94 +2388,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "recommit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2345,7 +2469,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2431,7 +2555,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2615,6 +2739,11 @@
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",

@@ -16,4 +16,5 @@ export { TokenMock__factory } from './TokenMock__factory.js';
 export { ToyMachine__factory } from './ToyMachine__factory.js';
 export { VerifierMock__factory } from './VerifierMock__factory.js';
 export { WalletMock__factory } from './WalletMock__factory.js';
+export { WeightTreeHarness__factory } from './WeightTreeHarness__factory.js';
 export { WordsHarness__factory } from './WordsHarness__factory.js';

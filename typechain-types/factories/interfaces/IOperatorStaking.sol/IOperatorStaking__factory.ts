@@ -117,17 +117,6 @@
         "type": "address"
       }
     ],
-    "name": "StakingNotEvictable",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      }
-    ],
     "name": "StakingNotJailed",
     "type": "error"
   },
@@ -145,55 +134,17 @@
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingNotOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingOptOutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "string",
-        "name": "name",
+        "name": "parameter",
         "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
       }
     ],
-    "name": "StakingParameterZero",
+    "name": "StakingParameterOutOfRange",
     "type": "error"
   },
   {
@@ -326,15 +277,23 @@
     "type": "error"
   },
   {
+    "anonymous": false,
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
       }
     ],
-    "name": "StakingVersionUnusable",
-    "type": "error"
+    "name": "AgentSet",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -361,17 +320,29 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "manager",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "operator",
         "type": "address"
       },
       {
         "indexed": false,
-        "internalType": "string",
-        "name": "endpoint",
-        "type": "string"
+        "internalType": "uint96",
+        "name": "penalty",
+        "type": "uint96"
       }
     ],
-    "name": "EndpointSet",
+    "name": "DrawMissed",
     "type": "event"
   },
   {
@@ -384,13 +355,13 @@
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "string",
+        "name": "endpoint",
+        "type": "string"
       }
     ],
-    "name": "Evicted",
+    "name": "EndpointSet",
     "type": "event"
   },
   {
@@ -472,44 +443,19 @@
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
-        "internalType": "uint32",
-        "name": "slot",
-        "type": "uint32"
+        "internalType": "uint96",
+        "name": "owed",
+        "type": "uint96"
       }
     ],
-    "name": "OptedIn",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "OptedOut",
+    "name": "OwedTaken",
     "type": "event"
   },
   {
@@ -597,6 +543,25 @@
       }
     ],
     "name": "PayoutPaid",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "owed",
+        "type": "uint96"
+      }
+    ],
+    "name": "PenaltyOwed",
     "type": "event"
   },
   {
@@ -842,6 +807,30 @@
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "actsFor",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "manager",
         "type": "address"
       }
@@ -849,6 +838,25 @@
     "name": "addManager",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "agentOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -922,24 +930,6 @@
         "internalType": "address",
         "name": "operator",
         "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "evict",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
       }
     ],
     "name": "freeStakeOf",
@@ -969,49 +959,6 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "holders",
-    "outputs": [
-      {
-        "internalType": "uint32",
-        "name": "",
-        "type": "uint32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "isOptedIn",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "address",
         "name": "operator",
         "type": "address"
@@ -1031,42 +978,37 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       },
       {
-        "internalType": "bytes32",
-        "name": "seed",
-        "type": "bytes32"
+        "internalType": "uint256",
+        "name": "stake",
+        "type": "uint256"
       },
       {
         "internalType": "uint32",
-        "name": "candidates",
+        "name": "capacity",
         "type": "uint32"
-      },
-      {
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "lockId",
-        "type": "bytes32"
       },
       {
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
       }
     ],
     "name": "lockDrawn",
     "outputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
       }
     ],
     "stateMutability": "nonpayable",
@@ -1131,9 +1073,9 @@
             "type": "uint96"
           },
           {
-            "internalType": "uint40",
-            "name": "countedFrom",
-            "type": "uint40"
+            "internalType": "uint32",
+            "name": "open",
+            "type": "uint32"
           },
           {
             "internalType": "enum OperatorStatus",
@@ -1152,27 +1094,20 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       }
     ],
-    "name": "optIn",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
+    "name": "owedOf",
+    "outputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
       }
     ],
-    "name": "optOut",
-    "outputs": [],
-    "stateMutability": "nonpayable",
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -1268,6 +1203,19 @@
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
+      }
+    ],
+    "name": "setAgent",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "string",
         "name": "endpoint",
         "type": "string"
@@ -1315,6 +1263,11 @@
         "type": "uint8"
       },
       {
+        "internalType": "uint40",
+        "name": "since",
+        "type": "uint40"
+      },
+      {
         "internalType": "address",
         "name": "accuser",
         "type": "address"
@@ -1334,25 +1287,6 @@
       }
     ],
     "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "slotsOf",
-    "outputs": [
-      {
-        "internalType": "uint32",
-        "name": "",
-        "type": "uint32"
-      }
-    ],
-    "stateMutability": "view",
     "type": "function"
   },
   {
