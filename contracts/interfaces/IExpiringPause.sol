@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
+import {IClock} from "./IClock.sol";
+
 /// @title IExpiringPause
 /// @notice A pause that ends by itself, cannot be used again before governance re-arms it, and moves every deadline by
 /// its own length, because the clock stops while it lasts. Pauses cannot follow each other without a gap.
-interface IExpiringPause {
+interface IExpiringPause is IClock {
     event Paused(uint40 until);
     event Unpaused(uint40 length);
     event PauseRearmed();
@@ -34,7 +36,4 @@ interface IExpiringPause {
     function PAUSE_GAP_SECONDS() external view returns (uint40);
 
     function paused() external view returns (bool);
-
-    /// @notice Seconds of the chain less all time spent paused.
-    function clock() external view returns (uint40);
 }

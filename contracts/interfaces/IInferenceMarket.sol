@@ -2,20 +2,21 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 import {IClaimSource} from "./IClaimSource.sol";
+import {IDataSource} from "./IDataSource.sol";
 import {ICreditLedger} from "./ICreditLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
 import {IOperatorPools} from "./IOperatorPools.sol";
 import {DrawOutcome} from "../types/Place.sol";
+import {DataKind} from "../types/Availability.sol";
 import {AnswerStage, Claim, Finality, Request, RequestStatus, RequestTerms} from "../types/Request.sol";
-import {Segment} from "../types/Witness.sol";
 
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
 /// @dev As a source of claims (IClaimSource) its ids are those of requests, and `terms` are abi.encode(Request).
-interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
+interface IInferenceMarket is ICreditLedger, IClaimSource, IDataSource, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -30,8 +31,8 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// @notice The operator did not claim in time; another one is drawn.
     event RequestReopened(bytes32 indexed requestId, address indexed operator);
     event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
-    event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
-    event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
+    /// @notice The operator demanded the input and has more time to claim.
+    event ClaimPostponed(bytes32 indexed requestId, uint40 claimBy);
     event Claimed(
         bytes32 indexed requestId,
         bytes32 indexed claimId,
@@ -73,8 +74,13 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     error MarketSeedPending(uint64 ticket);
     error MarketNotOperator(address actual, address expected);
     error MarketNoCallback(bytes32 requestId);
-    error MarketInputPublic(bytes32 requestId);
-    error MarketDemandsExhausted(uint256 maximum);
+    /// @notice The data stood in calldata.
+    error MarketDataPublic(bytes32 requestId, DataKind kind);
+    error MarketNotAvailability(address actual, address expected);
+    /// @notice An operator demands the input once before its claim.
+    error MarketDemandedBefore(bytes32 requestId);
+    /// @notice Demanded data are still to be shown, or were not shown in time.
+    error MarketDemandsOpen(bytes32 requestId, uint256 count);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
@@ -96,15 +102,6 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// is able, or when nobody made it while its seed and its epoch's weights were kept.
     /// @return operator Who was drawn; zero when a new draw is committed instead.
     function assign(Request calldata request_) external returns (address operator);
-
-    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator or its agent.
-    function demandInput(Request calldata request_) external;
-
-    /// @notice Answers a demand; anyone who has the data may call.
-    /// @param request_ The request.
-    /// @param roots Tensor roots of all inputs.
-    /// @param segment The demanded leaves and their proof.
-    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
     /// @notice Claims an answer; only the assigned operator or its agent.
     /// @param request_ The request.
@@ -134,9 +131,6 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// more (a route died), the operator is spared and the fee is refunded.
     function timeOut(Request calldata request_) external;
 
-    /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
-    function cancelWithheld(Request calldata request_) external;
-
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
 
@@ -158,8 +152,8 @@ interface IInferenceMarket is ICreditLedger, IClaimSource, IExpiringPause {
     /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
     function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
 
-    /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
-    /// every other request. The rest of a failed request's fee is the requester's.
+    /// @notice Part of the fee of a failed request that the requester lost because its input was withheld; zero for every
+    /// other request. The rest of a failed request's fee is the requester's.
     function compensationOf(bytes32 requestId) external view returns (uint256);
 
     /// @notice Id of a request.

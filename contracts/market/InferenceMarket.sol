@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IClaimSource} from "../interfaces/IClaimSource.sol";
+import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -10,13 +12,15 @@ import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BoundedCall} from "./BoundedCall.sol";
+import {EncodedRequest} from "./EncodedRequest.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
+import {CommittedData, DataKind} from "../types/Availability.sol";
 import {BPS} from "../types/BasisPoints.sol";
 import {ClaimFacts, HeldClaim} from "../types/Claim.sol";
 import {EvidenceContext} from "../types/Evidence.sol";
 import {MarketParameters} from "../types/Market.sol";
-import {AnswerStage, Request, RequestStatus, requestIdOf} from "../types/Request.sol";
+import {AnswerStage, Request, RequestStatus} from "../types/Request.sol";
 import {Fault} from "../types/Staking.sol";
 
 /// @title InferenceMarket
@@ -43,11 +47,17 @@ contract InferenceMarket is RequestIntake {
         IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
+        IDataAvailability availability,
         MarketParameters memory parameters
-    ) MarketRecord(authority, registry, pools.STAKING()) RequestIntake(pools, attestation, randomness, parameters) {
+    )
+        MarketRecord(authority, registry, pools.STAKING())
+        RequestIntake(pools, attestation, randomness, availability, parameters)
+    {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Stake whose exit begins when a request is opened is still there when the dispute of that request ends.
-        uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
+        uint256 shown = availability.secondsFor(DataKind.Input) + availability.secondsFor(DataKind.Output);
+        uint256 longest = uint256(3) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + shown;
+        longest += PAUSE_SECONDS;
         _requireParameter("unbondingSeconds", STAKING.UNBONDING_SECONDS(), longest, type(uint40).max);
         _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, STAKING.MINIMUM_STAKE());
     }
@@ -63,7 +73,7 @@ contract InferenceMarket is RequestIntake {
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        _requireOperator(job);
+        _requireOperator(job, msg.sender);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
         _requireEvidence(requestId, request_, job.operator, job.deadline, outputRoot, evidence);
 
@@ -78,6 +88,7 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function finalise(Request calldata request_, bytes calldata outputs) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Claimed);
+        _requireShown(requestId, job);
         bytes32 outputRoot = job.drawOrOutputRoot;
         // A callback gets the claimed bytes again; bytes that were too large for the claim, never. Whoever finalises has no
         // choice: a stranger could otherwise keep the bytes from the consumer.
@@ -107,6 +118,8 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function timeOut(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Assigned);
+        // An input that nobody shows is not the operator's fault.
+        _requireShown(requestId, job);
         // No operator can bring evidence that nobody verifies any more.
         if (!ATTESTATION.isLive(request_.policy)) {
             _fail(requestId, job, RequestStatus.Cancelled);
@@ -117,7 +130,7 @@ contract InferenceMarket is RequestIntake {
         uint40 since = uint40(block.timestamp) - (clock() - job.deadline);
         if (clock() < request_.openUntil) {
             emit RequestReopened(requestId, job.operator);
-            job.operator = address(0);
+            (job.operator, job.demanded) = (address(0), false);
             job.status = RequestStatus.Open;
             job.deadline = request_.openUntil;
             _commitDraw(requestId, job);
@@ -129,13 +142,28 @@ contract InferenceMarket is RequestIntake {
         STAKING.slash(requestId, Fault.Liveness, since, address(0), address(0));
     }
 
-    /// @inheritdoc IInferenceMarket
-    function cancelWithheld(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.InputDemanded);
+    /// @inheritdoc IDataSource
+    function noteWithheld(
+        bytes calldata terms,
+        CommittedData calldata data,
+        address demander
+    ) external onlyAvailability {
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        require(requestId == data.id, MarketRequestUnknown(requestId));
+        Job storage job = _jobs[requestId];
+        bool claimed = job.status == RequestStatus.Claimed;
+        bool stands = claimed || (job.status == RequestStatus.Assigned && data.kind == DataKind.Input);
+        require(stands, MarketStatusForbids(requestId, job.status));
+        if (data.kind == DataKind.Output) {
+            // INVARIANT: a request has one claim, so the output that was demanded is the claimed one.
+            _convict(requestId, job, request_, _claimId(requestId, job), demander);
+            return;
+        }
         _fail(requestId, job, RequestStatus.Cancelled);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
         job.drawOrOutputRoot = bytes32(compensation);
-        _credit(requestId, job.operator, compensation);
+        _credit(requestId, claimed ? demander : job.operator, compensation);
         _credit(requestId, request_.requester, request_.fee - compensation);
         STAKING.release(requestId);
     }
@@ -196,19 +224,15 @@ contract InferenceMarket is RequestIntake {
 
     /// @inheritdoc IClaimSource
     function convict(bytes32 claimId, bytes calldata terms, address accuser) external onlyCourt {
-        Request memory request_ = abi.decode(terms, (Request));
-        bytes32 requestId = requestIdOf(address(this), request_);
-        Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
-        emit ClaimConvicted(requestId, claimId, accuser);
-        _fail(requestId, job, RequestStatus.Convicted);
-        _credit(requestId, request_.requester, request_.fee);
-        STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        _convict(requestId, _claimed(requestId, claimId, RequestStatus.Challenged), request_, claimId, accuser);
     }
 
     /// @inheritdoc IClaimSource
     function factsOf(bytes32 claimId, bytes calldata terms) external view returns (ClaimFacts memory) {
-        Request memory request_ = abi.decode(terms, (Request));
-        Job storage job = _claimed(requestIdOf(address(this), request_), claimId, RequestStatus.Challenged);
+        Request calldata request_ = EncodedRequest.read(terms);
+        Job storage job = _claimed(idOf(request_), claimId, RequestStatus.Challenged);
         return
             ClaimFacts({
                 modelCommitment: REGISTRY.commitmentOf(request_.versionId),
@@ -218,6 +242,19 @@ contract InferenceMarket is RequestIntake {
     }
 
     // ------------------------------------------------------------------------------------------------ internals
+
+    function _convict(
+        bytes32 requestId,
+        Job storage job,
+        Request calldata request_,
+        bytes32 claimId,
+        address accuser
+    ) private {
+        emit ClaimConvicted(requestId, claimId, accuser);
+        _fail(requestId, job, RequestStatus.Convicted);
+        _credit(requestId, request_.requester, request_.fee);
+        STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+    }
 
     function _claimed(bytes32 requestId, bytes32 claimId, RequestStatus status) private view returns (Job storage job) {
         job = _jobs[requestId];

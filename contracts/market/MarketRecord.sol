@@ -17,19 +17,19 @@ import {Claim, Finality, Request, RequestStatus, requestIdOf} from "../types/Req
 abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause {
     /// @dev State of a request.
     /// @param operator Assigned operator; zero while open.
-    /// @param deadline End of the current stage: assignment, claim, answer to a demand, or challenge window.
+    /// @param deadline End of the current stage: assignment, claim, or challenge window.
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
-    /// @param chunk Chunks of the input that were put on chain.
+    /// @param demanded Whether data of it were demanded.
     /// @param notified Whether the consumer was told of the failure.
     /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; after a failure the part of the
-    /// fee that the operator got.
+    /// fee that the requester lost.
     struct Job {
         address operator;
         uint40 deadline;
         uint40 claimedBlock;
         RequestStatus status;
-        uint8 chunk;
+        bool demanded;
         bool notified;
         bytes32 drawOrOutputRoot;
     }

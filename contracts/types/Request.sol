@@ -72,7 +72,6 @@ enum RequestStatus {
     None,
     Open,
     Assigned,
-    InputDemanded,
     Claimed,
     Challenged,
     Final,

@@ -24,7 +24,7 @@ const UNBONDING_SECONDS = 35 * DAY;
 
 /**
  * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may pause, and postpone a payout once;
- * default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
+ * default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, `dataBond` for each chunk of a committed input or output, and
  * the structs `staking`, `market` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
@@ -53,6 +53,8 @@ const SuiteModule = buildModule("Assay", (m) => {
     catchBps: 5_000,
     maxDisputeSeconds: MAX_DISPUTE_SECONDS,
   });
+  // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
+  const dataBond = m.getParameter("dataBond", 25n * TOKEN);
   const courtTerms = m.getParameter("court", {
     challengeBond: 50n * TOKEN,
     demandBond: TOKEN,
@@ -73,7 +75,16 @@ const SuiteModule = buildModule("Assay", (m) => {
   const attestation = m.contract("AttestationVerifier", [authority]);
   const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
   const signature = m.contract("SignatureVerifier", [staking]);
-  const market = m.contract("InferenceMarket", [authority, registry, pools, attestation, randomness, marketParameters]);
+  const availability = m.contract("DataAvailability", [token, registry, dataBond]);
+  const market = m.contract("InferenceMarket", [
+    authority,
+    registry,
+    pools,
+    attestation,
+    randomness,
+    availability,
+    marketParameters,
+  ]);
   const machine = m.contract("TensorMachine");
   const court = m.contract("DisputeCourt", [authority, token, registry, machine, market, courtTerms]);
 
@@ -95,6 +106,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     attestation,
     optimistic,
     signature,
+    availability,
     market,
     machine,
     court,

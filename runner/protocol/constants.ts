@@ -10,6 +10,7 @@ export const CONSTANTS = {
   Claim: { CLAIM_TAG: "0x83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3" },
   CourtRecord: { LEVEL_BYTES: 255 },
   DType: { F32: 0, I64: 1, I32: 2, I16: 3, I8: 4, U64: 5, U32: 6, U16: 7, U8: 8, BOOL: 9, COUNT: 10 },
+  DataAvailability: { INPUT_SECONDS: 3600, OUTPUT_SECONDS: 43200 },
   DisputeCourt: {
     MIN_WINDOW: 60,
     ROUNDS: 4,
@@ -19,6 +20,7 @@ export const CONSTANTS = {
     SINK: "0x000000000000000000000000000000000000dEaD",
   },
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
+  EncodedRequest: { BYTES: 512 },
   ExpiringPause: { PAUSE_SECONDS: 259200, PAUSE_GAP_SECONDS: 2592000 },
   FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   KernelDecoder: {

@@ -28,6 +28,14 @@ export type CourtTerm = keyof typeof COURT_TERM;
 /** @throws AssayError OUT_OF_RANGE for a code that `CourtTerm` does not have. */
 export const courtTermOf = (code: bigint | number): CourtTerm => nameOf("CourtTerm", COURT_TERM, code);
 
+/** `DataKind` of contracts/types/Availability.sol. */
+export const DATA_KIND = { input: 0n, output: 1n } as const;
+
+export type DataKind = keyof typeof DATA_KIND;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `DataKind` does not have. */
+export const dataKindOf = (code: bigint | number): DataKind => nameOf("DataKind", DATA_KIND, code);
+
 /** `DisputeStatus` of contracts/types/Dispute.sol. */
 export const DISPUTE_STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
 
@@ -109,14 +117,13 @@ export const REQUEST_STATUS = {
   none: 0n,
   open: 1n,
   assigned: 2n,
-  inputDemanded: 3n,
-  claimed: 4n,
-  challenged: 5n,
-  final: 6n,
-  refunded: 7n,
-  timedOut: 8n,
-  cancelled: 9n,
-  convicted: 10n,
+  claimed: 3n,
+  challenged: 4n,
+  final: 5n,
+  refunded: 6n,
+  timedOut: 7n,
+  cancelled: 8n,
+  convicted: 9n,
 } as const;
 
 export type RequestStatus = keyof typeof REQUEST_STATUS;
@@ -160,6 +167,7 @@ export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf(
 export const ENUMS = {
   AnswerStage: ANSWER_STAGE,
   CourtTerm: COURT_TERM,
+  DataKind: DATA_KIND,
   DisputeStatus: DISPUTE_STATUS,
   DrawOutcome: DRAW_OUTCOME,
   Fault: FAULT,

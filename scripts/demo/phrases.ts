@@ -44,14 +44,14 @@ export function phraseOf(action: Action): Phrase {
       return phrase("join", `opts in to ${action.model}`, "takes part in its draws");
     case "asked":
       return phrase("ask", `asks ${action.model}`, "fee held, input on chain");
-    case "inputShown":
-      return phrase("ask", "shows a part of its input", "the operator can work");
+    case "dataShown":
+      return phrase("ask", `shows a part of the ${action.data}`, "nobody can say that it is hidden");
     case "drawn":
       return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
     case "weighed":
       return phrase("join", "has its stake counted", "draws follow it from the next epoch on");
-    case "inputDemanded":
-      return phrase("claim", "demands the input", "nobody can hide it and blame the operator");
+    case "dataDemanded":
+      return phrase("claim", `demands the ${action.data}`, "nobody is paid for what nobody shows");
     case "claimed":
       return phrase("claim", "claims the answer", "the answer on chain; its time starts");
     case "finalised":
@@ -79,7 +79,7 @@ export function phraseOf(action: Action): Phrase {
     case "convictedForSilence":
       return phrase("prove", "convicts for silence", "who does not defend an answer loses");
     case "bondReclaimed":
-      return phrase("collect", "takes the bond of a demand back", "what the court owes it");
+      return phrase("collect", "takes a bond back", "what the court owes it");
     case "collected":
       return action.from === "market"
         ? phrase("collect", "collects its fee", "what the market owes it")

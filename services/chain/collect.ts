@@ -4,13 +4,18 @@ import { nowOf, send, type ServiceContext } from "./context.ts";
 export async function collect(context: ServiceContext): Promise<void> {
   const { suite, signer, ledger } = context;
   const own = await signer.getAddress();
-  const [market, court, { time }] = await Promise.all([
+  const [market, availability, court, { time }] = await Promise.all([
     suite.market.creditOf(own),
+    suite.availability.creditOf(own),
     suite.court.creditOf(own),
     nowOf(context),
   ]);
   if (market > 0n) {
     await send(context, { kind: "collected", from: "market", amount: market }, suite.market.withdraw(own));
+  }
+  if (availability > 0n) {
+    const action = { kind: "collected", from: "availability", amount: availability } as const;
+    await send(context, action, suite.availability.withdraw(own));
   }
   if (court > 0n) await send(context, { kind: "collected", from: "court", amount: court }, suite.court.withdraw(own));
   for (const { id, share, recipient, payableAt } of [...ledger.payouts]) {

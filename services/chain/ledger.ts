@@ -5,6 +5,7 @@ import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
 import { SHARE } from "../../runner/protocol/enums.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import { afterDataEvent, type DataDemand } from "./data-demands.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 
 /** A request as the market's events tell it. */
@@ -14,8 +15,8 @@ export interface RequestView {
   /** Input bytes when they stood in calldata; empty otherwise. */
   readonly inputs: Uint8Array;
   readonly inputUri: string;
-  /** Chunks of a committed input that were put on chain, in order. */
-  readonly chunks: readonly Uint8Array[];
+  /** Chunks of a committed input or output that were demanded on chain. */
+  readonly demands: readonly DataDemand[];
   /** What the randomness of the present draw is asked with. */
   readonly ticket: bigint;
   readonly operator?: string;
@@ -73,8 +74,8 @@ export class Ledger {
     this.#suite = suite;
     this.#provider = provider;
     this.#from = deployment.block;
-    const { ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt } = deployment.contracts;
-    this.#addresses = [ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt];
+    const { ModelRegistry, OperatorStaking, InferenceMarket, DataAvailability, DisputeCourt } = deployment.contracts;
+    this.#addresses = [ModelRegistry, OperatorStaking, InferenceMarket, DataAvailability, DisputeCourt];
   }
 
   get requests(): ReadonlyMap<string, RequestView> {
@@ -157,10 +158,16 @@ export class Ledger {
   }
 
   #apply(entry: Log): void {
-    const { market, court, registry, staking } = this.#suite;
+    const { market, availability, court, registry, staking } = this.#suite;
     const place = { topics: [...entry.topics], data: entry.data };
     const ofMarket = entry.address === market.target ? market.interface.parseLog(place) : null;
     if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
+    const ofData = entry.address === availability.target ? availability.interface.parseLog(place) : null;
+    if (ofData?.args.source === market.target) {
+      const known = this.#requests.get(ofData.args.id as Hash);
+      const demands = known && afterDataEvent(known.demands, ofData.name, ofData.args);
+      if (known !== undefined && demands !== undefined) this.#requests.set(known.id, { ...known, demands });
+    }
     const ofCourt = entry.address === court.target ? court.interface.parseLog(place) : null;
     if (ofCourt !== null) {
       const event = disputeEventOf({ name: ofCourt.name, args: ofCourt.args, block: entry.blockNumber });
@@ -202,7 +209,7 @@ export class Ledger {
         request,
         inputs: bytesOf(args.inputs),
         inputUri: args.inputUri as string,
-        chunks: [],
+        demands: [],
         ticket: 0n,
         settled: false,
       });
@@ -216,10 +223,7 @@ export class Ledger {
       const { operator: _, ...reopened } = known;
       this.#requests.set(id, reopened);
     } else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
-    else if (name === "InputAnswered") {
-      const { data } = args.segment as { data: string };
-      this.#requests.set(id, { ...known, chunks: [...known.chunks, bytesOf(data)] });
-    } else if (name === "Claimed") {
+    else if (name === "Claimed") {
       const claim: ClaimView = {
         id: args.claimId as Hash,
         operator: args.operator as string,

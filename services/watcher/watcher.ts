@@ -4,7 +4,7 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
 import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
-import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import { type DisputeStatus, TRACE_TREE } from "../../runner/dispute/view.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
@@ -12,7 +12,9 @@ import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witnes
 import { fetchOutput, fetchRoots } from "../blobs/blobs.ts";
 import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
+import { demandData, reclaimData, settleData } from "../blobs/data.ts";
 import { inputOf } from "../blobs/input.ts";
+import { withheld } from "../chain/data-demands.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
 import type { Action } from "../environment/events.ts";
 import { execute, type HostedModel, modelFor, type Run } from "../models/models.ts";
@@ -64,14 +66,15 @@ export class WatcherService {
         }
     });
     if (signal?.aborted === true) return;
-    await this.#reclaim();
+    await this.#reclaim(now.marketTime);
     await collect(this.#options);
   }
 
   /** The bonds of one's demands and accusations come back when the claim was convicted. */
-  async #reclaim(): Promise<void> {
+  async #reclaim(marketTime: number): Promise<void> {
     const { ledger, suite, signer } = this.#options;
     const own = await signer.getAddress();
+    await reclaimData(this.#options, own, marketTime);
     for (const { claim } of ledger.requests.values()) {
       if (claim === undefined || ledger.dispute(claim.id).status !== "convicted") continue;
       for (const { opening, demander } of ledger.dispute(claim.id).demands.values()) {
@@ -91,6 +94,15 @@ export class WatcherService {
     }
   }
 
+  /** Nobody is paid for an answer whose input or output nobody shows. @returns Whether the request is settled now. */
+  async #settleWithheld(view: RequestView, status: DisputeStatus, marketTime: number): Promise<boolean> {
+    if (status !== "none" && status !== "upheld") return false;
+    const hidden = withheld(view.demands, "output", marketTime) ?? withheld(view.demands, "input", marketTime);
+    if (hidden === undefined) return false;
+    await settleData(this.#options, view, hidden);
+    return true;
+  }
+
   /** One move of one claim. @returns Whether there may be another one now. */
   async #move(
     view: RequestView,
@@ -100,8 +112,9 @@ export class WatcherService {
   ): Promise<boolean> {
     const { suite, signer, ledger, secret } = this.#options;
     const dispute = ledger.dispute(claim.id);
+    if (await this.#settleWithheld(view, dispute.status, marketTime)) return false;
     if (dispute.status === "none" && marketTime >= claim.windowEnd) return false;
-    const work = await this.#workOn(view, claim, signal);
+    const work = await this.#workOn(view, claim, marketTime, signal);
     if (work === undefined) return false;
     // Most claims are right: the whole trace is committed only once something is wrong.
     if (dispute.status === "none" && work.run.outputRoot === claim.outputRoot) return false;
@@ -195,15 +208,26 @@ export class WatcherService {
     await send(this.#options, action, transaction);
   }
 
-  async #workOn(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<Work | undefined> {
+  async #workOn(
+    view: RequestView,
+    claim: ClaimView,
+    marketTime: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Work | undefined> {
     const { models, ledger } = this.#options;
     const known = this.#work.get(claim.id);
     if (known !== undefined) return known;
     const hosted = modelFor(models, ledger, view);
     if (hosted === undefined) return undefined;
     const bytes = await inputOf(this.#options, view, hosted);
-    // Without its input nobody can judge a claim.
-    if (bytes === undefined) return undefined;
+    // Without its input nobody can judge a claim: it is demanded, and nobody is paid if nobody shows it.
+    if (bytes === undefined) {
+      const asked = view.demands.some(({ kind }) => kind === "input");
+      if (!asked && marketTime < claim.windowEnd) {
+        await demandData(this.#options, view, "input", hosted.model.program.inputs);
+      }
+      return undefined;
+    }
     const work: Work = {
       hosted,
       run: await execute(hosted, bytes, { signal }),

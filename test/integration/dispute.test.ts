@@ -37,13 +37,15 @@ async function claimed(honestly: boolean) {
   const connection = await network.create();
   const { ethers, networkHelpers } = connection;
   const base = await deployProtocol(connection);
-  const { authority, registry, staking, pools, attestation, randomness, token, publisher, alice, accuser, carol } = base;
+  const { authority, registry, staking, pools, attestation, randomness, availability } = base;
+  const { token, publisher, alice, accuser, carol } = base;
   const market = await ethers.deployContract("InferenceMarket", [
     authority,
     registry,
     pools,
     attestation,
     randomness,
+    availability,
     MARKET,
   ]);
   await staking.addManager(market);
@@ -168,7 +170,7 @@ describe("A dispute on the real market", () => {
       await court.answer(claimId, [mutable(answerTo(defended, opening))]);
       await expect(market.finalise(opened.request, "0x"))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(opened.id, 5n);
+        .withArgs(opened.id, REQUEST_STATUS.challenged);
 
       await networkHelpers.time.increaseTo((await court.disputeOf(claimId)).end + 1n);
       await expect(court.resolve(claimId)).to.emit(market, "ClaimUpheld").withArgs(opened.id, claimId);

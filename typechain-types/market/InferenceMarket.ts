@@ -9,11 +9,6 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
   
 
-    export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
-
-    export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
-  
-
     export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
     export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
@@ -34,18 +29,23 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
   
 
+    export type CommittedDataStruct = {source: AddressLike, id: BytesLike, versionId: BytesLike, root: BytesLike, kind: BigNumberish}
+
+    export type CommittedDataStructOutput = [source: string, id: string, versionId: string, root: string, kind: bigint] & {source: string, id: string, versionId: string, root: string, kind: bigint }
+  
+
     export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
     export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "assign" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'ANSWER_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AVAILABILITY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
@@ -66,10 +66,8 @@ encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WITHHELD_BPS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
@@ -78,7 +76,6 @@ encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): str
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
@@ -88,6 +85,8 @@ encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLi
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteDemand', values: [BytesLike, BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, CommittedDataStruct, AddressLike]): string;
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
@@ -105,8 +104,8 @@ encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'ANSWER_SECONDS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AVAILABILITY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
@@ -127,10 +126,8 @@ decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WITHHELD_BPS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -139,7 +136,6 @@ decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
@@ -149,6 +145,8 @@ decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteDemand', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
@@ -208,6 +206,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [requestId: BytesLike, claimId: BytesLike, accuser: AddressLike];
       export type OutputTuple = [requestId: string, claimId: string, accuser: string];
       export interface OutputObject {requestId: string, claimId: string, accuser: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace ClaimPostponedEvent {
+      export type InputTuple = [requestId: BytesLike, claimBy: BigNumberish];
+      export type OutputTuple = [requestId: string, claimBy: bigint];
+      export interface OutputObject {requestId: string, claimBy: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -304,30 +314,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
       export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
       export interface OutputObject {requestId: string, outcome: bigint, operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputAnsweredEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, segment: SegmentStruct, claimBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputDemandedEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, answerBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, answerBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, answerBy: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -454,15 +440,15 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
-    ANSWER_SECONDS: TypedContractMethod<
+    ATTESTATION: TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >
     
 
     
-    ATTESTATION: TypedContractMethod<
+    AVAILABILITY: TypedContractMethod<
       [],
       [string],
       'view'
@@ -630,14 +616,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    answerInput: TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -650,14 +628,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [],
       [string],
       'view'
-    >
-    
-
-    
-    cancelWithheld: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -722,14 +692,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [account: AddressLike, ],
       [bigint],
       'view'
-    >
-    
-
-    
-    demandInput: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -802,6 +764,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    noteDemand: TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >
+    
+
+    
+    noteWithheld: TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -936,12 +914,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'ANSWER_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >;
-getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
+getFunction(nameOrSignature: 'AVAILABILITY'): TypedContractMethod<
       [],
       [string],
       'view'
@@ -1046,11 +1024,6 @@ getFunction(nameOrSignature: 'WITHHELD_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'answerInput'): TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -1060,11 +1033,6 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
       'view'
-    >;
-getFunction(nameOrSignature: 'cancelWithheld'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
@@ -1105,11 +1073,6 @@ getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
       [account: AddressLike, ],
       [bigint],
       'view'
-    >;
-getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [account: AddressLike, amount: BigNumberish, ],
@@ -1155,6 +1118,16 @@ getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
       [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'noteDemand'): TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'noteWithheld'): TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
       [request_: RequestStruct, ],
@@ -1241,6 +1214,7 @@ getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
 getEvent(key: 'CallbackDone'): TypedContractEvent<CallbackDoneEvent.InputTuple, CallbackDoneEvent.OutputTuple, CallbackDoneEvent.OutputObject>;
 getEvent(key: 'ClaimChallenged'): TypedContractEvent<ClaimChallengedEvent.InputTuple, ClaimChallengedEvent.OutputTuple, ClaimChallengedEvent.OutputObject>;
 getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+getEvent(key: 'ClaimPostponed'): TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
@@ -1249,8 +1223,6 @@ getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputT
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
 getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
-getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
@@ -1275,6 +1247,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
 
       'ClaimConvicted(bytes32,bytes32,address)': TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
       ClaimConvicted: TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+    
+
+      'ClaimPostponed(bytes32,uint40)': TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+      ClaimPostponed: TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
     
 
       'ClaimUpheld(bytes32,bytes32)': TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
@@ -1307,14 +1283,6 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
 
       'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
       DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
-    
-
-      'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-      InputAnswered: TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-    
-
-      'InputDemanded(bytes32,uint256,uint40)': TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
-      InputDemanded: TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
     
 
       'PauseRearmed()': TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;

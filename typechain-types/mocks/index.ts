@@ -9,6 +9,7 @@ export type { BoundedCallHarness } from './BoundedCallHarness.js';
 export type { ConsumerMock } from './ConsumerMock.js';
 export type { CourtStageMock } from './CourtStageMock.js';
 export type { DotProductHarness } from './DotProductHarness.js';
+export type { EncodedRequestHarness } from './EncodedRequestHarness.js';
 export type { GasMeter } from './GasMeter.js';
 export type { ScalarHarness } from './ScalarHarness.js';
 export type { TensorTreeHarness } from './TensorTreeHarness.js';

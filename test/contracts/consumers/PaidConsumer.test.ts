@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
 import { assign, filled, manifestOf, metadataOf, nextEpoch, OPEN_TERMS } from "../support/protocol.ts";
 import * as tree from "../support/tree.ts";
@@ -36,9 +37,11 @@ describe("PaidConsumer", () => {
     const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
     const made = await ask({ versionId, inputs: "0x", inputRoot, inputUri: "ipfs://input" });
     await assign(connection, protocol, made);
-    await protocol.market.connect(protocol.alice).demandInput(made.request);
-    await time.increase(3_600);
-    await protocol.market.cancelWithheld(made.request);
+    const terms = encodeTerms(made.request);
+    await protocol.availability.connect(protocol.alice).demand(protocol.market, terms, 0, [0]);
+    await time.increase(3_601);
+    const withheld = { source: protocol.market, id: made.id, versionId, root: inputRoot, kind: 0 };
+    await protocol.availability.settle(withheld, 0, terms);
 
     expect(await protocol.market.compensationOf(made.id)).to.equal(FEE / 10n);
     const reclaim = contract.reclaim(made.id);

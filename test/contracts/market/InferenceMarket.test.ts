@@ -61,12 +61,14 @@ describe("InferenceMarket", () => {
         protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         { ...MARKET, ...overrides },
       ]);
     it("refuses parameters out of range, and disputes that outlast unbonding", async () => {
       const least = STAKING.minimumStake;
-      // Two stages of a day, a window of a week, a pause of three days, and the dispute.
-      const longest = (2 + 7 + 3 + 34) * DAY;
+      // Three stages of a day, an hour to show the input and twelve to show the output, a window of a week, a pause of three
+      // days, and the dispute.
+      const longest = (3 + 7 + 3 + 34) * DAY + 13 * 3_600;
       for (const [overrides, ...refusal] of [
         [{ catchBps: 0 }, "catchBps", 0, 1, 10_000],
         [{ catchBps: 10_001 }, "catchBps", 10_001, 1, 10_000],
@@ -80,7 +82,7 @@ describe("InferenceMarket", () => {
       }
     });
     it("takes each parameter up to its limit", async () => {
-      await deploy({ maxDisputeSeconds: 33 * DAY });
+      await deploy({ maxDisputeSeconds: 32 * DAY - 13 * 3_600 });
       await deploy({ minimumCollateral: STAKING.minimumStake });
       await deploy({ catchBps: 10_000 });
     });
@@ -498,6 +500,7 @@ describe("InferenceMarket", () => {
         protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         MARKET,
       ]);
       await expect(other.setCourt(ZeroAddress))
@@ -559,7 +562,11 @@ describe("InferenceMarket", () => {
           .to.emit(protocol.market, "ClaimUpheld")
           .withArgs(made.id, made.claimId);
         const after = await protocol.market.claimOf(made.id);
-        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([4n, windowEnd, made.claimId]);
+        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([
+          BigInt(STATUS.claimed),
+          windowEnd,
+          made.claimId,
+        ]);
         await time.increase(WINDOW);
         await protocol.market.finalise(made.request, "0x");
       });
@@ -673,7 +680,6 @@ describe("InferenceMarket", () => {
         opened(),
         protocol.market.assign(toAssign.request),
         operator.claim(toClaim.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
-        operator.demandInput(toClaim.request),
       ]) {
         await expect(call).to.be.revertedWithCustomError(protocol.market, "PauseActive").withArgs(until);
       }

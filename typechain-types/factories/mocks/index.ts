@@ -9,6 +9,7 @@ export { BoundedCallHarness__factory } from './BoundedCallHarness__factory.js';
 export { ConsumerMock__factory } from './ConsumerMock__factory.js';
 export { CourtStageMock__factory } from './CourtStageMock__factory.js';
 export { DotProductHarness__factory } from './DotProductHarness__factory.js';
+export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory.js';
 export { GasMeter__factory } from './GasMeter__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { TensorTreeHarness__factory } from './TensorTreeHarness__factory.js';
