@@ -10,7 +10,8 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
+  getContractFactory(name: 'DataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAvailability__factory>
+getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
@@ -20,7 +21,11 @@ getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer |
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
+getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
+getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
+getContractFactory(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAvailability__factory>
+getContractFactory(name: 'IDataSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataSource__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
@@ -37,6 +42,7 @@ getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
 getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
+getContractFactory(name: 'EncodedRequest', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequest__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
 getContractFactory(name: 'QuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuoteReader__factory>
 getContractFactory(name: 'RequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestRelay__factory>
@@ -50,6 +56,7 @@ getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | Facto
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
 getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
 getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
+getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
@@ -72,7 +79,8 @@ getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'WeightTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTree__factory>
 getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
-  getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
+  getContractAt(name: 'DataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAvailability>
+getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
@@ -82,7 +90,11 @@ getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, 
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
+getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
+getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
+getContractAt(name: 'IDataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAvailability>
+getContractAt(name: 'IDataSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataSource>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
@@ -99,6 +111,7 @@ getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signe
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
 getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
+getContractAt(name: 'EncodedRequest', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequest>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
 getContractAt(name: 'QuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuoteReader>
 getContractAt(name: 'RequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestRelay>
@@ -112,6 +125,7 @@ getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
 getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
 getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
+getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
@@ -134,7 +148,8 @@ getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, sig
 getContractAt(name: 'WeightTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTree>
 getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'DataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -144,7 +159,11 @@ deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | Dep
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
+deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
+deployContract(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
+deployContract(name: 'IDataSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
@@ -161,6 +180,7 @@ deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'EncodedRequest', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequest>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'QuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
 deployContract(name: 'RequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
@@ -174,6 +194,7 @@ deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployCon
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
+deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
@@ -196,7 +217,8 @@ deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'WeightTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'DataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -206,7 +228,11 @@ deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
+deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
+deployContract(name: 'IDataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
+deployContract(name: 'IDataSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
@@ -223,6 +249,7 @@ deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'EncodedRequest', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequest>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
 deployContract(name: 'QuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
 deployContract(name: 'RequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
@@ -236,6 +263,7 @@ deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signe
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
+deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>

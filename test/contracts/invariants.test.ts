@@ -30,6 +30,7 @@ const NEEDS = {
 /** Moves in a dispute, and the one state that each needs. */
 const NEEDS_IN_COURT = {
   ...{ commitTrace: "Challenged", convictWithoutTrace: "Challenged", reclaim: "Convicted" },
+  ...{ reclaimAccusation: "Convicted" },
   ...{ resolve: "TraceCommitted", demandTrace: "TraceCommitted", demandTensor: "TraceCommitted" },
   ...{ answer: "TraceCommitted", convictUnanswered: "TraceCommitted", accuse: "TraceCommitted" },
   ...{ replay: "TraceCommitted", proveFraud: "TraceCommitted" },

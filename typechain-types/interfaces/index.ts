@@ -4,7 +4,11 @@
 import type * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export type { iOperatorStakingSol };
 export type { IAttestationVerifier } from './IAttestationVerifier.js';
+export type { IClaimSource } from './IClaimSource.js';
+export type { IClock } from './IClock.js';
 export type { ICreditLedger } from './ICreditLedger.js';
+export type { IDataAvailability } from './IDataAvailability.js';
+export type { IDataSource } from './IDataSource.js';
 export type { IDisputeCourt } from './IDisputeCourt.js';
 export type { IDrandRandomness } from './IDrandRandomness.js';
 export type { IExpiringPause } from './IExpiringPause.js';

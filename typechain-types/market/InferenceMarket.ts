@@ -9,11 +9,6 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
   
 
-    export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
-
-    export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
-  
-
     export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
     export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
@@ -24,18 +19,33 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ClaimStructOutput = [status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string] & {status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string }
   
 
+    export type ClaimFactsStruct = {modelCommitment: BytesLike, inputRoot: BytesLike, outputRoot: BytesLike}
+
+    export type ClaimFactsStructOutput = [modelCommitment: string, inputRoot: string, outputRoot: string] & {modelCommitment: string, inputRoot: string, outputRoot: string }
+  
+
+    export type HeldClaimStruct = {operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, secondsLeft: BigNumberish}
+
+    export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
+  
+
+    export type CommittedDataStruct = {source: AddressLike, id: BytesLike, versionId: BytesLike, root: BytesLike, kind: BigNumberish}
+
+    export type CommittedDataStructOutput = [source: string, id: string, versionId: string, root: string, kind: bigint] & {source: string, id: string, versionId: string, root: string, kind: bigint }
+  
+
     export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
 
     export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "assign" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'ANSWER_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AVAILABILITY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
@@ -48,6 +58,7 @@ encodeFunctionData(functionFragment: 'MAX_WINDOW_SECONDS', values?: undefined): 
 encodeFunctionData(functionFragment: 'MINIMUM_COLLATERAL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_FEE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_STAGE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'RANDOMNESS', values?: undefined): string;
@@ -55,27 +66,28 @@ encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WITHHELD_BPS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'damagesOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteDemand', values: [BytesLike, BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, CommittedDataStruct, AddressLike]): string;
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
@@ -94,8 +106,8 @@ encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'ANSWER_SECONDS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AVAILABILITY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
@@ -108,6 +120,7 @@ decodeFunctionResult(functionFragment: 'MAX_WINDOW_SECONDS', data: BytesLike): R
 decodeFunctionResult(functionFragment: 'MINIMUM_COLLATERAL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_FEE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_STAGE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'RANDOMNESS', data: BytesLike): Result;
@@ -115,10 +128,8 @@ decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WITHHELD_BPS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -128,14 +139,17 @@ decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'damagesOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteDemand', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
@@ -196,6 +210,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [requestId: BytesLike, claimId: BytesLike, accuser: AddressLike];
       export type OutputTuple = [requestId: string, claimId: string, accuser: string];
       export interface OutputObject {requestId: string, claimId: string, accuser: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace ClaimPostponedEvent {
+      export type InputTuple = [requestId: BytesLike, claimBy: BigNumberish];
+      export type OutputTuple = [requestId: string, claimBy: bigint];
+      export interface OutputObject {requestId: string, claimBy: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -292,30 +318,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
       export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
       export interface OutputObject {requestId: string, outcome: bigint, operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputAnsweredEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, segment: SegmentStruct, claimBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputDemandedEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, answerBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, answerBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, answerBy: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -442,15 +444,15 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
-    ANSWER_SECONDS: TypedContractMethod<
+    ATTESTATION: TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >
     
 
     
-    ATTESTATION: TypedContractMethod<
+    AVAILABILITY: TypedContractMethod<
       [],
       [string],
       'view'
@@ -554,6 +556,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    PAUSE_GAP_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -610,14 +620,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    answerInput: TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -630,14 +632,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [],
       [string],
       'view'
-    >
-    
-
-    
-    cancelWithheld: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -683,8 +677,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convict: TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >
     
@@ -714,14 +708,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    demandInput: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     deposit: TypedContractMethod<
       [account: AddressLike, amount: BigNumberish, ],
       [void],
@@ -734,6 +720,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    factsOf: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >
     
 
@@ -754,6 +748,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    isChallenged: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     isConsumingScheduledOp: TypedContractMethod<
       [],
       [string],
@@ -764,7 +766,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     markChallenged: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >
     
@@ -774,6 +776,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    noteDemand: TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >
+    
+
+    
+    noteWithheld: TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -916,12 +934,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'ANSWER_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >;
-getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
+getFunction(nameOrSignature: 'AVAILABILITY'): TypedContractMethod<
       [],
       [string],
       'view'
@@ -986,6 +1004,11 @@ getFunction(nameOrSignature: 'MIN_STAGE_SECONDS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
@@ -1021,11 +1044,6 @@ getFunction(nameOrSignature: 'WITHHELD_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'answerInput'): TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -1035,11 +1053,6 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
       'view'
-    >;
-getFunction(nameOrSignature: 'cancelWithheld'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
@@ -1067,8 +1080,8 @@ getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'court'): TypedContractMethod<
@@ -1086,11 +1099,6 @@ getFunction(nameOrSignature: 'damagesOf'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [account: AddressLike, amount: BigNumberish, ],
       [void],
@@ -1100,6 +1108,11 @@ getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'factsOf'): TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >;
 getFunction(nameOrSignature: 'finalise'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, ],
@@ -1111,6 +1124,11 @@ getFunction(nameOrSignature: 'idOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'isChallenged'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       [],
       [string],
@@ -1118,13 +1136,23 @@ getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
       [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'noteDemand'): TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'noteWithheld'): TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
       [request_: RequestStruct, ],
@@ -1216,6 +1244,7 @@ getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
 getEvent(key: 'CallbackDone'): TypedContractEvent<CallbackDoneEvent.InputTuple, CallbackDoneEvent.OutputTuple, CallbackDoneEvent.OutputObject>;
 getEvent(key: 'ClaimChallenged'): TypedContractEvent<ClaimChallengedEvent.InputTuple, ClaimChallengedEvent.OutputTuple, ClaimChallengedEvent.OutputObject>;
 getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+getEvent(key: 'ClaimPostponed'): TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
@@ -1224,8 +1253,6 @@ getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputT
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
 getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
-getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
@@ -1250,6 +1277,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
 
       'ClaimConvicted(bytes32,bytes32,address)': TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
       ClaimConvicted: TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+    
+
+      'ClaimPostponed(bytes32,uint40)': TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+      ClaimPostponed: TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
     
 
       'ClaimUpheld(bytes32,bytes32)': TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
@@ -1282,14 +1313,6 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
 
       'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
       DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
-    
-
-      'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-      InputAnswered: TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-    
-
-      'InputDemanded(bytes32,uint256,uint40)': TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
-      InputDemanded: TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
     
 
       'PauseRearmed()': TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;

@@ -3,7 +3,11 @@
 /* eslint-disable */
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
+export { IClaimSource__factory } from './IClaimSource__factory.js';
+export { IClock__factory } from './IClock__factory.js';
 export { ICreditLedger__factory } from './ICreditLedger__factory.js';
+export { IDataAvailability__factory } from './IDataAvailability__factory.js';
+export { IDataSource__factory } from './IDataSource__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
 export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';
 export { IExpiringPause__factory } from './IExpiringPause__factory.js';

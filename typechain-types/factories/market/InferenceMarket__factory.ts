@@ -36,6 +36,11 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
+        "internalType": "contract IDataAvailability",
+        "name": "availability",
+        "type": "address"
+      },
+      {
         "components": [
           {
             "internalType": "uint96",
@@ -139,6 +144,22 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "EncodedRequestLength",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "callback",
         "type": "address"
@@ -203,6 +224,22 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "MarketDataPublic",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint40",
         "name": "deadline",
         "type": "uint40"
@@ -235,12 +272,28 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MarketDemandedBefore",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
         "internalType": "uint256",
-        "name": "maximum",
+        "name": "count",
         "type": "uint256"
       }
     ],
-    "name": "MarketDemandsExhausted",
+    "name": "MarketDemandsOpen",
     "type": "error"
   },
   {
@@ -310,17 +363,6 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "MarketInputPublic",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "chunks",
         "type": "uint256"
@@ -343,6 +385,22 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "MarketNoCallback",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "MarketNotAvailability",
     "type": "error"
   },
   {
@@ -534,6 +592,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "uint40",
+        "name": "from",
+        "type": "uint40"
+      }
+    ],
+    "name": "PauseTooSoon",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "token",
         "type": "address"
@@ -622,6 +691,25 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "ClaimConvicted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "claimBy",
+        "type": "uint40"
+      }
+    ],
+    "name": "ClaimPostponed",
     "type": "event"
   },
   {
@@ -822,79 +910,6 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "DrawEnded",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "indexed": false,
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "claimBy",
-        "type": "uint40"
-      }
-    ],
-    "name": "InputAnswered",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "answerBy",
-        "type": "uint40"
-      }
-    ],
-    "name": "InputDemanded",
     "type": "event"
   },
   {
@@ -1119,12 +1134,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "ANSWER_SECONDS",
+    "name": "ATTESTATION",
     "outputs": [
       {
-        "internalType": "uint32",
+        "internalType": "contract IAttestationVerifier",
         "name": "",
-        "type": "uint32"
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1132,10 +1147,10 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "ATTESTATION",
+    "name": "AVAILABILITY",
     "outputs": [
       {
-        "internalType": "contract IAttestationVerifier",
+        "internalType": "contract IDataAvailability",
         "name": "",
         "type": "address"
       }
@@ -1294,6 +1309,19 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "uint32",
         "name": "",
         "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "PAUSE_GAP_SECONDS",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
       }
     ],
     "stateMutability": "view",
@@ -1478,128 +1506,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "struct Request",
         "name": "request_",
         "type": "tuple"
-      },
-      {
-        "internalType": "bytes32[]",
-        "name": "roots",
-        "type": "bytes32[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
-      }
-    ],
-    "name": "answerInput",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint40",
-            "name": "openUntil",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
       }
     ],
     "name": "assign",
@@ -1624,101 +1530,6 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint40",
-            "name": "openUntil",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "cancelWithheld",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1947,96 +1758,14 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint40",
-            "name": "openUntil",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      },
-      {
         "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "internalType": "address",
@@ -2045,13 +1774,7 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "convict",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "taken",
-        "type": "uint256"
-      }
-    ],
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -2104,101 +1827,6 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint40",
-            "name": "openUntil",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "demandInput",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2312,6 +1940,47 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "expireDispute",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      }
+    ],
+    "name": "factsOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "modelCommitment",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ClaimFacts",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -2516,6 +2185,30 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "isChallenged",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "isConsumingScheduledOp",
     "outputs": [
@@ -2542,7 +2235,40 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "markChallenged",
-    "outputs": [],
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "windowEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "claimedBlock",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "secondsLeft",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct HeldClaim",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -2568,6 +2294,117 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      },
+      {
+        "internalType": "uint40",
+        "name": "answerUntil",
+        "type": "uint40"
+      }
+    ],
+    "name": "noteDemand",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      }
+    ],
+    "name": "noteWithheld",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -3303,7 +3140,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x61022080604052346105e55780615e6f803803809161001e82856107e2565b833981010361014081126105e55781516001600160a01b03811692908390036105e5576020810151906001600160a01b03821682036105e5576040810151936001600160a01b038516938486036105e55760608301516001600160a01b03811681036105e5576080840151916001600160a01b03831683036105e55760a090609f1901126105e5576040519660a088016001600160401b038111898210176107ce5788966004916040526100d460a08801610805565b88526100e260c08801610819565b956020890196875260206101206101206100fe60e08c01610805565b9a60408d019b8c5260606101156101008301610819565b9d019c8d5201610828565b9a60808d019b8c526040519485809263097610f360e41b82525afa9283156105f1575f9361078a575b50604051631057fdf960e31b81526020816004816001600160a01b0388165afa9081156105f1575f9161073b575b50608052600180546001600160a01b031916821790556040519081525f516020615e4f5f395f51905f5290602090a160a05260c05261ffff8651166040516101c06040826107e2565b600881526020810167636174636842707360c01b815260018310158061072f575b156106de575050506101005260e0526101205293516001600160601b0390811661014052935161ffff90811661016052905190931661018052519091166101a0819052906127108281039081116106985782808211911802808318906127108202918204612710149084141715610698576101c05260c0516040516326e1508760e21b815290602090829060049082906001600160a01b03165afa9081156105f1575f916106ac575b5061271003916127108311610698578281029281840414901517156106985764ffffffffff916101e052511661020052620bdd8064ffffffffff610200511680820180921161069857620fd200018091116106985760c05160405163169763a960e01b81529190602090839060049082906001600160a01b03165afa9182156105f1575f9261065c575b506040516103236040826107e2565b6010815264ffffffffff60208201936f756e626f6e64696e675365636f6e647360801b85521692828410158061064d575b156105fc576101805160c0516040516308dbbb0360e01b81526001600160601b039092169190602090829060049082906001600160a01b03165afa9081156105f1575f916105b3575b506040516103ac6040826107e2565b60118152701b5a5b9a5b5d5b50dbdb1b185d195c985b607a1b602082019081526001600160601b03909216916001841015806105a9575b1561055c57604051615614908161083b8239608051818181610b6101528181611e7d0152818161227f0152614b58015260a0518181816109b301528181610fcb0152818161108301528181611263015281816116a501528181611880015281816128a301528181613d12015281816153830152615505015260c0518181816107be01528181610f0d0152818161177701528181611ce0015281816124de01528181612dc701528181612f0201528181613a840152614e22015260e0518181816112a80152818161270e01528181612c790152613d64015261010051818181610419015281816138ef01528181613b850152818161433d01526148040152610120518181816128600152818161376701526147b50152610140518181816121ec01526135420152610160518181816103d501526134fc01526101805181818161201c01526130d601526101a05181611c0101526101c0518161306c01526101e0518161309401526102005181818161075b01526121230152f35b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152600160448401526064830152601f01601f19168101030190fd5b50828411156103e3565b90506020813d6020116105e9575b816105ce602093836107e2565b810103126105e5576105df90610805565b8261039d565b5f80fd5b3d91506105c1565b6040513d5f823e3d90fd5b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152604483015264ffffffffff6064830152601f01601f19168101030190fd5b5064ffffffffff841115610354565b9091506020813d602011610690575b81610678602093836107e2565b810103126105e55761068990610828565b905f610314565b3d915061066b565b634e487b7160e01b5f52601160045260245ffd5b90506020813d6020116106d6575b816106c7602093836107e2565b810103126105e557515f61028a565b3d91506106ba565b9060a49160405193849263088ffe1960e31b8452608060048501525180928160848601528585015e5f8383018501526024830152600160448301526127106064830152601f01601f19168101030190fd5b506127108311156101e1565b90506020813d602011610782575b81610756602093836107e2565b810103126105e557516001600160a01b03811681036105e5575f516020615e4f5f395f51905f52610177565b3d9150610749565b9092506020813d6020116107c6575b816107a6602093836107e2565b810103126105e557516001600160a01b03811681036105e557915f610149565b3d9150610799565b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b038211908210176107ce57604052565b51906001600160601b03821682036105e557565b519061ffff821682036105e557565b519064ffffffffff821682036105e55756fe610100806040526004361015610013575f80fd5b5f905f3560e01c908162971a30146129175750806301c7c58d146128c757806306433b1b146128845780630fa3b66a146128415780631a9f091e146127e857806321100a74146127b35780632178cb721461279657806324150d971461274c57806331afbaf0146127325780633a0d6085146126ef5780633f4ba83a1461261a5780633fb3ab1a146123ea57806345572a79146123cd57806347e7ef241461235b57806351cff8d91461221057806357855e0e146121cd5780635b852833146121b05780635badbe4c146121865780635c975abb146121625780635ed253461461214757806364452e0e1461210657806364482ac4146120b05780636d9809a014612093578063718a60ee1461207757806375807250146120405780637834e85714611ffd5780637a9e5e4b14611f2d5780637e8b797c14611eec5780638034269a14611ebd57806380bc998c14611ea157806382bfefc814611e5e5780638456cb5914611d625780638525671414611c25578063870676f614611be65780638fb3603714611b70578063903fafea14611a2957806391ddadf4146119ff5780639346f10f14611805578063948c985e1461179b57806397610f30146117575780639a4186f41461111f5780639e31a22a14610d9d5780639ee9e25914610d7f578063abf15bb314610cb2578063aca6052b14610c90578063afc674b414610c73578063bb6f9aad14610c57578063bf7e214f14610c30578063cb33b8a714610b15578063d4112ba314610861578063d532491114610832578063d7ab411b146106ec578063e3b09513146105e9578063e55e7d461461050a578063ea78df831461043d578063ebccb5b2146103f9578063ed04e3e8146103ba578063fba7734e1461039d5763ffdbb970146102a7575f80fd5b3461039a5761020036600319011261039a576102c360046133b0565b80825260036020526040822060ff815460f01c16600b8110156103865761031f91610300826102f6866007951515614abe565b8560018214613c69565b61031464ffffffffff825460a01c166152ae565b846002820155612b97565b60405190807fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602084600761036f9652a2610358612afa565b6001600160601b03610368612b3b565b1691614721565b80f35b634e487b7160e01b5f52602160045260245ffd5b602484634e487b7160e01b81526021600452fd5b80fd5b503461039a578060031936011261039a5760206040516120008152f35b503461039a578060031936011261039a57602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461039a578060031936011261039a5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461039a5761020036600319011261039a57610458613243565b908181526003602052604081209160ff835460f01c16600b8110156104f657808260066104859311613c69565b6001600160a01b03610495612b10565b161515806104e7575b156104bb57600161036f929301600160ff1982541617905561507f565b602492507fb48af58d000000000000000000000000000000000000000000000000000000008252600452fd5b5060ff6001840154161561049e565b602483634e487b7160e01b81526021600452fd5b503461039a578060031936011261039a5761052536336148d8565b6001548060f81c156105c15761055661053c61302d565b1561055064ffffffffff8460a81c16612f91565b90613165565b74ffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b610590610580614a78565b64ffffffffff8560d01c16612fad565b60d01b169116176001557f7aa356bc77918838e40d2fad4603b3de8c9c2117d34cd91828d65b9e709255a98180a180f35b6004827fbe5a753c000000000000000000000000000000000000000000000000000000008152fd5b503461039a576105f836612985565b906106116001600160a01b036002541633813314612fc9565b80835260036020526040832060ff815460f01c16600b8110156106d8578061063e84610648931515614abe565b8360048214613c69565b6106528183614d08565b8084036106c1575061066e64ffffffffff825460a01c166152fb565b7e0500000000000000000000000000000000000000000000000000000000000060ff60f01b198254161790557f84b0f1d6c78e918c7046472d2a2c0264272eb5274364c378b11d4d3f6207e9198380a380f35b8460449185638568b2f960e01b8352600452602452fd5b602485634e487b7160e01b81526021600452fd5b503461039a5761020036600319011261039a5761070960046133b0565b908181526003602052604081209160ff835460f01c16600b8110156104f65782936107478261073d85610791951515614abe565b8460058214613c69565b61078561078064ffffffffff835460a01c167f000000000000000000000000000000000000000000000000000000000000000090612fad565b6152ae565b83600282015582615199565b6107b461079c612afa565b6001600160601b036107ac612b3b565b169083614721565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b1561082e5782916024839260405194859384926367d42a8b60e01b845260048401525af18015610823576108125750f35b8161081c91612ac0565b61039a5780f35b6040513d84823e3d90fd5b5050fd5b503461039a5761020036600319011261039a5750602061085061364f565b6001600160a01b0360405191168152f35b503461039a5736600319016102408112610b11576102001361039a576102043567ffffffffffffffff8111610b115761089e9036906004016129c9565b6102243567ffffffffffffffff8111610b0d57606081600401916003199036030112610b0d576108cc615232565b9290938354916108e564ffffffffff8460a01c166152fb565b8260f81c9260ff8414610af95791602091610995937effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7fff000000000000000000000000000000000000000000000000000000000000006001880160f81b1691161787556109a760405194859384937f27ef93230000000000000000000000000000000000000000000000000000000085526044356004860152886024860152608060448601526084850191613567565b828103600319016064840152876135d6565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610aee578690610ab6575b6109f0915060643590615179565b610164359263ffffffff8416808503610ab257610a3a610a83917f718ebd7b9843ff2b3ad442af830988646cec0eccda805af9a6ea5183c9cad6e39650610a35613134565b612fad565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b16177e0200000000000000000000000000000000000000000000000000000000000017909255565b64ffffffffff610aa560405194859485526060602086015260608501906135d6565b911660408301520390a280f35b8680fd5b506020813d602011610ae6575b81610ad060209383612ac0565b81010312610ae2576109f090516109e2565b5f80fd5b3d9150610ac3565b6040513d88823e3d90fd5b602488634e487b7160e01b81526011600452fd5b8380fd5b5080fd5b503461039a5760a036600319011261039a576004359067ffffffffffffffff821161039a576101a0600319833603011261039a5760443560ff8116809103610b11576001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016610b8d60a48501612b67565b90803b15610b0d5760e48492836001600160601b039360405196879586947fd505accf0000000000000000000000000000000000000000000000000000000086523360048701523060248701521660448501526024356064850152608484015260643560a484015260843560c48401525af1610c1b575b6020610c138460040133613ca9565b604051908152f35b610c26828092612ac0565b61039a5780610c04565b503461039a578060031936011261039a5760206001600160a01b0360015416604051908152f35b503461039a578060031936011261039a576020604051603c8152f35b503461039a578060031936011261039a576020604051610e108152f35b503461039a57604036600319011261039a576020610c136024356004356134ec565b503461039a57602036600319011261039a57610ccc61293a565b90610cd736336148d8565b6002546001600160a01b038116801580610d6d575b15610d4257506001600160a01b0373ffffffffffffffffffffffffffffffffffffffff1992931691829116176002557f1f718efa4efa61072ae86507aa2a33568fdb2fe31cf2ebe4f3787415e404fea68280a280f35b7f0160b129000000000000000000000000000000000000000000000000000000008352600452602482fd5b506001600160a01b0384161515610cec565b503461039a5761020036600319011261039a57506020610c13613243565b503461039a5736600319016102208112610b11576102001361039a576102043567ffffffffffffffff8111610b1157610dda90369060040161299b565b610de460046133b0565b9182845260036020526040842060ff815460f01c16600b81101561110b5780610e1286610e1c931515614abe565b8560048214613c69565b610e3064ffffffffff825460a01c166152ae565b6002810154906001600160a01b03610e46612b10565b16610f85575b6001600160a01b03610edb917e0600000000000000000000000000000000000000000000000000000000000060ff60f01b19825416178155867fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602060405160068152a254166001600160601b03610ed3610ec5612b3b565b610ecd612b51565b90613212565b169086614721565b60e4356001600160a01b0381168103610f8157610f02906001600160601b03610ed3612b51565b846001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016803b15610b11578180916024604051809481936367d42a8b60e01b83528b60048401525af1801561082357610f68575b505061036f93614f98565b81610f7291612ac0565b610f7d57845f610f5d565b8480fd5b8580fd5b61200084116110f257831580159061105d575b15610e4c576040516369f8dfa560e01b815260208180610fbf8888604435600485016131fb565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015611052578391889161101b575b50916110136001600160a01b0392610edb94615179565b915050610e4c565b9150506020813d60201161104a575b8161103760209383612ac0565b81010312610ae257518290611013610ffc565b3d915061102a565b6040513d89823e3d90fd5b50604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156110525787906110be575b61200091501115610f98565b506020813d6020116110ea575b816110d860209383612ac0565b81010312610ae25761200090516110b2565b3d91506110cb565b60448685630ab6878960e31b8252600452612000602452fd5b602486634e487b7160e01b81526021600452fd5b503461039a5736600319016102808112610b11576102001361039a576102043567ffffffffffffffff8111610b115761115c90369060040161299b565b6102243592916102443567ffffffffffffffff8111610b0d5761118390369060040161299b565b94906102643567ffffffffffffffff8111610f81576111a69036906004016129c9565b6111ca6111b497929761302d565b1561055064ffffffffff60015460a81c16612f91565b6111d2613243565b8252600360205260ff604083205460f01c16600b8110156104f657600114611749575b6111fd615275565b92909783549264ffffffffff8460a01c1691611218836152fb565b61122186614d94565b8915611680576120008a11611667578b611650576040516369f8dfa560e01b8152602081806112578e8e604435600485016131fb565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015611645578990869061160f575b61129e9250615179565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001691610124359363ffffffff851694858103610ab257506112e66131b6565b60405191610140830183811067ffffffffffffffff8211176115fb578f9060405230845260208401908152898d60408601996044358b52606087019081526080870190606435825260a088019283526001600160a01b0360c089019416845260e08801948d8652610100890196875263ffffffff6101208a01981688528b3b156115f7579b999794919289979491938e9c9a97946040519e8f9d8e917f61623a7100000000000000000000000000000000000000000000000000000000835261018483019a6084356004850152516001600160a01b031660248401525160448301525190606401525163ffffffff1660848d01525160a48c01525160c48b0152516001600160a01b031660e48a0152517fffffffff00000000000000000000000000000000000000000000000000000000166101048901525164ffffffffff166101248801525163ffffffff1661014487015261016486016101809052526101a48401908060051b85016101a40192809287915b8383106115ba57505050505082809103915afa8015610823576115a5575b50504360c81b7dffffffffff0000000000000000000000000000000000000000000000000016907fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff16178155826002820155856114d36131b6565b6114db613134565b9063ffffffff166114eb91612fad565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b1617600160f21b178355976115218383614d08565b988993546001600160a01b03169460405192839288845264ffffffffff16602084015260408301608090526080830161155b908b8b6131db565b90838203606085015261156d926131db565b037fcd78e731d0eca56c57ad49d120131eabdfb37d7d44044145f89c7b3b68cb4c8791a461159a93614e77565b604051908152602090f35b6115b0828092612ac0565b61039a5780611478565b92959750929550926020806115e56001936101a3198c82030187526115df8a876135a4565b906131db565b9701930193018795938997959261145a565b8d80fd5b602489634e487b7160e01b81526041600452fd5b50506020813d60201161163d575b8161162a60209383612ac0565b81010312610ae2578861129e9151611294565b3d915061161d565b6040513d87823e3d90fd5b6044848d631b0ff2dd60e01b825260045280602452fd5b6044848b630ab6878960e31b8252600452612000602452fd5b604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611645578591611717575b508815158061170c575b156116f457506116ef8c88615593565b61129e565b630ab6878960e31b8552600452612000602452604484fd5b5061200081116116df565b90506020813d602011611741575b8161173260209383612ac0565b81010312610ae257515f6116d5565b3d9150611725565b61175161364f565b506111f5565b503461039a578060031936011261039a5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461039a576117aa36612985565b906117c36001600160a01b036002541633813314612fc9565b6117cd8282614af1565b600160f21b60ff60f01b198254161790557f4601cf5858e38298336c0ca18da97be2b7994186a1e585c07be9789be8a5ec4d8380a380f35b503461039a5761020036600319011261039a576118236111b461302d565b61182b615275565b805461184064ffffffffff8260a01c166152fb565b61184982614d94565b6101e435801515809103610f7d576119d357604051630fcdf69360e01b815260443560048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156116455785916119a2575b50809160f81c10156119775750610e1064ffffffffff6118ce613134565b16019064ffffffffff82116119635780546aff0000000000ffffffffff60a01b191660a083901b64ffffffffff60a01b16177e030000000000000000000000000000000000000000000000000000000000001781557f54cbe3a27d362224b9c2181a6b7173b7acd9b32e0b746affa69a5976dc71dfc59160409164ffffffffff905460f81c918351928352166020820152a280f35b602484634e487b7160e01b81526011600452fd5b7f3d9f1800000000000000000000000000000000000000000000000000000000008452600452602483fd5b6119c4915060403d6040116119cc575b6119bc8183612ac0565b8101906131a0565b90505f6118b0565b503d6119b2565b602484847f3c764b1d000000000000000000000000000000000000000000000000000000008252600452fd5b503461039a578060031936011261039a576020611a1a613134565b64ffffffffff60405191168152f35b503461039a57602036600319011261039a57600435908060a0604051611a4e81612a73565b82815282602082015282604082015282606082015282608082015201528181526003602052604081209081549260ff8460f01c1692600b84101591826103865760048510159182611b61575b8215611b5a576002810154925b15611b5257611ab591614d08565b925b60405192611ac484612a73565b611b3e57509364ffffffffff8260c096868395526001600160a01b036020830181861681526040840192835260a060608501948688831c16865286608082019860c81c16885201978852611b1b604051809a612964565b5116602088015251604087015251166060850152511660808301525160a0820152f35b80634e487b7160e01b602492526021600452fd5b505082611ab7565b8492611aa7565b84935060068611159250611a9a565b503461039a578060031936011261039a5760015460a01c60ff1615611bde575060207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b602090611bb4565b503461039a578060031936011261039a57602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b5034610ae257610200366003190112610ae257611c40615232565b611c5464ffffffffff825460a01c166152ae565b60028101905f8255611c668184615199565b6001600160601b03611c76612b3b565b166103e88102908082046103e81490151715611d4e57611cd6926001600160a01b03612710611cad93049384809355541685614721565b611ccf611cb8612afa565b916001600160601b03611cc9612b3b565b16613127565b9083614721565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610ae2575f916024839260405194859384926367d42a8b60e01b845260048401525af18015611d4357611d35575080f35b611d4191505f90612ac0565b005b6040513d5f823e3d90fd5b634e487b7160e01b5f52601160045260245ffd5b34610ae2575f366003190112610ae257611d7c36336148d8565b6001548060f81c611e36576020611e2664ffffffffff7f01000000000000000000000000000000000000000000000000000000000000007ffae6e52f3b95f1fcc0063219ed1027cbee25808fb9f136b8e060b4f4ea6d191c947effffffffff0000000000ffffffffffffffffffffffffffffffffffffffffff79ffffffffff0000000000000000000000000000000000000000004260a81b16911617178060015560a81c16612f91565b64ffffffffff60405191168152a1005b7f02bfbe3e000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610ae2575f366003190112610ae25760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2575f366003190112610ae25760206040516103e88152f35b34610ae2576020366003190112610ae2576004356001600160601b0381168103610ae257610c1360209161305e565b34610ae2576020366003190112610ae25760043567ffffffffffffffff8111610ae2576101a06003198236030112610ae257610c1360209160040133613ca9565b34610ae2576020366003190112610ae257611f4661293a565b600154906001600160a01b0382163303611feb57803b15611fb65773ffffffffffffffffffffffffffffffffffffffff197f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b03602093169182911617600155604051908152a1005b6001600160a01b03907fc2f31e5e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b62d1953b60e31b5f523360045260245ffd5b34610ae2575f366003190112610ae25760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2576020366003190112610ae2576001600160a01b0361206161293a565b165f525f602052602060405f2054604051908152f35b34610ae2575f366003190112610ae25760206040516102008152f35b34610ae2575f366003190112610ae2576020604051620f42408152f35b34610ae2576020366003190112610ae2576004355f526003602052606060405f205464ffffffffff604051916120ec8360ff8360f01c16612964565b6001600160a01b038116602084015260a01c166040820152f35b34610ae2575f366003190112610ae257602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2575f366003190112610ae257602060405160ff8152f35b34610ae2575f366003190112610ae257602061217c61302d565b6040519015158152f35b34610ae2575f366003190112610ae257602067ffffffffffffffff60025460a01c16604051908152f35b34610ae2575f366003190112610ae25760206040516203f4808152f35b34610ae2575f366003190112610ae25760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2576020366003190112610ae2576001600160a01b0361223161293a565b16805f525f60205260405f205490811561233057805f525f6020525f6040812055807f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051858152a27f000000000000000000000000000000000000000000000000000000000000000091604051917fa9059cbb000000000000000000000000000000000000000000000000000000005f526004528060245260205f60448180875af160015f5114811615612311575b82604052156122f557602092508152f35b6001600160a01b0383635274afe760e01b5f521660045260245ffd5b600181151661232757833b15153d1516166122e4565b823d5f823e3d90fd5b7f327f61fd000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610ae2576040366003190112610ae257611d4161237761293a565b6001600160a01b036024359116805f525f60205260405f2061239a838254613020565b90556040518281527fe20fb6ba8ce20f2c92ffaf9d8235c7a379b8316f23fe52741a8220dc2db7756260203392a3614b56565b34610ae2575f366003190112610ae2576020604051620151808152f35b34610ae25736600319016102408112610ae25761020013610ae2576102043561022435906001600160a01b038216809203610ae2576124376001600160a01b036002541633813314612fc9565b61243f613243565b908261244b8284614af1565b91837f2a549e6586cf01f4b466f1ab29c9e8527fee806e93b0ad40f87833a3d91256305f80a4612483600a60028301925f8455612b97565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602082600a869452a26124d36124bb612afa565b6001600160601b036124cb612b3b565b169084614721565b6001600160a01b03807f00000000000000000000000000000000000000000000000000000000000000001693612507612afa565b9060405194636a7a3cf560e11b865260048601526001602486015264ffffffffff42166044860152606485015216608483015260208260a4815f875af1918215611d43575f926125e3575b506020600493604051948580927f964c45a30000000000000000000000000000000000000000000000000000000082525afa928315611d43575f936125ad575b506127106125a26020948461300d565b049055604051908152f35b92506020833d6020116125db575b816125c860209383612ac0565b81010312610ae257915191612710612592565b3d91506125bb565b9291506020833d602011612612575b816125ff60209383612ac0565b81010312610ae257915190916020612552565b3d91506125f2565b34610ae2575f366003190112610ae25761263436336148d8565b61263c61302d565b156126c7577f233e53e90f93aa8606b0af8202db7d6ae24f46b550dd547ff0f94134215cc10a602061266c614a78565b6001547fff00000000000000000000ffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b6126ad8464ffffffffff8560d01c16612fad565b60d01b1691161760015564ffffffffff60405191168152a1005b7fc6d39ab9000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610ae2575f366003190112610ae25760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae257610200366003190112610ae257611d41612be4565b34610ae2576040366003190112610ae25761276561293a565b60243567ffffffffffffffff8111610ae2576101a06003198236030112610ae257602091610c139160040190613ca9565b34610ae2575f366003190112610ae257602060405162093a808152f35b34610ae2576020366003190112610ae2576127cf6004356129fa565b6040519060068310156103725760409282526020820152f35b34610ae2576020366003190112610ae257600435805f52600360205260ff60405f205460f01c16600b81101561037257600a03612838575f5260036020526020600260405f200154604051908152f35b5060205f610c13565b34610ae2575f366003190112610ae25760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2575f366003190112610ae25760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610ae2576020366003190112610ae257600435805f52600360205260ff60405f205460f01c16600b81101561037257600903612838575f5260036020526020600260405f200154604051908152f35b34610ae2575f366003190112610ae2576020906001600160a01b03600254168152f35b600435906001600160a01b0382168203610ae257565b35906001600160a01b0382168203610ae257565b90600b8210156103725752565b35906001600160601b0382168203610ae257565b6040906003190112610ae2576004359060243590565b9181601f84011215610ae25782359167ffffffffffffffff8311610ae25760208381860195010111610ae257565b9181601f84011215610ae25782359167ffffffffffffffff8311610ae2576020808501948460051b010111610ae257565b5f52600360205260405f2060ff815460f01c16600b811015610372578015612a6b5760048110612a625760048114612a565760058114612a4c57600614612a4357506005905f90565b60020154600491565b5060020154600391565b50600201549060029190565b50506001905f90565b50505f905f90565b60c0810190811067ffffffffffffffff821117612a8f57604052565b634e487b7160e01b5f52604160045260245ffd5b610200810190811067ffffffffffffffff821117612a8f57604052565b90601f8019910116810190811067ffffffffffffffff821117612a8f57604052565b90816020910312610ae257518015158103610ae25790565b6004356001600160a01b0381168103610ae25790565b6101a4356001600160a01b0381168103610ae25790565b356001600160a01b0381168103610ae25790565b60a4356001600160601b0381168103610ae25790565b60c4356001600160601b0381168103610ae25790565b356001600160601b0381168103610ae25790565b9064ffffffffff8091169116039064ffffffffff8211611d4e57565b90600b8110156103725760ff60f01b197eff00000000000000000000000000000000000000000000000000000000000083549260f01b169116179055565b90816020910312610ae2575190565b5f612bef60046133b0565b90815f52600360205260405f2060ff815460f01c16600b8110156103725780612c1d85612c27931515614abe565b8460028214613c69565b612c3b64ffffffffff825460a01c166152ae565b6040517fcedd3a0e00000000000000000000000000000000000000000000000000000000815260843560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f91612f62575b5015612eb357612cdc612ccf612cbd613134565b64ffffffffff845460a01c1690612b7b565b64ffffffffff4216612b7b565b90612ce5613134565b610144359064ffffffffff821690818303610f815764ffffffffff161015612e2f5781612d85612d8b926001600160a01b0364ffffffffff96955416887f6832e877335f56439e212e5a353df7c5f6aca8a21261c691860bb76d015e57a08980a382547fff00ffffffffff000000000000000000000000000000000000000000000000001660a09190911b64ffffffffff60a01b1617600160f01b178255565b8561477c565b60405193636a7a3cf560e11b8552600485015282602485015216604483015280606483015280608483015260208260a481846001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af1908115612e235750612df85750565b612e199060203d602011612e1c575b612e118183612ac0565b810190612bd5565b50565b503d612e07565b604051903d90823e3d90fd5b50600881846002612e41940155612b97565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf56020826008879452a26004356001600160a01b0381168103612eaf5760a435906001600160601b03821691828103610f7d575064ffffffffff9291612eaa9186614721565b612d8b565b8280fd5b612ec491505f600282015582615199565b6004356001600160a01b0381168103610ae25760a435906001600160601b03821690818303610ae257612ef8925083614721565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610ae2575f916024839260405194859384926367d42a8b60e01b845260048401525af18015611d4357612f565750565b5f612f6091612ac0565b565b612f84915060203d602011612f8a575b612f7c8183612ac0565b810190612ae2565b5f612ca9565b503d612f72565b64ffffffffff6203f4809116019064ffffffffff8211611d4e57565b9064ffffffffff8091169116019064ffffffffff8211611d4e57565b15612fd2575050565b906001600160a01b0380927f66dc38db000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b81810292918115918404141715611d4e57565b91908201809211611d4e57565b64ffffffffff60015460a81c168015159081613047575090565b64ffffffffff915061305890612f91565b16421090565b613092906001600160601b037f0000000000000000000000000000000000000000000000000000000000000000911661300d565b7f00000000000000000000000000000000000000000000000000000000000000008015613115578015613101576001905f1983010401901515026001600160601b037f000000000000000000000000000000000000000000000000000000000000000016818082119118021890565b634e487b7160e01b5f52601260045260245ffd5b634e487b715f5260126020526024601cfd5b91908203918211611d4e57565b61316261315464ffffffffff60015460d01c1664ffffffffff4216612b7b565b61315c614a78565b90612b7b565b90565b1561316d5750565b64ffffffffff907f0c738be4000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b9190826040910312610ae2576020825192015190565b6101843563ffffffff81168103610ae25790565b3563ffffffff81168103610ae25790565b908060209392818452848401375f828201840152601f01601f1916010190565b6040906131629492815281602082015201916131db565b906001600160601b03809116911603906001600160601b038211611d4e57565b359063ffffffff82168203610ae257565b610200366003190112610ae25760405161325c81612aa3565b6004356001600160a01b0381168103610ae257815260243567ffffffffffffffff81168103610ae257602082015260443560408201526064356060820152608435608082015260a4356001600160601b0381168103610ae25760a082015260c4356001600160601b0381168103610ae25760c082015260e4356001600160a01b0381168103610ae25760e0820152610104356001600160601b0381168103610ae2576101008201526101243563ffffffff81168103610ae2576101208201526101443564ffffffffff81168103610ae2576101408201526101643563ffffffff81168103610ae2576101608201526101843563ffffffff81168103610ae2576101808201526101a4356001600160a01b0381168103610ae2576101a08201526101c43563ffffffff81168103610ae2576101c08201526101e435908115158203610ae257613162916101e0820152306151d3565b61020081360312610ae257604051906133c882612aa3565b6133d181612950565b8252602081013567ffffffffffffffff81168103610ae257602083015260408101356040830152606081013560608301526080810135608083015261341860a08201612971565b60a083015261342960c08201612971565b60c083015261343a60e08201612950565b60e083015261344c6101008201612971565b61010083015261345f6101208201613232565b6101208301526101408101359064ffffffffff82168203610ae2576101e0916101408401526134916101608201613232565b6101608401526134a46101808201613232565b6101808401526134b76101a08201612950565b6101a08401526134ca6101c08201613232565b6101c08401520135908115158203610ae257613162916101e0820152306151d3565b613162916135226135279261ffff7f0000000000000000000000000000000000000000000000000000000000000000169061300d565b61300d565b600163337f98005f1983010401901515026001600160601b037f000000000000000000000000000000000000000000000000000000000000000016613020565b90918281527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8311610ae25760209260051b809284830137010190565b9035601e1982360301811215610ae257016020813591019167ffffffffffffffff8211610ae2578136038313610ae257565b63ffffffff6135e482613232565b1682526136086135f760208301836135a4565b6060602086015260608501916131db565b906040810135601e1982360301811215610ae2570160208135910167ffffffffffffffff8211610ae2578160051b36038113610ae257836040613162958503910152613567565b61365a6111b461302d565b61316260046136bd565b6003111561037257565b90816020910312610ae2575167ffffffffffffffff81168103610ae25790565b51906001600160a01b0382168203610ae257565b519063ffffffff82168203610ae257565b6004111561037257565b6136c6816133b0565b90815f52600360205260405f209060ff825460f01c16600b81101561037257806136f5856136ff931515614abe565b8460018214613c69565b61371364ffffffffff835460a01c166152fb565b60028201549067ffffffffffffffff808360401c169216916040517f29316a2a0000000000000000000000000000000000000000000000000000000081528160048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa918215611d43575f915f93613c25575b506137a382613664565b8115613bfa57506002906137b681613664565b148015613b54575b613b485761380795949263ffffffff8381613837946001600160601b036137fa6137ee60a061381d9c9a01612b67565b610ecd60c08701612b67565b8161010086019d8e612b67565b9167ffffffffffffffff61016088019d8e6131ca565b95604061382d6101c08b016131ca565b9981519d8e612a73565b01358c5260208c019a8b528360408d01931683528360608d01951685528760808d01971687528760a08d01991689528d6040519060208201928352604082015260408152613886606082612ac0565b519020996040519b7f74dd2d62000000000000000000000000000000000000000000000000000000008d525160048d0152511660248b0152511660448901525116606487015251166084850152511660a483015260c482015260608160e4816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f965f915f93613af6575b506001600160a01b0388169283613a18575050505f905b613943826136b3565b600182036139cc57505060207f8a2e662fa6500b4941c64c752c9fcadc65ca2e842181356c5be49836f9038479916139bc610a3a6139a76001600160a01b038a16978873ffffffffffffffffffffffffffffffffffffffff198654161785556131ca565b63ffffffff6139b4613134565b911690612fad565b64ffffffffff60405191168152a3565b613a14959650839294507fc41ce26346273b90aeebed2101369e7f7e6fcfaeb559a232d7629f281ba3515491604091825191613a07816136b3565b82526020820152a261477c565b5f90565b63ffffffff613a2e6001600160601b0393612b67565b91604051947fac15487a000000000000000000000000000000000000000000000000000000008652866004870152602486015216604484015216606482015283608482015260208160a4815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af1908115611d43575f91613abb575b509061393a565b90506020813d602011613aee575b81613ad660209383612ac0565b81010312610ae257516004811015610ae2575f613ab4565b3d9150613ac9565b97509150506060863d606011613b40575b81613b1460609383612ac0565b81010312610ae257613b258661368e565b613b366040602089015198016136a2565b909690915f613923565b3d9150613b07565b505050613a149161477c565b506001830167ffffffffffffffff8111611d4e5760405163900cf0cf60e01b81526020816004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d435767ffffffffffffffff9182915f91613bcb575b50169116106137be565b613bed915060203d602011613bf3575b613be58183612ac0565b81019061366e565b5f613bc1565b503d613bdb565b7f11b51282000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b915091506040813d604011613c61575b81613c4260409383612ac0565b81010312610ae2578051906003821015610ae25760200151915f613799565b3d9150613c35565b15613c72575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600b8110156103725760245260445ffd5b906080525f60c052613cbc6111b461302d565b60025460e0526001600160a01b0360e05116156145bb576040517fbe5170c00000000000000000000000000000000000000000000000000000000081526080513560048201526080816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f915f925f925f9261454e575b50600390613d55816136b3565b1461451f576001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016613d93610120608051016131ca565b813b15610ae25763ffffffff60645f9260405194859384927f564c08f200000000000000000000000000000000000000000000000000000000845260808051013560048501526080513560248501521660448301525afa8015611d435761450b575b50613e0c613e0760c060805101612b67565b61305e565b906001600160601b0382116144d057613e57613e5163ffffffff613e35610100608051016131ca565b1663ffffffff613e4a610120608051016131ca565b1690613020565b836134ec565b806001600160601b03613e6e60a060805101612b67565b1610613e7e60a060805101612b67565b90614494575050613ea163ffffffff613e9b60e0608051016131ca565b166155c9565b613eb863ffffffff613e9b610100608051016131ca565b63ffffffff613ecc610120608051016131ca565b1662093a80811161447757506001600160a01b03613eef61014060805101612b27565b161563ffffffff613f05610160608051016131ca565b16151480614456575b613f1d61014060805101612b27565b613f2c610160608051016131ca565b911561441357505063ffffffff613f48610180608051016131ca565b166142fe575b612710613f82613f5f608051615349565b9461ffff6001600160601b03613f7960a060805101612b67565b1691169061300d565b049067ffffffffffffffff8060e05160a01c16146142e65760e05160a01c67ffffffffffffffff1660010160a01b7bffffffffffffffff00000000000000000000000000000000000000001660e0517fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff161760025560805160a00161400690612b67565b9261400f613134565b60805160e00161401e906131ca565b63ffffffff1661402d91612fad565b956080516101000161403e906131ca565b916080516101200161404f906131ca565b936080516101400161406090612b27565b9560805161016001614071906131ca565b9760805160200160805190614085916145e3565b9a905060405160a05260a05161409a90612aa3565b6001600160a01b038d1660a0515260e05160a01c67ffffffffffffffff1660010167ffffffffffffffff1660a051602001526080513560a0516040015260a051606001526080516080013560a051608001526001600160601b031660a05160a001526001600160601b031660a05160c001526001600160a01b031660a05160e001526001600160601b031660a051610100015263ffffffff1660a051610120015260a051610140019564ffffffffff16865263ffffffff1660a051610160015263ffffffff1660a05161018001526001600160a01b031660a0516101a0015263ffffffff1660a0516101c00152151560a0516101e0015260a051309061419f916151d3565b60c0805182905260036020525160409020805492516aff0000000000ffffffffff60a01b1990931660a09390931b64ffffffffff60a01b1692909217600160f01b1782559182608051602001608051906141f8916145e3565b91906080516060016080519061420d916145e3565b93906040519283928360a0519061422391614616565b6102008401610240905261024084019061423c926131db565b958287036102208401526001600160a01b031695608051359561425e926131db565b037f2e34fbbaf0546e0b801ca8869463c4d3a9ebff2f008891b6f92bdb5c8a59e51991a461428c908261477c565b60805160a00161429b90612b67565b60c080513390525160208190526040902054906001600160601b03168082106142dc576142c791613127565b3360c0515260c051602052604060c051205590565b6131629150614b56565b634e487b7160e01b60c051526011600452602460c051fd5b6040517f993861440000000000000000000000000000000000000000000000000000000081526080513560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156144065767ffffffffffffffff9160c051916143e7575b501663ffffffff61438e610180608051016131ca565b168110906143a1610180608051016131ca565b916143ad575050613f4e565b63ffffffff92507f803b9cf70000000000000000000000000000000000000000000000000000000060c0515260045216602452604460c051fd5b614400915060203d602011613bf357613be58183612ac0565b5f614378565b6040513d60c051823e3d90fd5b906001600160a01b0363ffffffff927fe0c88e710000000000000000000000000000000000000000000000000000000060c051521660045216602452604460c051fd5b50620f424063ffffffff61446f610160608051016131ca565b161115613f0e565b63a958b41160e01b5f526004525f60245262093a8060445260645ffd5b6001600160601b03907f0af33f8e0000000000000000000000000000000000000000000000000000000060c0515216600452602452604460c051fd5b507f4b36a1720000000000000000000000000000000000000000000000000000000060c051526004526001600160601b03602452604460c051fd5b5f61451591612ac0565b5f60c0525f613df5565b7f60f6cdd5000000000000000000000000000000000000000000000000000000005f526080513560045260245ffd5b93505050506080813d6080116145b3575b8161456c60809383612ac0565b81010312610ae25780516004811015610ae25761458b602083016136a2565b60408301519261ffff84168403610ae2576145aa60606003920161368e565b91939290613d48565b3d915061455f565b7f2ec01397000000000000000000000000000000000000000000000000000000005f5260045ffd5b903590601e1981360301821215610ae2570180359067ffffffffffffffff8211610ae257602001918136038313610ae257565b6101e080916001600160a01b03815116845267ffffffffffffffff60208201511660208501526040810151604085015260608101516060850152608081015160808501526001600160601b0360a08201511660a08501526001600160601b0360c08201511660c08501526001600160a01b0360e08201511660e08501526001600160601b036101008201511661010085015263ffffffff6101208201511661012085015264ffffffffff6101408201511661014085015263ffffffff6101608201511661016085015263ffffffff610180820151166101808501526001600160a01b036101a0820151166101a085015263ffffffff6101c0820151166101c085015201511515910152565b919081156147775760206001600160a01b037f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2921692835f525f825260405f2061476c828254613020565b9055604051908152a3565b505050565b90604051907f3c7a3aff0000000000000000000000000000000000000000000000000000000082526020826004815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af1918215611d43575f926148b7575b506040519163900cf0cf60e01b83526020836004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa918215611d435767ffffffffffffffff6040937f73757f71cff68c2c40646ddcdbe50a97ea48f9c254a59775b58e31a094f9ff76955f91614898575b5016906002826fffffffffffffffff000000000000000085871b161791015567ffffffffffffffff8351921682526020820152a2565b6148b1915060203d602011613bf357613be58183612ac0565b5f614862565b6148d191925060203d602011613bf357613be58183612ac0565b905f6147e5565b600154916001600160a01b0383169281600411610ae2575f5f9060405f8151966001600160a01b0360208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff0000000000000000000000000000000000000000000000000000000083351660648201526064815261496e608482612ac0565b828052826020525190895afa614a65575b1561498c575b5050505050565b63ffffffff1615614a535760ff60a01b19167401000000000000000000000000000000000000000017600155823b15610ae2576020925f92836040518096819582947f94c7d7ee00000000000000000000000000000000000000000000000000000000845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af18015611d4357614a43575b5060ff60a01b19600154166001555f80808080614985565b5f614a4d91612ac0565b5f614a2b565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c15029061497f565b64ffffffffff60015460a81c168015614ab957614a9c9064ffffffffff4216612b7b565b6203f48064ffffffffff82161015614ab15790565b506203f48090565b505f90565b15614ac65750565b7fda1937ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9190825f52600360205260405f209260ff845460f01c16600b8110156103725781614b3082614b26614b359589951515614abe565b8260058214613c69565b614d08565b90818103614b41575050565b638568b2f960e01b5f5260045260245260445ffd5b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051906370a0823160e01b8252306004830152602082602481845afa918215611d43575f92614cd4575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f5114821615614cb5575b50836040525f60605215614ca357826024816020936370a0823160e01b82523060048301525afa8015611d43575f90614c6f575b614c369250613127565b818103614c41575050565b7f399c10a3000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506020823d602011614c9b575b81614c8960209383612ac0565b81010312610ae257614c369151614c2c565b3d9150614c7c565b635274afe760e01b5f5260045260245ffd5b6001821516614ccb573b15153d1516165f614bf8565b843d5f823e3d90fd5b9091506020813d602011614d00575b81614cf060209383612ac0565b81010312610ae25751905f614bac565b3d9150614ce3565b9064ffffffffff60028254920154916040519260208401947f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3865246604086015230606086015260808501526001600160a01b03821660a085015260c0840152818160a01c1660e084015260c81c166101008201526101008152614d8e61012082612ac0565b51902090565b546001600160a01b03163381148015614ddf575b15614db05750565b7fcf08afcd000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b506040517fe917add80000000000000000000000000000000000000000000000000000000081523360048201528160248201526020816044816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f91614e58575b50614da8565b614e71915060203d602011612f8a57612f7c8183612ac0565b5f614e52565b92916101a435906001600160a01b038216808303610ae2571561498557604051630a32b8a160e41b602082019081526024820187905290949093614ee5928692614ed7925f604486015260648501526080608485015260a48401916131db565b03601f198101855284612ac0565b6101c4359263ffffffff841693848103610ae25760061b643fffffffc01684156040868304141715611d4e57603f9004614e208101809111611d4e57805a105a90614f6a575050915f80949281945193f1604080515f815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b7f7a8be5bc000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b92916101a435906001600160a01b038216808303610ae2571561498557604051630a32b8a160e41b602082019081526024820187905290949093614ff9928692614ed7926001604486015260648501526080608485015260a48401916131db565b6101c4359263ffffffff841693848103610ae25760061b643fffffffc01684156040868304141715611d4e57603f9004614e208101809111611d4e57805a105a90614f6a575050915f80949281945193f1604080516001815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b6101a4356001600160a01b038116808203610ae2571561517557604051630a32b8a160e41b60208201908152602482018490529091600260448401525f6064840152608060848401526150ef83602060a482015f81525f80838301375f910190815203601f198101855284612ac0565b6101c4359263ffffffff841693848103610ae25760061b643fffffffc01684156040868304141715611d4e57603f9004614e208101809111611d4e57805a105a90614f6a575050915f80949281945193f1604080516002815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b5050565b818103615184575050565b63794a123560e11b5f5260045260245260445ffd5b9060096151a591612b97565b60405160208160097fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf59352a2565b90615221604051916001600160a01b0360208401947fa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c86524660408601521660608401526080830190614616565b6102608152614d8e61028082612ac0565b61523c60046133b0565b90815f52600360205260405f209060ff825460f01c16600b811015610372578061526b85612f60931515614abe565b8460038214613c69565b61527f60046133b0565b90815f52600360205260405f209060ff825460f01c16600b8110156103725780612c1d85612f60931515614abe565b64ffffffffff806152bd613134565b92169116908082106152cd575050565b7f7b4798f2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b64ffffffffff8061530a613134565b92169116908082101561531b575050565b7f29425fdf000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b6020810161535781836145e3565b9050615465575060405190630fcdf69360e01b8252803560048301526040826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f925f92615441575b5060408101359283151580615436575b1561541e57506153dc8160606153e29301906145e3565b90615593565b60ff81116153ee575090565b7fbc13efbc000000000000000000000000000000000000000000000000000000005f5260045260ff60245260445ffd5b630ab6878960e31b5f5260045261200060245260445ffd5b5061200081116153c5565b90925061545d915060403d6040116119cc576119bc8183612ac0565b90915f6153b5565b61546f81836145e3565b905061200061547e83856145e3565b9290501161541e5750606082016154a161549882856145e3565b929050846145e3565b91905061557d575060408201358061556757506154c0602091836145e3565b926154f960405194859384937fc7ea896200000000000000000000000000000000000000000000000000000000855235600485016131fb565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611d43575f91615538575090565b90506020813d60201161555f575b8161555360209383612ac0565b81010312610ae2575190565b3d9150615546565b63794a123560e11b5f526004525f60245260445ffd5b631b0ff2dd60e01b5f526004525f60245260445ffd5b50801515806155bd575b156155a55750565b631b0ff2dd60e01b5f5260045261020060245260445ffd5b5061020081111561559d565b603c811015806155fa575b156155dc5750565b63a958b41160e01b5f52600452603c6024526201518060445260645ffd5b50620151808111156155d456fea164736f6c6343000825000a2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad";
+  const _bytecode = "0x610240806040523461069a578061642c803803809161001e828561091a565b833981010390610160821261069a5780516001600160a01b038116919082900361069a5760208101516001600160a01b038116810361069a5760408201516001600160a01b0381169081810361069a5760608401516001600160a01b038116810361069a5760808501516001600160a01b038116810361069a5760a08601516001600160a01b0381169890929089840361069a5760a09060bf19011261069a576040519360a085016001600160401b03811186821017610906576040526100e760c0890161093d565b85526100f560e08901610951565b602086019081529561010a6101008a0161093d565b604087019081529761011f6101208b01610951565b99606088019a8b526101400161013490610960565b9a608088019b8c5260405180809463097610f360e41b82525a92600491602094fa9283156106a6575f936108c2575b50604051631057fdf960e31b81526020816004816001600160a01b0388165afa9081156106a6575f91610873575b50608052600180546001600160a01b031916821790556040519081525f51602061640c5f395f51905f5290602090a160a05260c05261ffff8851166040516101da60408261091a565b600881526020810167636174636842707360c01b8152600183101580610867575b15610816575050506101005260e0526101205261014052516001600160601b0390811661016052905161ffff908116610180529151166101a0529051166101c08190529061271082810390811161074d578280821191180280831890612710820291820461271014908414171561074d576101e05260c0516040516326e1508760e21b815290602090829060049082906001600160a01b03165afa9081156106a6575f916107e4575b506127100391612710831161074d5782810292818404149015171561074d5764ffffffffff916102005251166102205260405190631fb1e19560e21b82525f6004830152602082602481845afa9182156106a6575f926107a3575b50602060249160405192838092631fb1e19560e21b8252600160048301525afa9081156106a6575f91610761575b5064ffffffffff80911691160164ffffffffff811161074d57620d2f0064ffffffffff6102205116810180911161074d5764ffffffffff61036f921690610972565b6203f480810180911161074d5760c05160405163169763a960e01b81529190602090839060049082906001600160a01b03165afa9182156106a6575f92610711575b506040516103c060408261091a565b6010815264ffffffffff60208201936f756e626f6e64696e675365636f6e647360801b855216928284101580610702575b156106b1576101a05160c0516040516308dbbb0360e01b81526001600160601b039092169190602090829060049082906001600160a01b03165afa9081156106a6575f91610668575b5060405161044960408261091a565b60118152701b5a5b9a5b5d5b50dbdb1b185d195c985b607a1b602082019081526001600160601b039092169160018410158061065e575b1561061157604051615a8c908161098082396080518181816109bd01528181611ac601528181611ec80152615165015260a051818181610e6001528181610f1c01528181611167015281816115c701528181612577015281816128070152818161290b01528181613ffb015281816157fc015261597d015260c05181818161085e01528181610da20152818161169801528181612fbc015281816130f701528181613cc701528181614a9c0152614e38015260e0518181816111ac015281816121d501528181612e44015261404d01526101005181818161042f01528181613ae901528181613dc8015281816146260152614cbd0152610120518181816128c8015281816139610152614c6e015261014051818181610af701528181612006015281816123020152614b3e015261016051818181611e35015261382b0152610180518181816103eb01526137e501526101a051818181611c65015261344201526101c0518161190a01526101e051816133d8015261020051816134000152610220518181816107fb0152611d6c0152f35b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152600160448401526064830152601f01601f19168101030190fd5b5082841115610480565b90506020813d60201161069e575b816106836020938361091a565b8101031261069a576106949061093d565b8261043a565b5f80fd5b3d9150610676565b6040513d5f823e3d90fd5b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152604483015264ffffffffff6064830152601f01601f19168101030190fd5b5064ffffffffff8411156103f1565b9091506020813d602011610745575b8161072d6020938361091a565b8101031261069a5761073e90610960565b905f6103b1565b3d9150610720565b634e487b7160e01b5f52601160045260245ffd5b90506020813d60201161079b575b8161077c6020938361091a565b8101031261069a5764ffffffffff6107948192610960565b915061032d565b3d915061076f565b9091506020813d6020116107dc575b816107bf6020938361091a565b8101031261069a5760206107d4602492610960565b9291506102ff565b3d91506107b2565b90506020813d60201161080e575b816107ff6020938361091a565b8101031261069a57515f6102a4565b3d91506107f2565b9060a49160405193849263088ffe1960e31b8452608060048501525180928160848601528585015e5f8383018501526024830152600160448301526127106064830152601f01601f19168101030190fd5b506127108311156101fb565b90506020813d6020116108ba575b8161088e6020938361091a565b8101031261069a57516001600160a01b038116810361069a575f51602061640c5f395f51905f52610191565b3d9150610881565b9092506020813d6020116108fe575b816108de6020938361091a565b8101031261069a57516001600160a01b038116810361069a57915f610163565b3d91506108d1565b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b0382119082101761090657604052565b51906001600160601b038216820361069a57565b519061ffff8216820361069a57565b519064ffffffffff8216820361069a57565b9190820180921161074d5756fe610100806040526004361015610013575f80fd5b5f905f3560e01c908162971a301461297f5750806301c7c58d1461292f57806306433b1b146128ec5780630fa3b66a146128a9578063147926cb1461275e5780631a9f091e1461270557806321100a74146126d05780632178cb72146126b357806324150d97146126695780632bc7aea81461264c5780632ca975211461229057806331afbaf01461227657806338f32732146121f95780633a0d6085146121b65780633f4ba83a146120c557806345572a79146120a857806347e7ef24146120365780634d75b14b14611fa457806351cff8d914611e5957806357855e0e14611e165780635b85283314611df95780635badbe4c14611dcf5780635c975abb14611dab5780635ed2534614611d9057806364452e0e14611d4f57806364482ac414611cf95780636d9809a014611cdc578063718a60ee14611cc05780637580725014611c895780637834e85714611c465780637a9e5e4b14611b765780637e8b797c14611b355780638034269a14611b0657806380bc998c14611aea57806382bfefc814611aa75780638456cb591461192e578063870676f6146118f05780638fb360371461187c578063903fafea1461174d57806391ddadf414611724578063948c985e146116bc57806397610f30146116795780639a4186f414610fb85780639e31a22a14610c285780639ee9e25914610c0a578063abf15bb314610b3d578063aca6052b14610b1b578063b0cd91b114610ad7578063bb6f9aad14610abb578063bf7e214f14610a94578063cb33b8a714610971578063d4058f4514610901578063d5324911146108d2578063d7ab411b1461078c578063e3b095131461060d578063e55e7d4614610520578063ea78df8314610453578063ebccb5b21461040f578063ed04e3e8146103d0578063fba7734e146103b35763ffdbb970146102bd575f80fd5b346103b0576102003660031901126103b0576102d96004613699565b80825260036020526040822060ff815460f01c16600a81101561039c57610335916103168261030c8660069515156131e1565b8560018214612c4d565b61032a64ffffffffff825460a01c1661575c565b846002820155612d67565b60405190807fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf560208460066103859652a261036e612ce1565b6001600160601b0361037e612d0b565b1691614bda565b80f35b634e487b7160e01b5f52602160045260245ffd5b602484634e487b7160e01b81526021600452fd5b80fd5b50346103b057806003193601126103b05760206040516120008152f35b50346103b057806003193601126103b057602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b057806003193601126103b05760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b0576102003660031901126103b05761046e61352c565b908181526003602052604081209160ff835460f01c16600a81101561050c578082600561049b9311612c4d565b6001600160a01b036104ab612cca565b161515806104fd575b156104d1576001610385929301600160ff198254161790556155a9565b602492507fb48af58d000000000000000000000000000000000000000000000000000000008252600452fd5b5060ff600184015416156104b4565b602483634e487b7160e01b81526021600452fd5b50346103b057806003193601126103b05761053b3633614f6f565b6001548060f81c61054b816131ca565b156105e55761057561055b613391565b1561056f64ffffffffff8460a81c16612bda565b90612c12565b79ffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b6105b46105a461510f565b64ffffffffff8560d01c16612bf6565b60d01b169116176001557f7aa356bc77918838e40d2fad4603b3de8c9c2117d34cd91828d65b9e709255a98180a180f35b6004827fbe5a753c000000000000000000000000000000000000000000000000000000008152fd5b50346103b05761061c36612a3b565b9190610626612b6c565b5061063f6001600160a01b036002541633813314613186565b8082526003602052604082209260ff845460f01c16600a81101561039c578061066d846106779315156131e1565b8360038214612c4d565b6106818483615315565b8082036107755760a08564ffffffffff86818787828654881c16917f84b0f1d6c78e918c7046472d2a2c0264272eb5274364c378b11d4d3f6207e9196106c5613493565b956106d587868089831610613eac565b7e0400000000000000000000000000000000000000000000000000000000000060ff60f01b198a541617895580a38185549161072060026001600160a01b0385169801549582612d4b565b9482608060405161073081612a6d565b8a8152602081019384526040810194855282606082019760c81c1687520196168652604051978852516020880152511660408601525116606084015251166080820152f35b8390604492638568b2f960e01b8352600452602452fd5b50346103b0576102003660031901126103b0576107a96004613699565b908181526003602052604081209160ff835460f01c16600a81101561050c5782936107e7826107dd856108319515156131e1565b8460048214612c4d565b61082561082064ffffffffff835460a01c167f000000000000000000000000000000000000000000000000000000000000000090612bf6565b61575c565b836002820155826156c3565b61085461083c612ce1565b6001600160601b0361084c612d0b565b169083614bda565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b156108ce5782916024839260405194859384926367d42a8b60e01b845260048401525af180156108c3576108b25750f35b816108bc91612ac2565b6103b05780f35b6040513d84823e3d90fd5b5050fd5b50346103b0576102003660031901126103b0575060206108f0613850565b6001600160a01b0360405191168152f35b50346103b05761091036612a3b565b81835260036020526040832060ff815460f01c1693600a85101561095d57506004602094149283610949575b5050506040519015158152f35b610954929350615315565b145f808061093c565b80634e487b7160e01b602492526021600452fd5b50346103b05760a03660031901126103b0576004359067ffffffffffffffff82116103b0576101a060031983360301126103b05760443560ff8116809103610a90576001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000166109e960a48501612d37565b90803b15610a8c5760e48492836001600160601b039360405196879586947fd505accf0000000000000000000000000000000000000000000000000000000086523360048701523060248701521660448501526024356064850152608484015260643560a484015260843560c48401525af1610a77575b6020610a6f8460040133613f92565b604051908152f35b610a82828092612ac2565b6103b05780610a60565b8380fd5b5080fd5b50346103b057806003193601126103b05760206001600160a01b0360015416604051908152f35b50346103b057806003193601126103b0576020604051603c8152f35b50346103b057806003193601126103b05760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b05760403660031901126103b0576020610a6f6024356004356137d5565b50346103b05760203660031901126103b057610b576129d0565b90610b623633614f6f565b6002546001600160a01b038116801580610bf8575b15610bcd57506001600160a01b0373ffffffffffffffffffffffffffffffffffffffff1992931691829116176002557f1f718efa4efa61072ae86507aa2a33568fdb2fe31cf2ebe4f3787415e404fea68280a280f35b7f0160b129000000000000000000000000000000000000000000000000000000008352600452602482fd5b506001600160a01b0384161515610b77565b50346103b0576102003660031901126103b057506020610a6f61352c565b50346103b05736600319016102208112610a9057610200136103b0576102043567ffffffffffffffff8111610a9057610c659036906004016129a2565b610c6f6004613699565b9182845260036020526040842060ff815460f01c16600a811015610fa45780610c9d86610ca79315156131e1565b8560038214612c4d565b610cbb64ffffffffff825460a01c1661575c565b610cc58185614af1565b6002810154906001600160a01b03610cdb612cca565b16610e1a575b6001600160a01b03610d70917e0500000000000000000000000000000000000000000000000000000000000060ff60f01b19825416178155867fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602060405160058152a254166001600160601b03610d68610d5a612d0b565b610d62612d21565b906134fb565b169086614bda565b60e4356001600160a01b0381168103610e1657610d97906001600160601b03610d68612d21565b846001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016803b15610a90578180916024604051809481936367d42a8b60e01b83528b60048401525af180156108c357610dfd575b5050610385936154c2565b81610e0791612ac2565b610e1257845f610df2565b8480fd5b8580fd5b6120008411610f8b578315801590610ef6575b15610ce1576040516369f8dfa560e01b815260208180610e548888604435600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610eeb5783918891610eb0575b5091610ea86001600160a01b0392610d70946156a3565b915050610ce1565b9150506020813d602011610ee3575b81610ecc60209383612ac2565b81010312610edf57518290610ea8610e91565b5f80fd5b3d9150610ebf565b6040513d89823e3d90fd5b50604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610eeb578790610f57575b61200091501115610e2d565b506020813d602011610f83575b81610f7160209383612ac2565b81010312610edf576120009051610f4b565b3d9150610f64565b60448685630ab6878960e31b8252600452612000602452fd5b602486634e487b7160e01b81526021600452fd5b34610edf5736600319016102808112610edf5761020013610edf576102043567ffffffffffffffff8111610edf57610ff49036906004016129a2565b61022435906102443567ffffffffffffffff8111610edf5761101a9036906004016129a2565b939092610264359367ffffffffffffffff8511610edf5736602386011215610edf5784600401359467ffffffffffffffff8611610edf573660248760051b83010111610edf5761108161106b613391565b1561056f64ffffffffff60015460a81c16612bda565b61108961352c565b5f52600360205260ff60405f205460f01c16600a8110156103885760011461166b575b6110b66004613699565b95865f52600360205260405f209160ff835460f01c16600a81101561038857806110e58a6110ef9315156131e1565b8960028214612c4d565b82549164ffffffffff8360a01c1690611119611109613493565b838064ffffffffff831610613eac565b6111233386614a0a565b6044359289156115a4576120008a1161158b578b611574576040516369f8dfa560e01b81526020818061115b8e8e8a600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156114bc5789905f9061153e575b6111a292506156a3565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001692610124359063ffffffff821691828103610edf57506111ea612c8d565b6040519161014083019383851067ffffffffffffffff86111761152a578f946040523084526020840194855260408401988952606084019081526080840160643581528d60a0860190815260c08601916001600160a01b038d16835260e08701935f8552610100880195865263ffffffff6101208901971687528b3b15610edf57908a99989a979695949392916040519d8e809d7f61623a7100000000000000000000000000000000000000000000000000000000825261018482019a6084356004840152516001600160a01b031660248301525190604401525160648d01525163ffffffff1660848c01525160a48b01525160c48a0152516001600160a01b031660e4890152517fffffffff00000000000000000000000000000000000000000000000000000000166101048801525164ffffffffff166101248701525163ffffffff1661014486015261016485016101809052526101a483018260051b84016101a4019260248301925f90604219813603015b8383106114c7575050505050509181805f9403915afa80156114bc576114ac575b504360c81b7dffffffffff0000000000000000000000000000000000000000000000000016907fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff16178155826002820155856113da612c8d565b6113e2613493565b9063ffffffff166113f291612bf6565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b1617600360f01b178355976114288383615315565b988993546001600160a01b03169460405192839288845264ffffffffff166020840152604083016080905260808301611462908b8b6134c4565b908382036060850152611474926134c4565b037fcd78e731d0eca56c57ad49d120131eabdfb37d7d44044145f89c7b3b68cb4c8791a46114a1936153a1565b604051908152602090f35b5f6114b691612ac2565b5f611380565b6040513d5f823e3d90fd5b91939590929496506101a319898203018652863582811215610edf578301906044602483013592019167ffffffffffffffff8111610edf578036038313610edf5761151860209283926001956134c4565b9801960193019091889695949261135f565b634e487b7160e01b5f52604160045260245ffd5b50506020813d60201161156c575b8161155960209383612ac2565b81010312610edf57886111a29151611198565b3d915061154c565b8b631b0ff2dd60e01b5f526004525f60245260445ffd5b89630ab6878960e31b5f5260045261200060245260445ffd5b604051634044645560e01b81528460048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91611639575b508815158061162e575b1561161657506116118c88615a0b565b6111a2565b630ab6878960e31b5f5260045261200060245260445ffd5b506120008111611601565b90506020813d602011611663575b8161165460209383612ac2565b81010312610edf57518d6115f7565b3d9150611647565b611673613850565b506110ac565b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576116ca36612a3b565b906116e36001600160a01b036002541633813314613186565b6116ed8282613f2d565b600360f01b60ff60f01b198254161790557f4601cf5858e38298336c0ca18da97be2b7994186a1e585c07be9789be8a5ec4d5f80a3005b34610edf575f366003190112610edf57602061173e613493565b64ffffffffff60405191168152f35b34610edf576020366003190112610edf576004355f60a060405161177081612a89565b8281528260208201528260408201528260608201528260808201520152805f52600360205260405f2090815460ff8160f01c1691600a8310159081610388576003841015948561186d575b8515611866576002810154955b1561185d576117d691615315565b915b604051916117e583612a89565b6103885764ffffffffff8260c096868395526001600160a01b036020830181861681526040840192835260a060608501948688831c16865286608082019860c81c1688520197885261183a604051809a612a1a565b5116602088015251604087015251166060850152511660808301525160a0820152f35b50505f916117d8565b5f956117c8565b600585111595505f92506117bb565b34610edf575f366003190112610edf5760015460a01c60ff16156118e85760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f6118be565b34610edf575f366003190112610edf57602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf576119483633614f6f565b6001548060f81c611958816131ca565b611a7f5764ffffffffff8160a81c1680155f14611a3e575064ffffffffff5f5b16804210611a13577ffae6e52f3b95f1fcc0063219ed1027cbee25808fb9f136b8e060b4f4ea6d191c6020611a0364ffffffffff600160f81b867effffffffff0000000000ffffffffffffffffffffffffffffffffffffffffff79ffffffffff0000000000000000000000000000000000000000004260a81b16911617178060015560a81c16612bda565b64ffffffffff60405191168152a1005b7fbea78b4c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b64ffffffffff611a5162278d0092612bda565b160164ffffffffff8111611a6b5764ffffffffff90611978565b634e487b7160e01b5f52601160045260245ffd5b7f02bfbe3e000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf5760206040516103e88152f35b34610edf576020366003190112610edf576004356001600160601b0381168103610edf57610a6f6020916133ca565b34610edf576020366003190112610edf5760043567ffffffffffffffff8111610edf576101a06003198236030112610edf57610a6f60209160040133613f92565b34610edf576020366003190112610edf57611b8f6129d0565b600154906001600160a01b0382163303611c3457803b15611bff5773ffffffffffffffffffffffffffffffffffffffff197f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b03602093169182911617600155604051908152a1005b6001600160a01b03907fc2f31e5e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b62d1953b60e31b5f523360045260245ffd5b34610edf575f366003190112610edf5760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf576001600160a01b03611caa6129d0565b165f525f602052602060405f2054604051908152f35b34610edf575f366003190112610edf5760206040516102008152f35b34610edf575f366003190112610edf576020604051620f42408152f35b34610edf576020366003190112610edf576004355f526003602052606060405f205464ffffffffff60405191611d358360ff8360f01c16612a1a565b6001600160a01b038116602084015260a01c166040820152f35b34610edf575f366003190112610edf57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf57602060405160ff8152f35b34610edf575f366003190112610edf576020611dc5613391565b6040519015158152f35b34610edf575f366003190112610edf57602067ffffffffffffffff60025460a01c16604051908152f35b34610edf575f366003190112610edf5760206040516203f4808152f35b34610edf575f366003190112610edf5760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf576001600160a01b03611e7a6129d0565b16805f525f60205260405f2054908115611f7957805f525f6020525f6040812055807f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051858152a27f000000000000000000000000000000000000000000000000000000000000000091604051917fa9059cbb000000000000000000000000000000000000000000000000000000005f526004528060245260205f60448180875af160015f5114811615611f5a575b8260405215611f3e57602092508152f35b6001600160a01b0383635274afe760e01b5f521660045260245ffd5b6001811516611f7057833b15153d151616611f2d565b823d5f823e3d90fd5b7f327f61fd000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610edf5760e0366003190112610edf5760043567ffffffffffffffff8111610edf57611fd59036906004016129a2565b60a0366023190112610edf5760c435906001600160a01b0382168203610edf576120349261202f6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001633813314612b96565b613234565b005b34610edf576040366003190112610edf576120346120526129d0565b6001600160a01b036024359116805f525f60205260405f206120758382546131d4565b90556040518281527fe20fb6ba8ce20f2c92ffaf9d8235c7a379b8316f23fe52741a8220dc2db7756260203392a3615163565b34610edf575f366003190112610edf576020604051620151808152f35b34610edf575f366003190112610edf576120df3633614f6f565b6120e7613391565b1561218e577f233e53e90f93aa8606b0af8202db7d6ae24f46b550dd547ff0f94134215cc10a602061211761510f565b7f020000000000000000000000000000000000000000000000000000000000000060015479ffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b6121738564ffffffffff8560d01c16612bf6565b60d01b169116171760015564ffffffffff60405191168152a1005b7fc6d39ab9000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576060366003190112610edf5760043560243567ffffffffffffffff8111610edf576120349161223461225d9236906004016129a2565b61223f9391936129e6565b936122586001600160a01b036002541633813314613186565b613eee565b61226681613699565b6122708382613f2d565b90614d91565b34610edf57610200366003190112610edf57612034612da5565b34610edf576080366003190112610edf5760043567ffffffffffffffff8111610edf576122c19036906004016129a2565b6024356002811015610edf576122d56129e6565b926064359264ffffffffff84168403610edf57612336916122f4612b6c565b5061232b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001633813314612b96565b61225861106b613391565b61233f81613699565b92835f52600360205260405f209485549061237664ffffffffff8360a01c16612366613493565b908064ffffffffff831610613eac565b60ff8260f01c16600a81101561038857600281148061263b575b1561261257506123a09087614a0a565b60f81c6125e6576123c76124009163ffffffff6123c06101608601612ca1565b1690612bf6565b85547fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b64ffffffffff60a01b16178555565b827f4ddad2a09d952b61469550320fcce6aa49c5e3446c965e48c4089a4ea8bb765f602064ffffffffff875460a01c16604051908152a25b600160f81b7effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff85541617845561246c82612a10565b8115938415612550576101e08201358015158103610edf575b6125175760a09461249584612a10565b1561250d57506060810135905b604051936124af85612a6d565b30855260208501908152604080860192013582526060850192835260808501936124d881612a10565b84526001600160a01b0360405195511685525160208501525160408401525160608301525161250681612a10565b6080820152f35b60020154906124a2565b82847f908a836f000000000000000000000000000000000000000000000000000000005f5260045261254881612a10565b60245260445ffd5b604051634044645560e01b8152604083013560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156114bc575f906125b2575b61200091501115612485565b506020813d6020116125de575b816125cc60209383612ac2565b81010312610edf5761200090516125a6565b3d91506125bf565b837faffb0636000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91505061262a91508460038214801561262f57612c4d565b612438565b50508460048214612c4d565b5061264586612a10565b8515612390565b34610edf575f366003190112610edf57602060405162278d008152f35b34610edf576040366003190112610edf576126826129d0565b60243567ffffffffffffffff8111610edf576101a06003198236030112610edf57602091610a6f9160040190613f92565b34610edf575f366003190112610edf57602060405162093a808152f35b34610edf576020366003190112610edf576126ec600435612af3565b6040519060068310156103885760409282526020820152f35b34610edf576020366003190112610edf57600435805f52600360205260ff60405f205460f01c16600a81101561038857600903612755575f5260036020526020600260405f200154604051908152f35b5060205f610a6f565b34610edf576040366003190112610edf5760243567ffffffffffffffff8111610edf576127926127b19136906004016129a2565b905f604080516127a181612a51565b8281528260208201520152613eee565b6127c56004356127c083613699565b613f2d565b90604051907fa10bb806000000000000000000000000000000000000000000000000000000008252604081013560048301526020826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f92612872575b5060026060930154906040805161284d81612a51565b8481528560208201930135835201918252604051928352516020830152516040820152f35b9291506020833d6020116128a1575b8161288e60209383612ac2565b81010312610edf57915190916002612837565b3d9150612881565b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf57600435805f52600360205260ff60405f205460f01c16600a81101561038857600803612755575f5260036020526020600260405f200154604051908152f35b34610edf575f366003190112610edf576020906001600160a01b03600254168152f35b9181601f84011215610edf5782359167ffffffffffffffff8311610edf5760208381860195010111610edf57565b600435906001600160a01b0382168203610edf57565b604435906001600160a01b0382168203610edf57565b35906001600160a01b0382168203610edf57565b6002111561038857565b90600a8210156103885752565b35906001600160601b0382168203610edf57565b6040906003190112610edf576004359060243590565b6060810190811067ffffffffffffffff82111761152a57604052565b60a0810190811067ffffffffffffffff82111761152a57604052565b60c0810190811067ffffffffffffffff82111761152a57604052565b610200810190811067ffffffffffffffff82111761152a57604052565b90601f8019910116810190811067ffffffffffffffff82111761152a57604052565b90816020910312610edf575190565b5f52600360205260405f2060ff815460f01c16600a811015610388578015612b645760038110612b5b5760038114612b4f5760048114612b4557600514612b3c57506005905f90565b60020154600491565b5060020154600391565b50600201549060029190565b50506001905f90565b50505f905f90565b60405190612b7982612a6d565b5f6080838281528260208201528260408201528260608201520152565b15612b9f575050565b906001600160a01b0380927f9cbb0031000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b64ffffffffff6203f4809116019064ffffffffff8211611a6b57565b9064ffffffffff8091169116019064ffffffffff8211611a6b57565b15612c1a5750565b64ffffffffff907f0c738be4000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b15612c56575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600a8110156103885760245260445ffd5b6101843563ffffffff81168103610edf5790565b3563ffffffff81168103610edf5790565b90816020910312610edf57518015158103610edf5790565b6101a4356001600160a01b0381168103610edf5790565b6004356001600160a01b0381168103610edf5790565b356001600160a01b0381168103610edf5790565b60a4356001600160601b0381168103610edf5790565b60c4356001600160601b0381168103610edf5790565b356001600160601b0381168103610edf5790565b9064ffffffffff8091169116039064ffffffffff8211611a6b57565b90600a8110156103885760ff60f01b197eff00000000000000000000000000000000000000000000000000000000000083549260f01b169116179055565b5f612db06004613699565b90815f52600360205260405f2060ff815460f01c16600a8110156103885780612dde85612de89315156131e1565b8460028214612c4d565b612dfc64ffffffffff825460a01c1661575c565b612e068184614af1565b6040517fcedd3a0e00000000000000000000000000000000000000000000000000000000815260843560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91613157575b50156130a857612ea7612e9a612e88613493565b64ffffffffff845460a01c1690612d4b565b64ffffffffff4216612d4b565b90612eb0613493565b610144359064ffffffffff821690818303610e165764ffffffffff1610156130245781612f71612f77927effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff9695546001600160a01b0381168a7f6832e877335f56439e212e5a353df7c5f6aca8a21261c691860bb76d015e57a08b80a37fff00ffffffffff0000000000000000000000000000000000000000000000000091161660a09190911b64ffffffffff60a01b1617600160f01b178255565b85614c35565b60405193636a7a3cf560e11b85526004850152612f9383612a10565b82602485015216604483015280606483015280608483015260208260a481846001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19081156130185750612fed5750565b61300e9060203d602011613011575b6130068183612ac2565b810190612ae4565b50565b503d612ffc565b604051903d90823e3d90fd5b50600781846002613036940155612d67565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf56020826007879452a26004356001600160a01b03811681036130a45760a435906001600160601b03821691828103610e12575064ffffffffff929161309f9186614bda565b612f77565b8280fd5b6130b991505f6002820155826156c3565b6004356001600160a01b0381168103610edf5760a435906001600160601b03821690818303610edf576130ed925083614bda565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610edf575f916024839260405194859384926367d42a8b60e01b845260048401525af180156114bc5761314b5750565b5f61315591612ac2565b565b613179915060203d60201161317f575b6131718183612ac2565b810190612cb2565b5f612e74565b503d613167565b1561318f575050565b906001600160a01b0380927f66dc38db000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b6003111561038857565b91908201809211611a6b57565b156131e95750565b7fda1937ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b81810292918115918404141715611a6b57565b91908203918211611a6b57565b9061323e91613eee565b61324781613699565b916132568360443581146131e1565b825f52600360205260405f2060ff815460f01c16600a8110156103885784600382149182801561335a575b9161328b92612c4d565b60a4356002811015610edf576001906132a381612a10565b1461334257600282015f81556132b983876156c3565b60a08501936001600160601b036132cf86612d37565b16936103e88502948086046103e81490151715611a6b576130ed966133196001600160601b03946133249461331e9461271061332a9a0498898094555f1461333157505b8b614bda565b612cf7565b94612d37565b16613227565b9083614bda565b6001600160a01b0391505416613313565b50918261335485939461315596615315565b92614d91565b5060028114918261336c575b91613281565b5060a43591506002821015610edf578661328b9261338981612a10565b159250613366565b60015460018160f81c6133a3816131ca565b1490816133ae575090565b64ffffffffff8092506133c49160a81c16612bda565b16421090565b6133fe906001600160601b037f00000000000000000000000000000000000000000000000000000000000000009116613214565b7f0000000000000000000000000000000000000000000000000000000000000000801561348157801561346d576001905f1983010401901515026001600160601b037f000000000000000000000000000000000000000000000000000000000000000016818082119118021890565b634e487b7160e01b5f52601260045260245ffd5b634e487b715f5260126020526024601cfd5b6134c16134b364ffffffffff60015460d01c1664ffffffffff4216612d4b565b6134bb61510f565b90612d4b565b90565b908060209392818452848401375f828201840152601f01601f1916010190565b6040906134c19492815281602082015201916134c4565b906001600160601b03809116911603906001600160601b038211611a6b57565b359063ffffffff82168203610edf57565b610200366003190112610edf5760405161354581612aa5565b6004356001600160a01b0381168103610edf57815260243567ffffffffffffffff81168103610edf57602082015260443560408201526064356060820152608435608082015260a4356001600160601b0381168103610edf5760a082015260c4356001600160601b0381168103610edf5760c082015260e4356001600160a01b0381168103610edf5760e0820152610104356001600160601b0381168103610edf576101008201526101243563ffffffff81168103610edf576101208201526101443564ffffffffff81168103610edf576101408201526101643563ffffffff81168103610edf576101608201526101843563ffffffff81168103610edf576101808201526101a4356001600160a01b0381168103610edf576101a08201526101c43563ffffffff81168103610edf576101c08201526101e435908115158203610edf576134c1916101e0820152306156fd565b61020081360312610edf57604051906136b182612aa5565b6136ba816129fc565b8252602081013567ffffffffffffffff81168103610edf57602083015260408101356040830152606081013560608301526080810135608083015261370160a08201612a27565b60a083015261371260c08201612a27565b60c083015261372360e082016129fc565b60e08301526137356101008201612a27565b610100830152613748610120820161351b565b6101208301526101408101359064ffffffffff82168203610edf576101e09161014084015261377a610160820161351b565b61016084015261378d610180820161351b565b6101808401526137a06101a082016129fc565b6101a08401526137b36101c0820161351b565b6101c08401520135908115158203610edf576134c1916101e0820152306156fd565b6134c19161380b6138109261ffff7f00000000000000000000000000000000000000000000000000000000000000001690613214565b613214565b600163337f98005f1983010401901515026001600160601b037f0000000000000000000000000000000000000000000000000000000000000000166131d4565b61385b61106b613391565b6134c160046138b4565b90816020910312610edf575167ffffffffffffffff81168103610edf5790565b51906001600160a01b0382168203610edf57565b519063ffffffff82168203610edf57565b6004111561038857565b6138bd81613699565b90815f52600360205260405f209060ff825460f01c16600a81101561038857806138ec856138f69315156131e1565b8460018214612c4d565b61390d64ffffffffff835460a01c16612366613493565b60028201549067ffffffffffffffff808360401c169216916040517f29316a2a0000000000000000000000000000000000000000000000000000000081528160048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f915f93613e68575b5061399d826131ca565b8115613e3d57506002906139b0816131ca565b148015613d97575b613d8b57613a0195949263ffffffff8381613a31946001600160601b036139f46139e860a0613a179c9a01612d37565b610d6260c08701612d37565b8161010086019d8e612d37565b9167ffffffffffffffff61016088019d8e612ca1565b956040613a276101c08b01612ca1565b9981519d8e612a89565b01358c5260208c019a8b528360408d01931683528360608d01951685528760808d01971687528760a08d01991689528d6040519060208201928352604082015260408152613a80606082612ac2565b519020996040519b7f74dd2d62000000000000000000000000000000000000000000000000000000008d525160048d0152511660248b0152511660448901525116606487015251166084850152511660a483015260c482015260608160e4816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f965f915f93613d39575b506001600160a01b0388169283613c5b575050505f905b613b3d826138aa565b60018203613c0f57505060207f8a2e662fa6500b4941c64c752c9fcadc65ca2e842181356c5be49836f903847991613bff613bb6613ba16001600160a01b038a16978873ffffffffffffffffffffffffffffffffffffffff19865416178555612ca1565b63ffffffff613bae613493565b911690612bf6565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b16177e0200000000000000000000000000000000000000000000000000000000000017909255565b64ffffffffff60405191168152a3565b613c57959650839294507fc41ce26346273b90aeebed2101369e7f7e6fcfaeb559a232d7629f281ba3515491604091825191613c4a816138aa565b82526020820152a2614c35565b5f90565b63ffffffff613c716001600160601b0393612d37565b91604051947fac15487a000000000000000000000000000000000000000000000000000000008652866004870152602486015216604484015216606482015283608482015260208160a4815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19081156114bc575f91613cfe575b5090613b34565b90506020813d602011613d31575b81613d1960209383612ac2565b81010312610edf57516004811015610edf575f613cf7565b3d9150613d0c565b97509150506060863d606011613d83575b81613d5760609383612ac2565b81010312610edf57613d6886613885565b613d79604060208901519801613899565b909690915f613b1d565b3d9150613d4a565b505050613c5791614c35565b506001830167ffffffffffffffff8111611a6b5760405163900cf0cf60e01b81526020816004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc5767ffffffffffffffff9182915f91613e0e575b50169116106139b8565b613e30915060203d602011613e36575b613e288183612ac2565b810190613865565b5f613e04565b503d613e1e565b7f11b51282000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b915091506040813d604011613ea4575b81613e8560409383612ac2565b81010312610edf578051906003821015610edf5760200151915f613993565b3d9150613e78565b15613eb5575050565b9064ffffffffff80927f29425fdf000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b906102008103613efc575090565b7ffc651148000000000000000000000000000000000000000000000000000000005f5260045261020060245260445ffd5b9190825f52600360205260405f209260ff845460f01c16600a8110156103885781613f6c82613f62613f7195899515156131e1565b8260048214612c4d565b615315565b90818103613f7d575050565b638568b2f960e01b5f5260045260245260445ffd5b906080525f60c052613fa561106b613391565b60025460e0526001600160a01b0360e05116156148a4576040517fbe5170c00000000000000000000000000000000000000000000000000000000081526080513560048201526080816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f915f925f925f92614837575b5060039061403e816138aa565b14614808576001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001661407c61012060805101612ca1565b813b15610edf5763ffffffff60645f9260405194859384927f564c08f200000000000000000000000000000000000000000000000000000000845260808051013560048501526080513560248501521660448301525afa80156114bc576147f4575b506140f56140f060c060805101612d37565b6133ca565b906001600160601b0382116147b95761414061413a63ffffffff61411e61010060805101612ca1565b1663ffffffff61413361012060805101612ca1565b16906131d4565b836137d5565b806001600160601b0361415760a060805101612d37565b161061416760a060805101612d37565b9061477d57505061418a63ffffffff61418460e060805101612ca1565b16615a41565b6141a163ffffffff61418461010060805101612ca1565b63ffffffff6141b561012060805101612ca1565b1662093a80811161476057506001600160a01b036141d861014060805101612cf7565b161563ffffffff6141ee61016060805101612ca1565b1615148061473f575b61420661014060805101612cf7565b61421561016060805101612ca1565b91156146fc57505063ffffffff61423161018060805101612ca1565b166145e7575b61271061426b6142486080516157a9565b9461ffff6001600160601b0361426260a060805101612d37565b16911690613214565b049067ffffffffffffffff8060e05160a01c16146145cf5760e05160a01c67ffffffffffffffff1660010160a01b7bffffffffffffffff00000000000000000000000000000000000000001660e0517fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff161760025560805160a0016142ef90612d37565b926142f8613493565b60805160e00161430790612ca1565b63ffffffff1661431691612bf6565b956080516101000161432790612ca1565b916080516101200161433890612ca1565b936080516101400161434990612cf7565b956080516101600161435a90612ca1565b976080516020016080519061436e916148cc565b9a905060405160a05260a05161438390612aa5565b6001600160a01b038d1660a0515260e05160a01c67ffffffffffffffff1660010167ffffffffffffffff1660a051602001526080513560a0516040015260a051606001526080516080013560a051608001526001600160601b031660a05160a001526001600160601b031660a05160c001526001600160a01b031660a05160e001526001600160601b031660a051610100015263ffffffff1660a051610120015260a051610140019564ffffffffff16865263ffffffff1660a051610160015263ffffffff1660a05161018001526001600160a01b031660a0516101a0015263ffffffff1660a0516101c00152151560a0516101e0015260a0513090614488916156fd565b60c0805182905260036020525160409020805492516aff0000000000ffffffffff60a01b1990931660a09390931b64ffffffffff60a01b1692909217600160f01b1782559182608051602001608051906144e1916148cc565b9190608051606001608051906144f6916148cc565b93906040519283928360a0519061450c916148ff565b61020084016102409052610240840190614525926134c4565b958287036102208401526001600160a01b0316956080513595614547926134c4565b037f2e34fbbaf0546e0b801ca8869463c4d3a9ebff2f008891b6f92bdb5c8a59e51991a46145759082614c35565b60805160a00161458490612d37565b60c080513390525160208190526040902054906001600160601b03168082106145c5576145b091613227565b3360c0515260c051602052604060c051205590565b6134c19150615163565b634e487b7160e01b60c051526011600452602460c051fd5b6040517f993861440000000000000000000000000000000000000000000000000000000081526080513560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156146ef5767ffffffffffffffff9160c051916146d0575b501663ffffffff61467761018060805101612ca1565b1681109061468a61018060805101612ca1565b91614696575050614237565b63ffffffff92507f803b9cf70000000000000000000000000000000000000000000000000000000060c0515260045216602452604460c051fd5b6146e9915060203d602011613e3657613e288183612ac2565b5f614661565b6040513d60c051823e3d90fd5b906001600160a01b0363ffffffff927fe0c88e710000000000000000000000000000000000000000000000000000000060c051521660045216602452604460c051fd5b50620f424063ffffffff61475861016060805101612ca1565b1611156141f7565b63a958b41160e01b5f526004525f60245262093a8060445260645ffd5b6001600160601b03907f0af33f8e0000000000000000000000000000000000000000000000000000000060c0515216600452602452604460c051fd5b507f4b36a1720000000000000000000000000000000000000000000000000000000060c051526004526001600160601b03602452604460c051fd5b5f6147fe91612ac2565b5f60c0525f6140de565b7f60f6cdd5000000000000000000000000000000000000000000000000000000005f526080513560045260245ffd5b93505050506080813d60801161489c575b8161485560809383612ac2565b81010312610edf5780516004811015610edf5761487460208301613899565b60408301519261ffff84168403610edf57614893606060039201613885565b91939290614031565b3d9150614848565b7f2ec01397000000000000000000000000000000000000000000000000000000005f5260045ffd5b903590601e1981360301821215610edf570180359067ffffffffffffffff8211610edf57602001918136038313610edf57565b6101e080916001600160a01b03815116845267ffffffffffffffff60208201511660208501526040810151604085015260608101516060850152608081015160808501526001600160601b0360a08201511660a08501526001600160601b0360c08201511660c08501526001600160a01b0360e08201511660e08501526001600160601b036101008201511661010085015263ffffffff6101208201511661012085015264ffffffffff6101408201511661014085015263ffffffff6101608201511661016085015263ffffffff610180820151166101808501526001600160a01b036101a0820151166101a085015263ffffffff6101c0820151166101c085015201511515910152565b6001600160a01b038091541691168181148015614a59575b15614a2b575050565b7fcf08afcd000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506040517fe917add80000000000000000000000000000000000000000000000000000000081528160048201528260248201526020816044816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91614ad2575b50614a22565b614aeb915060203d60201161317f576131718183612ac2565b5f614acc565b905460f81c1561300e57604051907f3ab6037e0000000000000000000000000000000000000000000000000000000082523060048301528060248301526020826044816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f92614ba6575b5081614b78575050565b7f1cd401e2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b9091506020813d602011614bd2575b81614bc260209383612ac2565b81010312610edf5751905f614b6e565b3d9150614bb5565b91908115614c305760206001600160a01b037f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2921692835f525f825260405f20614c258282546131d4565b9055604051908152a3565b505050565b90604051907f3c7a3aff0000000000000000000000000000000000000000000000000000000082526020826004815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19182156114bc575f92614d70575b506040519163900cf0cf60e01b83526020836004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc5767ffffffffffffffff6040937f73757f71cff68c2c40646ddcdbe50a97ea48f9c254a59775b58e31a094f9ff76955f91614d51575b5016906002826fffffffffffffffff000000000000000085871b161791015567ffffffffffffffff8351921682526020820152a2565b614d6a915060203d602011613e3657613e288183612ac2565b5f614d1b565b614d8a91925060203d602011613e3657613e288183612ac2565b905f614c9e565b9290936001600160a01b03168091847f2a549e6586cf01f4b466f1ab29c9e8527fee806e93b0ad40f87833a3d91256305f80a4614dd6600960028601955f8755612d67565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf56020826009879452a2614e2b614e0f83612cf7565b6001600160601b03614e2360a08601612d37565b169085614bda565b614e5e6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001692612cf7565b604051636a7a3cf560e11b815260048101949094526001600160a01b03916001602486015264ffffffffff42166044860152606485015216608483015260208260a4815f855af19182156114bc575f92614f3a575b506020600491604051928380927f964c45a30000000000000000000000000000000000000000000000000000000082525afa9081156114bc575f91614f06575b50614f019061271092613214565b049055565b90506020813d602011614f32575b81614f2160209383612ac2565b81010312610edf5751612710614ef3565b3d9150614f14565b9091506020813d602011614f67575b81614f5660209383612ac2565b81010312610edf5751906020614eb3565b3d9150614f49565b600154916001600160a01b0383169281600411610edf575f5f9060405f8151966001600160a01b0360208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152615005608482612ac2565b828052826020525190895afa6150fc575b15615023575b5050505050565b63ffffffff16156150ea5760ff60a01b19167401000000000000000000000000000000000000000017600155823b15610edf576020925f92836040518096819582947f94c7d7ee00000000000000000000000000000000000000000000000000000000845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af180156114bc576150da575b5060ff60a01b19600154166001555f8080808061501c565b5f6150e491612ac2565b5f6150c2565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c150290615016565b60015460018160f81c615121816131ca565b0361515e5764ffffffffff6151419160a81c1664ffffffffff4216612d4b565b6203f48064ffffffffff821610156151565790565b506203f48090565b505f90565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051906370a0823160e01b8252306004830152602082602481845afa9182156114bc575f926152e1575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f51148216156152c2575b50836040525f606052156152b057826024816020936370a0823160e01b82523060048301525afa80156114bc575f9061527c575b6152439250613227565b81810361524e575050565b7f399c10a3000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506020823d6020116152a8575b8161529660209383612ac2565b81010312610edf576152439151615239565b3d9150615289565b635274afe760e01b5f5260045260245ffd5b60018215166152d8573b15153d1516165f615205565b843d5f823e3d90fd5b9091506020813d60201161530d575b816152fd60209383612ac2565b81010312610edf5751905f6151b9565b3d91506152f0565b9064ffffffffff60028254920154916040519260208401947f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3865246604086015230606086015260808501526001600160a01b03821660a085015260c0840152818160a01c1660e084015260c81c16610100820152610100815261539b61012082612ac2565b51902090565b92916101a435906001600160a01b038216808303610edf571561501c57604051630a32b8a160e41b60208201908152602482018790529094909361540f928692615401925f604486015260648501526080608485015260a48401916134c4565b03601f198101855284612ac2565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080515f815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b7f7a8be5bc000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b92916101a435906001600160a01b038216808303610edf571561501c57604051630a32b8a160e41b602082019081526024820187905290949093615523928692615401926001604486015260648501526080608485015260a48401916134c4565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080516001815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b6101a4356001600160a01b038116808203610edf571561569f57604051630a32b8a160e41b60208201908152602482018490529091600260448401525f60648401526080608484015261561983602060a482015f81525f80838301375f910190815203601f198101855284612ac2565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080516002815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b5050565b8181036156ae575050565b63794a123560e11b5f5260045260245260445ffd5b9060086156cf91612d67565b60405160208160087fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf59352a2565b9061574b604051916001600160a01b0360208401947fa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c865246604086015216606084015260808301906148ff565b610260815261539b61028082612ac2565b64ffffffffff8061576b613493565b921691169080821061577b575050565b7f7b4798f2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b602081016157b781836148cc565b90506158dd5750604051907f0fcdf693000000000000000000000000000000000000000000000000000000008252803560048301526040826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f925f926158a2575b5060408101359283151580615897575b15611616575061585581606061585b9301906148cc565b90615a0b565b60ff8111615867575090565b7fbc13efbc000000000000000000000000000000000000000000000000000000005f5260045260ff60245260445ffd5b50612000811161583e565b925090506040823d6040116158d5575b816158bf60409383612ac2565b81010312610edf5760208251920151905f61582e565b3d91506158b2565b6158e781836148cc565b90506120006158f683856148cc565b9290501161161657506060820161591961591082856148cc565b929050846148cc565b9190506159f557506040820135806159df5750615938602091836148cc565b9261597160405194859384937fc7ea896200000000000000000000000000000000000000000000000000000000855235600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f916159b0575090565b90506020813d6020116159d7575b816159cb60209383612ac2565b81010312610edf575190565b3d91506159be565b63794a123560e11b5f526004525f60245260445ffd5b631b0ff2dd60e01b5f526004525f60245260445ffd5b5080151580615a35575b15615a1d5750565b631b0ff2dd60e01b5f5260045261020060245260445ffd5b50610200811115615a15565b603c81101580615a72575b15615a545750565b63a958b41160e01b5f52600452603c6024526201518060445260645ffd5b5062015180811115615a4c56fea164736f6c6343000825000a2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad";
 
   
       type InferenceMarketConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -3323,11 +3160,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, registry, pools, attestation, randomness, parameters, overrides || {});
+    override getDeployTransaction(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, availability: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(authority, registry, pools, attestation, randomness, availability, parameters, overrides || {});
     };
-    override deploy(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, registry, pools, attestation, randomness, parameters, overrides || {}) as Promise<InferenceMarket & {
+    override deploy(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, availability: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(authority, registry, pools, attestation, randomness, availability, parameters, overrides || {}) as Promise<InferenceMarket & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

@@ -11,6 +11,7 @@ export { ConsumerMock__factory } from './ConsumerMock__factory.js';
 export { CourtStageMock__factory } from './CourtStageMock__factory.js';
 export { DotProductHarness__factory } from './DotProductHarness__factory.js';
 export { DrawReader__factory } from './DrawReader__factory.js';
+export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory.js';
 export { GasMeter__factory } from './GasMeter__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { ScoresHarness__factory } from './ScoresHarness__factory.js';
