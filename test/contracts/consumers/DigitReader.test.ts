@@ -1,7 +1,8 @@
 import { expect } from "chai";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, networkHelpers, useProtocol } from "../support/market.ts";
-import { assign, claim, encodeTerms, WINDOW } from "../support/protocol.ts";
+import { assign, claim, WINDOW } from "../support/protocol.ts";
 import { digitReader, scoresOf } from "../support/reader.ts";
 
 const { time } = networkHelpers;

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import { parseEther } from "ethers";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, ethers, useProtocol } from "../support/market.ts";
-import { assign, claim, encodeTerms, filled, requestIn } from "../support/protocol.ts";
+import { assign, claim, filled, requestIn } from "../support/protocol.ts";
 import { consumerTerms, scoresOf } from "../support/reader.ts";
 
 describe("NextCharacter", () => {
