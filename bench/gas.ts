@@ -10,6 +10,7 @@ import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
+import { vaultScenario } from "./gas/vault.ts";
 
 /** Blobs and model files of a run. */
 const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
@@ -23,6 +24,7 @@ const SCENARIOS: readonly GasScenario[] = [
   elementScenario(folder),
   softmaxScenario(folder),
   disputeScenario,
+  vaultScenario,
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);

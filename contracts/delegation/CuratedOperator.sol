@@ -93,7 +93,7 @@ abstract contract CuratedOperator is IDelegationVault, Ownable2Step {
     // ------------------------------------------------------------------------------------------------ anyone
 
     /// @inheritdoc IDelegationVault
-    function leave(bytes32[] calldata versionIds) external {
+    function optOutOverdue(bytes32[] calldata versionIds) external {
         require(overdue(), VaultExitNotOverdue(openBatch()));
         for (uint256 i; i < versionIds.length; ++i) POOLS.optOut(versionIds[i]);
     }

@@ -5,7 +5,6 @@ import {ERC20, ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IDelegationVault} from "../interfaces/IDelegationVault.sol";
@@ -24,7 +23,6 @@ import {Operator, OperatorStatus, Unbonding} from "../types/Staking.sol";
 /// asset, so no exit is worth more than its exact part of the assets.
 contract DelegationVault is RedeemQueue {
     using Math for uint256;
-    using SafeCast for uint256;
     using SafeERC20 for IERC20;
 
     /// @notice Time over which earnings vest.
@@ -123,8 +121,7 @@ contract DelegationVault is RedeemQueue {
     /// @inheritdoc IDelegationVault
     function retired() public view returns (bool) {
         uint256 virtualShares = 10 ** OFFSET;
-        return
-            windingDown() || (totalAssets() + 1) * virtualShares * LEAST_PRICE < totalSupply() + virtualShares;
+        return windingDown() || (totalAssets() + 1) * virtualShares * LEAST_PRICE < totalSupply() + virtualShares;
     }
 
     // ------------------------------------------------------------------------------------------------ life
@@ -200,7 +197,7 @@ contract DelegationVault is RedeemQueue {
         uint256 before = unvested();
         uint256 left = before == 0 ? 0 : _vestingUntil - block.timestamp;
         uint256 time = (before * left + amount * VESTING_SECONDS) / (before + amount);
-        _vesting = (before + amount).toUint96();
+        _vesting = uint96(Math.min(before + amount, type(uint96).max));
         _vestingFrom = uint40(block.timestamp);
         _vestingUntil = uint40(block.timestamp + time);
         emit EarningsStaked(amount, commission, _vestingUntil);

@@ -152,12 +152,12 @@ abstract contract RedeemQueue is CuratedOperator, ERC4626, ReentrancyGuard {
 
     /// @notice ERC-7540: always reverts.
     function previewRedeem(uint256) public pure override(ERC4626) returns (uint256) {
-        revert VaultPreviewUnavailable();
+        return _noPreview();
     }
 
     /// @notice ERC-7540: always reverts.
     function previewWithdraw(uint256) public pure override(ERC4626) returns (uint256) {
-        revert VaultPreviewUnavailable();
+        return _noPreview();
     }
 
     /// @inheritdoc IDelegationVault
@@ -201,6 +201,12 @@ abstract contract RedeemQueue is CuratedOperator, ERC4626, ReentrancyGuard {
     /// @dev Number of the present period.
     function _period() internal view returns (uint40) {
         return uint40(block.timestamp) / BATCH_SECONDS;
+    }
+
+    /// @dev Always reverts. With a plain `revert` the compiler warns that OpenZeppelin's code after it is never reached.
+    function _noPreview() private pure returns (uint256 nothing) {
+        nothing = 0;
+        require(false, VaultPreviewUnavailable());
     }
 
     function _requireController(address controller) private view {

@@ -59,7 +59,7 @@ interface IDelegationVault is IERC7540Operator, IERC7540Redeem {
 
     /// @notice Takes the vault out of versions while an exit is overdue. Anyone may call.
     /// @dev Requirements: a batch is overdue (VaultExitNotOverdue).
-    function leave(bytes32[] calldata versionIds) external;
+    function optOutOverdue(bytes32[] calldata versionIds) external;
 
     /// @notice Names the account that draws, claims and defends for the vault. Only the curator, as all functions below.
     function setAgent(address agent) external;
