@@ -121,7 +121,7 @@ describe("DelegationVault", () => {
       });
       it("refuses one that brings more than asked", async () => {
         const { hostile, vault, alice } = await hostileVault();
-        const mint = hostile.interface.encodeFunctionData("mint", [vault.target as string, 5]);
+        const mint = hostile.interface.encodeFunctionData("mint", [vault.target, 5]);
         await hostile.setHook(hostile, mint);
         await expect(vault.connect(alice).deposit(10_000, alice))
           .to.be.revertedWithCustomError(vault, "VaultTokenMismatch")
@@ -133,9 +133,9 @@ describe("DelegationVault", () => {
           vault.interface.encodeFunctionData("sync"),
           vault.interface.encodeFunctionData("deposit", [1, alice.address]),
           vault.interface.encodeFunctionData("mint", [1, alice.address]),
-          vault.interface.encodeFunctionData("requestRedeem", [1, alice.address, hostile.target as string]),
-          vault.interface.encodeFunctionData("redeem", [0, alice.address, hostile.target as string]),
-          vault.interface.encodeFunctionData("withdraw", [0, alice.address, hostile.target as string]),
+          vault.interface.encodeFunctionData("requestRedeem", [1, alice.address, hostile.target]),
+          vault.interface.encodeFunctionData("redeem", [0, alice.address, hostile.target]),
+          vault.interface.encodeFunctionData("withdraw", [0, alice.address, hostile.target]),
         ];
         for (const call of calls) {
           await hostile.setHook(vault, call);

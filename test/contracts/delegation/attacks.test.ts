@@ -146,12 +146,11 @@ describe("DelegationVault under attack", () => {
   });
 
   describe("by its curator", () => {
-    it("has these functions to move it, and no other", async () => {
-      const { vault } = protocol;
-      const moving = vault.interface.fragments
-        .flatMap((fragment) => ("stateMutability" in fragment && fragment.type === "function" ? [fragment] : []))
-        .filter(({ stateMutability }) => stateMutability !== "view" && stateMutability !== "pure")
-        .map((fragment) => ("name" in fragment ? String(fragment.name) : ""));
+    it("has these functions to move it, and no other", () => {
+      const moving: string[] = [];
+      protocol.vault.interface.forEachFunction(({ name, constant }) => {
+        if (!constant) moving.push(name);
+      });
       expect(moving.sort()).to.deep.equal([
         ...["acceptOwnership", "announceCommission", "approve", "deposit", "mint", "optIn", "optOut", "optOutOverdue"],
         ...["redeem", "renounceOwnership", "requestRedeem", "rotateSigningKey", "setAgent", "setEndpoint"],
@@ -184,7 +183,8 @@ describe("DelegationVault under attack", () => {
       await act.release();
       // Nobody draws the vault any more: there is no other operator.
       const opened = await open(protocol, { openSeconds: 3_600 });
-      await expect(assign(connection, protocol, opened)).to.be.rejectedWith("no operator was drawn");
+      const drawn = await assign(connection, protocol, opened).catch((error: unknown) => String(error));
+      expect(drawn).to.contain("no operator was drawn");
       await expect(vault.sync()).to.emit(vault, "BatchClosed");
     });
     it("cannot use the agent for anything but answers", async () => {

@@ -42,7 +42,7 @@ export class History {
   #locks = 0;
   #settledSeen = 0;
   #priceBefore: { assets: bigint; shares: bigint } = { assets: zero, shares: zero };
-  #closings = new Map<number, { assets: bigint; shares: bigint }>();
+  readonly #closings = new Map<number, { assets: bigint; shares: bigint }>();
 
   constructor(protocol: VaultProtocol, reader: Awaited<ReturnType<typeof deployReader>>, seed: number, tally: Tally) {
     this.#protocol = protocol;
@@ -347,10 +347,10 @@ export class History {
     ofVault("open", vault.interface.encodeFunctionData("openBatch"));
     ofVault("unvested", vault.interface.encodeFunctionData("unvested"));
     ofVault("retired", vault.interface.encodeFunctionData("retired"));
-    add("tokens", token, token.interface.encodeFunctionData("balanceOf", [vault.target as string]));
-    add("staked", staking, staking.interface.encodeFunctionData("totalStakeOf", [vault.target as string]));
-    add("free", staking, staking.interface.encodeFunctionData("freeStakeOf", [vault.target as string]));
-    add("owed", staking, staking.interface.encodeFunctionData("owedOf", [vault.target as string]));
+    add("tokens", token, token.interface.encodeFunctionData("balanceOf", [vault.target]));
+    add("staked", staking, staking.interface.encodeFunctionData("totalStakeOf", [vault.target]));
+    add("free", staking, staking.interface.encodeFunctionData("freeStakeOf", [vault.target]));
+    add("owed", staking, staking.interface.encodeFunctionData("owedOf", [vault.target]));
     add("now", market, market.interface.encodeFunctionData("clock"));
     for (const { address } of this.#holders) {
       ofVault(`balance ${address}`, vault.interface.encodeFunctionData("balanceOf", [address]));
