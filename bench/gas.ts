@@ -11,6 +11,7 @@ import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
+import { vaultScenario } from "./gas/vault.ts";
 
 /** Blobs and model files of a run. */
 const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
@@ -25,6 +26,7 @@ const SCENARIOS: readonly GasScenario[] = [
   elementScenario(folder),
   softmaxScenario(folder),
   disputeScenario,
+  vaultScenario,
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);
