@@ -10,7 +10,8 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
+  getContractFactory(name: 'AuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AuditDesk__factory>
+getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
@@ -20,6 +21,7 @@ getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer |
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
+getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAuditDesk__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
@@ -64,7 +66,8 @@ getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'WeightTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTree__factory>
 getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
-  getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
+  getContractAt(name: 'AuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AuditDesk>
+getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
@@ -74,6 +77,7 @@ getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, 
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
+getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAuditDesk>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
@@ -118,7 +122,8 @@ getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, sig
 getContractAt(name: 'WeightTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTree>
 getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'AuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AuditDesk>
+deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -128,6 +133,7 @@ deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | Dep
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
@@ -172,7 +178,8 @@ deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'WeightTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'AuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AuditDesk>
+deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -182,6 +189,7 @@ deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>

@@ -83,6 +83,11 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
         return _terms[dispute.termsId];
     }
 
+    /// @dev The challenger's bond that the court holds.
+    function _challengeBond(Dispute storage dispute) internal view returns (uint256) {
+        return dispute.audit ? 0 : _termsOf(dispute).challengeBond;
+    }
+
     /// @dev Reverts after the deadline. A move at exactly its deadline is in time.
     function _requireUntil(uint256 until) internal view {
         require(block.timestamp <= until, CourtTooLate(block.timestamp, until));
@@ -128,7 +133,7 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
     function _convict(bytes32 claimId, Dispute storage dispute, Request calldata request, address accuser) internal {
         _requireRequest(dispute, request);
         dispute.status = DisputeStatus.Convicted;
-        _credit(claimId, dispute.challenger, _termsOf(dispute).challengeBond);
+        _credit(claimId, dispute.challenger, _challengeBond(dispute));
         emit Convicted(claimId, accuser);
         if (_marketWaits(dispute)) MARKET.convict(request, claimId, accuser);
     }

@@ -95,13 +95,29 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
     /// @inheritdoc IDisputeCourt
     function challenge(bytes32 requestId, bytes32 claimId) external nonReentrant {
-        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.None);
+        _challenge(requestId, claimId, msg.sender);
+        _takeBond(_terms[currentTermsId()].challengeBond);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function challengeFor(bytes32 requestId, bytes32 claimId, address challenger) external {
+        address desk = address(MARKET.auditDesk());
+        require(msg.sender == desk, CourtNotAuditDesk(msg.sender, desk));
+        _challenge(requestId, claimId, challenger).audit = true;
+    }
+
+    function _challenge(
+        bytes32 requestId,
+        bytes32 claimId,
+        address challenger
+    ) private returns (Dispute storage dispute) {
+        dispute = _disputeAt(claimId, DisputeStatus.None);
         uint256 termsId = currentTermsId();
         CourtTerms storage terms = _terms[termsId];
         Claim memory claim = MARKET.claimOf(requestId);
         uint256 traceUntil = block.timestamp + terms.traceWindow;
 
-        dispute.challenger = msg.sender;
+        dispute.challenger = challenger;
         dispute.termsId = uint32(termsId);
         dispute.traceUntil = uint40(traceUntil);
         dispute.status = DisputeStatus.Challenged;
@@ -111,10 +127,9 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         // open, because `markChallenged` below refuses a claim whose window is over.
         uint256 clock = MARKET.clock();
         dispute.challengeableUntil = uint40(block.timestamp + (claim.windowEnd > clock ? claim.windowEnd - clock : 0));
-        emit Challenged(claimId, requestId, msg.sender, claim.operator, termsId, traceUntil);
+        emit Challenged(claimId, requestId, challenger, claim.operator, termsId, traceUntil);
 
         MARKET.markChallenged(requestId, claimId);
-        _takeBond(terms.challengeBond);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -199,8 +214,9 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
         CourtTerms storage terms = _termsOf(dispute);
         (address operator, bytes32 requestId) = (dispute.operator, dispute.requestId);
-        uint256 burned = Math.ceilDiv(uint256(terms.challengeBond) * terms.burnBps, BPS);
-        uint256 paid = terms.challengeBond - burned + uint256(dispute.demands) * terms.demandBond;
+        uint256 bond = _challengeBond(dispute);
+        uint256 burned = Math.ceilDiv(bond * terms.burnBps, BPS);
+        uint256 paid = bond - burned + uint256(dispute.demands) * terms.demandBond;
         dispute.status = DisputeStatus.Upheld;
         _credit(claimId, operator, paid);
         _credit(claimId, SINK, burned);

@@ -107,6 +107,7 @@ interface IDisputeCourt is ICreditLedger {
     error CourtTermOutside(CourtTerm term, uint256 actual, uint256 minimum, uint256 maximum);
     error CourtStatus(DisputeStatus actual, DisputeStatus expected);
     error CourtRequestMismatch(bytes32 actual, bytes32 expected);
+    error CourtNotAuditDesk(address actual, address expected);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
@@ -165,6 +166,12 @@ interface IDisputeCourt is ICreditLedger {
     /// @param requestId The market's request.
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
     function challenge(bytes32 requestId, bytes32 claimId) external;
+
+    /// @notice Opens the dispute of an audited claim, in the name of its auditor. The auditor's bond is at the audit desk,
+    /// which settles it by the verdict, so the court takes none and pays none back.
+    /// @dev Requirements as for `challenge`, and the caller is the market's audit desk (CourtNotAuditDesk).
+    /// @param challenger The auditor, who is rewarded as a challenger is.
+    function challengeFor(bytes32 requestId, bytes32 claimId, address challenger) external;
 
     /// @notice Commits the operator's trace and fixes the end of the dispute.
     /// @dev Requirements:

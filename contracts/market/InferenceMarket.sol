@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -87,7 +90,10 @@ contract InferenceMarket is RequestIntake {
         }
 
         _settle(requestId, job, RequestStatus.Final);
-        _credit(requestId, job.operator, request_.fee - request_.royalty);
+        // A counter, not a credit of the desk: one word, and no event.
+        uint96 auditShare = _auditShare(request_);
+        auditFund += auditShare;
+        _credit(requestId, job.operator, request_.fee - request_.royalty - auditShare);
         _credit(requestId, request_.royaltyRecipient, request_.royalty);
         STAKING.release(requestId);
         _callBack(requestId, request_, AnswerStage.Final, outputRoot, outputs);
@@ -161,10 +167,20 @@ contract InferenceMarket is RequestIntake {
     // ------------------------------------------------------------------------------------------------ court
 
     /// @inheritdoc IInferenceMarket
-    function setCourt(address court_) external restricted {
+    function setCourt(address court_, IAuditDesk auditDesk_) external restricted {
         require(court == address(0) && court_ != address(0), MarketCourtKnown(court));
-        court = court_;
-        emit CourtSet(court_);
+        // What the collateral counts on.
+        _requireParameter("rateBps", auditDesk_.RATE_BPS(), CATCH_BPS, BPS);
+        (court, auditDesk) = (court_, auditDesk_);
+        emit CourtSet(court_, address(auditDesk_));
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid) {
+        require(msg.sender == address(auditDesk), MarketNotAuditDesk(msg.sender, address(auditDesk)));
+        paid = Math.min(amount, auditFund);
+        auditFund -= paid;
+        _credit(claimId, auditor, paid);
     }
 
     /// @inheritdoc IInferenceMarket

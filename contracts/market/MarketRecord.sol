@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
+import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
@@ -45,6 +46,10 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
     address public court;
     /// @notice Number of requests so far.
     uint64 public requestCount;
+    /// @inheritdoc IInferenceMarket
+    IAuditDesk public auditDesk;
+    /// @inheritdoc IInferenceMarket
+    uint256 public auditFund;
 
     mapping(bytes32 requestId => Job job) internal _jobs;
 

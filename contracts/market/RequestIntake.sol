@@ -30,6 +30,8 @@ abstract contract RequestIntake is MarketRecord {
     /// @notice Time to answer a demand for input.
     uint32 public constant ANSWER_SECONDS = 1 hours;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
+    /// @notice Most that audits may take of a fee, in 1/10,000: with the largest royalty a quarter is left for the operator.
+    uint16 public constant MAX_AUDIT_BPS = 2_500;
 
     IAttestationVerifier public immutable ATTESTATION;
     IOperatorPools public immutable POOLS;
@@ -38,11 +40,13 @@ abstract contract RequestIntake is MarketRecord {
     /// @notice Part of the collateral, for each day that it is locked, that a fee must reach besides, in 1/10,000.
     uint16 public immutable LOCK_FEE_BPS;
     uint96 public immutable MINIMUM_COLLATERAL;
-    /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
+    /// @notice Chance, in 1/10,000, with which a wrong answer is convicted without anybody's goodwill; sets the collateral.
     uint16 public immutable CATCH_BPS;
-    /// @dev Collateral for a unit of value at risk, as a fraction.
-    uint256 private immutable COLLATERAL_NUMERATOR;
-    uint256 private immutable COLLATERAL_DENOMINATOR;
+    /// @inheritdoc IInferenceMarket
+    uint16 public immutable AUDIT_BPS;
+    /// @dev What an operator loses by a wrong answer, on average, even if it accuses itself and asks itself: part of the
+    /// collateral, in 1/BPS².
+    uint256 private immutable LOSS;
 
     constructor(
         IOperatorPools pools,
@@ -51,6 +55,7 @@ abstract contract RequestIntake is MarketRecord {
         MarketParameters memory parameters
     ) {
         _requireParameter("catchBps", parameters.catchBps, 1, BPS);
+        _requireParameter("auditBps", parameters.auditBps, 1, MAX_AUDIT_BPS);
         POOLS = pools;
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
@@ -58,11 +63,11 @@ abstract contract RequestIntake is MarketRecord {
         LOCK_FEE_BPS = parameters.lockFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
-        // Let g be the gain of cheating and c the chance of being caught. Cheating does not pay if the loss is at least
-        // g·(1 - c)/c. The loss shall be at least g, too. An operator that accuses itself gets the accuser's share back, so
-        // the collateral is larger by that share.
-        COLLATERAL_NUMERATOR = Math.max(BPS - CATCH_BPS, CATCH_BPS) * BPS;
-        COLLATERAL_DENOMINATOR = CATCH_BPS * (BPS - STAKING.ACCUSER_BPS());
+        AUDIT_BPS = parameters.auditBps;
+        // What comes back to an operator that is its own accuser and requester. Where all comes back, no collateral suffices.
+        uint256 returned = STAKING.ACCUSER_BPS() + STAKING.HARMED_BPS();
+        _requireParameter("returnedBps", returned, 0, BPS - 1);
+        LOSS = CATCH_BPS * (BPS - returned);
     }
 
     // ------------------------------------------------------------------------------------------------ requests
@@ -103,7 +108,7 @@ abstract contract RequestIntake is MarketRecord {
             DrawTerms({
                 versionId: request_.versionId,
                 epoch: epoch,
-                fee: request_.fee - request_.royalty,
+                fee: request_.fee - request_.royalty - _auditShare(request_),
                 collateral: request_.collateral,
                 claimSeconds: request_.claimSeconds,
                 callbackGas: request_.callbackGas
@@ -151,8 +156,8 @@ abstract contract RequestIntake is MarketRecord {
     // ------------------------------------------------------------------------------------------------ views
 
     /// @inheritdoc IInferenceMarket
-    function collateralFor(uint96 valueAtRisk) public view returns (uint256) {
-        return Math.max(MINIMUM_COLLATERAL, Math.ceilDiv(valueAtRisk * COLLATERAL_NUMERATOR, COLLATERAL_DENOMINATOR));
+    function collateralFor(uint96 valueAtRisk, uint96 fee) public view returns (uint256) {
+        return Math.max(MINIMUM_COLLATERAL, ((uint256(valueAtRisk) + fee) * BPS * BPS) / LOSS + 1);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -202,7 +207,7 @@ abstract contract RequestIntake is MarketRecord {
     }
 
     function _requireTerms(RequestTerms calldata terms) private view returns (uint256 collateral) {
-        collateral = collateralFor(terms.valueAtRisk);
+        collateral = collateralFor(terms.valueAtRisk, terms.fee);
         require(collateral <= type(uint96).max, MarketCollateralTooLarge(collateral, type(uint96).max));
         uint256 minimumFee = minimumFeeFor(collateral, uint256(terms.claimSeconds) + terms.windowSeconds);
         require(terms.fee >= minimumFee, MarketFeeTooLow(terms.fee, minimumFee));
@@ -247,6 +252,11 @@ abstract contract RequestIntake is MarketRecord {
         uint64 epoch = POOLS.epoch();
         job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, epoch));
         emit DrawCommitted(requestId, ticket, epoch);
+    }
+
+    /// @dev Part of the fee that pays audits. SAFETY: at most a quarter of 96 bits.
+    function _auditShare(Request calldata request_) internal view returns (uint96) {
+        return uint96((uint256(request_.fee) * AUDIT_BPS) / BPS);
     }
 
     function _requireOperator(Job storage job) internal view {

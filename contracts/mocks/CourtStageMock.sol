@@ -14,6 +14,7 @@ contract CourtStageMock {
     address public immutable REGISTRY = address(this);
     uint40 public constant MAX_DISPUTE_SECONDS = 10 days;
     address public governor;
+    address public auditDesk;
 
     /// @notice Verdicts, in order.
     event StageConvicted(bytes32 requestId, bytes32 claimId, address accuser);
@@ -33,6 +34,10 @@ contract CourtStageMock {
 
     function canCall(address caller, address, bytes4) external view returns (bool immediate, uint32 delay) {
         return (caller == governor, 0);
+    }
+
+    function setAuditDesk(address desk) external {
+        auditDesk = desk;
     }
 
     function publish(bytes32 versionId, ModelManifest calldata manifest) external {

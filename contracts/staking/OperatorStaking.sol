@@ -24,6 +24,7 @@ contract OperatorStaking is SlashedPayouts {
     /// @notice End of that time.
     uint40 public immutable SETUP_UNTIL;
     uint96 public immutable FRAUD_MINIMUM;
+    /// @inheritdoc IOperatorStaking
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
 

@@ -16,7 +16,7 @@ abstract contract SlashedPayouts is StakeRecord {
 
     /// @inheritdoc IOperatorStaking
     uint256 public constant ACCUSER_BPS = 2_500;
-    /// @notice Share of slashed stake for the requester, in 1/10,000.
+    /// @inheritdoc IOperatorStaking
     uint256 public constant HARMED_BPS = 2_500;
 
     /// @notice Gets the part of slashed stake that nobody may gain from.

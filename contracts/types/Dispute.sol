@@ -55,6 +55,7 @@ enum CourtTerm {
 /// @param openDemands Demands not yet answered.
 /// @param challengeableUntil End of the claim's own window. The demand window starts no earlier; otherwise a friend of the
 /// operator could shorten the time of the watchers by an early challenge.
+/// @param audit Whether an audit opened it; then there is no challenger's bond in the court.
 /// @param requestId The market's request.
 struct Dispute {
     address challenger;
@@ -67,6 +68,7 @@ struct Dispute {
     uint64 demands;
     uint64 openDemands;
     uint40 challengeableUntil;
+    bool audit;
     bytes32 requestId;
 }
 

@@ -19,6 +19,7 @@ import { TERMS } from "../../testing/toy-court.ts";
 import { mutable } from "../../services/chain/calldata.ts";
 import {
   assign,
+  AUDIT,
   deployProtocol,
   join,
   MARKET,
@@ -49,7 +50,7 @@ async function claimed(honestly: boolean) {
   await staking.addManager(market);
   const machine = await ethers.deployContract("TensorMachine");
   const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, TERMS]);
-  await market.setCourt(court);
+  await market.setCourt(court, await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]));
 
   const { program, inputs, constants } = randomProgram(createRandom(11), 4);
   const model = await commitModel(program, constants);

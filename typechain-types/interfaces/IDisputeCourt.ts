@@ -49,9 +49,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type KernelOpeningStructOutput = [index: bigint, encoded: string, siblings: string[]] & {index: bigint, encoded: string, siblings: string[] }
   
 
-    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, requestId: BytesLike}
+    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, audit: boolean, requestId: BytesLike}
 
-    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, requestId: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, requestId: string }
+    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, audit: boolean, requestId: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, audit: boolean, requestId: string }
   
 
     export type AccusationStruct = {accuser: AddressLike, salt: BytesLike}
@@ -80,7 +80,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "TOKEN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "termsOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "TOKEN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "termsOf" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
@@ -91,6 +91,7 @@ encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): st
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'challenge', values: [BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, RequestStruct, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
 encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, RequestStruct, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, RequestStruct]): string;
@@ -116,6 +117,7 @@ decodeFunctionResult(functionFragment: 'addTerms', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'caseOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'challenge', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitTrace', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convictUnanswered', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convictWithoutTrace', data: BytesLike): Result;
@@ -382,6 +384,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    challengeFor: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     commitTrace: TypedContractMethod<
       [claimId: BytesLike, request: RequestStruct, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
       [void],
@@ -552,6 +562,11 @@ getFunction(nameOrSignature: 'caseOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'challenge'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;

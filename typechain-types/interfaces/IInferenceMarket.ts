@@ -25,22 +25,25 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
 encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
-encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
@@ -54,25 +57,29 @@ encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, Big
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
+encodeFunctionData(functionFragment: 'payAudit', values: [BytesLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'timeOut', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
@@ -91,6 +98,7 @@ decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'payAudit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
@@ -166,9 +174,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CourtSetEvent {
-      export type InputTuple = [court: AddressLike];
-      export type OutputTuple = [court: string];
-      export interface OutputObject {court: string };
+      export type InputTuple = [court: AddressLike, auditDesk: AddressLike];
+      export type OutputTuple = [court: string, auditDesk: string];
+      export interface OutputObject {court: string, auditDesk: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -379,6 +387,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
+    AUDIT_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MAX_DISPUTE_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -435,6 +451,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    auditDesk: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditFund: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     cancelWithheld: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -468,7 +500,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     collateralFor: TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >
@@ -579,6 +611,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    payAudit: TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     rearmPause: TypedContractMethod<
       [],
       [void],
@@ -620,7 +660,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     setCourt: TypedContractMethod<
-      [court: AddressLike, ],
+      [court: AddressLike, auditDesk: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -669,7 +709,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -704,6 +749,16 @@ getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [string],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditFund'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'cancelWithheld'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -725,7 +780,7 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >;
@@ -794,6 +849,11 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'payAudit'): TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
       [void],
@@ -820,7 +880,7 @@ getFunction(nameOrSignature: 'resultOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'setCourt'): TypedContractMethod<
-      [court: AddressLike, ],
+      [court: AddressLike, auditDesk: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -893,7 +953,7 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Claimed: TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
     
 
-      'CourtSet(address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+      'CourtSet(address,address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 

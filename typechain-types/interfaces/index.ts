@@ -4,6 +4,7 @@
 import type * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export type { iOperatorStakingSol };
 export type { IAttestationVerifier } from './IAttestationVerifier.js';
+export type { IAuditDesk } from './IAuditDesk.js';
 export type { ICreditLedger } from './ICreditLedger.js';
 export type { IDisputeCourt } from './IDisputeCourt.js';
 export type { IDrandRandomness } from './IDrandRandomness.js';

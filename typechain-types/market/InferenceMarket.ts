@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
+    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, auditBps: BigNumberish, maxDisputeSeconds: BigNumberish}
 
-    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
+    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, auditBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, auditBps: bigint, maxDisputeSeconds: bigint }
   
 
     export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
@@ -30,15 +30,17 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "AUDIT_BPS" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ANSWER_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CALLBACK_GAS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CHUNKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
@@ -57,12 +59,14 @@ encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WITHHELD_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
-encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
@@ -78,6 +82,7 @@ encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, Big
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
+encodeFunctionData(functionFragment: 'payAudit', values: [BytesLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
@@ -85,7 +90,7 @@ encodeFunctionData(functionFragment: 'requestCount', values?: undefined): string
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'timeOut', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
@@ -94,9 +99,11 @@ encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ANSWER_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CALLBACK_GAS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CHUNKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -115,6 +122,8 @@ decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WITHHELD_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
@@ -136,6 +145,7 @@ decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'payAudit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
@@ -225,9 +235,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CourtSetEvent {
-      export type InputTuple = [court: AddressLike];
-      export type OutputTuple = [court: string];
-      export interface OutputObject {court: string };
+      export type InputTuple = [court: AddressLike, auditDesk: AddressLike];
+      export type OutputTuple = [court: string, auditDesk: string];
+      export interface OutputObject {court: string, auditDesk: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -454,6 +464,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    AUDIT_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     CATCH_BPS: TypedContractMethod<
       [],
       [bigint],
@@ -471,6 +489,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     LOCK_FEE_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    MAX_AUDIT_BPS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -622,6 +648,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    auditDesk: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditFund: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     authority: TypedContractMethod<
       [],
       [string],
@@ -663,7 +705,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     collateralFor: TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >
@@ -790,6 +832,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    payAudit: TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     rearmPause: TypedContractMethod<
       [],
       [void],
@@ -847,7 +897,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     setCourt: TypedContractMethod<
-      [court_: AddressLike, ],
+      [court_: AddressLike, auditDesk_: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -906,6 +956,11 @@ getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'CATCH_BPS'): TypedContractMethod<
       [],
       [bigint],
@@ -917,6 +972,11 @@ getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'LOCK_FEE_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MAX_AUDIT_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -1011,6 +1071,16 @@ getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [string],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditFund'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
@@ -1037,7 +1107,7 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >;
@@ -1116,6 +1186,11 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'payAudit'): TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
       [void],
@@ -1152,7 +1227,7 @@ getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'setCourt'): TypedContractMethod<
-      [court_: AddressLike, ],
+      [court_: AddressLike, auditDesk_: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -1230,7 +1305,7 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Claimed: TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
     
 
-      'CourtSet(address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+      'CourtSet(address,address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 

@@ -25,13 +25,14 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface CourtStageMockInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "canCall" | "claim" | "claimOf" | "clock" | "commitmentFor" | "commitmentOf" | "convict" | "giveUp" | "governor" | "idOf" | "markChallenged" | "publish" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "auditDesk" | "canCall" | "claim" | "claimOf" | "clock" | "commitmentFor" | "commitmentOf" | "convict" | "giveUp" | "governor" | "idOf" | "markChallenged" | "publish" | "setAuditDesk" | "upheld"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "StageConvicted" | "StageUpheld"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'canCall', values: [AddressLike, AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
@@ -44,11 +45,13 @@ encodeFunctionData(functionFragment: 'governor', values?: undefined): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [BytesLike, ModelManifestStruct]): string;
+encodeFunctionData(functionFragment: 'setAuditDesk', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'canCall', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
@@ -61,6 +64,7 @@ decodeFunctionResult(functionFragment: 'governor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAuditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
   }
 
@@ -140,6 +144,14 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
 
     
     TOKEN: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditDesk: TypedContractMethod<
       [],
       [string],
       'view'
@@ -243,6 +255,14 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
+    setAuditDesk: TypedContractMethod<
+      [desk: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     upheld: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
       [void],
@@ -264,6 +284,11 @@ getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
       [],
       [string],
       'view'
@@ -325,6 +350,11 @@ getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'publish'): TypedContractMethod<
       [versionId: BytesLike, manifest: ModelManifestStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'setAuditDesk'): TypedContractMethod<
+      [desk: AddressLike, ],
       [void],
       'nonpayable'
     >;

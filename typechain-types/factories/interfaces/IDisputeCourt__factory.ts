@@ -176,6 +176,22 @@
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "CourtNotAuditDesk",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "actual",
         "type": "uint256"
@@ -1255,6 +1271,29 @@
     "inputs": [
       {
         "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
+      }
+    ],
+    "name": "challengeFor",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
       },
@@ -1954,6 +1993,11 @@
             "internalType": "uint40",
             "name": "challengeableUntil",
             "type": "uint40"
+          },
+          {
+            "internalType": "bool",
+            "name": "audit",
+            "type": "bool"
           },
           {
             "internalType": "bytes32",

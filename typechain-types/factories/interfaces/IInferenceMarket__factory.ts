@@ -255,6 +255,22 @@
         "type": "address"
       }
     ],
+    "name": "MarketNotAuditDesk",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
     "name": "MarketNotCourt",
     "type": "error"
   },
@@ -572,6 +588,12 @@
         "indexed": true,
         "internalType": "address",
         "name": "court",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "auditDesk",
         "type": "address"
       }
     ],
@@ -992,6 +1014,19 @@
   },
   {
     "inputs": [],
+    "name": "AUDIT_BPS",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MAX_DISPUTE_SECONDS",
     "outputs": [
       {
@@ -1279,6 +1314,32 @@
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "auditDesk",
+    "outputs": [
+      {
+        "internalType": "contract IAuditDesk",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "auditFund",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "components": [
@@ -1563,6 +1624,11 @@
       {
         "internalType": "uint96",
         "name": "valueAtRisk",
+        "type": "uint96"
+      },
+      {
+        "internalType": "uint96",
+        "name": "fee",
         "type": "uint96"
       }
     ],
@@ -2293,6 +2359,35 @@
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "auditor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "payAudit",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "paid",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "rearmPause",
     "outputs": [],
@@ -2615,6 +2710,11 @@
       {
         "internalType": "address",
         "name": "court",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IAuditDesk",
+        "name": "auditDesk",
         "type": "address"
       }
     ],

@@ -3,6 +3,7 @@
 /* eslint-disable */
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
+export { IAuditDesk__factory } from './IAuditDesk__factory.js';
 export { ICreditLedger__factory } from './ICreditLedger__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
 export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';

@@ -25,11 +25,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IOperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "freezePayout" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "HARMED_BPS" | "LIVENESS_PENALTY" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "freezePayout" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AgentSet" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'LIVENESS_PENALTY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
@@ -62,6 +64,8 @@ encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'LIVENESS_PENALTY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
@@ -365,6 +369,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    HARMED_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    LIVENESS_PENALTY: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MINIMUM_STAKE: TypedContractMethod<
       [],
       [bigint],
@@ -608,6 +628,16 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'ACCUSER_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'HARMED_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'LIVENESS_PENALTY'): TypedContractMethod<
       [],
       [bigint],
       'view'
