@@ -1,8 +1,9 @@
-import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { parseEther } from "ethers";
 import { network } from "hardhat";
 
 import { OPTIMISTIC_MODE } from "../ignition/modules/Assay.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
+import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
@@ -109,27 +110,24 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     inputs: readonly Tensor[],
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
-    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("750"), windowSeconds: WINDOW_SECONDS };
+    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("80"), windowSeconds: WINDOW_SECONDS };
     const id = await ask(asking, model, { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
   };
 
-  /** Terms of a request with its input in calldata, for a consumer contract. */
-  const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
+  /** Terms of a consumer contract. */
+  const termsOf = (versionId: Hash) => ({
     versionId,
-    inputs,
-    inputRoot: ZeroHash,
-    inputUri: "",
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
-    valueAtRisk: parseEther("750"),
+    valueAtRisk: parseEther("80"),
     openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,
-    callback,
-    callbackGas: callback === ZeroAddress ? 0 : 150_000,
+    callbackGas: 150_000,
     minimumHolders: 1,
+    acceptedStage: ANSWER_STAGE.provisional,
   });
 
   const { suite } = asking;

@@ -178,8 +178,12 @@ export const ROOMS = [
     "runner/*",
   ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
-  room("services/operator", "stakes, answers, defends", [
+  room("services/auditor", "executes again what it is drawn for, and commits to it", [
     ...services("environment", "chain", "models", "blobs"),
+    "runner/*",
+  ]),
+  room("services/operator", "stakes, answers, defends", [
+    ...services("environment", "chain", "models", "blobs", "auditor"),
     "runner/*",
   ]),
   room("services/requester", "asks and waits", [

@@ -32,6 +32,7 @@ getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorPools__factory>
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
+getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
@@ -43,11 +44,14 @@ getContractFactory(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer |
 getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BoundedCallHarness__factory>
+getContractFactory(name: 'CommittedReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CommittedReader__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
 getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
+getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
+getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
 getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TokenMock__factory>
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
@@ -88,6 +92,7 @@ getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, sign
 getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorPools>
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
+getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
@@ -99,11 +104,14 @@ getContractAt(name: 'BlockHeaderHarness', address: string | ethers.Addressable, 
 getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'BoundedCallHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BoundedCallHarness>
+getContractAt(name: 'CommittedReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CommittedReader>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
 getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
+getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
+getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
 getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TokenMock>
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
@@ -144,6 +152,7 @@ deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
@@ -155,11 +164,14 @@ deployContract(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | Dep
 deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
+deployContract(name: 'CommittedReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CommittedReader>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
+deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
+deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
@@ -200,6 +212,7 @@ deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
@@ -211,11 +224,14 @@ deployContract(name: 'BlockHeaderHarness', args: any[], signerOrOptions?: ethers
 deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'BoundedCallHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
+deployContract(name: 'CommittedReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CommittedReader>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
+deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
+deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>

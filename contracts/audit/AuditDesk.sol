@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
+import {PrepaidLedger} from "../credit/PrepaidLedger.sol";
 import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
@@ -22,7 +23,7 @@ import {Fault} from "../types/Staking.sol";
 /// @notice See IAuditDesk.
 /// @dev A manager of the stake: it locks the penalty for a missed answer, and no more, from the auditor that was drawn until
 /// that commits. Rewards are credit of the market, where the fees are; bonds are here.
-contract AuditDesk is IAuditDesk, CreditLedger {
+contract AuditDesk is IAuditDesk, PrepaidLedger {
     /// @notice Draws for one claim. Each try has its own seed, so it names one operator, however often it is asked.
     uint256 public constant MAX_TRIES = 8;
     /// @notice Part of a lost bond that is burnt, in 1/10,000: an auditor that loses to a friend loses at least this.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {ICreditLedger} from "./ICreditLedger.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {Audit, AuditPeriod, AuditStatus} from "../types/Audit.sol";
 import {DrawOutcome} from "../types/Place.sol";
 import {Request} from "../types/Request.sol";
@@ -25,7 +25,7 @@ import {Request} from "../types/Request.sol";
 /// gains by provoking a dispute.
 ///
 /// All times are those of the market's clock, which stands still while the market is paused. Nothing here can be paused.
-interface IAuditDesk is ICreditLedger {
+interface IAuditDesk is IPrepaidLedger {
     /// @notice The claims of a period wait for the seed of a ticket.
     event PeriodCommitted(uint256 indexed period, uint64 ticket, uint64 epoch);
     /// @notice An operator was drawn that cannot audit; the next try follows.

@@ -2,7 +2,7 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 import {IAuditDesk} from "./IAuditDesk.sol";
-import {ICreditLedger} from "./ICreditLedger.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
@@ -14,7 +14,7 @@ import {Segment} from "../types/Witness.sol";
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is ICreditLedger, IExpiringPause {
+interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -151,7 +151,7 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @param claimId Claim that was audited.
     /// @param auditor Who gets it.
     /// @param amount What it should get.
-    /// @return paid What it got: no more than the fund has.
+    /// @return paid What it got: no more than the fund has, less one unit.
     function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid);
 
     /// @notice A first challenge was opened: the claim cannot become final until `upheld`. Only the court, only while
@@ -193,6 +193,10 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
     /// every other request. The rest of a failed request's fee is the requester's.
     function compensationOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice What the requester of a convicted answer was credited in the staking contract, from the operator's stake;
+    /// zero for every other request.
+    function damagesOf(bytes32 requestId) external view returns (uint256);
 
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);

@@ -178,7 +178,8 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid) {
         require(msg.sender == address(auditDesk), MarketNotAuditDesk(msg.sender, address(auditDesk)));
-        paid = Math.min(amount, auditFund);
+        // One unit stays: a word that is never zero costs the next answer less gas.
+        paid = Math.min(amount, Math.saturatingSub(auditFund, 1));
         auditFund -= paid;
         _credit(claimId, auditor, paid);
     }
@@ -209,7 +210,8 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
     }
 
     // ------------------------------------------------------------------------------------------------ internals

@@ -6,13 +6,11 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const TOKEN = 10n ** 18n;
 
-/** Role that may start a pause and postpone a payout once, and nothing else: what has to be quick and cannot take. */
+/** Role that may start and end a pause, and nothing else: what has to be quick and cannot take. */
 const GUARDIAN_ROLE = 1n;
 const ADMIN_ROLE = 0n;
-/** Selector of `pause()`. */
-const PAUSE = id("pause()").slice(0, 10);
-/** Selector of `freezePayout(uint256)`: governance would come too late, its delay is longer than a payout's. */
-const FREEZE_PAYOUT = id("freezePayout(uint256)").slice(0, 10);
+/** Selectors of `pause()` and `unpause()`: governance's delay is longer than a pause. */
+const PAUSES = ["pause()", "unpause()"].map((signature) => id(signature).slice(0, 10));
 
 /** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
 export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
@@ -23,8 +21,8 @@ const MAX_DISPUTE_SECONDS = 21 * DAY;
 const UNBONDING_SECONDS = 35 * DAY;
 
 /**
- * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may pause, and postpone a payout once;
- * default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
+ * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a
+ * pause; default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
  * the structs `staking`, `market` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
@@ -41,8 +39,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     unbondingSeconds: UNBONDING_SECONDS,
     jailSeconds: DAY,
     keyDelaySeconds: DAY,
-    payoutDelaySeconds: 3 * DAY,
-    freezeSeconds: 7 * DAY,
+    correlationFactor: 3,
   });
   const epochSeconds = m.getParameter("epochSeconds", HOUR);
   const saturation = m.getParameter("saturation", 10);
@@ -50,8 +47,18 @@ const SuiteModule = buildModule("Assay", (m) => {
     minimumFee: TOKEN,
     lockFeeBps: 20,
     minimumCollateral: 100n * TOKEN,
-    catchBps: 5_000,
+    // A fifth less than the rate of the audits: as many of those who are drawn may be unable, or friends of the operator.
+    catchBps: 2_000,
+    auditBps: 1_250,
     maxDisputeSeconds: MAX_DISPUTE_SECONDS,
+  });
+  const auditParameters = m.getParameter("audit", {
+    rateBps: 2_500,
+    bond: 50n * TOKEN,
+    periodSeconds: 10 * MINUTE,
+    commitSeconds: 10 * MINUTE,
+    publishSeconds: 10 * MINUTE,
+    marginSeconds: 10 * MINUTE,
   });
   const courtTerms = m.getParameter("court", {
     challengeBond: 50n * TOKEN,
@@ -76,12 +83,14 @@ const SuiteModule = buildModule("Assay", (m) => {
   const machine = m.contract("TensorMachine");
   const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
 
-  m.call(staking, "addManager", [market]);
-  m.call(market, "setCourt", [court]);
+  const auditDesk = m.contract("AuditDesk", [market, court, pools, randomness, auditParameters]);
+
+  m.call(staking, "addManager", [market], { id: "manageByMarket" });
+  m.call(staking, "addManager", [auditDesk], { id: "manageByAuditDesk" });
+  m.call(market, "setCourt", [court, auditDesk]);
   m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
   m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
-  m.call(authority, "setTargetFunctionRole", [market, [PAUSE], GUARDIAN_ROLE], { id: "guardPause" });
-  m.call(authority, "setTargetFunctionRole", [staking, [FREEZE_PAYOUT], GUARDIAN_ROLE], { id: "guardFreeze" });
+  m.call(authority, "setTargetFunctionRole", [market, PAUSES, GUARDIAN_ROLE], { id: "guardPause" });
   m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
 
   return {
@@ -97,6 +106,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     market,
     machine,
     court,
+    auditDesk,
   };
 });
 

@@ -11,6 +11,7 @@ import GovernanceModule, { HandoverModule } from "../../ignition/modules/Assay.t
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
+  AuditDesk__factory,
   Authority__factory,
   DisputeCourt__factory,
   FutureBlockRandomness__factory,
@@ -47,6 +48,7 @@ const NAMES = {
   market: "InferenceMarket",
   machine: "TensorMachine",
   court: "DisputeCourt",
+  auditDesk: "AuditDesk",
 } as const;
 
 export type ContractName = (typeof NAMES)[keyof typeof NAMES];
@@ -70,6 +72,7 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
+  auditDesk: AuditDesk__factory.connect(contracts.AuditDesk, runner),
 });
 
 /** Parameters of the Ignition modules, by module and name. */

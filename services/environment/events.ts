@@ -21,6 +21,13 @@ export type Action =
   | { readonly kind: "cancelled"; readonly requestId: Hash }
   | { readonly kind: "claimed"; readonly requestId: Hash; readonly model: string }
   | { readonly kind: "finalised"; readonly requestId: Hash }
+  | { readonly kind: "periodCommitted" }
+  | { readonly kind: "auditBegun"; readonly requestId: Hash }
+  | { readonly kind: "auditCommitted"; readonly requestId: Hash }
+  | { readonly kind: "auditPublished"; readonly requestId: Hash }
+  | { readonly kind: "auditEscalated"; readonly requestId: Hash }
+  | { readonly kind: "auditLapsed"; readonly requestId: Hash }
+  | { readonly kind: "auditSettled"; readonly requestId: Hash }
   | { readonly kind: "traceCommitted"; readonly requestId: Hash }
   | { readonly kind: "demandsAnswered"; readonly requestId: Hash; readonly demands: number }
   | { readonly kind: "upheld"; readonly requestId: Hash }
@@ -38,8 +45,7 @@ export type Action =
       /** What the kernel does, in the words of the model. */
       readonly nodes: string;
     }
-  | { readonly kind: "collected"; readonly from: "market" | "court"; readonly amount: bigint }
-  | { readonly kind: "payoutCollected"; readonly payoutId: bigint };
+  | { readonly kind: "collected"; readonly from: "market" | "court" | "staking" | "auditDesk"; readonly amount: bigint };
 
 /** A transaction that was included. */
 export interface SentEvent {

@@ -26,7 +26,6 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   OperatorStaking: "staking",
   RequestIntake: "market",
   SignatureVerifier: "signature",
-  SlashedPayouts: "staking",
   StakeRecord: "staking",
   OperatorPools: "pools",
 };

@@ -25,7 +25,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -47,6 +47,7 @@ encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish, Big
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'damagesOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
@@ -88,6 +89,7 @@ decodeFunctionResult(functionFragment: 'collateralFor', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'damagesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
@@ -531,6 +533,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    damagesOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     demandInput: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -796,6 +806,11 @@ getFunction(nameOrSignature: 'convict'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
       [account: AddressLike, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'damagesOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
       [bigint],
       'view'
     >;

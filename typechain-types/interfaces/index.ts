@@ -13,6 +13,7 @@ export type { IInferenceConsumer } from './IInferenceConsumer.js';
 export type { IInferenceMarket } from './IInferenceMarket.js';
 export type { IModelRegistry } from './IModelRegistry.js';
 export type { IOperatorPools } from './IOperatorPools.js';
+export type { IPrepaidLedger } from './IPrepaidLedger.js';
 export type { IRandaoRandomness } from './IRandaoRandomness.js';
 export type { IRandomness } from './IRandomness.js';
 export type { ITensorMachine } from './ITensorMachine.js';

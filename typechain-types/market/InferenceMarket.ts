@@ -30,7 +30,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "AUDIT_BPS" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "AUDIT_BPS" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -71,6 +71,7 @@ encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): str
 encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'damagesOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
@@ -134,6 +135,7 @@ decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'damagesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
@@ -744,6 +746,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    damagesOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     demandInput: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -1128,6 +1138,11 @@ getFunction(nameOrSignature: 'court'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
       [account: AddressLike, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'damagesOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
       [bigint],
       'view'
     >;

@@ -82,6 +82,15 @@ describe("InferenceMarket", () => {
           .withArgs(...refusal);
       }
     });
+    it("refuses a stake all of which comes back to whoever accuses and asks itself", async () => {
+      const shares = await ethers.deployContract("SharesMock", [2_500, 7_500]);
+      const { authority, registry, attestation, randomness, market } = protocol;
+      await expect(
+        ethers.deployContract("InferenceMarket", [authority, registry, shares, attestation, randomness, MARKET]),
+      )
+        .to.be.revertedWithCustomError(market, "MarketParameterOutside")
+        .withArgs("returnedBps", 10_000, 0, 9_999);
+    });
     it("takes each parameter up to its limit", async () => {
       await deploy({ maxDisputeSeconds: 33 * DAY });
       await deploy({ minimumCollateral: STAKING.minimumStake });
@@ -466,9 +475,8 @@ describe("InferenceMarket", () => {
       const made = await assigned();
       await time.increase(600);
       await protocol.market.timeOut(made.request);
-      const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-      expect([...amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
-      expect([accuser, harmed]).to.deep.equal([ZeroAddress, ZeroAddress]);
+      expect(await protocol.staking.creditOf(protocol.sink)).to.equal(STAKING.livenessPenalty);
+      expect(await protocol.staking.creditOf(protocol.requester)).to.equal(0n);
     });
     it("spares an operator whose policy died", async () => {
       const made = await assigned();
@@ -506,12 +514,14 @@ describe("InferenceMarket", () => {
         .to.emit(protocol.market, "Credited")
         .withArgs(protocol.alice.address, id("claim"), parseEther("0.4"));
       expect(await protocol.market.auditFund()).to.equal(parseEther("0.6"));
+      // All but one unit, which makes the next answer cheaper.
       expect(await protocol.market.connect(desk).payAudit.staticCall(ZeroHash, protocol.alice, FEE)).to.equal(
-        parseEther("0.6"),
+        parseEther("0.6") - 1n,
       );
       await pay(FEE);
-      expect(await protocol.market.auditFund()).to.equal(0n);
-      expect(await protocol.market.creditOf(protocol.alice)).to.be.at.least(parseEther("1"));
+      expect(await protocol.market.auditFund()).to.equal(1n);
+      await expect(pay(1n)).not.to.emit(protocol.market, "Credited");
+      expect(await protocol.market.creditOf(protocol.alice)).to.be.at.least(parseEther("1") - 1n);
     });
     it("finds nothing from requests that failed", async () => {
       const made = await challenged();
@@ -640,9 +650,12 @@ describe("InferenceMarket", () => {
           .withArgs(made.id, made.claimId, protocol.accuser.address);
         expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
         expect(await protocol.market.creditOf(made.operator)).to.equal(0n);
-        const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-        expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
-        expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        const { accuser, requester, sink } = protocol;
+        expect(
+          await Promise.all([accuser, requester, sink].map((who) => protocol.staking.creditOf(who))),
+        ).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        expect(await protocol.market.damagesOf(made.id)).to.equal(parseEther("125"));
+        expect(await protocol.market.compensationOf(made.id)).to.equal(0n);
         expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
         expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
         expect((await protocol.market.claimOf(made.id)).claimId).to.equal(ZeroHash);
@@ -726,6 +739,10 @@ describe("InferenceMarket", () => {
     it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async function () {
       // Instrumented code says nothing about gas.
       if (hre.globalOptions.coverage) return this.skip();
+      // The fund of the audits holds something, as it does from the first answer on.
+      const first = await claimed();
+      await time.increase(WINDOW);
+      await protocol.market.finalise(first.request, "0x");
       await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
       const made = await opened();
       await mine(3);

@@ -130,16 +130,18 @@ describe("RequestIntake", () => {
           .withArgs(...args);
       };
       it("refuses a fee below the price of the locked collateral, which grows with its time", async () => {
-        // 20 basis points a day for 600 s of claim time and an hour of window, rounded up.
-        const minimum = parseEther("1") + (COLLATERAL * 20n * 4_200n) / (10_000n * 86_400n) + 1n;
-        expect(await protocol.market.minimumFeeFor(COLLATERAL, 4_200)).to.equal(minimum);
-        await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
-        await opened({ fee: minimum });
+        // 20 basis points a day for 600 s of claim time and an hour of window, rounded up; the least collateral.
+        const least = MARKET.minimumCollateral;
+        const minimum = parseEther("1") + (least * 20n * 4_200n) / (10_000n * 86_400n) + 1n;
+        expect(await protocol.market.minimumFeeFor(least, 4_200)).to.equal(minimum);
+        const small = { fee: minimum, valueAtRisk: parseEther("20") };
+        await refuses({ ...small, fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
+        await opened(small);
         await refuses(
-          { fee: minimum, windowSeconds: WINDOW + 60 },
+          { ...small, windowSeconds: WINDOW + 60 },
           "MarketFeeTooLow",
           minimum,
-          await protocol.market.minimumFeeFor(COLLATERAL, 4_260),
+          await protocol.market.minimumFeeFor(least, 4_260),
         );
       });
       it("takes the shortest times, and the most gas for a callback", async () => {

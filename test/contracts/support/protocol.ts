@@ -18,8 +18,7 @@ export const STAKING = {
   unbondingSeconds: 45 * DAY,
   jailSeconds: DAY,
   keyDelaySeconds: DAY,
-  payoutDelaySeconds: 3 * DAY,
-  freezeSeconds: 7 * DAY,
+  correlationFactor: 0,
 } as const;
 
 export const MARKET = {

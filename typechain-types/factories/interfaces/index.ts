@@ -12,6 +12,7 @@ export { IInferenceConsumer__factory } from './IInferenceConsumer__factory.js';
 export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
 export { IModelRegistry__factory } from './IModelRegistry__factory.js';
 export { IOperatorPools__factory } from './IOperatorPools__factory.js';
+export { IPrepaidLedger__factory } from './IPrepaidLedger__factory.js';
 export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
 export { ITensorMachine__factory } from './ITensorMachine__factory.js';
