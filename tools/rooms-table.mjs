@@ -48,7 +48,10 @@ export const ROOMS = [
     "contracts/credit",
     "contracts/commitment",
   ]),
-  room("contracts/audit", "audits of claims that nobody doubts: picks, auditors, rewards", [...SOLIDITY, "contracts/credit"]),
+  room("contracts/audit", "audits of claims that nobody doubts: picks, auditors, rewards", [
+    ...SOLIDITY,
+    "contracts/credit",
+  ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),

@@ -124,7 +124,10 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         uint32 stage = _commitStage(request.claimSeconds);
         uint256 latest = uint256(claim.windowEnd) - Math.min(claim.windowEnd, stage + _secondsAfterCommit());
         require(clock <= latest, AuditTooLate(clock, latest));
-        (bytes32 seed, uint64 epoch) = _seedFor(claim.claimId, (claim.windowEnd - request.windowSeconds) / PERIOD_SECONDS);
+        (bytes32 seed, uint64 epoch) = _seedFor(
+            claim.claimId,
+            (claim.windowEnd - request.windowSeconds) / PERIOD_SECONDS
+        );
 
         auditor = _draw(audit, claim, request.versionId, stage, seed, epoch);
         if (auditor == address(0)) return auditor;

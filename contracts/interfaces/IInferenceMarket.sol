@@ -77,6 +77,8 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
+    /// @notice Collateral counts on a share of claims, in 1/10,000, that the desk does not audit.
+    error MarketAuditsTooRare(uint256 rateBps, uint256 catchBps);
     error MarketNotAuditDesk(address actual, address expected);
     error MarketClaimMismatch(bytes32 actual, bytes32 expected);
 
@@ -144,7 +146,7 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     function notifyFailure(Request calldata request_) external;
 
     /// @notice Names the court and the audit desk, once; restricted to governance. The desk must audit at least the share of
-    /// claims that the collateral counts on: `MarketParameterOutside` with `rateBps`.
+    /// claims that the collateral counts on (MarketAuditsTooRare).
     function setCourt(address court, IAuditDesk auditDesk) external;
 
     /// @notice Pays an auditor from the fund of the audits, as credit; only the audit desk.

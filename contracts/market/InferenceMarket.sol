@@ -169,8 +169,8 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function setCourt(address court_, IAuditDesk auditDesk_) external restricted {
         require(court == address(0) && court_ != address(0), MarketCourtKnown(court));
-        // What the collateral counts on.
-        _requireParameter("rateBps", auditDesk_.RATE_BPS(), CATCH_BPS, BPS);
+        uint16 rate = auditDesk_.RATE_BPS();
+        require(rate >= CATCH_BPS, MarketAuditsTooRare(rate, CATCH_BPS));
         (court, auditDesk) = (court_, auditDesk_);
         emit CourtSet(court_, address(auditDesk_));
     }

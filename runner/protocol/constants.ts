@@ -98,7 +98,7 @@ export const CONSTANTS = {
   },
   OpeningGame: { NODES: 16, LEVEL_BYTES: 255, TRACE_TREE: 4294967295 },
   OperatorPools: { MAX_TRIES: 24, WEIGHT_UNIT: 1000000, MIN_EPOCH_SECONDS: 60 },
-  OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400, ACCUSER_BPS: 2500, HARMED_BPS: 2500 },
+  OperatorStaking: { MANAGER_MARGIN_SECONDS: 86400, SETUP_SECONDS: 86400 },
   PackedTypes: { PACKED_TYPE_BYTES: 5 },
   RandaoRandomness: {
     MIN_DELAY_BLOCKS: 4,
@@ -120,6 +120,7 @@ export const CONSTANTS = {
     MAX_AUDIT_BPS: 2500,
   },
   SignatureVerifier: { ANSWER_TYPEHASH: "0x378c51cca56a6a78b31feb9940e05263c5913c9b214c85d5bc0ca51b5ca85e3d" },
+  SlashedPayouts: { ACCUSER_BPS: 2500, HARMED_BPS: 2500 },
   Space: { INPUT: 0, CONSTANT: 1, KERNEL: 2, COUNT: 3 },
   StakeRecord: { MAX_UNBONDINGS: 8, MAX_ENDPOINT_BYTES: 256 },
   TensorList: { CHUNK_LEAVES: 32 },

@@ -45,7 +45,11 @@ export type Action =
       /** What the kernel does, in the words of the model. */
       readonly nodes: string;
     }
-  | { readonly kind: "collected"; readonly from: "market" | "court" | "staking" | "auditDesk"; readonly amount: bigint };
+  | {
+      readonly kind: "collected";
+      readonly from: "market" | "court" | "staking" | "auditDesk";
+      readonly amount: bigint;
+    };
 
 /** A transaction that was included. */
 export interface SentEvent {

@@ -116,4 +116,9 @@ export function actionText(action: Action): string {
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;
 
 /** What owes credits, in words. */
-const PAYERS = { market: "the market", court: "the court", staking: "slashed stake", auditDesk: "the audit desk" } as const;
+const PAYERS = {
+  market: "the market",
+  court: "the court",
+  staking: "slashed stake",
+  auditDesk: "the audit desk",
+} as const;

@@ -461,9 +461,7 @@ describe("AuditDesk", () => {
         const [credit, fund] = [await market.creditOf(auditor), await market.auditFund()];
         const transaction = await desk.connect(claim.operator).publish(claim.request, HONEST.root);
         await expect(transaction).to.emit(desk, "AuditPublished").withArgs(claim.claimId, HONEST.root, true);
-        await expect(transaction)
-          .to.emit(desk, "AuditSettled")
-          .withArgs(claim.claimId, auditor.address, true, REWARD);
+        await expect(transaction).to.emit(desk, "AuditSettled").withArgs(claim.claimId, auditor.address, true, REWARD);
         expect((await market.creditOf(auditor)) - credit).to.equal(REWARD);
         expect(fund - (await market.auditFund())).to.equal(REWARD);
         expect(await desk.creditOf(auditor)).to.equal(AUDIT.bond);

@@ -569,8 +569,8 @@ describe("InferenceMarket", () => {
         if (!refused) await naming;
         else {
           await expect(naming)
-            .to.be.revertedWithCustomError(other, "MarketParameterOutside")
-            .withArgs("rateBps", AUDIT.rateBps, catchBps, 10_000);
+            .to.be.revertedWithCustomError(other, "MarketAuditsTooRare")
+            .withArgs(AUDIT.rateBps, catchBps);
         }
       }
     });

@@ -96,9 +96,7 @@ export async function openClaimed(stage: Protocol, trace = HONEST, overrides: ob
 export async function claimOf(stage: Protocol, { id: requestId, request }: Opened, trace = HONEST) {
   const { operator: address } = await stage.market.stateOf(requestId);
   const operator = await ethers.getSigner(address);
-  await stage.market
-    .connect(operator)
-    .claim(request, outputsOf(trace), outputRootOf(trace), "", EVIDENCE);
+  await stage.market.connect(operator).claim(request, outputsOf(trace), outputRootOf(trace), "", EVIDENCE);
   const { claimId, windowEnd } = await stage.market.claimOf(requestId);
   const period = (windowEnd - BigInt(request.windowSeconds)) / BigInt(AUDIT.periodSeconds);
   return { requestId, request, operator, claimId, windowEnd, period };

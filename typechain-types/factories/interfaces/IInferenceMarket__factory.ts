@@ -36,6 +36,22 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "rateBps",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "catchBps",
+        "type": "uint256"
+      }
+    ],
+    "name": "MarketAuditsTooRare",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "callback",
         "type": "address"
