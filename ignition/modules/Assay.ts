@@ -20,10 +20,49 @@ const MAX_DISPUTE_SECONDS = 21 * DAY;
 /** Covers assignment, claim, window, dispute and pause; the market's constructor checks it. */
 const UNBONDING_SECONDS = 35 * DAY;
 
+/** What a deployment has where no file says otherwise. */
+export const SHIPPED = {
+  staking: {
+    minimumStake: 1_000n * TOKEN,
+    fraudMinimum: 500n * TOKEN,
+    livenessPenalty: 10n * TOKEN,
+    unbondingSeconds: UNBONDING_SECONDS,
+    jailSeconds: DAY,
+    keyDelaySeconds: DAY,
+    correlationFactor: 3,
+  },
+  market: {
+    minimumFee: TOKEN,
+    lockFeeBps: 20,
+    minimumCollateral: 100n * TOKEN,
+    // A fifth less than the rate of the audits: as many of those who are drawn may be unable, or friends of the operator.
+    catchBps: 2_000,
+    auditBps: 1_250,
+    maxDisputeSeconds: MAX_DISPUTE_SECONDS,
+  },
+  audit: {
+    rateBps: 2_500,
+    bond: 50n * TOKEN,
+    periodSeconds: 10 * MINUTE,
+    commitSeconds: 10 * MINUTE,
+    publishSeconds: 10 * MINUTE,
+    marginSeconds: 10 * MINUTE,
+  },
+  court: {
+    challengeBond: 50n * TOKEN,
+    demandBond: TOKEN,
+    traceWindow: 12 * HOUR,
+    demandWindow: 2 * DAY,
+    answerWindow: 6 * HOUR,
+    proofMargin: DAY,
+    burnBps: 2_500,
+  },
+};
+
 /**
  * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a
  * pause; default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
- * the structs `staking`, `market` and `court` as their contracts take them.
+ * the structs `staking`, `market`, `audit` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
@@ -32,43 +71,12 @@ const SuiteModule = buildModule("Assay", (m) => {
   const guardian = m.getParameter("guardian", deployer);
   const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
   const minimumWindow = m.getParameter("minimumWindow", MINUTE);
-  const stakingParameters = m.getParameter("staking", {
-    minimumStake: 1_000n * TOKEN,
-    fraudMinimum: 500n * TOKEN,
-    livenessPenalty: 10n * TOKEN,
-    unbondingSeconds: UNBONDING_SECONDS,
-    jailSeconds: DAY,
-    keyDelaySeconds: DAY,
-    correlationFactor: 3,
-  });
+  const stakingParameters = m.getParameter("staking", SHIPPED.staking);
   const epochSeconds = m.getParameter("epochSeconds", HOUR);
   const saturation = m.getParameter("saturation", 10);
-  const marketParameters = m.getParameter("market", {
-    minimumFee: TOKEN,
-    lockFeeBps: 20,
-    minimumCollateral: 100n * TOKEN,
-    // A fifth less than the rate of the audits: as many of those who are drawn may be unable, or friends of the operator.
-    catchBps: 2_000,
-    auditBps: 1_250,
-    maxDisputeSeconds: MAX_DISPUTE_SECONDS,
-  });
-  const auditParameters = m.getParameter("audit", {
-    rateBps: 2_500,
-    bond: 50n * TOKEN,
-    periodSeconds: 10 * MINUTE,
-    commitSeconds: 10 * MINUTE,
-    publishSeconds: 10 * MINUTE,
-    marginSeconds: 10 * MINUTE,
-  });
-  const courtTerms = m.getParameter("court", {
-    challengeBond: 50n * TOKEN,
-    demandBond: TOKEN,
-    traceWindow: 12 * HOUR,
-    demandWindow: 2 * DAY,
-    answerWindow: 6 * HOUR,
-    proofMargin: DAY,
-    burnBps: 2_500,
-  });
+  const marketParameters = m.getParameter("market", SHIPPED.market);
+  const auditParameters = m.getParameter("audit", SHIPPED.audit);
+  const courtTerms = m.getParameter("court", SHIPPED.court);
 
   const authority = m.contract("Authority", [deployer]);
   const token = m.contract("AssayToken");

@@ -4,6 +4,7 @@ import { network } from "hardhat";
 import { AUDIT_STATUS, DISPUTE_STATUS, DRAW_OUTCOME, OPERATOR_STATUS } from "../../../runner/protocol/enums.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import { tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
+import { SHIPPED } from "../../../ignition/modules/Assay.ts";
 import { HONEST, HOUR, MANIFEST, OUTPUT_KERNELS, TERMS, type Trace, WRONG } from "../../../testing/toy-court.ts";
 import {
   assign,
@@ -42,7 +43,7 @@ export const WON = (AUDIT.bond * 7_500n) / 10_000n;
 
 const bytesOf = (tensors: readonly Parameters<typeof tensorBytes>[0][]): string =>
   hexlify(Uint8Array.from(tensors.flatMap((tensor) => [...tensorBytes(tensor)])));
-const INPUTS = bytesOf([tensorFrom("i32", [5, 6, 7, 8])]);
+export const INPUTS = bytesOf([tensorFrom("i32", [5, 6, 7, 8])]);
 export const outputsOf = (trace: Trace): string => bytesOf(OUTPUT_KERNELS.map((kernel) => trace.tensor(kernel)));
 export const outputRootOf = (trace: Trace): string => rootsTree(trace.outputRoots).root;
 
@@ -61,15 +62,25 @@ export const commitmentOf = (
     ),
   );
 
+/** Parameters of a stage. */
+export interface Rules {
+  readonly market: typeof MARKET | typeof SHIPPED.market;
+  readonly audit: typeof AUDIT | typeof SHIPPED.audit;
+  readonly court: typeof COURT_TERMS | typeof SHIPPED.court;
+  /** Stake of each operator. */
+  readonly stake: bigint;
+}
+const RULES: Rules = { market: MARKET, audit: AUDIT, court: COURT_TERMS, stake: STAKING.minimumStake };
+
 /** A token that misbehaves on demand replaces the usual one when told. */
-async function deployAudited(tokenAddress?: string) {
+export async function deployAudited(tokenAddress?: string, rules: Rules = RULES) {
   const base = await deployProtocol(connection, tokenAddress);
   const { authority, token, registry, randomness, staking, pools, attestation, publisher } = base;
   const parts = [authority, registry, pools, attestation, randomness] as const;
-  const market = await ethers.deployContract("InferenceMarket", [...parts, MARKET]);
+  const market = await ethers.deployContract("InferenceMarket", [...parts, rules.market]);
   const machine = await ethers.deployContract("ToyMachine");
-  const judge = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
-  const desk = await ethers.deployContract("AuditDesk", [market, judge, pools, randomness, AUDIT]);
+  const judge = await ethers.deployContract("DisputeCourt", [authority, market, machine, rules.court]);
+  const desk = await ethers.deployContract("AuditDesk", [market, judge, pools, randomness, rules.audit]);
   for (const manager of [market, desk]) await staking.addManager(manager);
   await market.setCourt(judge, desk);
   await registry.connect(publisher).publish(MANIFEST, metadataOf());
@@ -79,7 +90,7 @@ async function deployAudited(tokenAddress?: string) {
   for (const holder of [requester, alice, bob, carol, accuser]) {
     for (const spender of [market, judge, desk]) await token.connect(holder).approve(spender, parseEther("100000"));
   }
-  for (const operator of [alice, bob, carol]) await join(protocol, operator);
+  for (const operator of [alice, bob, carol]) await join(protocol, operator, rules.stake);
   await nextEpoch(connection);
   const { chainId } = await ethers.provider.getNetwork();
   return { ...protocol, machine, judge, chainId };
