@@ -7,7 +7,14 @@ import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
-import { attach, type Connection, deploySuite, type Deployment, type Signer } from "../services/chain/deployment.ts";
+import {
+  attach,
+  type Connection,
+  type DeployOptions,
+  deploySuite,
+  type Deployment,
+  type Signer,
+} from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
@@ -43,13 +50,22 @@ export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   };
 }
 
+/** How the suite is deployed, and what is done to the chain before. */
+export interface StageOptions extends DeployOptions {
+  readonly prepare?: (connection: Connection) => Promise<void>;
+}
+
 export type CourtStage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
  * with bonds, one requester with money; all that services report is kept. One operator, so that the draw is certain.
  */
-export async function openStage(models: readonly HostedModel[], store: Store) {
+export async function openStage(
+  models: readonly HostedModel[],
+  store: Store,
+  { prepare, ...options }: StageOptions = {},
+) {
   const connection = await network.create({ override: { initialDate: BEGINNING } });
   steadyTime(connection);
   const { ethers, networkHelpers } = connection;
@@ -61,7 +77,8 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     Signer,
     Signer,
   ];
-  const deployment: Deployment = await deploySuite(connection);
+  await prepare?.(connection);
+  const deployment: Deployment = await deploySuite(connection, options);
   const events: ServiceEvent[] = [];
   const report = (event: ServiceEvent): void => {
     events.push(event);

@@ -3,6 +3,7 @@ pragma solidity >=0.8.20 <0.9.0;
 
 import {IAuditDesk} from "./IAuditDesk.sol";
 import {IPrepaidLedger} from "./IPrepaidLedger.sol";
+import {IAttestationVerifier} from "./IAttestationVerifier.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
@@ -84,6 +85,9 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
 
     /// @notice Opens a request and escrows its fee.
     function request(RequestTerms calldata terms) external returns (bytes32 requestId);
+
+    /// @notice `request` for somebody else: the caller pays, and the request, its refund and its damages are `requester`'s.
+    function requestFor(address requester, RequestTerms calldata terms) external returns (bytes32 requestId);
 
     /// @notice `request` with an ERC-2612 permit for the fee; a permit that fails is ignored.
     function requestWithPermit(
@@ -199,6 +203,12 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// @notice What the requester of a convicted answer was credited in the staking contract, from the operator's stake;
     /// zero for every other request.
     function damagesOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice Who draws operators.
+    function POOLS() external view returns (IOperatorPools);
+
+    /// @notice Who says which evidence counts.
+    function ATTESTATION() external view returns (IAttestationVerifier);
 
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);

@@ -24,7 +24,6 @@ export const CONSTANTS = {
   },
   DrandRandomness: { MIN_MARGIN_SECONDS: 24, MAX_MARGIN_SECONDS: 86400 },
   ExpiringPause: { PAUSE_SECONDS: 259200 },
-  FutureBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   KernelDecoder: {
     MAX_BYTES: 24576,
     MAX_RANK: 8,
@@ -37,6 +36,7 @@ export const CONSTANTS = {
     MAX_COUNT: 4294967295,
     MAX_REACH: 140737488355328,
   },
+  LocalBlockRandomness: { DELAY_BLOCKS: 2, HISTORY: "0x0000F90827F1C53a10cb7A02335B175320002935" },
   MarketRecord: { INLINE_LIMIT: 8192, MAX_URI_BYTES: 512 },
   ModelRegistry: {
     MANIFEST_TAG: "0x05f1b46ca59ab0cdf9134bbfe69ae756ee9dc7ef2be0b9ab729ac1bc8881c957",
@@ -119,6 +119,7 @@ export const CONSTANTS = {
     MAX_CALLBACK_GAS: 1000000,
     MAX_AUDIT_BPS: 2500,
   },
+  RequestRelay: { REQUEST_TYPEHASH: "0x81206ab3b8aed373793b8444340be6598a06d301dcb4345f79dd86843f59069c" },
   SignatureVerifier: { ANSWER_TYPEHASH: "0x378c51cca56a6a78b31feb9940e05263c5913c9b214c85d5bc0ca51b5ca85e3d" },
   SlashedPayouts: { ACCUSER_BPS: 2500, HARMED_BPS: 2500 },
   Space: { INPUT: 0, CONSTANT: 1, KERNEL: 2, COUNT: 3 },

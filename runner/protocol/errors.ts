@@ -191,6 +191,8 @@ export const ERRORS: Readonly<Record<string, string>> = {
   "0x0d1ba5ea": "RegistryVersionExists(bytes32 versionId)",
   "0xa950ed1b": "RegistryVersionUnknown(bytes32 versionId)",
   "0xa3670992": "RegistryWeightsMismatch(bytes32 weightsRoot, uint32 constantCount)",
+  "0xfb8c92eb": "RelaySignatureExpired(uint256 deadline, uint256 time)",
+  "0xe69ca349": "RelaySignatureInvalid(address requester, uint256 nonce)",
   "0x6dfcc650": "SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)",
   "0x5274afe7": "SafeERC20FailedOperation(address token)",
   "0x711fa831": "StakingAmountZero()",

@@ -47,6 +47,10 @@ export function phraseOf(action: Action): Phrase {
       return phrase("ask", `asks ${action.model}`, "fee held, input on chain");
     case "inputShown":
       return phrase("ask", "shows a part of its input", "the operator can work");
+    case "roundSubmitted":
+      return phrase("draw", `brings round ${String(action.round)} of the beacon`, "a seed that nobody could choose");
+    case "headerSubmitted":
+      return phrase("draw", `brings the header of block ${String(action.block)}`, "a seed that follows from the chain");
     case "drawn":
       return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
     case "weighed":

@@ -15,6 +15,8 @@ export type Action =
   | { readonly kind: "inputShown"; readonly requestId: Hash; readonly chunk: number }
   | { readonly kind: "refunded"; readonly requestId: Hash }
   | { readonly kind: "timedOut"; readonly requestId: Hash }
+  | { readonly kind: "roundSubmitted"; readonly round: bigint }
+  | { readonly kind: "headerSubmitted"; readonly block: bigint }
   | { readonly kind: "drawn"; readonly requestId: Hash }
   | { readonly kind: "weighed"; readonly model: string }
   | { readonly kind: "inputDemanded"; readonly requestId: Hash }
@@ -66,6 +68,8 @@ export interface SentEvent {
 export type ServiceEvent =
   | SentEvent
   | { readonly kind: "reorganised" }
+  /** Nobody gives what the seed of a draw needs. */
+  | { readonly kind: "seedUnavailable"; readonly ticket: bigint; readonly reason: string }
   | { readonly kind: "unpublished"; readonly model: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
   | { readonly kind: "inputMismatch"; readonly requestId: Hash }

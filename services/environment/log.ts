@@ -19,6 +19,8 @@ export function eventText(event: ServiceEvent): string {
       return `${actionText(event.action)} (${event.receipt.gasUsed.toLocaleString("en")} gas)`;
     case "reorganised":
       return "the chain was reorganised; reading it again";
+    case "seedUnavailable":
+      return `the seed of ticket ${String(event.ticket)} cannot be had: ${event.reason}`;
     case "unpublished":
       return `${event.model} is not published here; publish it and run this again`;
     case "inputUnavailable":
@@ -57,6 +59,10 @@ export function actionText(action: Action): string {
       return `took the refund of ${short(action.requestId)}: nobody could be drawn`;
     case "timedOut":
       return `timed the operator of ${short(action.requestId)} out`;
+    case "roundSubmitted":
+      return `brought round ${String(action.round)} of the beacon`;
+    case "headerSubmitted":
+      return `brought the header of block ${String(action.block)}`;
     case "drawn":
       return `drew an operator for ${short(action.requestId)}`;
     case "weighed":

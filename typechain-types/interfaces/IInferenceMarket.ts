@@ -25,13 +25,15 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "auditDesk" | "auditFund" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "demandInput" | "deposit" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
@@ -62,6 +64,7 @@ encodeFunctionData(functionFragment: 'payAudit', values: [BytesLike, AddressLike
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
+encodeFunctionData(functionFragment: 'requestFor', values: [AddressLike, RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike, AddressLike]): string;
@@ -71,9 +74,11 @@ encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
@@ -104,6 +109,7 @@ decodeFunctionResult(functionFragment: 'payAudit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resultOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setCourt', data: BytesLike): Result;
@@ -389,6 +395,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
+    ATTESTATION: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
     AUDIT_BPS: TypedContractMethod<
       [],
       [bigint],
@@ -408,6 +422,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >
+    
+
+    
+    POOLS: TypedContractMethod<
+      [],
+      [string],
       'view'
     >
     
@@ -653,6 +675,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    requestFor: TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
     requestWithPermit: TypedContractMethod<
       [terms: RequestTermsStruct, deadline: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
       [string],
@@ -719,7 +749,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -732,6 +767,11 @@ getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
 getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'POOLS'): TypedContractMethod<
+      [],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
@@ -881,6 +921,11 @@ getFunction(nameOrSignature: 'refund'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'request'): TypedContractMethod<
       [terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'requestFor'): TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
       [string],
       'nonpayable'
     >;

@@ -16,5 +16,6 @@ export type { IOperatorPools } from './IOperatorPools.js';
 export type { IPrepaidLedger } from './IPrepaidLedger.js';
 export type { IRandaoRandomness } from './IRandaoRandomness.js';
 export type { IRandomness } from './IRandomness.js';
+export type { IRequestRelay } from './IRequestRelay.js';
 export type { ITensorMachine } from './ITensorMachine.js';
 export type { IVerifier } from './IVerifier.js';

@@ -15,5 +15,6 @@ export { IOperatorPools__factory } from './IOperatorPools__factory.js';
 export { IPrepaidLedger__factory } from './IPrepaidLedger__factory.js';
 export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
+export { IRequestRelay__factory } from './IRequestRelay__factory.js';
 export { ITensorMachine__factory } from './ITensorMachine__factory.js';
 export { IVerifier__factory } from './IVerifier__factory.js';

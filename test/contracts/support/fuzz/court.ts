@@ -12,7 +12,7 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
-import { stateOf } from "./market.ts";
+import { payingIn, stateOf } from "./market.ts";
 import {
   type Act,
   CLAIMED,
@@ -183,7 +183,7 @@ const commit =
   ): Send =>
   async (world, { claimId, job }) => {
     const trace = ANSWERS[job.answer ?? "honest"].trace ?? ANSWERS.honest.trace;
-    const operator = await world.signerOf(stateOf(world, job).operator);
+    const operator = world.signerOf(stateOf(world, job).operator);
     const court = world.contracts.court.connect(changed.by === undefined ? operator : world.people[changed.by]);
     const outputRoots = trace.outputRoots.slice(0, changed.count ?? 2);
     const manifest = { ...manifestFor(job.version.size), ...changed.manifest };
@@ -500,6 +500,7 @@ export const COURT_MOVES: readonly Move[] = [
       ];
     },
   }),
+  payingIn("court"),
   {
     name: "court.withdraw",
     weight: 3,

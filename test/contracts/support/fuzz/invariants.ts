@@ -1,27 +1,13 @@
 import { type BaseContract, ZeroAddress } from "ethers";
 
-import {
-  addressOf,
-  CHALLENGED,
-  DISPUTE_STATES,
-  FINAL,
-  JAILED,
-  OPEN,
-  REQUEST_STATES,
-  short,
-  TOMBSTONED,
-} from "./move.ts";
+import { ACTIVE, addressOf, CHALLENGED, DISPUTE_STATES, FINAL, OPEN, REQUEST_STATES, short } from "./move.ts";
 import type { View } from "./view.ts";
 import { COURT_TERMS, type World } from "./world.ts";
 
-/** What was true before a move, and the move. */
+/** What was true before a move, and the move: `contract.function`. */
 export interface Step {
   readonly before: View;
-  /** `contract.function`. */
   readonly move: string;
-  /** Draws and slashes before it. */
-  readonly draws: number;
-  readonly slashes: number;
 }
 
 type Check = (world: World, step: Step) => Iterable<string> | AsyncIterable<string>;
@@ -38,6 +24,7 @@ export const REQUEST_DIAGRAM: Readonly<Record<string, readonly string[]>> = {
   "Assigned to Claimed": ["market.claim"],
   "Assigned to TimedOut": ["market.timeOut"],
   "Assigned to Cancelled": ["market.timeOut"],
+  "Assigned to Open": ["market.timeOut"],
   "InputDemanded to Assigned": ["market.answerInput"],
   "InputDemanded to Cancelled": ["market.cancelWithheld"],
   "Claimed to Challenged": ["court.challenge"],
@@ -98,7 +85,7 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     const locks = new Map<string, bigint>();
     const add = (operator: string, amount: bigint): unknown =>
       locks.set(operator, (locks.get(operator) ?? 0n) + amount);
-    for (const { operator, lock } of view.requests.values()) if (lock > 0n) add(operator, lock);
+    for (const { lockedOf, lock } of view.requests.values()) if (lock > 0n) add(lockedOf, lock);
     for (const { operator, amount } of view.locks.values()) if (operator !== ZeroAddress) add(operator, amount);
     for (const [operator, { stake, locked }] of view.operators) {
       const expected = locks.get(operator) ?? 0n;
@@ -118,8 +105,17 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  *"I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half"({ ledger }) {
-    yield* ledger.badSplits;
+  *"I-05 per slash: accuser + requester + sink = taken, and the accuser gets at most half"({ ledger: { latest } }) {
+    const taken = latest
+      .filter(({ name }) => ["staking.Slashed", "staking.DrawMissed", "staking.OwedTaken"].includes(name))
+      .map(({ args }) =>
+        sum(["fromLock", "fromFree", "fromUnbonding", "penalty", "amount"].map((part) => BigInt(String(args[part] ?? 0)))),
+      )
+      .filter((amount) => amount > 0n);
+    const marked = latest.filter(({ name }) => name === "staking.PayoutMarked").map(({ args }) => args.amounts as bigint[]);
+    const sums = marked.map((amounts) => sum(amounts));
+    if (sums.join() !== taken.join()) yield `paid out ${sums.join()} of ${taken.join()}`;
+    for (const [i, [accuser = 0n]] of marked.entries()) if (2n * accuser > (sums[i] ?? 0n)) yield `accuser gets ${accuser}`;
   },
 
   *"I-06 requests and disputes go only where the diagrams say, by the moves they name, and ends stay"(world, step) {
@@ -133,20 +129,24 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  *"I-07 only active operators are drawn"({ ledger }, { draws }) {
-    for (const { operator, status } of ledger.draws.slice(draws)) {
-      if (status === JAILED || status === TOMBSTONED) yield `${operator} was drawn with status ${status}`;
+  *"I-07 only active operators are drawn"({ ledger: { latest } }, { before }) {
+    for (const { name, args } of latest) {
+      const { status } = before.operators.get(String(args.operator)) ?? {};
+      if (name === "staking.Locked" && status !== ACTIVE) yield `${args.operator} was drawn with status ${status}`;
     }
   },
 
-  async *"I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock"(world) {
+  async *"I-08 whatever has happened, a verdict on a challenged claim would be taken, for at least its lock"(
+    world,
+    { before },
+  ) {
+    if (!isShaken(world, before)) return;
     const { market, court } = world.contracts;
-    for (const { id, request } of world.jobs) {
-      const { status = 0n, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
-      if (status !== CHALLENGED) continue;
-      const taken = await asIf(world, market, court, "convict", [request, claimId, court.target]);
-      if (taken < lock) yield `${short(id)}: ${taken} of ${lock}`;
-    }
+    const challenged = world.jobs.flatMap(({ id, request }) => {
+      const { status, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
+      return status === CHALLENGED ? [{ id, lock, values: [request, claimId, court.target] }] : [];
+    });
+    yield* tried(challenged, await asIf(world, market, addressOf(court), "convict", challenged));
   },
 
   *"I-09 events alone rebuild stakes, locks, exits, credits and states"({ view, ledger, cases }) {
@@ -158,6 +158,8 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
       yield* compare(`stake of ${address}`, operator.stake, account.stake);
       yield* compare(`locks of ${address}`, operator.locked, account.locked);
       yield* compare(`status of ${address}`, operator.status, account.status);
+      yield* compare(`number of locks of ${address}`, operator.open, account.open);
+      yield* compare(`penalties owed by ${address}`, operator.owed, account.owed);
       for (const [slot, { amount }] of operator.exits.entries()) {
         yield* compare(`exit ${slot} of ${address}`, amount, account.exits[slot]?.amount);
       }
@@ -183,18 +185,19 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
       yield `${held} of ${view.supply}, before ${before.supply}`;
   },
 
-  async *"I-12 every lock could be slashed for all of it, whatever its operator has done"(world) {
+  async *"I-12 every lock could be slashed for all of it, whatever its operator has done"(world, { before }) {
+    if (!isShaken(world, before)) return;
     const { staking, market } = world.contracts;
     const { view, people } = world;
-    const locks = [
-      ...[...view.requests].map(([id, { lock }]) => [market, id, lock] as const),
-      ...[...view.locks].map(([id, { amount }]) => [people.manager, id, amount] as const),
-    ];
-    for (const [manager, id, amount] of locks) {
-      if (amount === 0n) continue;
-      const taken = await asIf(world, staking, manager, "slash", [id, 1, ZeroAddress, ZeroAddress]);
-      if (taken < amount) yield `${short(id)}: ${taken} of ${amount}`;
-    }
+    const now = view.time;
+    const of = (rows: Iterable<readonly [string, bigint]>) =>
+      [...rows].flatMap(([id, lock]) =>
+        lock > 0n ? [{ id, lock, values: [id, 1, now, ZeroAddress, ZeroAddress] }] : [],
+      );
+    const requests = of([...view.requests].map(([id, { lock }]) => [id, lock]));
+    const locks = of([...view.locks].map(([id, { amount }]) => [id, amount]));
+    yield* tried(requests, await asIf(world, staking, addressOf(market), "slash", requests));
+    yield* tried(locks, await asIf(world, staking, people.manager.address, "slash", locks));
   },
 
   *"I-13 the court holds exactly its credits and the bonds of disputes and demands that are not settled"({
@@ -249,22 +252,24 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
     }
   },
 
-  *"I-17 the number of a version's operators is that of those who opted in and have not left"({ view, ledger }) {
-    const accounts = [...ledger.accounts.values()];
+  *"I-17 the number of a version's holders is that of the operators with weight from the next epoch on"({ view, ledger }) {
     for (const [id, { holders }] of view.versions) {
-      const members = accounts.filter(({ memberships }) => memberships.has(id) && memberships.get(id) === undefined);
-      if (BigInt(members.length) !== holders) yield `${short(id)}: ${holders}, events say ${members.length}`;
+      const counted = ledger.pool(id).holdersAt(Infinity);
+      if (BigInt(counted) !== holders) yield `${short(id)}: ${holders}, events say ${counted}`;
     }
   },
 
   *"I-18 nobody loses tokens, stake or credit but by their own move, a slash or a withdrawal to them"(
     { view, ledger },
-    { before, move, slashes },
+    { before, move },
   ) {
-    const slashed = new Set(ledger.slashes.slice(slashes).map(({ operator }) => operator));
+    const penalties = ["staking.Slashed", "staking.DrawMissed", "staking.OwedTaken"];
+    const slashed = new Set(
+      ledger.latest.filter(({ name }) => penalties.includes(name)).map(({ args }) => String(args.operator)),
+    );
     const paying = new Set([
       ...["market.request", "market.requestWithPermit", "staking.deposit", "staking.depositWithPermit"],
-      ...["court.challenge", "court.demandTrace", "court.demandTensor"],
+      ...["court.challenge", "court.demandTrace", "court.demandTensor", "market.deposit", "court.deposit"],
     ]);
     const total = (at: View, address: string): bigint => {
       const { stake = 0n, exits = [] } = at.operators.get(address) ?? {};
@@ -278,20 +283,42 @@ export const INVARIANTS: Readonly<Record<string, Check>> = {
   },
 };
 
-/** What a call would return if `from` sent it now; -1 when it would be refused. */
-async function asIf(
-  { connection }: World,
-  contract: BaseContract,
-  from: { readonly target: unknown } | { readonly address: string },
-  name: string,
-  values: readonly unknown[],
-): Promise<bigint> {
-  const data = contract.interface.encodeFunctionData(name, values);
-  const caller = "address" in from ? from.address : addressOf(from);
-  try {
-    const call = { to: addressOf(contract), from: caller, data };
-    return BigInt((await connection.provider.request({ method: "eth_call", params: [call, "latest"] })) as string);
-  } catch {
-    return -1n;
+/** Whether anything changed that a verdict could depend on. */
+const isShaken = ({ view }: World, before: View): boolean =>
+  view.operators !== before.operators ||
+  view.requests !== before.requests ||
+  view.locks !== before.locks ||
+  view.disputes !== before.disputes ||
+  view.paused !== before.paused;
+
+interface Attempt {
+  readonly id: string;
+  readonly lock: bigint;
+  readonly values: readonly unknown[];
+}
+
+/** What calls took that would take less than their locks; undefined when a call would be refused. */
+function* tried(attempts: readonly Attempt[], taken: readonly (bigint | undefined)[]): Iterable<string> {
+  for (const [i, { id, lock }] of attempts.entries()) {
+    const amount = taken[i];
+    if (amount === undefined || amount < lock) yield `${short(id)}: ${amount ?? "refused"} of ${lock}`;
   }
+}
+
+const REFUSED = 2n ** 256n - 1n;
+
+/** What each call would return if `from` sent it now and nothing else. */
+async function asIf(
+  { chain, contracts: { prober }, probe }: World,
+  contract: BaseContract,
+  from: string,
+  name: string,
+  attempts: readonly Attempt[],
+): Promise<(bigint | undefined)[]> {
+  if (attempts.length === 0) return [];
+  const calls = attempts.map(({ values }) => contract.interface.encodeFunctionData(name, values));
+  const data = prober.interface.encodeFunctionData("probe", [addressOf(contract), calls]);
+  const answer = await chain.call({ to: from, data }, { [from]: { code: probe } });
+  const [returned] = prober.interface.decodeFunctionResult("probe", answer) as unknown as [bigint[]];
+  return [...returned].map((amount) => (amount === REFUSED ? undefined : amount));
 }

@@ -1,4 +1,4 @@
-import { MARKET } from "../protocol.ts";
+import { EPOCH_SECONDS, MARKET } from "../protocol.ts";
 import { type Act, CHALLENGED, FINAL } from "./move.ts";
 import type { World } from "./world.ts";
 
@@ -46,7 +46,7 @@ const passing = (name: string, weight: number, timeOf: (world: World) => number 
     const time = timeOf(world);
     return time === undefined
       ? undefined
-      : { text: `time passes to ${time} (${name})`, send: () => world.passTo(time) };
+      : { text: `time passes to ${time} (${name})`, send: () => world.chain.passTo(time) };
   },
 });
 
@@ -54,10 +54,9 @@ const mining = (name: string, blocks: number, weight: number, useful: (world: Wo
   name: `time.${name}`,
   weight,
   valid: (world) => {
-    const { provider } = world.connection;
-    const params = [`0x${blocks.toString(16)}`];
-    const send = () => provider.request({ method: "hardhat_mine", params });
-    return useful(world) ? { text: `${blocks} blocks are mined`, send } : undefined;
+    return useful(world)
+      ? { text: `${blocks} blocks are mined`, send: () => world.chain.mine(blocks) }
+      : undefined;
   },
 });
 
@@ -87,6 +86,8 @@ export const TIME_MOVES: readonly TimeMove[] = [
   passing("days", 0.4, (world) => world.next + DAY * world.random.between(1, 20)),
   // So long that the market gives up on its disputes, and what was unbonded is free.
   passing("pastDisputes", 2, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
+  // Weights and terms that were changed count from there on.
+  passing("toEpoch", 2, ({ next }) => (Math.floor(next / EPOCH_SECONDS) + 1) * EPOCH_SECONDS),
   mining("toSeed", 3, 10, waiting),
   mining("pastSeeds", 300, 1.5, waiting),
 ];
