@@ -1,6 +1,7 @@
-import { AbiCoder, id, keccak256 } from "ethers";
+import { AbiCoder, keccak256 } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
 
 /** What `auditCommitmentOf` of contracts/types/Audit.sol binds. */
 export interface AuditCommitment {
@@ -12,7 +13,7 @@ export interface AuditCommitment {
   readonly auditor: string;
 }
 
-const TAG = id("assay.audit.v1");
+const TAG = CONSTANTS.Audit.AUDIT_TAG;
 const TYPES = ["bytes32", "uint256", "address", "bytes32", "bytes32", "bytes32", "address"];
 
 /** What an auditor commits to. */
