@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { format } from "prettier";
 
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
+import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
@@ -18,6 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
+  auditScenario(folder),
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),

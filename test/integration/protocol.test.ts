@@ -53,6 +53,7 @@ const INTERNAL = [
   "KernelDecoder",
   "Opcode",
   "PackedTypes",
+  "QuoteReader",
   "RandaoRandomness",
   "Request",
   "Space",
