@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { format } from "prettier";
 
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
+import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
@@ -21,6 +22,7 @@ const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
   randomnessScenario,
+  auditScenario(folder),
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),

@@ -40,9 +40,11 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   SignatureVerifier: "signature",
   StakeRecord: "staking",
   OperatorPools: "pools",
+  AuditDesk: "auditDesk",
 };
 /** What has no getter: the last test reads these from the compiler's output. */
 const INTERNAL = [
+  "Audit",
   "BasisPoints",
   "Binary32",
   "Bls12381",
@@ -51,6 +53,7 @@ const INTERNAL = [
   "KernelDecoder",
   "Opcode",
   "PackedTypes",
+  "QuoteReader",
   "RandaoRandomness",
   "Request",
   "Space",

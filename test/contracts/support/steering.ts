@@ -57,7 +57,7 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
 /** Value at risk whose collateral leaves less than the smallest collateral of a whole stake free. */
 async function wholeStake({ protocol: { market }, stake }: Stage): Promise<bigint> {
   const [unit, smallest] = [parseEther("1000000"), await market.MINIMUM_COLLATERAL()];
-  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit));
+  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit, 0));
 }
 
 /** Terms of a decoy that locks `valueAtRisk` for `seconds`, at the least fee. */

@@ -308,7 +308,7 @@ export class History {
     if (exit === undefined) return false;
     this.model.tokens += exit.amount;
     exit.amount = zero;
-    await this.#send("a stranger withdraws", () => staking.connect(stranger).withdraw(vault, place));
+    await this.#send("a stranger withdraws", () => staking.connect(stranger).completeUnbonding(vault, place));
     return true;
   }
 
@@ -445,4 +445,4 @@ export class History {
   }
 }
 
-export const deployReader = () => ethers.deployContract("BatchReader");
+export const deployReader = () => ethers.deployContract("ViewReader");
