@@ -6,6 +6,7 @@ import { format } from "prettier";
 
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
+import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { sizesChapter } from "./gas/sizes.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly GasScenario[] = [
   elementScenario(folder),
   softmaxScenario(folder),
   disputeScenario,
+  availabilityScenario(folder),
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);

@@ -53,7 +53,7 @@ const SuiteModule = buildModule("Assay", (m) => {
     catchBps: 5_000,
     maxDisputeSeconds: MAX_DISPUTE_SECONDS,
   });
-  // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
+  // A demand of 32 KiB costs who answers it some twenty times the gas of a leaf in court, and so its bond.
   const dataBond = m.getParameter("dataBond", 25n * TOKEN);
   const courtTerms = m.getParameter("court", {
     challengeBond: 50n * TOKEN,
