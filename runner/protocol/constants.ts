@@ -109,7 +109,6 @@ export const CONSTANTS = {
     MIN_STAGE_SECONDS: 60,
     MAX_STAGE_SECONDS: 86400,
     MAX_WINDOW_SECONDS: 604800,
-    ANSWER_SECONDS: 3600,
     MAX_CALLBACK_GAS: 1000000,
   },
   SignatureVerifier: { ANSWER_TYPEHASH: "0x378c51cca56a6a78b31feb9940e05263c5913c9b214c85d5bc0ca51b5ca85e3d" },
@@ -118,5 +117,4 @@ export const CONSTANTS = {
   StakeRecord: { MAX_UNBONDINGS: 8, MAX_ENDPOINT_BYTES: 256 },
   TensorList: { CHUNK_LEAVES: 32 },
   TensorTree: { LEAF_BYTES: 1024 },
-  VersionPools: { MAX_TRIES: 24 },
 } as const;
