@@ -7,6 +7,7 @@ import { format } from "prettier";
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
 import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
+import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
@@ -29,6 +30,7 @@ const SCENARIOS: readonly GasScenario[] = [
   softmaxScenario(folder),
   disputeScenario,
   vaultScenario,
+  availabilityScenario(folder),
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);
