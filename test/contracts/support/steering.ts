@@ -55,17 +55,20 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
   return { connection, networkHelpers, protocol, attacker, honest, stake, capacity, reader };
 }
 
-/** Value at risk whose collateral leaves less than the smallest collateral of a whole stake free. */
+/** A collateral that leaves less than the smallest one of a whole stake free. */
 async function wholeStake({ protocol: { market }, stake }: Stage): Promise<bigint> {
-  const [unit, smallest] = [parseEther("1000000"), await market.MINIMUM_COLLATERAL()];
-  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit, 0));
+  return stake - (await market.MINIMUM_COLLATERAL()) + parseEther("0.001");
 }
 
-/** Terms of a decoy that locks `valueAtRisk` for `seconds`, at the least fee. */
-async function decoyOf({ protocol: { market } }: Stage, valueAtRisk: bigint, seconds: number): Promise<Terms> {
+/** Terms of a decoy that locks `collateral`, or the least one, for `seconds`, at the least fee. */
+async function decoyOf({ protocol: { market } }: Stage, collateral: bigint, seconds: number): Promise<Terms> {
   const claimSeconds = 60;
   const windowSeconds = seconds - claimSeconds;
-  const fee = await market.minimumFeeFor(await market.collateralFor(valueAtRisk), seconds);
+  const fee = await market.minimumFeeFor(collateral, seconds);
+  // Collateral follows from value and fee together.
+  const unit = parseEther("1000000");
+  const together = (collateral * unit) / (await market.collateralFor(unit, 0));
+  const valueAtRisk = together > fee ? together - fee : 0n;
   return { valueAtRisk, fee, openSeconds: DAY, claimSeconds, windowSeconds };
 }
 
@@ -210,7 +213,11 @@ export interface Siege {
 export async function besiege(stage: Stage, by: "stake" | "capacity" = "stake"): Promise<Siege> {
   const { connection, protocol, attacker, honest, capacity, networkHelpers } = stage;
   const { market, staking } = protocol;
-  const terms = await decoyOf(stage, by === "stake" ? await wholeStake(stage) : 1n, 60 + 7 * DAY);
+  const terms = await decoyOf(
+    stage,
+    by === "stake" ? await wholeStake(stage) : await stage.protocol.market.MINIMUM_COLLATERAL(),
+    60 + 7 * DAY,
+  );
   const closed = new Set<string>();
   let [locks, paid] = [0, 0n];
   while (closed.size < honest.length) {
