@@ -79,12 +79,12 @@ describe("AuditDesk", () => {
       await deploy({ rateBps: 1, publishSeconds: DAY, marginSeconds: 60 });
     });
     it("refuses a stake that takes nothing for a missed answer, or more than the least stake", async () => {
-      const { authority, token, sink, registry, attestation, randomness, judge, desk } = stage;
+      const { authority, token, sink, registry, attestation, randomness, availability, judge, desk } = stage;
       for (const livenessPenalty of [0n, STAKING.minimumStake + 1n]) {
         const parameters = { ...STAKING, livenessPenalty };
         const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, parameters]);
         const pools = await ethers.deployContract("OperatorPools", [registry, staking, 3_600, 10]);
-        const parts = [authority, registry, pools, attestation, randomness] as const;
+        const parts = [authority, registry, pools, attestation, randomness, availability] as const;
         const market = await ethers.deployContract("InferenceMarket", [...parts, MARKET]);
         await expect(ethers.deployContract("AuditDesk", [market, judge, pools, randomness, AUDIT]))
           .to.be.revertedWithCustomError(desk, "AuditParameterOutside")
@@ -558,7 +558,7 @@ describe("AuditDesk", () => {
       await time.increaseTo(publishBy());
       await expect(desk.connect(stranger).escalate(claim.request))
         .to.emit(judge, "Challenged")
-        .withArgs(claim.claimId, claim.requestId, auditor.address, claim.operator.address, 0, anyValue);
+        .withArgs(claim.claimId, claim.requestId, auditor.address, claim.operator.address, market.target, 0, anyValue);
       const { amount } = await staking.lockOf(market, claim.requestId);
       const transaction = await convictSilent(stage, claim);
       await expect(transaction).to.emit(judge, "Convicted").withArgs(claim.claimId, auditor.address);

@@ -76,11 +76,11 @@ const RULES: Rules = { market: MARKET, audit: AUDIT, court: COURT_TERMS, stake: 
 /** A token that misbehaves on demand replaces the usual one when told. */
 export async function deployAudited(tokenAddress?: string, rules: Rules = RULES) {
   const base = await deployProtocol(connection, tokenAddress);
-  const { authority, token, registry, randomness, staking, pools, attestation, publisher } = base;
-  const parts = [authority, registry, pools, attestation, randomness] as const;
+  const { authority, token, registry, randomness, staking, pools, attestation, availability, publisher } = base;
+  const parts = [authority, registry, pools, attestation, randomness, availability] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts, rules.market]);
   const machine = await ethers.deployContract("ToyMachine");
-  const judge = await ethers.deployContract("DisputeCourt", [authority, market, machine, rules.court]);
+  const judge = await ethers.deployContract("DisputeCourt", [authority, token, registry, machine, market, rules.court]);
   const desk = await ethers.deployContract("AuditDesk", [market, judge, pools, randomness, rules.audit]);
   for (const manager of [market, desk]) await staking.addManager(manager);
   await market.setCourt(judge, desk);
@@ -159,7 +159,15 @@ export async function begin(stage: Audited, claim: Claimed) {
 export const commitTrace = (stage: Audited, claim: Claimed, trace: Trace) =>
   stage.judge
     .connect(claim.operator)
-    .commitTrace(claim.claimId, encodeTerms(claim.request), MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "x");
+    .commitTrace(
+      claim.claimId,
+      encodeTerms(claim.request),
+      MANIFEST,
+      trace.root,
+      trace.outputRoots,
+      trace.outputSiblings,
+      "x",
+    );
 
 /** A dispute whose trace is committed ends without a fraud proof. */
 export async function uphold({ judge }: Audited, { claimId }: Claimed): Promise<void> {
