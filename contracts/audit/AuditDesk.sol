@@ -25,8 +25,8 @@ import {Fault} from "../types/Staking.sol";
 /// @dev A manager of the stake: it locks the penalty for a missed answer, and no more, from the auditor that was drawn until
 /// that commits. Rewards are credit of the market, where the fees are; bonds are here.
 contract AuditDesk is IAuditDesk, PrepaidLedger {
-    /// @notice Draws for one claim. Each try has its own seed, so it names one operator, however often it is asked.
-    uint256 public constant MAX_TRIES = 8;
+    /// @notice Candidates of one claim. Each has its own seed, which names one operator, however often it is asked.
+    uint256 public constant CANDIDATES = 8;
     /// @notice Part of a lost bond that is burnt, in 1/10,000: an auditor that loses to a friend loses at least this.
     uint256 public constant BURN_BPS = 2_500;
     /// @notice Where it goes.
@@ -120,7 +120,6 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
     function begin(Request calldata request) external returns (address auditor) {
         (bytes32 requestId, Claim memory claim) = _standing(request);
         Audit storage audit = _auditAt(claim.claimId, AuditStatus.None);
-        require(audit.tries < MAX_TRIES, AuditTriesExhausted(claim.claimId));
         uint40 clock = MARKET.clock();
         uint32 stage = _commitStage(request.claimSeconds);
         uint256 latest = uint256(claim.windowEnd) - Math.min(claim.windowEnd, stage + _secondsAfterCommit());
@@ -137,8 +136,9 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         emit AuditBegun(claim.claimId, requestId, auditor, claim.operator, commitBy, commitBy + PUBLISH_SECONDS);
     }
 
-    /// @dev Goes on from the last try until somebody is drawn who can audit. Fees do not matter here: otherwise whoever asks
-    /// for little chooses its auditors. Time does: an auditor has as much as the operator had, and takes no less by its terms.
+    /// @dev The first candidate who can audit. Fees do not matter here: otherwise whoever asks for little chooses its auditors.
+    /// Time does: an auditor has as much as the operator had, and takes no less by its terms. That somebody is busy is
+    /// remembered nowhere: otherwise whoever calls at a bad moment could spend all candidates.
     function _draw(
         Audit storage audit,
         Claim memory claim,
@@ -155,17 +155,21 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
             claimSeconds: stage,
             callbackGas: 0
         });
-        for (uint256 i = audit.tries; i < MAX_TRIES; ++i) {
-            audit.tries = uint8(i + 1);
+        for (uint256 i; i < CANDIDATES; ++i) {
+            uint8 bit = uint8(1 << i);
+            if (audit.spent & bit != 0) continue;
             (address drawn, uint256 stake, ) = POOLS.draw(
                 terms,
                 keccak256(abi.encode(DRAW_TAG, seed, claim.claimId, i))
             );
             if (drawn == address(0) || drawn == claim.operator) continue;
-            // SAFETY: `tries` was counted before, so no try is made twice.
             DrawOutcome outcome = STAKING.lockDrawn(drawn, stake, type(uint32).max, LOCK, claim.claimId);
-            if (outcome == DrawOutcome.Drawn) return drawn;
-            emit AuditorUnable(claim.claimId, drawn, outcome);
+            if (outcome == DrawOutcome.Drawn) {
+                audit.candidate = uint8(i);
+                return drawn;
+            }
+            // Nobody pays twice for one draw.
+            if (outcome == DrawOutcome.Missed) audit.spent |= bit;
         }
         return address(0);
     }
@@ -228,6 +232,7 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         _requireClockAt(commitBy);
         require(COURT.disputeOf(claimId).status == DisputeStatus.None, AuditDisputed(claimId));
         audit.status = AuditStatus.None;
+        audit.spent |= uint8(1 << audit.candidate);
         emit AuditLapsed(claimId, audit.auditor, request.inputInline);
         if (!request.inputInline) return STAKING.release(claimId);
         uint40 since = uint40(block.timestamp) - (MARKET.clock() - commitBy);

@@ -3,7 +3,6 @@ pragma solidity >=0.8.20 <0.9.0;
 
 import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {Audit, AuditPeriod, AuditStatus} from "../types/Audit.sol";
-import {DrawOutcome} from "../types/Place.sol";
 import {Request} from "../types/Request.sol";
 
 /// @title IAuditDesk
@@ -28,8 +27,6 @@ import {Request} from "../types/Request.sol";
 interface IAuditDesk is IPrepaidLedger {
     /// @notice The claims of a period wait for the seed of a ticket.
     event PeriodCommitted(uint256 indexed period, uint64 ticket, uint64 epoch);
-    /// @notice An operator was drawn that cannot audit; the next try follows.
-    event AuditorUnable(bytes32 indexed claimId, address indexed operator, DrawOutcome outcome);
     event AuditBegun(
         bytes32 indexed claimId,
         bytes32 indexed requestId,
@@ -62,8 +59,6 @@ interface IAuditDesk is IPrepaidLedger {
     error AuditClaimAbsent(bytes32 requestId);
     error AuditTooLate(uint256 time, uint256 until);
     error AuditTooEarly(uint256 time, uint256 from);
-    /// @notice Every draw of this claim named somebody who cannot audit.
-    error AuditTriesExhausted(bytes32 claimId);
     error AuditNotFor(address actual, address expected);
     /// @notice The claim is in dispute: the verdict comes first.
     error AuditDisputed(bytes32 claimId);
@@ -75,12 +70,14 @@ interface IAuditDesk is IPrepaidLedger {
     /// AuditPeriodCommitted).
     function commitPeriod(uint256 period) external;
 
-    /// @notice Draws the auditor of a claim that is picked; anyone may call.
+    /// @notice Draws the auditor of a claim that is picked; anyone may call. The seed names candidates in an order; the first
+    /// one that is able now is the auditor. One that took its stake away pays for it, once; one whose stake is in use, or that
+    /// is in jail, is passed over as long as it is.
     /// @dev Requirements:
     /// - the claim can be challenged and its window leaves time for all stages (AuditClaimAbsent, AuditTooLate);
-    /// - it has no audit (AuditStatusForbids), and draws are left (AuditTriesExhausted);
+    /// - it has no audit (AuditStatusForbids);
     /// - the period has a seed (AuditPeriodStale, AuditSeedPending), and the claim is picked (AuditNotPicked).
-    /// @return auditor Who was drawn; zero when nobody could be: that claim has no audit.
+    /// @return auditor Who was drawn; zero when nobody is able now.
     function begin(Request calldata request) external returns (address auditor);
 
     /// @notice Commits the auditor to its trace root and takes the bond; the auditor or its agent.

@@ -12,7 +12,6 @@ import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
-import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BoundedCall} from "./BoundedCall.sol";
 import {EncodedRequest} from "./EncodedRequest.sol";
@@ -107,7 +106,10 @@ contract InferenceMarket is RequestIntake {
         _settle(requestId, job, RequestStatus.Final);
         // A counter, not a credit of the desk: one word, and no event.
         uint96 auditShare = _auditShare(request_);
-        auditFund += auditShare;
+        // SAFETY: a sum of fees that were paid in.
+        unchecked {
+            auditFund += auditShare;
+        }
         _credit(requestId, job.operator, request_.fee - request_.royalty - auditShare);
         _credit(requestId, request_.royaltyRecipient, request_.royalty);
         STAKING.release(requestId);

@@ -15,14 +15,16 @@ enum AuditStatus {
 /// @param commitBy The auditor commits while the market's clock is below this; it is published by `commitBy +
 /// PUBLISH_SECONDS`.
 /// @param status Where it stands.
-/// @param tries Draws that were made; each one has its own seed.
+/// @param candidate Number of the candidate that the auditor is.
+/// @param spent Candidates, one bit each, that are drawn no more: they were silent, or made themselves unable.
 /// @param payer Who paid the bond: the auditor or its agent.
 /// @param commitment See `auditCommitmentOf`.
 struct Audit {
     address auditor;
     uint40 commitBy;
     AuditStatus status;
-    uint8 tries;
+    uint8 candidate;
+    uint8 spent;
     address payer;
     bytes32 commitment;
 }

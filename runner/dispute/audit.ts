@@ -11,8 +11,8 @@ export interface AuditView {
   readonly auditor: string;
   readonly operator: string;
   readonly commitBy: number;
-  /** Whether draws are left. */
-  readonly triesLeft: boolean;
+  /** Whether the seed has candidates left. */
+  readonly candidatesLeft: boolean;
   readonly windowEnd: number;
   /** When the claim's period is over. */
   readonly periodEnd: number;
@@ -61,7 +61,8 @@ export function nextAuditMove(self: string, view: AuditView, time: number): Audi
 }
 
 function beforeAudit(view: AuditView, time: number): AuditMove {
-  if (view.request !== "claimed" || view.dispute !== "none" || !view.triesLeft || time > view.latestBegin) return DONE;
+  if (view.request !== "claimed" || view.dispute !== "none" || !view.candidatesLeft || time > view.latestBegin)
+    return DONE;
   if (time < view.periodEnd) return WAIT;
   switch (view.seed) {
     case "none":

@@ -35,7 +35,6 @@ export const ERRORS: Readonly<Record<string, string>> = {
   "0x81841db7": "AuditStatusForbids(bytes32 claimId, AuditStatus actual, AuditStatus expected)",
   "0xedee422e": "AuditTooEarly(uint256 time, uint256 from)",
   "0x263cdb45": "AuditTooLate(uint256 time, uint256 until)",
-  "0x8ab96732": "AuditTriesExhausted(bytes32 claimId)",
   "0xe71dcd8c": "AuditUndisputed(bytes32 claimId)",
   "0x31a7cb5d": "BlockHeaderMalformed(uint256 offset)",
   "0x493cb329": "BlsFieldElementTooLarge(uint256 high, uint256 low)",

@@ -1,4 +1,4 @@
-import type { ContractTransactionResponse } from "ethers";
+import { type ContractTransactionResponse, ZeroAddress } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
@@ -74,10 +74,10 @@ export class AuditorService {
         await this.#send({ kind: "periodCommitted" }, desk.commitPeriod(period));
         return;
       case "begin": {
-        // A claim that is not picked is refused; of the others, everybody begins its own.
+        // A claim that is not picked is refused; of the others, everybody begins its own. Nobody may be able now: later.
         const drawn = await desk.begin.staticCall(view.request).catch(() => undefined);
-        if (drawn !== self) this.#passed.set(claim.id, ticket);
-        else await this.#send({ kind: "auditBegun", requestId }, desk.begin(view.request));
+        if (drawn === self) await this.#send({ kind: "auditBegun", requestId }, desk.begin(view.request));
+        else if (drawn !== ZeroAddress) this.#passed.set(claim.id, ticket);
         return;
       }
       case "commit": {
@@ -86,7 +86,7 @@ export class AuditorService {
         const { root } = await commitTrace(run.trace, { signal });
         const { chainId } = await this.#options.provider.getNetwork();
         const parts = { traceRoot: root, outputRoot: run.outputRoot, auditor: self };
-        const commitment = auditCommitmentOf({ chainId, desk: String(desk.target), claimId: claim.id, ...parts });
+        const commitment = auditCommitmentOf({ chainId, desk: await desk.getAddress(), claimId: claim.id, ...parts });
         if (signal?.aborted === true) return;
         await this.#send({ kind: "auditCommitted", requestId }, desk.commit(claim.id, commitment));
         return;

@@ -38,7 +38,7 @@ export async function readAudit(
     auditor: record.auditor,
     operator,
     commitBy: Number(record.commitBy),
-    triesLeft: record.tries < CONSTANTS.AuditDesk.MAX_TRIES,
+    candidatesLeft: record.spent !== 2n ** BigInt(CONSTANTS.AuditDesk.CANDIDATES) - 1n,
     windowEnd,
     periodEnd: Number((period + 1n) * periodSeconds),
     latestBegin: windowEnd - Number(stage + publishSeconds + marginSeconds),

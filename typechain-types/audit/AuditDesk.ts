@@ -9,9 +9,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type AuditParametersStructOutput = [rateBps: bigint, bond: bigint, periodSeconds: bigint, commitSeconds: bigint, publishSeconds: bigint, marginSeconds: bigint] & {rateBps: bigint, bond: bigint, periodSeconds: bigint, commitSeconds: bigint, publishSeconds: bigint, marginSeconds: bigint }
   
 
-    export type AuditStruct = {auditor: AddressLike, commitBy: BigNumberish, status: BigNumberish, tries: BigNumberish, payer: AddressLike, commitment: BytesLike}
+    export type AuditStruct = {auditor: AddressLike, commitBy: BigNumberish, status: BigNumberish, candidate: BigNumberish, spent: BigNumberish, payer: AddressLike, commitment: BytesLike}
 
-    export type AuditStructOutput = [auditor: string, commitBy: bigint, status: bigint, tries: bigint, payer: string, commitment: string] & {auditor: string, commitBy: bigint, status: bigint, tries: bigint, payer: string, commitment: string }
+    export type AuditStructOutput = [auditor: string, commitBy: bigint, status: bigint, candidate: bigint, spent: bigint, payer: string, commitment: string] & {auditor: string, commitBy: bigint, status: bigint, candidate: bigint, spent: bigint, payer: string, commitment: string }
   
 
     export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
@@ -25,19 +25,19 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface AuditDeskInterface extends Interface {
-    getFunction(nameOrSignature: "BOND" | "BURN_BPS" | "COMMIT_SECONDS" | "COURT" | "LOCK" | "MARGIN_SECONDS" | "MARKET" | "MAX_STAGE_SECONDS" | "MAX_TRIES" | "MIN_STAGE_SECONDS" | "PERIOD_SECONDS" | "POOLS" | "PUBLISH_SECONDS" | "RANDOMNESS" | "RATE_BPS" | "SINK" | "STAKING" | "TOKEN" | "auditOf" | "begin" | "commit" | "commitPeriod" | "creditOf" | "deposit" | "escalate" | "isPicked" | "lapse" | "leastWindowFor" | "periodOf" | "publish" | "rewardFor" | "settle" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "BOND" | "BURN_BPS" | "CANDIDATES" | "COMMIT_SECONDS" | "COURT" | "LOCK" | "MARGIN_SECONDS" | "MARKET" | "MAX_STAGE_SECONDS" | "MIN_STAGE_SECONDS" | "PERIOD_SECONDS" | "POOLS" | "PUBLISH_SECONDS" | "RANDOMNESS" | "RATE_BPS" | "SINK" | "STAKING" | "TOKEN" | "auditOf" | "begin" | "commit" | "commitPeriod" | "creditOf" | "deposit" | "escalate" | "isPicked" | "lapse" | "leastWindowFor" | "periodOf" | "publish" | "rewardFor" | "settle" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuditBegun" | "AuditCommitted" | "AuditLapsed" | "AuditPublished" | "AuditSettled" | "AuditorUnable" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "PeriodCommitted"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuditBegun" | "AuditCommitted" | "AuditLapsed" | "AuditPublished" | "AuditSettled" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "PeriodCommitted"): EventFragment;
 
     encodeFunctionData(functionFragment: 'BOND', values?: undefined): string;
 encodeFunctionData(functionFragment: 'BURN_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'CANDIDATES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'COMMIT_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'COURT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LOCK', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MARGIN_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MARKET', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_STAGE_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'MAX_TRIES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_STAGE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PERIOD_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
@@ -65,13 +65,13 @@ encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'BOND', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'BURN_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'CANDIDATES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'COMMIT_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'COURT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LOCK', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MARGIN_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MARKET', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_STAGE_SECONDS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'MAX_TRIES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_STAGE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PERIOD_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
@@ -151,18 +151,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [claimId: BytesLike, auditor: AddressLike, refunded: boolean, reward: BigNumberish];
       export type OutputTuple = [claimId: string, auditor: string, refunded: boolean, reward: bigint];
       export interface OutputObject {claimId: string, auditor: string, refunded: boolean, reward: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace AuditorUnableEvent {
-      export type InputTuple = [claimId: BytesLike, operator: AddressLike, outcome: BigNumberish];
-      export type OutputTuple = [claimId: string, operator: string, outcome: bigint];
-      export interface OutputObject {claimId: string, operator: string, outcome: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -269,6 +257,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    CANDIDATES: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     COMMIT_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -310,14 +306,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     MAX_STAGE_SECONDS: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    MAX_TRIES: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -529,6 +517,11 @@ getFunction(nameOrSignature: 'BURN_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'CANDIDATES'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'COMMIT_SECONDS'): TypedContractMethod<
       [],
       [bigint],
@@ -555,11 +548,6 @@ getFunction(nameOrSignature: 'MARKET'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'MAX_STAGE_SECONDS'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'MAX_TRIES'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -690,7 +678,6 @@ getEvent(key: 'AuditCommitted'): TypedContractEvent<AuditCommittedEvent.InputTup
 getEvent(key: 'AuditLapsed'): TypedContractEvent<AuditLapsedEvent.InputTuple, AuditLapsedEvent.OutputTuple, AuditLapsedEvent.OutputObject>;
 getEvent(key: 'AuditPublished'): TypedContractEvent<AuditPublishedEvent.InputTuple, AuditPublishedEvent.OutputTuple, AuditPublishedEvent.OutputObject>;
 getEvent(key: 'AuditSettled'): TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
-getEvent(key: 'AuditorUnable'): TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
 getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
@@ -716,10 +703,6 @@ getEvent(key: 'PeriodCommitted'): TypedContractEvent<PeriodCommittedEvent.InputT
 
       'AuditSettled(bytes32,address,bool,uint256)': TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
       AuditSettled: TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
-    
-
-      'AuditorUnable(bytes32,address,uint8)': TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
-      AuditorUnable: TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
     
 
       'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;

@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type AuditStruct = {auditor: AddressLike, commitBy: BigNumberish, status: BigNumberish, tries: BigNumberish, payer: AddressLike, commitment: BytesLike}
+    export type AuditStruct = {auditor: AddressLike, commitBy: BigNumberish, status: BigNumberish, candidate: BigNumberish, spent: BigNumberish, payer: AddressLike, commitment: BytesLike}
 
-    export type AuditStructOutput = [auditor: string, commitBy: bigint, status: bigint, tries: bigint, payer: string, commitment: string] & {auditor: string, commitBy: bigint, status: bigint, tries: bigint, payer: string, commitment: string }
+    export type AuditStructOutput = [auditor: string, commitBy: bigint, status: bigint, candidate: bigint, spent: bigint, payer: string, commitment: string] & {auditor: string, commitBy: bigint, status: bigint, candidate: bigint, spent: bigint, payer: string, commitment: string }
   
 
     export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
@@ -22,7 +22,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   export interface IAuditDeskInterface extends Interface {
     getFunction(nameOrSignature: "BOND" | "COMMIT_SECONDS" | "MARGIN_SECONDS" | "PERIOD_SECONDS" | "PUBLISH_SECONDS" | "RATE_BPS" | "TOKEN" | "auditOf" | "begin" | "commit" | "commitPeriod" | "creditOf" | "deposit" | "escalate" | "isPicked" | "lapse" | "leastWindowFor" | "periodOf" | "publish" | "rewardFor" | "settle" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuditBegun" | "AuditCommitted" | "AuditLapsed" | "AuditPublished" | "AuditSettled" | "AuditorUnable" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "PeriodCommitted"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuditBegun" | "AuditCommitted" | "AuditLapsed" | "AuditPublished" | "AuditSettled" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "PeriodCommitted"): EventFragment;
 
     encodeFunctionData(functionFragment: 'BOND', values?: undefined): string;
 encodeFunctionData(functionFragment: 'COMMIT_SECONDS', values?: undefined): string;
@@ -124,18 +124,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [claimId: BytesLike, auditor: AddressLike, refunded: boolean, reward: BigNumberish];
       export type OutputTuple = [claimId: string, auditor: string, refunded: boolean, reward: bigint];
       export interface OutputObject {claimId: string, auditor: string, refunded: boolean, reward: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace AuditorUnableEvent {
-      export type InputTuple = [claimId: BytesLike, operator: AddressLike, outcome: BigNumberish];
-      export type OutputTuple = [claimId: string, operator: string, outcome: bigint];
-      export interface OutputObject {claimId: string, operator: string, outcome: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -520,7 +508,6 @@ getEvent(key: 'AuditCommitted'): TypedContractEvent<AuditCommittedEvent.InputTup
 getEvent(key: 'AuditLapsed'): TypedContractEvent<AuditLapsedEvent.InputTuple, AuditLapsedEvent.OutputTuple, AuditLapsedEvent.OutputObject>;
 getEvent(key: 'AuditPublished'): TypedContractEvent<AuditPublishedEvent.InputTuple, AuditPublishedEvent.OutputTuple, AuditPublishedEvent.OutputObject>;
 getEvent(key: 'AuditSettled'): TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
-getEvent(key: 'AuditorUnable'): TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
 getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
@@ -546,10 +533,6 @@ getEvent(key: 'PeriodCommitted'): TypedContractEvent<PeriodCommittedEvent.InputT
 
       'AuditSettled(bytes32,address,bool,uint256)': TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
       AuditSettled: TypedContractEvent<AuditSettledEvent.InputTuple, AuditSettledEvent.OutputTuple, AuditSettledEvent.OutputObject>;
-    
-
-      'AuditorUnable(bytes32,address,uint8)': TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
-      AuditorUnable: TypedContractEvent<AuditorUnableEvent.InputTuple, AuditorUnableEvent.OutputTuple, AuditorUnableEvent.OutputObject>;
     
 
       'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;

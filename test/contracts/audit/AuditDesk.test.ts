@@ -28,7 +28,6 @@ import {
   networkHelpers,
   openClaimed,
   ONE,
-  OUTCOME,
   outputRootOf,
   periodEnd,
   pick,
@@ -206,9 +205,9 @@ describe("AuditDesk", () => {
             commitBy,
             commitBy + BigInt(AUDIT.publishSeconds),
           );
-        const { status, tries, payer, commitment } = await desk.auditOf(claim.claimId);
-        expect([status, payer, commitment]).to.deep.equal([AUDITED.begun, ZeroAddress, ZeroHash]);
-        expect(tries).to.be.within(1, 8);
+        const { status, candidate, spent, payer, commitment } = await desk.auditOf(claim.claimId);
+        expect([status, spent, payer, commitment]).to.deep.equal([AUDITED.begun, 0n, ZeroAddress, ZeroHash]);
+        expect(candidate).to.be.below(8);
         expect([...(await staking.lockOf(desk, claim.claimId))]).to.deep.equal([
           auditor.address,
           STAKING.livenessPenalty,
@@ -265,32 +264,34 @@ describe("AuditDesk", () => {
         const { commitBy } = await begin(stage, claim);
         expect(commitBy).to.equal((await market.clock()) + COMMIT);
       });
-      it("penalises who took its stake away after the period was committed, and draws the next", async () => {
+      it("penalises who took its stake away after the period was committed, once for each candidate that it is", async () => {
         const { desk, staking, claim, alice, bob, carol } = stage;
         const others = [alice, bob, carol].filter(({ address }) => address !== claim.operator.address);
         for (const other of others) await staking.connect(other).unbond(STAKING.minimumStake - ONE);
+        expect(await desk.begin.staticCall(claim.request)).to.equal(ZeroAddress);
         const transaction = await desk.begin(claim.request);
-        await expect(transaction).to.emit(desk, "AuditorUnable").withArgs(claim.claimId, anyValue, OUTCOME.missed);
+        await expect(transaction).to.emit(staking, "DrawMissed").withArgs(desk.target, claim.claimId, anyValue, ONE);
         await expect(transaction).not.to.emit(desk, "AuditBegun");
-        // Every try is made once, so nobody pays twice for one.
-        expect((await desk.auditOf(claim.claimId)).tries).to.equal(8n);
-        await expect(desk.begin(claim.request))
-          .to.be.revertedWithCustomError(desk, "AuditTriesExhausted")
-          .withArgs(claim.claimId);
+        expect((await desk.auditOf(claim.claimId)).spent).to.be.greaterThan(0n);
+        await expect(desk.begin(claim.request)).not.to.emit(staking, "DrawMissed");
       });
-      it("passes over who is in jail, without a further penalty", async () => {
+      it("passes over who is in jail or has no free stake, without a penalty, and comes back to it when it is able", async () => {
         const { desk, staking, claim, admin, alice, bob, carol } = stage;
         await staking.addManager(admin);
-        const others = [alice, bob, carol].filter(({ address }) => address !== claim.operator.address);
-        for (const { address } of others) {
-          await staking.lockDrawn(address, 0, 9, ONE, id(address));
-          await staking.slash(id(address), 0, await time.latest(), ZeroAddress, ZeroAddress);
-        }
-        const before = await Promise.all(others.map((other) => staking.totalStakeOf(other)));
-        const transaction = await desk.begin(claim.request);
-        await expect(transaction).to.emit(desk, "AuditorUnable").withArgs(claim.claimId, anyValue, OUTCOME.busy);
-        await expect(transaction).not.to.emit(desk, "AuditBegun");
-        expect(await Promise.all(others.map((other) => staking.totalStakeOf(other)))).to.deep.equal(before);
+        const [jailed, busy] = [alice, bob, carol].filter(({ address }) => address !== claim.operator.address) as [
+          Signer,
+          Signer,
+        ];
+        await staking.lockDrawn(jailed, 0, 9, ONE, id("fault"));
+        await staking.slash(id("fault"), 0, await time.latest(), ZeroAddress, ZeroAddress);
+        await staking.lockDrawn(busy, 0, 9, STAKING.minimumStake - ONE, id("lock"));
+        const before = await Promise.all([jailed, busy].map((other) => staking.totalStakeOf(other)));
+        // Whoever calls at a bad moment spends nothing.
+        for (let i = 0; i < 3; i++) await expect(desk.begin(claim.request)).not.to.emit(desk, "AuditBegun");
+        expect((await desk.auditOf(claim.claimId)).spent).to.equal(0n);
+        expect(await Promise.all([jailed, busy].map((other) => staking.totalStakeOf(other)))).to.deep.equal(before);
+        await staking.release(id("lock"));
+        expect((await begin(stage, claim)).auditor.address).to.equal(busy.address);
       });
     });
 
@@ -360,23 +361,17 @@ describe("AuditDesk", () => {
         expect(claim.operator.address).to.equal(alice.address);
         expect(await stage.desk.begin.staticCall(claim.request)).to.equal(ZeroAddress);
       });
-      it("has nobody to draw when the operator is the only holder, and says so once", async () => {
+      it("has nobody to draw when the operator is the only holder", async () => {
         const { desk, pools, bob, carol, versionId } = stage;
         for (const leaver of [bob, carol]) await pools.connect(leaver).optOut(versionId);
         await nextEpoch(connection);
         const claim = await pick(stage);
+        expect(await desk.begin.staticCall(claim.request)).to.equal(ZeroAddress);
         await desk.begin(claim.request);
         expect([...(await desk.auditOf(claim.claimId))]).to.deep.equal([
-          ZeroAddress,
-          0n,
-          AUDITED.none,
-          8n,
-          ZeroAddress,
-          ZeroHash,
+          ...[ZeroAddress, 0n, AUDITED.none, 0n, 0n],
+          ...[ZeroAddress, ZeroHash],
         ]);
-        await expect(desk.begin(claim.request))
-          .to.be.revertedWithCustomError(desk, "AuditTriesExhausted")
-          .withArgs(claim.claimId);
       });
       it("refuses a request that has no claim", async () => {
         const claim = await openClaimed(stage);
@@ -615,15 +610,13 @@ describe("AuditDesk", () => {
         STANDING.jailed,
       ]);
       expect(await staking.jailedUntil(auditor)).to.equal(commitBy + BigInt(STAKING.jailSeconds));
-      const { status, tries } = await desk.auditOf(claim.claimId);
-      expect(status).to.equal(AUDITED.none);
+      const { status, candidate, spent } = await desk.auditOf(claim.claimId);
+      expect([status, spent]).to.deep.equal([AUDITED.none, 2n ** candidate]);
       await expect(desk.lapse(claim.request))
         .to.be.revertedWithCustomError(desk, "AuditStatusForbids")
         .withArgs(claim.claimId, AUDITED.none, AUDITED.begun);
-      if (tries < 8n) {
-        const next = await begin(stage, claim);
-        expect([auditor.address, claim.operator.address]).not.to.include(next.auditor.address);
-      }
+      const next = await desk.begin.staticCall(claim.request);
+      expect([auditor.address, claim.operator.address]).not.to.include(next);
     });
     it("takes it after the claim is final too", async () => {
       const { desk, market, staking, claim, auditor } = stage;

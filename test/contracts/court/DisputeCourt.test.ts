@@ -627,7 +627,7 @@ describe("DisputeCourt", () => {
       await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
       await expect(court.resolve(claimId))
         .to.emit(court, "Upheld")
-        .withArgs(claimId, operator, BigInt(TERMS.demandBond), 0n);
+        .withArgs(claimId, operator, TERMS.demandBond, 0n);
       expect(await court.creditOf(SINK)).to.equal(0n);
     });
   });

@@ -2,7 +2,6 @@ import { AbiCoder, hexlify, id, keccak256, parseEther } from "ethers";
 import { network } from "hardhat";
 
 import { encodeTerms } from "../../../services/chain/calldata.ts";
-import { AUDIT_STATUS, DISPUTE_STATUS, DRAW_OUTCOME, OPERATOR_STATUS } from "../../../runner/protocol/enums.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import { tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
 import { SHIPPED } from "../../../ignition/modules/Assay.ts";
@@ -30,8 +29,12 @@ export const connection = await network.create();
 export const { ethers, networkHelpers } = connection;
 const { time, mine } = networkHelpers;
 
-/** Codes of an audit's status. */
-export { AUDIT_STATUS as AUDITED, DISPUTE_STATUS as DISPUTED, DRAW_OUTCOME as OUTCOME, OPERATOR_STATUS as STANDING };
+/** Codes of an audit's, a dispute's and an operator's status. */
+export {
+  AUDIT_STATUS as AUDITED,
+  DISPUTE_STATUS as DISPUTED,
+  OPERATOR_STATUS as STANDING,
+} from "../../../runner/protocol/enums.ts";
 
 export const ONE = parseEther("1");
 export const WINDOW = HOUR;

@@ -12,7 +12,7 @@ const viewOf = (overrides: Partial<AuditView> = {}): AuditView => ({
   auditor: "0x",
   operator: OTHER,
   commitBy: 0,
-  triesLeft: true,
+  candidatesLeft: true,
   windowEnd: 5_000,
   periodEnd: 1_500,
   latestBegin: 3_000,
@@ -38,7 +38,7 @@ describe("nextAuditMove", () => {
     it("has nothing to do where no audit can begin any more", () => {
       expect(moveAt(3_000)).to.equal("begin");
       expect(moveAt(3_001)).to.equal("done");
-      expect(moveAt(1_600, { triesLeft: false })).to.equal("done");
+      expect(moveAt(1_600, { candidatesLeft: false })).to.equal("done");
       expect(moveAt(1_600, { dispute: "challenged", request: "challenged" })).to.equal("done");
       expect(moveAt(1_600, { request: "final" })).to.equal("done");
     });

@@ -196,17 +196,6 @@
         "type": "bytes32"
       }
     ],
-    "name": "AuditTriesExhausted",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
-      }
-    ],
     "name": "AuditUndisputed",
     "type": "error"
   },
@@ -384,31 +373,6 @@
       }
     ],
     "name": "AuditSettled",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum DrawOutcome",
-        "name": "outcome",
-        "type": "uint8"
-      }
-    ],
-    "name": "AuditorUnable",
     "type": "event"
   },
   {
@@ -625,7 +589,12 @@
           },
           {
             "internalType": "uint8",
-            "name": "tries",
+            "name": "candidate",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "spent",
             "type": "uint8"
           },
           {
