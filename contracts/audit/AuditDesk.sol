@@ -212,7 +212,7 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         bool agreed = _agrees(audit, claim.claimId, traceRoot, claim.outputRoot);
         emit AuditPublished(claim.claimId, traceRoot, agreed);
         if (agreed) _end(claim.claimId, audit, rewardFor(request.fee));
-        else COURT.challengeFor(MARKET, requestId, claim.claimId, audit.auditor);
+        else MARKET.challengeFor(requestId, claim.claimId, audit.auditor);
     }
 
     /// @inheritdoc IAuditDesk
@@ -220,7 +220,7 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         (bytes32 requestId, Claim memory claim) = _standing(request);
         Audit storage audit = _auditAt(claim.claimId, AuditStatus.Committed);
         _requireClockAt(uint256(audit.commitBy) + PUBLISH_SECONDS);
-        COURT.challengeFor(MARKET, requestId, claim.claimId, audit.auditor);
+        MARKET.challengeFor(requestId, claim.claimId, audit.auditor);
     }
 
     /// @inheritdoc IAuditDesk

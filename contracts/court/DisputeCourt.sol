@@ -49,8 +49,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     /// @notice Longest dispute: every source waits at least so long for a verdict.
     uint256 public immutable MAX_DISPUTE_SECONDS;
 
-    /// @notice Number of sources so far.
-    uint16 public sourceCount;
+    /// @dev Number of sources so far.
+    uint16 private _sourceCount;
 
     /// @dev When the newest terms count.
     uint40 private _newestFrom;
@@ -100,11 +100,6 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     }
 
     /// @inheritdoc IDisputeCourt
-    function sourceUntil(IClaimSource source) external view returns (uint256) {
-        return _sourceRecords[source].until;
-    }
-
-    /// @inheritdoc IDisputeCourt
     function sourceAt(uint256 number) external view returns (IClaimSource) {
         return _sources[number];
     }
@@ -112,7 +107,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     function _addSource(IClaimSource source) private {
         SourceRecord storage record = _sourceRecords[source];
         require(record.number == 0, CourtSourceKnown(source));
-        uint16 number = ++sourceCount;
+        uint16 number = ++_sourceCount;
         (record.number, record.until) = (number, type(uint40).max);
         _sources[number] = source;
         emit SourceAdded(source, number);
@@ -174,15 +169,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     }
 
     /// @inheritdoc IDisputeCourt
-    function challengeFor(
-        IClaimSource source,
-        bytes32 id,
-        bytes32 claimId,
-        address challenger
-    ) external nonReentrant {
-        address desk = address(source.auditDesk());
-        require(msg.sender == desk, CourtNotAuditDesk(msg.sender, desk));
-        _challenge(source, id, claimId, challenger).audit = true;
+    function challengeFor(bytes32 id, bytes32 claimId, address challenger) external nonReentrant {
+        _challenge(IClaimSource(msg.sender), id, claimId, challenger).audit = true;
     }
 
     function _challenge(
@@ -273,8 +261,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         bytes32[][] calldata outputSiblings
     ) private pure {
         uint256 count = manifest.outputKernels.length;
-        require(outputRoots.length == count, CourtOutputCount(outputRoots.length, count));
-        require(outputSiblings.length == count, CourtOutputCount(outputSiblings.length, count));
+        _requireCount(outputRoots.length, count);
+        _requireCount(outputSiblings.length, count);
         bytes32 outputRoot = TensorTree.listRoot(outputRoots);
         require(outputRoot == claimed, CourtOutputRootMismatch(outputRoot, claimed));
         for (uint256 i; i < count; ++i) {
@@ -286,6 +274,10 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
                 outputSiblings[i]
             );
         }
+    }
+
+    function _requireCount(uint256 actual, uint256 count) private pure {
+        require(actual == count, CourtOutputCount(actual, count));
     }
 
     /// @inheritdoc IDisputeCourt

@@ -128,8 +128,6 @@ interface IDisputeCourt is IPrepaidLedger {
     /// @notice The source's facts are not those of the claim that is named.
     error CourtClaimMismatch(bytes32 actual, bytes32 expected);
     error CourtWindowTooLong(uint256 secondsLeft, uint256 maximum);
-    error CourtRequestMismatch(bytes32 actual, bytes32 expected);
-    error CourtNotAuditDesk(address actual, address expected);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
@@ -192,10 +190,6 @@ interface IDisputeCourt is IPrepaidLedger {
     /// (CourtSourceUnusable).
     function tombstoneSource(IClaimSource source) external;
 
-    /// @notice Last second in which claims of a source can be challenged; 0 when it is unknown, 2^40 - 1 while it is not
-    /// tombstoned.
-    function sourceUntil(IClaimSource source) external view returns (uint256);
-
     /// @notice Source of a number, from 1; zero when there is none.
     function sourceAt(uint256 number) external view returns (IClaimSource);
 
@@ -214,11 +208,12 @@ interface IDisputeCourt is IPrepaidLedger {
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
     function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external;
 
-    /// @notice Opens the dispute of an audited claim, in the name of its auditor. The auditor's bond is at the audit desk,
-    /// which settles it by the verdict, so the court takes none and pays none back.
-    /// @dev Requirements as for `challenge`, and the caller is the source's audit desk (CourtNotAuditDesk).
+    /// @notice Opens the dispute of an audited claim, in the name of its auditor; the caller is the source of the claim. The
+    /// auditor's bond is at the source's audit desk, which settles it by the verdict, so the court takes none and pays none
+    /// back.
+    /// @dev Requirements as for `challenge`.
     /// @param challenger The auditor, who is rewarded as a challenger is.
-    function challengeFor(IClaimSource source, bytes32 id, bytes32 claimId, address challenger) external;
+    function challengeFor(bytes32 id, bytes32 claimId, address challenger) external;
 
     /// @notice Commits the operator's trace and fixes the end of the dispute.
     /// @dev Requirements:

@@ -151,6 +151,9 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
     /// claims that the collateral counts on (MarketAuditsTooRare).
     function setCourt(address court, IAuditDesk auditDesk) external;
 
+    /// @notice Opens the dispute of an audited claim in the court, in the name of its auditor; only the audit desk.
+    function challengeFor(bytes32 requestId, bytes32 claimId, address auditor) external;
+
     /// @notice Pays an auditor from the fund of the audits, as credit; only the audit desk.
     /// @param claimId Claim that was audited.
     /// @param auditor Who gets it.
@@ -160,6 +163,9 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
 
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
+
+    /// @notice The contract that has claims audited; zero before `setCourt`.
+    function auditDesk() external view returns (IAuditDesk);
 
     /// @notice Shares of the fees of final answers that no auditor has earned yet, in units of the token.
     function auditFund() external view returns (uint256);

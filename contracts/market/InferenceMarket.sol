@@ -8,6 +8,7 @@ import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
 import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
+import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -37,6 +38,11 @@ contract InferenceMarket is RequestIntake {
 
     /// @inheritdoc IClaimSource
     uint40 public immutable MAX_DISPUTE_SECONDS;
+
+    modifier onlyAuditDesk() {
+        require(msg.sender == address(auditDesk), MarketNotAuditDesk(msg.sender, address(auditDesk)));
+        _;
+    }
 
     modifier onlyCourt() {
         require(msg.sender == court, MarketNotCourt(msg.sender, court));
@@ -210,8 +216,12 @@ contract InferenceMarket is RequestIntake {
     }
 
     /// @inheritdoc IInferenceMarket
-    function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid) {
-        require(msg.sender == address(auditDesk), MarketNotAuditDesk(msg.sender, address(auditDesk)));
+    function challengeFor(bytes32 requestId, bytes32 claimId, address auditor) external onlyAuditDesk {
+        IDisputeCourt(court).challengeFor(requestId, claimId, auditor);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function payAudit(bytes32 claimId, address auditor, uint256 amount) external onlyAuditDesk returns (uint256 paid) {
         // One unit stays: a word that is never zero costs the next answer less gas.
         paid = Math.min(amount, Math.saturatingSub(auditFund, 1));
         auditFund -= paid;
@@ -275,7 +285,7 @@ contract InferenceMarket is RequestIntake {
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
         uint256 taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
-        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
+        job.drawOrOutputRoot = bytes32((taken * HARMED_BPS) / BPS);
     }
 
     function _claimed(bytes32 requestId, bytes32 claimId, RequestStatus status) private view returns (Job storage job) {

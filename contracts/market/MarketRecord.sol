@@ -49,7 +49,7 @@ abstract contract MarketRecord is IInferenceMarket, PrepaidLedger, ExpiringPause
     address public court;
     /// @notice Number of requests so far.
     uint64 public requestCount;
-    /// @inheritdoc IClaimSource
+    /// @inheritdoc IInferenceMarket
     IAuditDesk public auditDesk;
     /// @inheritdoc IInferenceMarket
     uint256 public auditFund;

@@ -54,6 +54,8 @@ abstract contract RequestIntake is MarketRecord {
     uint16 public immutable CATCH_BPS;
     /// @inheritdoc IInferenceMarket
     uint16 public immutable AUDIT_BPS;
+    /// @dev The staking contract's.
+    uint256 internal immutable HARMED_BPS;
     /// @dev What an operator loses by a wrong answer, on average, even if it accuses itself and asks itself: part of the
     /// collateral, in 1/BPS².
     uint256 private immutable LOSS;
@@ -82,7 +84,8 @@ abstract contract RequestIntake is MarketRecord {
         CATCH_BPS = parameters.catchBps;
         AUDIT_BPS = parameters.auditBps;
         // What comes back to an operator that is its own accuser and requester. Where all comes back, no collateral suffices.
-        uint256 returned = STAKING.ACCUSER_BPS() + STAKING.HARMED_BPS();
+        HARMED_BPS = STAKING.HARMED_BPS();
+        uint256 returned = STAKING.ACCUSER_BPS() + HARMED_BPS;
         _requireParameter("returnedBps", returned, 0, BPS - 1);
         LOSS = CATCH_BPS * (BPS - returned);
     }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
+import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {ClaimFacts, HeldClaim, claimIdOf} from "../types/Claim.sol";
 import {ModelManifest} from "../types/Model.sol";
@@ -48,8 +49,8 @@ contract CourtStageMock {
         return account == operator || account == agent;
     }
 
-    function setAuditDesk(address desk) external {
-        auditDesk = desk;
+    function challengeFor(IDisputeCourt court, bytes32 requestId, bytes32 claimId, address auditor) external {
+        court.challengeFor(requestId, claimId, auditor);
     }
 
     function publish(bytes32 versionId, ModelManifest calldata manifest) external {

@@ -75,7 +75,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MAX_BOND_FACTOR" | "MAX_DISPUTE_SECONDS" | "MIN_WINDOW" | "NODES" | "NOTICE_SECONDS" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "setAuthority" | "sourceAt" | "sourceCount" | "sourceUntil" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MAX_BOND_FACTOR" | "MAX_DISPUTE_SECONDS" | "MIN_WINDOW" | "NODES" | "NOTICE_SECONDS" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "setAuthority" | "sourceAt" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "SourceAdded" | "SourceTombstoned" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
@@ -100,7 +100,7 @@ encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'challenge', values: [AddressLike, BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'challengeFor', values: [AddressLike, BytesLike, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, BytesLike, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
 encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, BytesLike, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, BytesLike]): string;
@@ -120,8 +120,6 @@ encodeFunctionData(functionFragment: 'replayOf', values: [BytesLike, BigNumberis
 encodeFunctionData(functionFragment: 'resolve', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'sourceAt', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'sourceCount', values?: undefined): string;
-encodeFunctionData(functionFragment: 'sourceUntil', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'tombstoneSource', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
@@ -167,8 +165,6 @@ decodeFunctionResult(functionFragment: 'replayOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resolve', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'sourceAt', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'sourceCount', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'sourceUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'tombstoneSource', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
@@ -570,7 +566,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     challengeFor: TypedContractMethod<
-      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -729,22 +725,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    sourceCount: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    sourceUntil: TypedContractMethod<
-      [source: AddressLike, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
     termsOf: TypedContractMethod<
       [termsId: BigNumberish, ],
       [CourtTermsStructOutput],
@@ -877,7 +857,7 @@ getFunction(nameOrSignature: 'challenge'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
-      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -974,16 +954,6 @@ getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
 getFunction(nameOrSignature: 'sourceAt'): TypedContractMethod<
       [number: BigNumberish, ],
       [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'sourceCount'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'sourceUntil'): TypedContractMethod<
-      [source: AddressLike, ],
-      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'termsOf'): TypedContractMethod<

@@ -15,13 +15,12 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IClaimSourceInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "actsFor" | "auditDesk" | "convict" | "factsOf" | "isChallenged" | "markChallenged" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "actsFor" | "convict" | "factsOf" | "isChallenged" | "markChallenged" | "upheld"): FunctionFragment;
 
     
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
-encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
@@ -30,7 +29,6 @@ encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): 
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
@@ -90,14 +88,6 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
-    auditDesk: TypedContractMethod<
-      [],
-      [string],
-      'view'
-    >
-    
-
-    
     convict: TypedContractMethod<
       [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
       [void],
@@ -148,11 +138,6 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
 getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
       [account: AddressLike, operator: AddressLike, ],
       [boolean],
-      'view'
-    >;
-getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
-      [],
-      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<

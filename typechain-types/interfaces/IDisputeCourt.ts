@@ -75,7 +75,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IDisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "MACHINE" | "REGISTRY" | "TOKEN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "sourceAt" | "sourceUntil" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "MACHINE" | "REGISTRY" | "TOKEN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "sourceAt" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "SourceAdded" | "SourceTombstoned" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
@@ -89,7 +89,7 @@ encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): st
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'challenge', values: [AddressLike, BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'challengeFor', values: [AddressLike, BytesLike, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, BytesLike, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
 encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, BytesLike, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, BytesLike]): string;
@@ -107,7 +107,6 @@ encodeFunctionData(functionFragment: 'replay', values: [BytesLike, AccusationStr
 encodeFunctionData(functionFragment: 'replayOf', values: [BytesLike, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'resolve', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'sourceAt', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'sourceUntil', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'tombstoneSource', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
@@ -140,7 +139,6 @@ decodeFunctionResult(functionFragment: 'replay', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'replayOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resolve', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'sourceAt', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'sourceUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'tombstoneSource', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
@@ -442,7 +440,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     challengeFor: TypedContractMethod<
-      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -585,14 +583,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    sourceUntil: TypedContractMethod<
-      [source: AddressLike, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
     termsOf: TypedContractMethod<
       [termsId: BigNumberish, ],
       [CourtTermsStructOutput],
@@ -670,7 +660,7 @@ getFunction(nameOrSignature: 'challenge'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
-      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -757,11 +747,6 @@ getFunction(nameOrSignature: 'resolve'): TypedContractMethod<
 getFunction(nameOrSignature: 'sourceAt'): TypedContractMethod<
       [number: BigNumberish, ],
       [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'sourceUntil'): TypedContractMethod<
-      [source: AddressLike, ],
-      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'termsOf'): TypedContractMethod<

@@ -35,7 +35,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "challengeFor" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -52,6 +52,7 @@ encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLik
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
@@ -100,6 +101,7 @@ decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -503,6 +505,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    challengeFor: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     claim: TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
       [string],
@@ -841,6 +851,11 @@ getFunction(nameOrSignature: 'auditFund'): TypedContractMethod<
       [],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],

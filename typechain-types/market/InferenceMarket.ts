@@ -40,7 +40,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_LOCK_SECONDS" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_LOCK_SECONDS" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "authority" | "challengeFor" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
@@ -74,6 +74,7 @@ encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
@@ -143,6 +144,7 @@ decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -698,6 +700,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    challengeFor: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     claim: TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
       [string],
@@ -1153,6 +1163,11 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
       'view'
+    >;
+getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],

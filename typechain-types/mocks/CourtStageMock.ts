@@ -30,7 +30,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface CourtStageMockInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "actsFor" | "agent" | "auditDesk" | "canCall" | "claim" | "claimIdFor" | "claimOf" | "commitmentFor" | "convict" | "factsOf" | "giveUp" | "governor" | "idOf" | "isChallenged" | "lie" | "lieAboutPatience" | "markChallenged" | "publish" | "reverting" | "setAgent" | "setAuditDesk" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "actsFor" | "agent" | "auditDesk" | "canCall" | "challengeFor" | "claim" | "claimIdFor" | "claimOf" | "commitmentFor" | "convict" | "factsOf" | "giveUp" | "governor" | "idOf" | "isChallenged" | "lie" | "lieAboutPatience" | "markChallenged" | "publish" | "reverting" | "setAgent" | "upheld"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "StageConvicted" | "StageUpheld"): EventFragment;
 
@@ -41,6 +41,7 @@ encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLik
 encodeFunctionData(functionFragment: 'agent', values?: undefined): string;
 encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'canCall', values: [AddressLike, AddressLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [AddressLike, BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'claim', values: [BytesLike, AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimIdFor', values: [BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
@@ -57,7 +58,6 @@ encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, Bytes
 encodeFunctionData(functionFragment: 'publish', values: [BytesLike, ModelManifestStruct]): string;
 encodeFunctionData(functionFragment: 'reverting', values?: undefined): string;
 encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'setAuditDesk', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -67,6 +67,7 @@ decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'agent', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'canCall', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimIdFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
@@ -83,7 +84,6 @@ decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reverting', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'setAuditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
   }
 
@@ -198,6 +198,14 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
       [caller: AddressLike, arg1: AddressLike, arg2: BytesLike, ],
       [[boolean, bigint] & {immediate: boolean, delay: bigint }],
       'view'
+    >
+    
+
+    
+    challengeFor: TypedContractMethod<
+      [court: AddressLike, requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -330,14 +338,6 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
-    setAuditDesk: TypedContractMethod<
-      [desk: AddressLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     upheld: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
       [void],
@@ -382,6 +382,11 @@ getFunction(nameOrSignature: 'canCall'): TypedContractMethod<
       [caller: AddressLike, arg1: AddressLike, arg2: BytesLike, ],
       [[boolean, bigint] & {immediate: boolean, delay: bigint }],
       'view'
+    >;
+getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
+      [court: AddressLike, requestId: BytesLike, claimId: BytesLike, auditor: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [terms: BytesLike, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, ],
@@ -460,11 +465,6 @@ getFunction(nameOrSignature: 'reverting'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'setAgent'): TypedContractMethod<
       [agent_: AddressLike, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'setAuditDesk'): TypedContractMethod<
-      [desk: AddressLike, ],
       [void],
       'nonpayable'
     >;

@@ -842,12 +842,15 @@ describe("AuditDesk", () => {
       await mock.setHook(ZeroAddress, "0x");
       await byAuditor.commit(claim.claimId, commitment);
     });
-    it("the desk opens disputes in nobody's name but an auditor's: only it may", async () => {
+    it("opening a dispute without a bond: only the desk may, through the market", async () => {
       const stage = await networkHelpers.loadFixture(begun);
-      const { judge, desk, claim, stranger } = stage;
-      await expect(judge.connect(stranger).challengeFor(stage.market, claim.requestId, claim.claimId, stranger))
-        .to.be.revertedWithCustomError(judge, "CourtNotAuditDesk")
+      const { market, judge, desk, claim, stranger } = stage;
+      await expect(market.connect(stranger).challengeFor(claim.requestId, claim.claimId, stranger))
+        .to.be.revertedWithCustomError(market, "MarketNotAuditDesk")
         .withArgs(stranger.address, desk.target);
+      await expect(judge.connect(stranger).challengeFor(claim.requestId, claim.claimId, stranger))
+        .to.be.revertedWithCustomError(judge, "CourtSourceUnusable")
+        .withArgs(stranger.address, 0n);
     });
     it("withholding an input that is only committed: silence costs the auditor nothing then", async () => {
       const base = await networkHelpers.loadFixture(deployed);

@@ -165,12 +165,10 @@ describe("DisputeCourt", () => {
       const { court, market, token } = await stageAt("open");
       const second = await ethers.deployContract("CourtStageMock", [token]);
       await expect(court.addSource(second)).to.emit(court, "SourceAdded").withArgs(second, 2n);
-      expect([await court.sourceAt(1n), await court.sourceAt(2n), await court.sourceCount()]).to.deep.equal([
+      expect([await court.sourceAt(1n), await court.sourceAt(2n)]).to.deep.equal([
         await market.getAddress(),
         await second.getAddress(),
-        2n,
       ]);
-      expect(await court.sourceUntil(second)).to.equal(2n ** 40n - 1n);
       for (const known of [market, second]) {
         await expect(court.addSource(known)).to.be.revertedWithCustomError(court, "CourtSourceKnown").withArgs(known);
       }
@@ -193,7 +191,6 @@ describe("DisputeCourt", () => {
       await move;
       const until = (await timeOf()) + NOTICE;
       await expect(move).to.emit(court, "SourceTombstoned").withArgs(market, until);
-      expect(await court.sourceUntil(market)).to.equal(until);
       await court.connect(challenger).challenge(market, requestId, claimId);
 
       const request = requestOf(5);
@@ -578,17 +575,15 @@ describe("DisputeCourt", () => {
   describe("challengeFor", () => {
     const byDesk = async () => {
       const stage = await stageAt("open");
-      const { court, market, watcher, stranger, requestId, claimId } = stage;
-      await market.setAuditDesk(stranger);
-      const move = await court.connect(stranger).challengeFor(market, requestId, claimId, watcher);
+      const { court, market, watcher, requestId, claimId } = stage;
+      const move = await market.challengeFor(court, requestId, claimId, watcher);
       return { ...stage, move };
     };
-    it("reverts for everybody but the market's audit desk", async () => {
-      const { court, market, watcher, stranger, requestId, claimId } = await stageAt("open");
-      await market.setAuditDesk(stranger);
-      await expect(court.connect(watcher).challengeFor(market, requestId, claimId, watcher))
-        .to.be.revertedWithCustomError(court, "CourtNotAuditDesk")
-        .withArgs(watcher, stranger);
+    it("reverts for everybody but a source of claims", async () => {
+      const { court, watcher, requestId, claimId } = await stageAt("open");
+      await expect(court.connect(watcher).challengeFor(requestId, claimId, watcher))
+        .to.be.revertedWithCustomError(court, "CourtSourceUnusable")
+        .withArgs(watcher, 0n);
     });
     it("opens the dispute in the auditor's name, without a bond", async () => {
       const { court, token, market, watcher, operator, requestId, claimId, move } = await byDesk();
@@ -601,12 +596,12 @@ describe("DisputeCourt", () => {
       expect((await market.claimOf(requestId)).status).to.equal(REQUEST_STATUS.challenged);
     });
     it("reverts for a claim in dispute, and for one that the market does not know", async () => {
-      const { court, market, marketErrors, watcher, stranger, requestId, claimId } = await byDesk();
-      await expect(court.connect(stranger).challengeFor(market, requestId, claimId, watcher))
+      const { court, market, marketErrors, watcher, requestId, claimId } = await byDesk();
+      await expect(market.challengeFor(court, requestId, claimId, watcher))
         .to.be.revertedWithCustomError(court, "CourtStatus")
         .withArgs(STATUS.challenged, STATUS.none);
       await market.giveUp(requestId);
-      await expect(court.connect(stranger).challengeFor(market, requestId, other(claimId), watcher))
+      await expect(market.challengeFor(court, requestId, other(claimId), watcher))
         .to.be.revertedWithCustomError(marketErrors, "MarketStatusForbids")
         .withArgs(requestId, REQUEST_STATUS.refunded);
     });

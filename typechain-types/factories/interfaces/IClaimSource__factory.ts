@@ -44,19 +44,6 @@
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "auditDesk",
-    "outputs": [
-      {
-        "internalType": "contract IAuditDesk",
-        "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
     "inputs": [
       {
         "internalType": "bytes32",

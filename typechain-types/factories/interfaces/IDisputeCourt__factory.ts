@@ -176,22 +176,6 @@
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "actual",
-        "type": "address"
-      },
-      {
-        "internalType": "address",
-        "name": "expected",
-        "type": "address"
-      }
-    ],
-    "name": "CourtNotAuditDesk",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "actual",
         "type": "uint256"
@@ -357,22 +341,6 @@
       }
     ],
     "name": "CourtReplayUnknown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "actual",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "expected",
-        "type": "bytes32"
-      }
-    ],
-    "name": "CourtRequestMismatch",
     "type": "error"
   },
   {
@@ -1449,11 +1417,6 @@
   {
     "inputs": [
       {
-        "internalType": "contract IClaimSource",
-        "name": "source",
-        "type": "address"
-      },
-      {
         "internalType": "bytes32",
         "name": "id",
         "type": "bytes32"
@@ -2352,25 +2315,6 @@
         "internalType": "contract IClaimSource",
         "name": "",
         "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "contract IClaimSource",
-        "name": "source",
-        "type": "address"
-      }
-    ],
-    "name": "sourceUntil",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
       }
     ],
     "stateMutability": "view",
