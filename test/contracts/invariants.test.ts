@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { DISPUTE_DIAGRAM, INVARIANTS, REQUEST_DIAGRAM, titleOf } from "./support/fuzz/invariants.ts";
 import { DISPUTE_STATES, REQUEST_STATES } from "./support/fuzz/move.ts";
+import { ACTORS } from "./support/fuzz/actors.ts";
 import { DRAINED, openStages, type Outcome, plansFrom, walkAll } from "./support/fuzz/runs.ts";
 import { MOVES, NO_SURPRISE, Tally } from "./support/fuzz/walk.ts";
 
@@ -16,6 +17,10 @@ const HUNTERS = 16;
 const FIRST_SEED = Number(process.env.ASSAY_SEED ?? 1);
 /** How often each move must succeed in all walks together. */
 const OFTEN = 3;
+
+/** Walks with a token that lies. */
+const LIED_WALKS = Math.max(8, Math.floor(WALKS / 16));
+const LIAR = "lying token";
 
 /** Moves that nobody is refused. */
 const FREE: readonly string[] = ["staking.setAgent"];
@@ -70,7 +75,7 @@ const missing = (tally: Tally): string[] => [
 ];
 
 describe("Market, staking, pools, court, registry and attestation, moved at random", () => {
-  describe(`given ${WALKS} walks of ${STEPS} moves by operators, requesters, watchers, publishers, governance and keepers (seed ${FIRST_SEED})`, () => {
+  describe(`given ${WALKS} walks of ${STEPS} moves by ${ACTORS.length} actors and a lying token (seed ${FIRST_SEED})`, () => {
     const tally = new Tally();
     const broken: Outcome[] = [];
     let functions: readonly string[] = [];
@@ -79,13 +84,15 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
     before(async () => {
       const stages = await openStages();
       const { market, staking, pools, court, registry, attestation } = stages[0]?.contracts ?? {};
-      functions = Object.entries({ market, staking, pools, court, registry, attestation }).flatMap(([name, contract]) => {
-        const names: string[] = [];
-        contract?.interface.forEachFunction((it) => {
-          if (!it.constant) names.push(`${name}.${it.name}`);
-        });
-        return names;
-      });
+      functions = Object.entries({ market, staking, pools, court, registry, attestation }).flatMap(
+        ([name, contract]) => {
+          const names: string[] = [];
+          contract?.interface.forEachFunction((it) => {
+            if (!it.constant) names.push(`${name}.${it.name}`);
+          });
+          return names;
+        },
+      );
       const tell = (outcome: Outcome): void => {
         walks++;
         calls += outcome.calls;
@@ -93,6 +100,10 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
         if (outcome.invariant !== undefined) broken.push(outcome);
       };
       await walkAll(stages, plansFrom(FIRST_SEED, WALKS, STEPS), tell);
+      if (broken.length === 0) {
+        const lied = await openStages(stages.length, { lies: true });
+        await walkAll(lied, plansFrom(FIRST_SEED, LIED_WALKS, STEPS), tell);
+      }
       for (let hunt = 0; hunt < HUNTS && broken.length === 0; hunt++) {
         const hunted = missing(tally);
         if (hunted.length === 0) break;
@@ -123,6 +134,10 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
     it("every move was refused at least once", () => {
       expect(unrefused(tally)).to.deep.equal([]);
     });
+    it("every actor had its turns", () => {
+      const names = [...ACTORS.map(({ name }) => name), LIAR];
+      expect(names.filter((name) => !tally.turns.has(name))).to.deep.equal([]);
+    });
     it("every transition of a request and of a dispute was made", () => {
       expect(TRANSITIONS.filter((name) => !tally.transitions.has(name))).to.deep.equal([]);
     });
@@ -135,7 +150,8 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
       const errors = [...tally.refused.values()].reduce((total, times) => total + times, 0);
       console.log(`      least often: ${least.map(([name, times]) => `${name} ${times}`).join(", ")}`);
       console.log(
-        `      ${walks} walks, ${calls} calls, ${errors} refusals of ${tally.refused.size} kinds, ${tally.transitions.size} transitions`,
+        `      turns: ${[...tally.turns].map(([name, times]) => `${name} ${times}`).join(", ")}\n` +
+          `      ${walks} walks, ${calls} calls, ${errors} refusals of ${tally.refused.size} kinds, ${tally.transitions.size} transitions`,
       );
     });
   });

@@ -67,7 +67,10 @@ export const ACTORS: readonly Actor[] = [
   {
     name: "withholding",
     ...{ ...everyone, operators: [4] },
-    moves: { "market.claim": 8, "market.demandInput": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
+    moves: {
+      ...{ "market.claim": 8, "market.demandInput": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
+      ...{ "court.demandTensor": 3, "court.convictUnanswered": 8, "time.toDeadline": 3 },
+    },
   },
   {
     name: "griefing",
@@ -75,6 +78,7 @@ export const ACTORS: readonly Actor[] = [
     moves: {
       ...{ "market.request": 8, "court.challenge": 8, "court.demandTrace": 4, "court.demandTensor": 4 },
       ...{ "court.accuse": 3, "market.timeOut": 2, "market.deposit": 1, "market.cancelWithheld": 1 },
+      ...{ "court.convictUnanswered": 8, "market.expireDispute": 12, "time.pastDisputes": 2 },
     },
   },
   {
@@ -123,7 +127,13 @@ export const ACTORS: readonly Actor[] = [
   {
     name: "reentrant callback",
     ...{ operators: [], requesters: [1], watchers: [] },
-    moves: { "market.request": 8, "market.assign": 6, "market.claim": 4, "market.finalise": 4, "market.notifyFailure": 4 },
+    moves: {
+      "market.request": 8,
+      "market.assign": 6,
+      "market.claim": 4,
+      "market.finalise": 4,
+      "market.notifyFailure": 4,
+    },
   },
 ];
 

@@ -55,8 +55,7 @@ const traceOf = ({ job }: Case): Trace | undefined => ANSWERS[job.answer ?? "hon
 
 /** Whether an operator shows what it is asked for; who withholds does so now and then. */
 const defends = (world: World, operator: string, chance: number): boolean =>
-  world.isLit("operators", operator) &&
-  (world.characterOf(operator) !== "withholding" || world.random.chance(chance));
+  world.isLit("operators", operator) && (world.characterOf(operator) !== "withholding" || world.random.chance(chance));
 
 /** A verdict against somebody is given while enough others are left to play. */
 const bearable = ({ view }: World): boolean =>

@@ -116,7 +116,16 @@ export class Ledger {
 
   job(requestId: string): JobRecord {
     const make = (): JobRecord => ({
-      ...{ status: zero, ticket: 0, epoch: 0, committed: false, chunk: 0, missed: [], claimedBy: ZeroAddress, callbacks: [0, 0, 0] },
+      ...{
+        status: zero,
+        ticket: 0,
+        epoch: 0,
+        committed: false,
+        chunk: 0,
+        missed: [],
+        claimedBy: ZeroAddress,
+        callbacks: [0, 0, 0],
+      },
     });
     return entry(this.jobs, requestId, make);
   }

@@ -189,6 +189,7 @@ function asking(
     name: `market.${name}`,
     weight,
     valid: (world) => {
+      if (world.liar !== undefined && name === "requestWithPermit") return undefined;
       const version = askable(world);
       const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
       if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
@@ -198,6 +199,7 @@ function asking(
     refusals: (world) => {
       const version = askable(world);
       if (version === undefined || live(world).length === 0) return [];
+      if (world.liar !== undefined && name === "requestWithPermit") return [];
       const by = asker(world);
       const terms = termsFor(world, version, by.address);
       if (world.pausedNext) return [{ ...act(world, terms, "", by), error: "PauseActive" }];
@@ -215,7 +217,10 @@ function asking(
         but({ policy: ZeroHash }, "AttestationPolicyMalformed"),
         dead && but({ policy: policyOf(dead[0]) }, "AttestationRouteUnusable"),
         timed && but({ policy: policyOf(timed[0]), windowSeconds: 59 }, "EvidenceTermsRefused"),
-        but({ fee: priceOf(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds).leastFee - 1n }, "MarketFeeTooLow"),
+        but(
+          { fee: priceOf(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds).leastFee - 1n },
+          "MarketFeeTooLow",
+        ),
         but({ valueAtRisk: 2n ** 96n - 1n }, "MarketCollateralTooLarge"),
         but({ openSeconds: MINUTE - 1 }, "MarketSecondsOutOfRange"),
         but({ callback: ZeroAddress, callbackGas: 1 }, "MarketCallbackInvalid"),

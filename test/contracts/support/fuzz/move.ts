@@ -39,6 +39,9 @@ export const DISPUTE = { none: 0n, challenged: 1n, traced: 2n, upheld: 3n, convi
 
 export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
 
+/** An address as ethers' types give it, once it is known to be text. */
+export const textOfAddress = (value: unknown): string => (typeof value === "string" ? value : "");
+
 /** Short name of an id or an address. */
 export const short = (hash: string): string => hash.slice(0, 8);
 

@@ -37,9 +37,9 @@ const BY_COURT = {
 } as const;
 
 /** Stages on which walks are made at the same time: while one waits for the chain, another one thinks. */
-export async function openStages(count = 2): Promise<readonly Stage[]> {
+export async function openStages(count = 2, options: { readonly lies?: boolean } = {}): Promise<readonly Stage[]> {
   const stages: Stage[] = [];
-  for (let i = 0; i < count; i++) stages.push(await openStage());
+  for (let i = 0; i < count; i++) stages.push(await openStage(options));
   return stages;
 }
 

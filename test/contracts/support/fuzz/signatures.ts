@@ -79,7 +79,11 @@ export async function evidenceFor(world: World, job: Job, outputRoot: string): P
       .map(async (mode) => {
         if (world.routes.get(mode)?.by !== "signature") return "0x";
         const { versionId, numericsVersion, inputRoot, windowSeconds } = request;
-        const domain = { ...ANSWER_TYPED_DATA.domain, chainId: 31_337, verifyingContract: addressOf(contracts.signature) };
+        const domain = {
+          ...ANSWER_TYPED_DATA.domain,
+          chainId: 31_337,
+          verifyingContract: addressOf(contracts.signature),
+        };
         return signer.signTypedData(domain, ANSWER_TYPED_DATA.types, {
           ...{ market: contracts.market.target, requestId: job.id, versionId, numericsVersion, inputRoot, outputRoot },
           ...{ operator, mode, deadline: state?.deadline ?? 0, windowSeconds },

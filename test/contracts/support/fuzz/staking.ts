@@ -132,7 +132,8 @@ const byManager = (
 /** Locks stake of somebody who may be able or not; `stake` is what its weight may have stood for. */
 async function lockDrawn(staking: Staking, lockId: string, world: World): Promise<void> {
   const { random, people } = world;
-  const drawn = anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
+  const drawn =
+    anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
   const stake = stakeOf(world, drawn).stake + (random.chance(0.3) && !isHonest(world, drawn) ? 1n : 0n);
   const capacity = random.chance(0.2) ? random.below(3) : 1_000;
   await staking.lockDrawn(drawn.address, stake, capacity, ether(world, 1, 800), lockId);
@@ -193,9 +194,14 @@ export const STAKING_MOVES: readonly Move[] = [
   own<bigint>(
     "depositWithPermit",
     1,
-    async (staking, amount, { contracts, people }, by) => {
+    async (staking, amount, { contracts, people, liar }, by) => {
       // A pauper's permit is worth nothing.
       if (by === people.pauper) {
+        await staking.depositWithPermit(amount, 0, 27, ZeroHash, ZeroHash);
+        return;
+      }
+      if (liar !== undefined) {
+        // A permit that fails is ignored: the allowance is there.
         await staking.depositWithPermit(amount, 0, 27, ZeroHash, ZeroHash);
         return;
       }

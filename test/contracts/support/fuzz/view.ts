@@ -162,16 +162,16 @@ export class Lens {
   readonly #world: World;
   readonly #subjects: Subject[] = [];
   readonly #known = new Set<string>();
-  #sections: { [S in Section]: Map<string, unknown> };
+  readonly #sections: { [S in Section]: Sections[S] } = {
+    ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
+    ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
+    ...{ balances: new Map(), payouts: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
+    ...{ managers: new Map(), draws: new Map() },
+  };
   #epoch = 0;
 
   constructor(world: World) {
     this.#world = world;
-    const names: Section[] = ["core", "requests", "disputes", "demands", "operators", "places", "locks"];
-    names.push("marketCredits", "courtCredits", "balances", "payouts", "versions", "terms", "routes", "managers");
-    names.push("draws");
-    const sections = Object.fromEntries(names.map((name) => [name, new Map<string, unknown>()]));
-    this.#sections = sections as { [S in Section]: Map<string, unknown> };
     this.#addFixed();
   }
 
@@ -190,14 +190,11 @@ export class Lens {
     this.#epoch = epoch;
     const due = this.#subjects.filter(
       ({ stale, answered }) =>
-        all ||
-        answered === undefined ||
-        stale.length === 0 ||
-        stale.some((word) => dirty.has(word)),
+        all || answered === undefined || stale.length === 0 || stale.some((word) => dirty.has(word)),
     );
     const reads = due.map((subject) => subject.reads());
     const answers = await this.#read(reads.flat());
-    const changed = new Set<Section>();
+    const changed = new Map<Section, Map<string, unknown>>();
     let at = 0;
     for (const [i, subject] of due.entries()) {
       const own = answers.slice(at, (at += reads[i]?.length ?? 0));
@@ -207,10 +204,11 @@ export class Lens {
       const aged = section === "places" || section === "versions" ? ` ${epoch}` : "";
       if (answered + aged === subject.answered) continue;
       subject.answered = answered + aged;
-      if (!changed.has(section)) this.#sections[section] = new Map(this.#sections[section]);
-      changed.add(section);
-      this.#sections[section].set(key, subject.decode(own));
+      const row = changed.get(section) ?? new Map<string, unknown>(this.#sections[section]);
+      changed.set(section, row);
+      row.set(key, subject.decode(own));
     }
+    Object.assign(this.#sections, Object.fromEntries(changed));
     return this.#view();
   }
 
@@ -227,7 +225,7 @@ export class Lens {
 
   #view(): View {
     const { time, block } = this.#world.chain;
-    const { core, marketCredits, courtCredits, payouts, terms, ...rest } = this.#sections as unknown as Sections;
+    const { core, marketCredits, courtCredits, payouts, terms, ...rest } = this.#sections;
     const facts = core.get("core");
     if (facts === undefined) throw new Error("nothing was read");
     return {
@@ -282,7 +280,7 @@ export class Lens {
       this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
       this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
     }
-    for (const holder of [...owners, ...[market, staking, court].map(addressOf)]) {
+    for (const holder of [...owners, ...[market, staking, court, token].map(addressOf)]) {
       this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
     }
   }
@@ -403,7 +401,12 @@ function demandRead({ claimId }: Case, opening: object, court: BaseContract): Re
 
 const NOTHING = new Words("", true);
 
-function decodeRequest([claim = NOTHING, result = NOTHING, paid = NOTHING, lock = NOTHING]: readonly Words[]): RequestView {
+function decodeRequest([
+  claim = NOTHING,
+  result = NOTHING,
+  paid = NOTHING,
+  lock = NOTHING,
+]: readonly Words[]): RequestView {
   return {
     ...{ status: claim.big(0), operator: claim.address(1), outputRoot: claim.hash(2), deadline: claim.number(3) },
     ...{ claimedBlock: claim.number(4), claimId: claim.hash(5), lockedOf: lock.address(0), lock: lock.big(1) },
@@ -455,6 +458,13 @@ function decodeVersion(answers: readonly Words[], epoch: number): VersionView {
   // The struct begins at the second word; its status is the third of its fields.
   const facts = version.hex.slice(0, 64 * 3) + version.hex.slice(64 * 4);
   return {
-    ...{ epoch, status: version.big(3), holders: holders.big(0), total: total.big(0), totalBefore: before.big(0), facts },
+    ...{
+      epoch,
+      status: version.big(3),
+      holders: holders.big(0),
+      total: total.big(0),
+      totalBefore: before.big(0),
+      facts,
+    },
   };
 }

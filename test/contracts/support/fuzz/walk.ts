@@ -6,6 +6,7 @@ import { type Actor, featured } from "./actors.ts";
 import { dueBy, duties, type Duty } from "./duties.ts";
 import { INVARIANTS, type Step, titleOf, transitions } from "./invariants.ts";
 import { Refused } from "./chain.ts";
+import { lie } from "./lies.ts";
 import { MARKET_MOVES } from "./market.ts";
 import type { Act, Move, Refusal } from "./move.ts";
 import { POOL_MOVES } from "./pools.ts";
@@ -225,6 +226,11 @@ export class Walk {
       const hunted = this.#hunt();
       if (hunted !== undefined) return hunted;
     }
+    const lied = kind > 5 ? lie(this.world, MOVES) : undefined;
+    if (lied !== undefined) {
+      Tally.add(this.tally.turns, "lying token");
+      return { ...lied, act: lied.refusal };
+    }
     const choice = kind < 3 ? this.#refusal() : kind < 4 ? this.#rarest() : kind < 8 ? this.#turn() : undefined;
     // Time can always pass.
     return choice ?? (this.#weighted(MOVES_AND_TIME) as Choice);
@@ -235,7 +241,7 @@ export class Walk {
     const { world, tally } = this;
     const actor = world.random.pick(this.actors);
     world.spotlight = actor;
-    const moves = MOVES.flatMap((move) => {
+    const moves = MOVES_AND_TIME.flatMap((move): (Move | TimeMove)[] => {
       const weight = actor.moves[move.name] ?? 0;
       return weight === 0 ? [] : [{ ...move, weight }];
     });
@@ -312,7 +318,8 @@ const drawsOf = ({ jobs, ledger }: World): Step["draws"] =>
     }),
   );
 
-const ABI_ERRORS = ["error TensorListBytes(uint256,uint256)"];
+/** Errors of libraries, which no contract's ABI names. */
+const MORE_ERRORS = ["error TensorListBytes(uint256,uint256)"];
 let known: Interface | undefined;
 
 /** All errors with which a transaction of a walk may be refused. */
@@ -321,6 +328,6 @@ function errorsOf({ contracts }: World): Interface {
   const { market, staking, pools, court, registry, attestation, optimistic, token, authority } = contracts;
   const all = [market, staking, pools, court, registry, attestation, optimistic, token, authority];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
-  known = new Interface([...errors, ...ABI_ERRORS]);
+  known = new Interface([...errors, ...MORE_ERRORS]);
   return known;
 }

@@ -4,6 +4,7 @@ import { network } from "hardhat";
 import { createRandom, type Random } from "../../../../runner/machine/prng.ts";
 import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
 import { TERMS } from "../../../../testing/toy-court.ts";
+import type { TokenMock } from "../../../../typechain-types/index.ts";
 import {
   type Connection,
   EPOCH_SECONDS,
@@ -79,10 +80,17 @@ export interface Case {
 }
 
 /** The whole suite on a chain of its own, with the real court on the toy machine. */
-async function deploy({ ethers }: Connection, sink: string, admin: { readonly address: string }) {
+async function deploy(
+  { ethers }: Connection,
+  sink: string,
+  admin: { readonly address: string },
+  liar: TokenMock | undefined,
+) {
   const authority = await ethers.deployContract("Authority", [admin.address]);
   const successor = await ethers.deployContract("Authority", [admin.address]);
-  const token = await ethers.deployContract("AssayToken");
+  // One that lies has the same functions, but for permits.
+  const token =
+    liar === undefined ? await ethers.deployContract("AssayToken") : await ethers.getContractAt("AssayToken", liar);
   const registry = await ethers.deployContract("ModelRegistry");
   const randomness = await ethers.deployContract("FutureBlockRandomness");
   const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
@@ -129,7 +137,7 @@ function cast(players: readonly Player[]) {
  * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and one
  * operator of each character has begun. The market does not know its court yet.
  */
-export async function openStage() {
+export async function openStage({ lies = false } = {}) {
   const accounts = { count: FIRST_OPERATOR + OPERATORS + AGENTS };
   // What is refused is told by its receipt, which is cheaper than an error with the story of its call.
   const quiet = { throwOnTransactionFailures: false, throwOnCallFailures: false };
@@ -140,7 +148,8 @@ export async function openStage() {
   const signers = await ethers.getSigners();
   const people = cast(signers.map((signer) => new Player(chain, signer)));
   const { sink, admin, manager, royaltee } = people;
-  const contracts = sentBy(people.pauper, await deploy(connection, sink.address, admin));
+  const liar = lies ? (await ethers.deployContract("TokenMock")).connect(people.pauper) : undefined;
+  const contracts = sentBy(people.pauper, await deploy(connection, sink.address, admin, liar));
   const { token, market, staking, pools, court, attestation, registry, optimistic, signature } = contracts;
 
   // Consumers: one that listens, one that reverts, one that burns its gas, one that calls back into the market.
@@ -162,6 +171,7 @@ export async function openStage() {
     await token.connect(admin).mint(holder, PURSE);
     for (const spender of [market, staking, court]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
+  if (liar !== undefined) await equip(liar, contracts);
   const beginners = operators.slice(0, BEGINNERS);
   for (const [i, operator] of beginners.entries()) {
     // The swarm has no more than it must.
@@ -183,8 +193,16 @@ export async function openStage() {
   const probe = (await chain.request("eth_getCode", [addressOf(contracts.prober), "latest"])) as string;
   const setUpUntil = Number(await staking.SETUP_UNTIL());
   const snapshot = await networkHelpers.takeSnapshot();
-  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, snapshot };
+  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, liar, snapshot };
 }
+/** Gives a token that lies what it needs to call back as an account of its own. */
+async function equip(liar: TokenMock, { token, staking, market, court }: Contracts): Promise<void> {
+  await token.mint(token, PURSE);
+  for (const spender of [staking, market, court]) {
+    await liar.execute(token, token.interface.encodeFunctionData("approve", [addressOf(spender), PURSE]));
+  }
+}
+
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
 /** A stage as it was at first, and what those who play on it remember. */
@@ -218,6 +236,8 @@ export class World {
 
   /** Code of contracts/mocks/VerdictProber.sol. */
   readonly probe: string;
+  /** The token when it lies now and then; it knows no permits. */
+  readonly liar: TokenMock | undefined;
   /** Until when managers of stake count at once. */
   readonly setUpUntil: number;
   readonly #lens: Lens;
@@ -243,6 +263,7 @@ export class World {
     this.#past = past;
     this.probe = probe;
     this.setUpUntil = stage.setUpUntil;
+    this.liar = stage.liar;
     this.#lens = new Lens(this);
   }
 

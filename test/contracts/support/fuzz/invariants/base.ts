@@ -44,7 +44,12 @@ export function* changes<T>(
 }
 
 /** Fields that must be the same as before. */
-export function* moved<T extends object>(name: string, now: T, then: T, fields: readonly (keyof T)[]): Iterable<string> {
+export function* moved<T extends object>(
+  name: string,
+  now: T,
+  then: T,
+  fields: readonly (keyof T)[],
+): Iterable<string> {
   for (const field of fields) {
     if (now[field] !== then[field]) yield `${name}: ${String(field)} ${String(then[field])}, now ${String(now[field])}`;
   }
