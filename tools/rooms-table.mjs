@@ -51,7 +51,6 @@ export const ROOMS = [
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),
-  room("ignition", "what is deployed, in which order, with which parameters"),
 
   // Runner
   room("runner/errors.ts", "typed errors"),
@@ -164,6 +163,7 @@ export const ROOMS = [
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),
 
   // What runs beside a chain
+  room("ignition", "what is deployed, in which order, with which parameters", ["runner/randomness"]),
   room("services/environment", "options, clock, log, errors in words", ["runner/errors.ts", "runner/*"]),
   room("services/chain", "the deployment, its events, transactions", [
     ...services("environment"),
@@ -177,8 +177,13 @@ export const ROOMS = [
     "runner/*",
   ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
+  room("services/randomness", "brings rounds of a beacon and headers of blocks to the source of seeds", [
+    ...services("environment", "chain"),
+    "runner/*",
+    "typechain-types",
+  ]),
   room("services/operator", "stakes, answers, defends", [
-    ...services("environment", "chain", "models", "blobs"),
+    ...services("environment", "chain", "models", "blobs", "randomness"),
     "runner/*",
   ]),
   room("services/requester", "asks and waits", [

@@ -109,14 +109,16 @@ export const answerScenario = (folder: string): GasScenario => ({
       await story(label, id, gasSince(stage, from, "asked"), from);
     }
 
-    const reader = await new DigitReader__factory(stage.accounts.requester).deploy(stage.suite.market);
+    const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
+    const reader = await new DigitReader__factory(stage.accounts.requester).deploy(
+      stage.suite.market,
+      stage.termsOf(versionId),
+    );
     await fund(stage.asking, parseEther("1000"));
     await allow(stage.asking, reader);
-    const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
     const label = "consumer with callback";
     const from = stage.events.length;
-    const terms = stage.termsOf(versionId, joinTensors(image), await reader.getAddress());
-    const receipt = await send(stage.asking, { kind: "asked", model: model.name }, reader.ask(terms));
+    const receipt = await send(stage.asking, { kind: "asked", model: model.name }, reader.ask(joinTensors(image)));
     const id = openedIn(stage.asking, receipt);
     await stage.networkHelpers.mine(3);
     await story(label, id, receipt.gasUsed, from);

@@ -22,13 +22,6 @@ abstract contract CreditLedger is ICreditLedger {
     }
 
     /// @inheritdoc ICreditLedger
-    function deposit(address account, uint256 amount) external {
-        creditOf[account] += amount;
-        emit CreditDeposited(msg.sender, account, amount);
-        _receive(amount);
-    }
-
-    /// @inheritdoc ICreditLedger
     function withdraw(address account) public virtual returns (uint256 amount) {
         amount = creditOf[account];
         require(amount != 0, CreditZero(account));
@@ -37,25 +30,17 @@ abstract contract CreditLedger is ICreditLedger {
         TOKEN.safeTransfer(account, amount);
     }
 
-    /// @dev Takes `amount` from the caller at once, so that nobody spends the same credit twice: from its credit where that
-    /// covers it, otherwise from its tokens.
-    function _charge(uint256 amount) internal {
-        uint256 credit = creditOf[msg.sender];
-        if (credit >= amount) creditOf[msg.sender] = credit - amount;
-        else _receive(amount);
-    }
-
-    /// @dev A token that delivers less, or calls back into another payment, ends here.
-    function _receive(uint256 amount) private {
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        require(received == amount, CreditTokenMismatch(received, amount));
-    }
-
     function _credit(bytes32 cause, address account, uint256 amount) internal {
         if (amount == 0) return;
         creditOf[account] += amount;
         emit Credited(account, cause, amount);
+    }
+
+    /// @dev Takes tokens from the caller. A token that delivers less, or calls back into another payment, ends here.
+    function _receive(uint256 amount) internal {
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == amount, CreditTokenMismatch(received, amount));
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {ICreditLedger} from "./ICreditLedger.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
+import {IAttestationVerifier} from "./IAttestationVerifier.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
@@ -13,7 +14,7 @@ import {Segment} from "../types/Witness.sol";
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is ICreditLedger, IExpiringPause {
+interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -81,6 +82,9 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Opens a request and escrows its fee.
     function request(RequestTerms calldata terms) external returns (bytes32 requestId);
 
+    /// @notice `request` for somebody else: the caller pays, and the request, its refund and its damages are `requester`'s.
+    function requestFor(address requester, RequestTerms calldata terms) external returns (bytes32 requestId);
+
     /// @notice `request` with an ERC-2612 permit for the fee; a permit that fails is ignored.
     function requestWithPermit(
         RequestTerms calldata terms,
@@ -104,7 +108,9 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @param segment The demanded leaves and their proof.
     function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
-    /// @notice Claims an answer; only the assigned operator or its agent.
+    /// @notice Claims an answer; only the assigned operator or its agent. Draws first when nobody did (see `assign`), so an
+    /// operator that the seed names claims in one transaction. Evidence that names the claim's deadline, such as a signature,
+    /// needs `assign` before, because the deadline counts from the draw.
     /// @param request_ The request.
     /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
     /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.
@@ -174,6 +180,16 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
     /// every other request. The rest of a failed request's fee is the requester's.
     function compensationOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice What the requester of a convicted answer was credited in the staking contract, from the operator's stake;
+    /// zero for every other request.
+    function damagesOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice Who draws operators.
+    function POOLS() external view returns (IOperatorPools);
+
+    /// @notice Who says which evidence counts.
+    function ATTESTATION() external view returns (IAttestationVerifier);
 
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);

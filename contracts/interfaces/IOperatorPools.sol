@@ -2,7 +2,7 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 import {IOperatorStaking} from "./IOperatorStaking.sol";
-import {DrawTerms, PlaceTerms} from "../types/Place.sol";
+import {DrawTerms, PlaceTerms, PlaceView} from "../types/Place.sol";
 
 /// @title IOperatorPools
 /// @notice Which operators answer for which model version, under which terms, and the draw of one of them.
@@ -72,6 +72,11 @@ interface IOperatorPools {
 
     /// @notice Terms of an operator's place in an epoch.
     function termsOf(address operator, bytes32 versionId, uint64 epoch) external view returns (PlaceTerms memory);
+
+    /// @notice Places of a version in the present epoch, as draws that are committed now see them.
+    /// @param first Number of the first place, from 0.
+    /// @param count Most places to give; fewer where the version has no more.
+    function placesOf(bytes32 versionId, uint256 first, uint256 count) external view returns (PlaceView[] memory);
 
     /// @notice Whether an operator answers for a version, or will from the next epoch on.
     function isOptedIn(address operator, bytes32 versionId) external view returns (bool);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-
+import {ICreditLedger} from "./ICreditLedger.sol";
 import {DrawOutcome} from "../types/Place.sol";
-import {Fault, Lock, Operator, OperatorStatus, Payout, Share, Unbonding} from "../types/Staking.sol";
+import {Fault, Lock, Operator, OperatorStatus, Unbonding} from "../types/Staking.sol";
 
 /// @title IKeyRegistry
 /// @notice Which key signed for an operator at a time.
@@ -16,10 +15,10 @@ interface IKeyRegistry {
 /// @title IOperatorStaking
 /// @notice Who stands behind answers, with how much, and how it is taken away. Every answer has its own locked part of
 /// the stake: verdicts do not compete, and no exit, pause or change of keys lowers what a lock can lose.
-interface IOperatorStaking is IKeyRegistry {
+interface IOperatorStaking is IKeyRegistry, ICreditLedger {
     event Deposited(address indexed operator, uint96 amount);
     event UnbondingQueued(address indexed operator, uint256 indexed position, uint96 amount, uint40 releaseAt);
-    event Withdrawn(address indexed operator, uint256 indexed position, uint96 amount);
+    event UnbondingCompleted(address indexed operator, uint256 indexed position, uint96 amount);
     event EndpointSet(address indexed operator, string endpoint);
     event SigningKeyRotated(address indexed operator, address indexed key, uint40 activeFrom);
     event AgentSet(address indexed operator, address indexed agent);
@@ -38,23 +37,12 @@ interface IOperatorStaking is IKeyRegistry {
         uint96 fromFree,
         uint96 fromUnbonding
     );
-    event PayoutMarked(
-        uint256 indexed payoutId,
-        address indexed accuser,
-        address indexed harmed,
-        uint96[3] amounts,
-        uint40 payableAt
-    );
-    event PayoutFrozen(uint256 indexed payoutId, uint40 payableAt);
-    event PayoutPaid(uint256 indexed payoutId, Share share, address indexed recipient, uint96 amount);
     event Jailed(address indexed operator, uint40 until);
     event Unjailed(address indexed operator);
     event Tombstoned(address indexed operator);
 
     error StakingAmountZero();
     error StakingParameterOutOfRange(string parameter, uint256 actual);
-    /// @notice The token moved another amount than asked: fee-on-transfer tokens are refused.
-    error StakingTokenAmountMismatch(uint256 actual, uint256 expected);
     error StakingBelowMinimum(uint256 actual, uint256 minimum);
     error StakingFreeInsufficient(uint256 actual, uint256 wanted);
     error StakingStatusForbids(address operator, OperatorStatus status);
@@ -68,9 +56,6 @@ interface IOperatorStaking is IKeyRegistry {
     error StakingManagerKnown(address manager);
     error StakingLockExists(bytes32 lockId);
     error StakingLockUnknown(bytes32 lockId);
-    error StakingPayoutUnknown(uint256 payoutId, Share share);
-    error StakingPayoutPending(uint40 payableAt);
-    error StakingPayoutFrozenBefore(uint256 payoutId);
     error StakingNotJailed(address operator);
     error StakingJailPending(uint40 until);
 
@@ -85,7 +70,7 @@ interface IOperatorStaking is IKeyRegistry {
     function unbond(uint96 amount) external returns (uint256 position);
 
     /// @notice Pays a matured exit to its operator; anyone may call.
-    function withdraw(address operator, uint256 position) external;
+    function completeUnbonding(address operator, uint256 position) external;
 
     /// @notice Says where the operator is reached; at most 256 bytes.
     function setEndpoint(string calldata endpoint) external;
@@ -126,8 +111,9 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Takes the penalty of a fault from a lock and frees the rest; only for the manager that made it. Never
     /// reverts for an existing lock: takes what is there.
     /// @param lockId Lock of the faulty answer.
-    /// @param fault Fraud takes the whole lock, at least the minimum penalty (beyond the lock from free and unbonding
-    /// stake, and from locks when they open), and tombstones. Liveness takes a small fixed amount and jails.
+    /// @param fault Fraud takes the whole lock, at least the minimum penalty, and at least `CORRELATION_FACTOR` times the
+    /// part of all stake that was slashed lately, of the operator's own stake. Beyond the lock it takes unbonding stake,
+    /// then free stake, then other locks when they open. It tombstones. Liveness takes a small fixed amount and jails.
     /// @param since When the fault happened, in seconds since the epoch: jail counts from then.
     /// @param accuser Who proved it; zero for none (its share goes to the sink).
     /// @param harmed Whose request it was; zero for none.
@@ -140,16 +126,7 @@ interface IOperatorStaking is IKeyRegistry {
         address harmed
     ) external returns (uint256 taken);
 
-    /// @notice Postpones a payout once, by a fixed time; restricted to governance, which can do no more than this.
-    function freezePayout(uint256 payoutId) external;
-
-    /// @notice Pays one share of slashed stake after the airgap; anyone may call.
-    function payPayout(uint256 payoutId, Share share) external;
-
-    /// @notice Token of stake and fees.
-    function TOKEN() external view returns (IERC20);
-
-    /// @notice All tokens that the contract owes: stake, exits and unpaid shares of slashed stake.
+    /// @notice All tokens that the contract owes: stake, exits and credits.
     function totalHeld() external view returns (uint256);
 
     /// @notice Seconds between `unbond` and `withdraw`.
@@ -158,6 +135,9 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Share of slashed stake for the accuser, in 1/10,000. Half is burned or sunk, so an operator that accuses
     /// itself, with its own request even, loses half of its lock.
     function ACCUSER_BPS() external view returns (uint256);
+
+    /// @notice Share of slashed stake for the requester, in 1/10,000.
+    function HARMED_BPS() external view returns (uint256);
 
     /// @notice Least stake of an operator that takes part in draws.
     function MINIMUM_STAKE() external view returns (uint96);
@@ -174,7 +154,11 @@ interface IOperatorStaking is IKeyRegistry {
 
     function unbondingOf(address operator) external view returns (Unbonding[] memory);
 
-    function payoutOf(uint256 payoutId) external view returns (Payout memory);
+    /// @notice All bonded stake, unbonding parts not counted.
+    function totalStake() external view returns (uint256);
+
+    /// @notice Stake that was slashed lately: in this period of `UNBONDING_SECONDS` and in the one before.
+    function slashedLately() external view returns (uint256);
 
     /// @notice Whether `account` is the operator or its agent.
     function actsFor(address account, address operator) external view returns (bool);

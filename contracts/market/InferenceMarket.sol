@@ -60,6 +60,8 @@ contract InferenceMarket is RequestIntake {
         string calldata outputUri,
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
+        // An operator knows from the seed that it is named, and needs no other transaction to be drawn.
+        if (_jobs[idOf(request_)].status == RequestStatus.Open) assign(request_);
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
         _requireOperator(job);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
@@ -193,7 +195,8 @@ contract InferenceMarket is RequestIntake {
         emit ClaimConvicted(requestId, claimId, accuser);
         _fail(requestId, job, RequestStatus.Convicted);
         _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
     }
 
     // ------------------------------------------------------------------------------------------------ internals

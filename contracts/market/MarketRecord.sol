@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
+import {PrepaidLedger} from "../credit/PrepaidLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -12,7 +13,7 @@ import {Claim, Finality, Request, RequestStatus, claimIdOf, requestIdOf} from ".
 /// @notice What every part of the market shares: requests and where they stand.
 /// @dev A request is two words of storage; its terms are the preimage of its id and come back in calldata. All deadlines
 /// are in `clock()` time.
-abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause {
+abstract contract MarketRecord is IInferenceMarket, PrepaidLedger, ExpiringPause {
     /// @dev State of a request.
     /// @param operator Assigned operator; zero while open.
     /// @param deadline End of the current stage: assignment, claim, answer to a demand, or challenge window.
@@ -21,7 +22,7 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
     /// @param chunk Chunks of the input that were put on chain.
     /// @param notified Whether the consumer was told of the failure.
     /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; after a failure the part of the
-    /// fee that the operator got.
+    /// fee that the operator got, after a conviction the requester's damages.
     struct Job {
         address operator;
         uint40 deadline;
@@ -95,8 +96,12 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
 
     /// @inheritdoc IInferenceMarket
     function compensationOf(bytes32 requestId) external view returns (uint256) {
-        Job storage job = _jobs[requestId];
-        return job.status > RequestStatus.Final ? uint256(job.drawOrOutputRoot) : 0;
+        return _jobs[requestId].status == RequestStatus.Cancelled ? uint256(_jobs[requestId].drawOrOutputRoot) : 0;
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function damagesOf(bytes32 requestId) external view returns (uint256) {
+        return _jobs[requestId].status == RequestStatus.Convicted ? uint256(_jobs[requestId].drawOrOutputRoot) : 0;
     }
 
     /// @inheritdoc IInferenceMarket

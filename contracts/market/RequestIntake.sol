@@ -31,7 +31,9 @@ abstract contract RequestIntake is MarketRecord {
     uint32 public constant ANSWER_SECONDS = 1 hours;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
 
+    /// @inheritdoc IInferenceMarket
     IAttestationVerifier public immutable ATTESTATION;
+    /// @inheritdoc IInferenceMarket
     IOperatorPools public immutable POOLS;
     IRandomness public immutable RANDOMNESS;
     uint96 public immutable MINIMUM_FEE;
@@ -69,7 +71,12 @@ abstract contract RequestIntake is MarketRecord {
 
     /// @inheritdoc IInferenceMarket
     function request(RequestTerms calldata terms) external returns (bytes32 requestId) {
-        return _open(terms);
+        return _open(msg.sender, terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function requestFor(address requester, RequestTerms calldata terms) external returns (bytes32 requestId) {
+        return _open(requester, terms);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -82,11 +89,11 @@ abstract contract RequestIntake is MarketRecord {
     ) external returns (bytes32 requestId) {
         // The permit may fail because somebody submitted it first; then the allowance is there. If not, the transfer fails.
         try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), terms.fee, deadline, v, r, s) {} catch {}
-        return _open(terms);
+        return _open(msg.sender, terms);
     }
 
     /// @inheritdoc IInferenceMarket
-    function assign(Request calldata request_) external whenNotPaused returns (address operator) {
+    function assign(Request calldata request_) public whenNotPaused returns (address operator) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
         (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
@@ -162,7 +169,7 @@ abstract contract RequestIntake is MarketRecord {
 
     // ------------------------------------------------------------------------------------------------ internals
 
-    function _open(RequestTerms calldata terms) private whenNotPaused returns (bytes32 requestId) {
+    function _open(address requester, RequestTerms calldata terms) private whenNotPaused returns (bytes32 requestId) {
         require(court != address(0), MarketCourtMissing());
         (VersionStatus status, uint32 numericsVersion, uint16 royaltyBps, address royaltyRecipient) = REGISTRY.termsOf(
             terms.versionId
@@ -174,7 +181,7 @@ abstract contract RequestIntake is MarketRecord {
 
         uint256 royalty = (uint256(terms.fee) * royaltyBps) / BPS;
         Request memory request_ = Request({
-            requester: msg.sender,
+            requester: requester,
             nonce: ++requestCount,
             versionId: terms.versionId,
             inputRoot: inputRoot,
@@ -195,7 +202,7 @@ abstract contract RequestIntake is MarketRecord {
         Job storage job = _jobs[requestId];
         job.status = RequestStatus.Open;
         job.deadline = request_.openUntil;
-        emit RequestOpened(requestId, terms.versionId, msg.sender, request_, terms.inputs, terms.inputUri);
+        emit RequestOpened(requestId, terms.versionId, requester, request_, terms.inputs, terms.inputUri);
         _commitDraw(requestId, job);
 
         _charge(terms.fee);

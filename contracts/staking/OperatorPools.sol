@@ -7,7 +7,7 @@ import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {EpochCell} from "../types/EpochCell.sol";
-import {DrawTerms, PlaceTerms} from "../types/Place.sol";
+import {DrawTerms, PlaceTerms, PlaceView} from "../types/Place.sol";
 import {Operator, OperatorStatus} from "../types/Staking.sol";
 import {VersionStatus} from "../types/Version.sol";
 import {WeightTree} from "./WeightTree.sol";
@@ -155,6 +155,26 @@ contract OperatorPools is IOperatorPools {
         uint256 place = _placeOf[operator][versionId];
         require(place != 0, PoolNotOptedIn(operator, versionId));
         return _termsIn(_pools[versionId].places[place - 1], epoch_);
+    }
+
+    /// @inheritdoc IOperatorPools
+    function placesOf(
+        bytes32 versionId,
+        uint256 first,
+        uint256 count
+    ) external view returns (PlaceView[] memory views) {
+        Pool storage pool = _pools[versionId];
+        uint256 places = pool.places.length;
+        views = new PlaceView[](first < places ? Math.min(count, places - first) : 0);
+        uint64 present = epoch();
+        for (uint256 i; i < views.length; ++i) {
+            Place storage place = pool.places[first + i];
+            views[i] = PlaceView({
+                operator: place.operator,
+                weight: pool.tree.weightAt(first + i, present, present),
+                terms: _termsIn(place, present)
+            });
+        }
     }
 
     /// @inheritdoc IOperatorPools

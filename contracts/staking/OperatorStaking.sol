@@ -6,26 +6,37 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {DrawOutcome} from "../types/Place.sol";
-import {SlashedPayouts} from "./SlashedPayouts.sol";
+import {BPS} from "../types/BasisPoints.sol";
 import {Fault, Lock, Operator, OperatorStatus, StakingParameters, Unbonding} from "../types/Staking.sol";
 import {StakeRecord} from "./StakeRecord.sol";
 
 /// @title OperatorStaking
-/// @notice See IOperatorStaking. This contract has managers, locks and penalties. Stake is in StakeRecord, and slashed stake is
-/// in SlashedPayouts.
+/// @notice See IOperatorStaking. This contract has managers, locks and penalties. Stake is in StakeRecord.
 /// @dev Nothing here can be paused.
-contract OperatorStaking is SlashedPayouts {
+contract OperatorStaking is StakeRecord {
     /// @notice Time beyond unbonding before a later manager counts.
     uint40 public constant MANAGER_MARGIN_SECONDS = 1 days;
 
     /// @notice Time after the deployment in which managers count at once.
     uint40 public constant SETUP_SECONDS = 1 days;
 
-    /// @notice End of that time.
+    /// @inheritdoc IOperatorStaking
+    uint256 public constant ACCUSER_BPS = 2_500;
+    /// @inheritdoc IOperatorStaking
+    uint256 public constant HARMED_BPS = 2_500;
+
+    /// @notice Gets the part of slashed stake that nobody may gain from.
+    address public immutable SINK;
+    /// @notice End of the set-up.
     uint40 public immutable SETUP_UNTIL;
     uint96 public immutable FRAUD_MINIMUM;
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
+    /// @notice Fraud takes at least this many times the part of all stake that was slashed lately; zero: no such rule.
+    uint8 public immutable CORRELATION_FACTOR;
+
+    /// @dev Stake that was slashed for fraud in each period of UNBONDING_SECONDS since the epoch.
+    mapping(uint256 period => uint256 amount) private _slashedIn;
 
     mapping(address manager => uint40 activeFrom) public managerActiveFrom;
     mapping(address manager => mapping(bytes32 lockId => Lock lock)) private _locks;
@@ -35,10 +46,10 @@ contract OperatorStaking is SlashedPayouts {
         IERC20 token,
         address sink,
         StakingParameters memory parameters
-    )
-        StakeRecord(authority, token, parameters)
-        SlashedPayouts(sink, parameters.payoutDelaySeconds, parameters.freezeSeconds)
-    {
+    ) StakeRecord(authority, token, parameters) {
+        require(sink != address(0), StakingParameterOutOfRange("sink", 0));
+        SINK = sink;
+        CORRELATION_FACTOR = parameters.correlationFactor;
         SETUP_UNTIL = uint40(block.timestamp) + SETUP_SECONDS;
         FRAUD_MINIMUM = parameters.fraudMinimum;
         LIVENESS_PENALTY = parameters.livenessPenalty;
@@ -86,8 +97,9 @@ contract OperatorStaking is SlashedPayouts {
         // It took stake away that its weight still stood for.
         uint96 penalty = uint96(Math.min(LIVENESS_PENALTY, free));
         record.stake -= penalty;
+        _totalStake -= penalty;
         emit DrawMissed(msg.sender, lockId, operator, penalty);
-        if (penalty != 0) _markPayout(penalty, address(0), address(0));
+        _credit(lockId, SINK, penalty);
         return DrawOutcome.Missed;
     }
 
@@ -95,7 +107,7 @@ contract OperatorStaking is SlashedPayouts {
     function release(bytes32 lockId) external {
         Lock memory lock = _takeLock(lockId);
         emit Released(msg.sender, lockId, lock.operator, lock.amount);
-        _collectOwed(lock.operator);
+        _collectOwed(lockId, lock.operator);
     }
 
     /// @inheritdoc IOperatorStaking
@@ -112,8 +124,14 @@ contract OperatorStaking is SlashedPayouts {
         if (fault == Fault.Fraud) _tombstone(lock.operator);
         else _jail(lock.operator, since);
         taken = uint256(fromLock) + fromFree + fromUnbonding;
-        if (taken != 0) _markPayout(taken, accuser, harmed);
-        _collectOwed(lock.operator);
+        _share(lockId, taken, accuser, harmed);
+        _collectOwed(lockId, lock.operator);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function slashedLately() public view returns (uint256) {
+        uint256 period = block.timestamp / UNBONDING_SECONDS;
+        return _slashedIn[period] + _slashedIn[period - 1];
     }
 
     /// @inheritdoc IOperatorStaking
@@ -143,34 +161,65 @@ contract OperatorStaking is SlashedPayouts {
         if (fault == Fault.Liveness) {
             fromLock = uint96(Math.min(LIVENESS_PENALTY, lock.amount));
             operator.stake -= fromLock;
+            _totalStake -= fromLock;
             return (fromLock, 0, 0);
         }
+        uint96 penalty = uint96(Math.max(Math.max(lock.amount, FRAUD_MINIMUM), _correlated(lock)));
         fromLock = lock.amount;
         operator.stake -= fromLock;
-        if (FRAUD_MINIMUM > fromLock) {
-            fromUnbonding = _takeUnbonding(lock.operator, FRAUD_MINIMUM - fromLock);
-            uint256 missing = FRAUD_MINIMUM - fromLock - fromUnbonding;
+        if (penalty > fromLock) {
+            fromUnbonding = _takeUnbonding(lock.operator, penalty - fromLock);
+            uint96 missing = penalty - fromLock - fromUnbonding;
             fromFree = uint96(Math.min(missing, operator.stake - operator.locked));
             operator.stake -= fromFree;
             if (missing != fromFree) {
-                owedOf[lock.operator] += uint96(missing - fromFree);
+                owedOf[lock.operator] += missing - fromFree;
                 emit PenaltyOwed(lock.operator, owedOf[lock.operator]);
             }
         }
+        _totalStake -= uint128(fromLock) + fromFree;
+        _slashedIn[block.timestamp / UNBONDING_SECONDS] += uint256(fromLock) + fromFree + fromUnbonding;
+    }
+
+    /// @dev Operators that fail together lose more than one that fails alone: of its stake, an operator loses,
+    /// exits included, CORRELATION_FACTOR times the part of all stake that was slashed lately, this lock included. The rule is Ethereum's
+    /// (consensus specs, `process_slashings`), without its delay: who is convicted first loses less than who is last.
+    function _correlated(Lock memory lock) private view returns (uint256) {
+        uint256 lately = slashedLately();
+        uint256 all = _totalStake + lately;
+        uint256 part = Math.min(CORRELATION_FACTOR * (lately + lock.amount), all);
+        uint256 own = _operators[lock.operator].stake;
+        // Stake on its way out counts as well: otherwise leaving would be cheaper than staying.
+        for (uint256 i; i < MAX_UNBONDINGS; ++i) {
+            Unbonding storage exit = _unbondings[lock.operator][i];
+            if (exit.releaseAt > block.timestamp) own += exit.amount;
+        }
+        return Math.mulDiv(own, part, all);
+    }
+
+    /// @dev Half of what is slashed goes where nobody gains from it, so an operator that accuses itself, with its own
+    /// request even, loses half.
+    function _share(bytes32 lockId, uint256 amount, address accuser, address harmed) private {
+        uint256 toAccuser = accuser == address(0) ? 0 : (amount * ACCUSER_BPS) / BPS;
+        uint256 toHarmed = harmed == address(0) ? 0 : (amount * HARMED_BPS) / BPS;
+        _credit(lockId, accuser, toAccuser);
+        _credit(lockId, harmed, toHarmed);
+        _credit(lockId, SINK, amount - toAccuser - toHarmed);
     }
 
     /// @dev Takes what is owed from stake that is free now. Nobody gains from it but the sink: accuser and requester had
     /// their shares of the lock.
-    function _collectOwed(address account) private {
+    function _collectOwed(bytes32 lockId, address account) private {
         uint96 owed = owedOf[account];
         if (owed == 0) return;
         Operator storage operator = _operators[account];
         uint96 taken = uint96(Math.min(owed, operator.stake - operator.locked));
         if (taken == 0) return;
         operator.stake -= taken;
+        _totalStake -= taken;
         owedOf[account] = owed - taken;
         emit OwedTaken(account, taken, owed - taken);
-        _markPayout(taken, address(0), address(0));
+        _credit(lockId, SINK, taken);
     }
 
     function _takeUnbonding(address operator, uint96 wanted) private returns (uint96 taken) {

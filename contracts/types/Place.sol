@@ -16,6 +16,16 @@ struct PlaceTerms {
     uint32 capacity;
 }
 
+/// @notice A place as it stands for requests that are opened now.
+/// @param operator Whose place it is; it may have left.
+/// @param weight Its weight in the present epoch: its stake in millionths of the minimum; zero: it is not drawn.
+/// @param terms Its terms in the present epoch.
+struct PlaceView {
+    address operator;
+    uint64 weight;
+    PlaceTerms terms;
+}
+
 /// @notice What a draw must find: everything that was fixed when the request was opened.
 /// @param versionId Model version that must answer.
 /// @param epoch Epoch of the weights and terms: the one in which the draw was committed.

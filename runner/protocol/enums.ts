@@ -131,14 +131,6 @@ export type RouteState = keyof typeof ROUTE_STATE;
 /** @throws AssayError OUT_OF_RANGE for a code that `RouteState` does not have. */
 export const routeStateOf = (code: bigint | number): RouteState => nameOf("RouteState", ROUTE_STATE, code);
 
-/** `Share` of contracts/types/Staking.sol. */
-export const SHARE = { accuser: 0n, harmed: 1n, sink: 2n } as const;
-
-export type Share = keyof typeof SHARE;
-
-/** @throws AssayError OUT_OF_RANGE for a code that `Share` does not have. */
-export const shareOf = (code: bigint | number): Share => nameOf("Share", SHARE, code);
-
 /** `TicketState` of contracts/types/Draw.sol. */
 export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
 
@@ -168,7 +160,6 @@ export const ENUMS = {
   Relation: RELATION,
   RequestStatus: REQUEST_STATUS,
   RouteState: ROUTE_STATE,
-  Share: SHARE,
   TicketState: TICKET_STATE,
   VersionStatus: VERSION_STATUS,
 } as const;

@@ -46,6 +46,10 @@ export function phraseOf(action: Action): Phrase {
       return phrase("ask", `asks ${action.model}`, "fee held, input on chain");
     case "inputShown":
       return phrase("ask", "shows a part of its input", "the operator can work");
+    case "roundSubmitted":
+      return phrase("draw", `brings round ${String(action.round)} of the beacon`, "a seed that nobody could choose");
+    case "headerSubmitted":
+      return phrase("draw", `brings the header of block ${String(action.block)}`, "a seed that follows from the chain");
     case "drawn":
       return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
     case "weighed":
@@ -81,11 +85,14 @@ export function phraseOf(action: Action): Phrase {
     case "demandReclaimed":
       return phrase("collect", "takes the bond of a demand back", "what the court owes it");
     case "collected":
-      return action.from === "market"
-        ? phrase("collect", "collects its fee", "what the market owes it")
-        : phrase("collect", "takes its bond back", "what the court owes it");
-    case "payoutCollected":
-      return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      switch (action.from) {
+        case "market":
+          return phrase("collect", "collects its fee", "what the market owes it");
+        case "court":
+          return phrase("collect", "takes its bond back", "what the court owes it");
+        case "staking":
+          return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      }
   }
 }
 

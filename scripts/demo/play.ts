@@ -5,6 +5,7 @@ import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { throwIfAborted } from "../../runner/errors.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
+import { ANSWER_STAGE } from "../../runner/protocol/enums.ts";
 import { openedIn } from "../../services/requester/ask.ts";
 import type { Connection, Signer } from "../../services/chain/deployment.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
@@ -41,7 +42,18 @@ export async function runDemo(
   const question = await scenario.prepare(model);
   const cast = await assemble(connection, models, folder, print);
   const { story, suite, asking, requester } = cast;
-  const consumer = await question.consumer(suite, requester);
+  const consumer = await question.consumer(suite, requester, {
+    versionId: cast.versionId,
+    policy: policyOf(OPTIMISTIC_MODE),
+    fee: FEE,
+    valueAtRisk: parseEther("750"),
+    openSeconds: WINDOW_SECONDS,
+    claimSeconds: 600,
+    windowSeconds: WINDOW_SECONDS,
+    callbackGas: 150_000,
+    minimumHolders: 2,
+    acceptedStage: ANSWER_STAGE.provisional,
+  });
   story.name(consumer.address, consumer.name);
   await story.digest("Requester", `sets ${consumer.name} up`, "a contract that asks and is called back", async () => {
     await fund(asking, parseEther("100"));
@@ -115,28 +127,14 @@ function reading({ scenario, question }: Stage, run: Run, { value }: Reading): s
 
 /** Asks, and lets the drawn operator claim: its honest run, or the lie. */
 async function ask(
-  { connection, suite, story, consumer, question, versionId, asking, operators, lies, signal }: Stage,
+  { connection, suite, story, consumer, question, asking, operators, lies, signal }: Stage,
   lie?: (operator: Signer) => Run,
 ) {
   throwIfAborted(signal, "demo");
   const receipt = await story.tell(
     "Requester",
     { purpose: "ask", what: `asks through ${consumer.name}`, buys: "fee held, input on chain" },
-    consumer.ask({
-      versionId,
-      inputs: joinTensors(question.inputs),
-      inputRoot: ZeroHash,
-      inputUri: "",
-      policy: policyOf(OPTIMISTIC_MODE),
-      fee: FEE,
-      valueAtRisk: parseEther("750"),
-      openSeconds: 600,
-      claimSeconds: 600,
-      windowSeconds: WINDOW_SECONDS,
-      callback: consumer.address,
-      callbackGas: 150_000,
-      minimumHolders: 3,
-    }),
+    consumer.ask(joinTensors(question.inputs)),
   );
   const id = openedIn(asking, receipt);
   /** A draw whose operator is not able, such as one that was convicted, is followed by another one. */

@@ -1,5 +1,6 @@
 import type { ContractTransactionReceipt, ContractTransactionResponse, Provider } from "ethers";
 
+import type { RandomnessSource } from "../../ignition/randomness.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
@@ -10,7 +11,9 @@ import { Ledger } from "./ledger.ts";
 export interface ServiceContext {
   readonly suite: Suite;
   readonly signer: Signer;
-  readonly provider: Provider;
+  readonly provider: Provider & { readonly send: (method: string, params: unknown[]) => Promise<unknown> };
+  /** Where the seeds of draws come from. */
+  readonly randomness: RandomnessSource;
   readonly ledger: Ledger;
   readonly report: Reporter;
   readonly clock: Clock;
@@ -25,7 +28,8 @@ export const contextOf = (
 ): ServiceContext => {
   const suite = attach(deployment, signer);
   const ledger = new Ledger(suite, ethers.provider, deployment);
-  return { suite, signer, provider: ethers.provider, ledger, ...surroundings };
+  const { randomness } = deployment;
+  return { suite, signer, provider: ethers.provider, randomness, ledger, ...surroundings };
 };
 
 /** What the next transaction will at least find. */

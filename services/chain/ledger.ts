@@ -3,7 +3,6 @@ import type { Log, Provider } from "ethers";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
-import { SHARE } from "../../runner/protocol/enums.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 
@@ -35,14 +34,6 @@ export interface ClaimView {
   readonly outputUri: string;
 }
 
-/** A share of slashed stake that waits to be paid. */
-export interface PayoutView {
-  readonly id: bigint;
-  readonly share: number;
-  readonly recipient: string;
-  readonly payableAt: number;
-}
-
 /** Logs of one range of blocks. */
 interface Page {
   readonly lastBlock: number;
@@ -67,14 +58,13 @@ export class Ledger {
   #requests = new Map<string, RequestView>();
   #disputes = new Map<string, DisputeView>();
   #versions = new Map<string, Hash>();
-  #payouts = new Map<string, PayoutView>();
 
   constructor(suite: Suite, provider: Provider, deployment: Deployment) {
     this.#suite = suite;
     this.#provider = provider;
     this.#from = deployment.block;
-    const { ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt } = deployment.contracts;
-    this.#addresses = [ModelRegistry, OperatorStaking, InferenceMarket, DisputeCourt];
+    const { ModelRegistry, InferenceMarket, DisputeCourt } = deployment.contracts;
+    this.#addresses = [ModelRegistry, InferenceMarket, DisputeCourt];
   }
 
   get requests(): ReadonlyMap<string, RequestView> {
@@ -84,11 +74,6 @@ export class Ledger {
   /** The dispute of a claim. */
   dispute(claimId: Hash): DisputeView {
     return this.#disputes.get(claimId) ?? noDispute(claimId);
-  }
-
-  /** Shares of slashed stake that are not paid yet. */
-  get payouts(): Iterable<PayoutView> {
-    return this.#payouts.values();
   }
 
   /** Commitment of the model that a version is of. */
@@ -142,7 +127,6 @@ export class Ledger {
     this.#requests = new Map();
     this.#disputes = new Map();
     this.#versions = new Map();
-    this.#payouts = new Map();
     for (const { logs } of this.#pages) for (const entry of logs) this.#apply(entry);
     return true;
   }
@@ -157,7 +141,7 @@ export class Ledger {
   }
 
   #apply(entry: Log): void {
-    const { market, court, registry, staking } = this.#suite;
+    const { market, court, registry } = this.#suite;
     const place = { topics: [...entry.topics], data: entry.data };
     const ofMarket = entry.address === market.target ? market.interface.parseLog(place) : null;
     if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
@@ -167,29 +151,9 @@ export class Ledger {
       const claimId = ofCourt.args[0] as Hash;
       if (event !== undefined) this.#disputes.set(claimId, afterEvent(this.dispute(claimId), event));
     }
-    const ofStaking = entry.address === staking.target ? staking.interface.parseLog(place) : null;
-    if (ofStaking !== null) this.#applyStaking(ofStaking.name, ofStaking.args);
     const ofRegistry = entry.address === registry.target ? registry.interface.parseLog(place) : null;
     if (ofRegistry?.name === "VersionPublished") {
       this.#versions.set(ofRegistry.args.versionId as string, ofRegistry.args.commitment as Hash);
-    }
-  }
-
-  #applyStaking(name: string, args: Readonly<Record<string, unknown>>): void {
-    const id = args.payoutId as bigint;
-    if (name === "PayoutMarked") {
-      const payableAt = Number(args.payableAt);
-      for (const role of PAID_ROLES) {
-        const [share, recipient] = [Number(SHARE[role]), args[role] as string];
-        if ((args.amounts as readonly bigint[])[share] === 0n) continue;
-        this.#payouts.set(`${String(id)}:${String(share)}`, { id, share, recipient, payableAt });
-      }
-    } else if (name === "PayoutPaid") {
-      this.#payouts.delete(`${String(id)}:${String(args.share)}`);
-    } else if (name === "PayoutFrozen") {
-      for (const [key, payout] of this.#payouts) {
-        if (payout.id === id) this.#payouts.set(key, { ...payout, payableAt: Number(args.payableAt) });
-      }
     }
   }
 
@@ -232,8 +196,5 @@ export class Ledger {
     }
   }
 }
-
-/** Shares whose recipient the event names; the third one goes to the sink. */
-const PAID_ROLES = ["accuser", "harmed"] as const;
 
 const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));

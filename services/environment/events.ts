@@ -15,6 +15,8 @@ export type Action =
   | { readonly kind: "inputShown"; readonly requestId: Hash; readonly chunk: number }
   | { readonly kind: "refunded"; readonly requestId: Hash }
   | { readonly kind: "timedOut"; readonly requestId: Hash }
+  | { readonly kind: "roundSubmitted"; readonly round: bigint }
+  | { readonly kind: "headerSubmitted"; readonly block: bigint }
   | { readonly kind: "drawn"; readonly requestId: Hash }
   | { readonly kind: "weighed"; readonly model: string }
   | { readonly kind: "inputDemanded"; readonly requestId: Hash }
@@ -38,8 +40,7 @@ export type Action =
       /** What the kernel does, in the words of the model. */
       readonly nodes: string;
     }
-  | { readonly kind: "collected"; readonly from: "market" | "court"; readonly amount: bigint }
-  | { readonly kind: "payoutCollected"; readonly payoutId: bigint };
+  | { readonly kind: "collected"; readonly from: "market" | "court" | "staking"; readonly amount: bigint };
 
 /** A transaction that was included. */
 export interface SentEvent {
@@ -56,6 +57,8 @@ export interface SentEvent {
 export type ServiceEvent =
   | SentEvent
   | { readonly kind: "reorganised" }
+  /** Nobody gives what the seed of a draw needs. */
+  | { readonly kind: "seedUnavailable"; readonly ticket: bigint; readonly reason: string }
   | { readonly kind: "unpublished"; readonly model: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
   | { readonly kind: "inputMismatch"; readonly requestId: Hash }

@@ -19,6 +19,8 @@ export function eventText(event: ServiceEvent): string {
       return `${actionText(event.action)} (${event.receipt.gasUsed.toLocaleString("en")} gas)`;
     case "reorganised":
       return "the chain was reorganised; reading it again";
+    case "seedUnavailable":
+      return `the seed of ticket ${String(event.ticket)} cannot be had: ${event.reason}`;
     case "unpublished":
       return `${event.model} is not published here; publish it and run this again`;
     case "inputUnavailable":
@@ -57,6 +59,10 @@ export function actionText(action: Action): string {
       return `took the refund of ${short(action.requestId)}: nobody could be drawn`;
     case "timedOut":
       return `timed the operator of ${short(action.requestId)} out`;
+    case "roundSubmitted":
+      return `brought round ${String(action.round)} of the beacon`;
+    case "headerSubmitted":
+      return `brought the header of block ${String(action.block)}`;
     case "drawn":
       return `drew an operator for ${short(action.requestId)}`;
     case "weighed":
@@ -94,11 +100,12 @@ export function actionText(action: Action): string {
       return `convicted ${short(action.requestId)}: ${where} is wrong`;
     }
     case "collected":
-      return `collected ${formatEther(action.amount)} from the ${action.from}`;
-    case "payoutCollected":
-      return `collected a share of slashed stake (payout ${String(action.payoutId)})`;
+      return `collected ${formatEther(action.amount)} from ${PAYERS[action.from]}`;
   }
 }
 
 /** A hash or address short enough for a line. */
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+
+/** What owes credits, in words. */
+const PAYERS = { market: "the market", court: "the court", staking: "slashed stake" } as const;

@@ -4,7 +4,7 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { requestStatusOf, ticketStateOf } from "../../runner/protocol/enums.ts";
+import { requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { mutable } from "../chain/calldata.ts";
 import { publishTrace } from "../blobs/blobs.ts";
@@ -16,12 +16,15 @@ import type { Action } from "../environment/events.ts";
 import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
 import { eachAlone } from "../chain/loop.ts";
+import { SeedService } from "../randomness/seeds.ts";
 
 export interface OperatorOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
   readonly store: Store;
   /** What stands before a blob's id in the locations that are given to others. */
   readonly locationPrefix: string;
+  /** Where the rounds of the randomness beacon are published; see `parseBeacons`. */
+  readonly beacons?: readonly string[] | undefined;
   /** What is claimed instead of the honest run; for demonstrations of fraud only. */
   readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
 }
@@ -32,12 +35,14 @@ export interface OperatorOptions extends ServiceContext {
  */
 export class OperatorService {
   readonly #options: OperatorOptions;
+  readonly #seeds: SeedService;
   /** Traces of challenged claims, by claim. */
   readonly #defended = new Map<Hash, DefendedTrace>();
   #address = "";
 
   constructor(options: OperatorOptions) {
     this.#options = options;
+    this.#seeds = new SeedService(options, options.beacons);
   }
 
   /** Everything there is to do now, one transaction after the other. */
@@ -57,20 +62,16 @@ export class OperatorService {
     if (signal?.aborted !== true) await collect(this.#options);
   }
 
-  async #attend(
-    view: RequestView,
-    hosted: HostedModel,
-    { marketTime, time }: Now,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async #attend(view: RequestView, hosted: HostedModel, now: Now, signal: AbortSignal | undefined): Promise<void> {
     const { suite } = this.#options;
+    const { marketTime, time } = now;
     const state = await suite.market.stateOf(view.id);
     // The chain may have answered after this look was given up.
     if (signal?.aborted === true) return;
     const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
     switch (requestStatusOf(state.status)) {
       case "open":
-        if (marketTime < deadline) await this.#draw(view);
+        if (marketTime < deadline) await this.#draw(view, now, signal);
         return;
       case "assigned":
         if (mine && marketTime < deadline) await this.#claim(view, hosted, deadline, signal);
@@ -94,11 +95,10 @@ export class OperatorService {
     }
   }
 
-  async #draw({ id, request, ticket }: RequestView): Promise<void> {
-    const { suite } = this.#options;
-    const state = ticketStateOf((await suite.randomness.seedOf(ticket)).state);
+  async #draw({ id, request, ticket }: RequestView, now: Now, signal: AbortSignal | undefined): Promise<void> {
+    if (!(await this.#seeds.bring(ticket, now, signal))) return;
     // A seed that is out of reach is replaced by the same call.
-    if (state !== "pending") await this.#send({ kind: "drawn", requestId: id }, suite.market.assign(request));
+    await this.#send({ kind: "drawn", requestId: id }, this.#options.suite.market.assign(request));
   }
 
   async #claim(

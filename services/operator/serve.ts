@@ -5,6 +5,7 @@ import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
 import { integerOption, invalid, option, requiredOption } from "../environment/options.ts";
 import { hostModels } from "../models/models.ts";
+import { parseBeacons } from "../randomness/beacons.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
 
 /** Runs an operator as the environment's options say, until the signal fires. */
@@ -16,7 +17,9 @@ export async function serve(
   const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
   const store = createFolderStore(option("ASSAY_STORE") ?? ".assay/store");
   const locationPrefix = await locationPrefixOf(store, signal);
-  const operator = new OperatorService({ ...context, models, store, locationPrefix, ...tamper });
+  const given = option("ASSAY_BEACONS");
+  const beacons = given === undefined ? undefined : parseBeacons(given);
+  const operator = new OperatorService({ ...context, models, store, locationPrefix, beacons, ...tamper });
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
   else

@@ -463,7 +463,7 @@ describe("Services", () => {
       await operator.look();
       expect(await stage.status(id)).to.equal(CANCELLED);
       expect(await stakeOf(stage)).to.equal(stake);
-      expect(await stage.suite.staking.queryFilter(stage.suite.staking.filters.PayoutMarked())).to.have.length(0);
+      expect(await stage.suite.staking.queryFilter(stage.suite.staking.filters.Slashed())).to.have.length(0);
     });
 
     it("that the requester shows when it is demanded, the operator demands all of it and answers", async () => {

@@ -80,9 +80,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MARKET" | "MIN_WINDOW" | "NODES" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "setAuthority" | "termsOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MARKET" | "MIN_WINDOW" | "NODES" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "setAuthority" | "termsOf" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
     encodeFunctionData(functionFragment: 'LEVEL_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MACHINE', values?: undefined): string;
@@ -110,7 +110,6 @@ encodeFunctionData(functionFragment: 'currentTermsId', values?: undefined): stri
 encodeFunctionData(functionFragment: 'demandOf', values: [BytesLike, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'demandTensor', values: [BytesLike, KernelOpeningStruct, PlaceStruct[]]): string;
 encodeFunctionData(functionFragment: 'demandTrace', values: [BytesLike, PlaceStruct[]]): string;
-encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'disputeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'proveFraud', values: [BytesLike, RequestStruct, AccusationStruct, ExecutionStruct, OutputOpeningStruct]): string;
@@ -148,7 +147,6 @@ decodeFunctionResult(functionFragment: 'currentTermsId', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'demandOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandTensor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandTrace', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'disputeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'proveFraud', data: BytesLike): Result;
@@ -214,18 +212,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [claimId: BytesLike, accuser: AddressLike];
       export type OutputTuple = [claimId: string, accuser: string];
       export interface OutputObject {claimId: string, accuser: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace CreditDepositedEvent {
-      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [payer: string, account: string, amount: bigint];
-      export interface OutputObject {payer: string, account: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -572,14 +558,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    deposit: TypedContractMethod<
-      [account: AddressLike, amount: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     disputeOf: TypedContractMethod<
       [claimId: BytesLike, ],
       [DisputeStructOutput],
@@ -792,11 +770,6 @@ getFunction(nameOrSignature: 'demandTrace'): TypedContractMethod<
       [bigint],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
-      [account: AddressLike, amount: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'disputeOf'): TypedContractMethod<
       [claimId: BytesLike, ],
       [DisputeStructOutput],
@@ -853,7 +826,6 @@ getEvent(key: 'Answered'): TypedContractEvent<AnsweredEvent.InputTuple, Answered
 getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
 getEvent(key: 'Challenged'): TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
 getEvent(key: 'Convicted'): TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
-getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Demanded'): TypedContractEvent<DemandedEvent.InputTuple, DemandedEvent.OutputTuple, DemandedEvent.OutputObject>;
@@ -883,10 +855,6 @@ getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.
 
       'Convicted(bytes32,address)': TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
       Convicted: TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
-    
-
-      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
-      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
     
 
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;

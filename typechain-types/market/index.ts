@@ -2,3 +2,5 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { InferenceMarket } from './InferenceMarket.js';
+export type { QuoteReader } from './QuoteReader.js';
+export type { RequestRelay } from './RequestRelay.js';

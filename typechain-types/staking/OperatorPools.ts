@@ -14,8 +14,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type DrawTermsStructOutput = [versionId: string, epoch: bigint, fee: bigint, collateral: bigint, claimSeconds: bigint, callbackGas: bigint] & {versionId: string, epoch: bigint, fee: bigint, collateral: bigint, claimSeconds: bigint, callbackGas: bigint }
   
 
+    export type PlaceViewStruct = {operator: AddressLike, weight: BigNumberish, terms: PlaceTermsStruct}
+
+    export type PlaceViewStructOutput = [operator: string, weight: bigint, terms: PlaceTermsStructOutput] & {operator: string, weight: bigint, terms: PlaceTermsStructOutput }
+  
+
   export interface OperatorPoolsInterface extends Interface {
-    getFunction(nameOrSignature: "EPOCH_SECONDS" | "MAX_TRIES" | "MIN_EPOCH_SECONDS" | "REGISTRY" | "SATURATION" | "STAKING" | "WEIGHT_UNIT" | "draw" | "epoch" | "holders" | "isOptedIn" | "optIn" | "optOut" | "setTerms" | "termsOf" | "totalWeightOf" | "weigh" | "weightOf"): FunctionFragment;
+    getFunction(nameOrSignature: "EPOCH_SECONDS" | "MAX_TRIES" | "MIN_EPOCH_SECONDS" | "REGISTRY" | "SATURATION" | "STAKING" | "WEIGHT_UNIT" | "draw" | "epoch" | "holders" | "isOptedIn" | "optIn" | "optOut" | "placesOf" | "setTerms" | "termsOf" | "totalWeightOf" | "weigh" | "weightOf"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "OptedIn" | "OptedOut" | "TermsSet" | "Weighed"): EventFragment;
 
@@ -32,6 +37,7 @@ encodeFunctionData(functionFragment: 'holders', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'isOptedIn', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'optIn', values: [BytesLike, PlaceTermsStruct]): string;
 encodeFunctionData(functionFragment: 'optOut', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'placesOf', values: [BytesLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'setTerms', values: [BytesLike, PlaceTermsStruct]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'totalWeightOf', values: [BytesLike, BigNumberish]): string;
@@ -51,6 +57,7 @@ decodeFunctionResult(functionFragment: 'holders', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isOptedIn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'optIn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'optOut', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'placesOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setTerms', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalWeightOf', data: BytesLike): Result;
@@ -245,6 +252,14 @@ decodeFunctionResult(functionFragment: 'weightOf', data: BytesLike): Result;
     
 
     
+    placesOf: TypedContractMethod<
+      [versionId: BytesLike, first: BigNumberish, count: BigNumberish, ],
+      [PlaceViewStructOutput[]],
+      'view'
+    >
+    
+
+    
     setTerms: TypedContractMethod<
       [versionId: BytesLike, terms: PlaceTermsStruct, ],
       [void],
@@ -351,6 +366,11 @@ getFunction(nameOrSignature: 'optOut'): TypedContractMethod<
       [versionId: BytesLike, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'placesOf'): TypedContractMethod<
+      [versionId: BytesLike, first: BigNumberish, count: BigNumberish, ],
+      [PlaceViewStructOutput[]],
+      'view'
     >;
 getFunction(nameOrSignature: 'setTerms'): TypedContractMethod<
       [versionId: BytesLike, terms: PlaceTermsStruct, ],

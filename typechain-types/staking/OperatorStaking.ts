@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type StakingParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, payoutDelaySeconds: BigNumberish, freezeSeconds: BigNumberish}
+    export type StakingParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, correlationFactor: BigNumberish}
 
-    export type StakingParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint }
+    export type StakingParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, correlationFactor: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, correlationFactor: bigint }
   
 
     export type LockStruct = {operator: AddressLike, amount: BigNumberish}
@@ -19,24 +19,19 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type OperatorStructOutput = [stake: bigint, locked: bigint, open: bigint, status: bigint] & {stake: bigint, locked: bigint, open: bigint, status: bigint }
   
 
-    export type PayoutStruct = {amounts: [BigNumberish, BigNumberish, BigNumberish], accuser: AddressLike, harmed: AddressLike, payableAt: BigNumberish, frozen: boolean}
-
-    export type PayoutStructOutput = [amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean] & {amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean }
-  
-
     export type UnbondingStruct = {amount: BigNumberish, releaseAt: BigNumberish}
 
     export type UnbondingStructOutput = [amount: bigint, releaseAt: bigint] & {amount: bigint, releaseAt: bigint }
   
 
   export interface OperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "FRAUD_MINIMUM" | "FREEZE_SECONDS" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "PAYOUT_DELAY_SECONDS" | "SETUP_SECONDS" | "SETUP_UNTIL" | "SINK" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "freezePayout" | "isConsumingScheduledOp" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "owedOf" | "payPayout" | "payoutCount" | "payoutOf" | "release" | "rotateSigningKey" | "setAgent" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "CORRELATION_FACTOR" | "FRAUD_MINIMUM" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "SETUP_SECONDS" | "SETUP_UNTIL" | "SINK" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "authority" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "isConsumingScheduledOp" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AgentSet" | "AuthorityUpdated" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AgentSet" | "AuthorityUpdated" | "CreditWithdrawn" | "Credited" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingCompleted" | "UnbondingQueued" | "Unjailed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'CORRELATION_FACTOR', values?: undefined): string;
 encodeFunctionData(functionFragment: 'FRAUD_MINIMUM', values?: undefined): string;
-encodeFunctionData(functionFragment: 'FREEZE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'JAIL_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'KEY_DELAY_SECONDS', values?: undefined): string;
@@ -45,7 +40,6 @@ encodeFunctionData(functionFragment: 'MANAGER_MARGIN_SECONDS', values?: undefine
 encodeFunctionData(functionFragment: 'MAX_ENDPOINT_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_UNBONDINGS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
-encodeFunctionData(functionFragment: 'PAYOUT_DELAY_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SETUP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SETUP_UNTIL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SINK', values?: undefined): string;
@@ -55,11 +49,12 @@ encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLik
 encodeFunctionData(functionFragment: 'addManager', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'agentOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
+encodeFunctionData(functionFragment: 'completeUnbonding', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'depositWithPermit', values: [BigNumberish, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'endpointOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'freeStakeOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'freezePayout', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'jailedUntil', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'lockDrawn', values: [AddressLike, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
@@ -67,9 +62,6 @@ encodeFunctionData(functionFragment: 'lockOf', values: [AddressLike, BytesLike])
 encodeFunctionData(functionFragment: 'managerActiveFrom', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'operatorOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'owedOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'payPayout', values: [BigNumberish, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'payoutCount', values?: undefined): string;
-encodeFunctionData(functionFragment: 'payoutOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'release', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'rotateSigningKey', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
@@ -77,16 +69,18 @@ encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): str
 encodeFunctionData(functionFragment: 'setEndpoint', values: [string]): string;
 encodeFunctionData(functionFragment: 'signingKeyAt', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, BigNumberish, AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'slashedLately', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalHeld', values?: undefined): string;
+encodeFunctionData(functionFragment: 'totalStake', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalStakeOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unbond', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
-encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'CORRELATION_FACTOR', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'FRAUD_MINIMUM', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'FREEZE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'JAIL_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'KEY_DELAY_SECONDS', data: BytesLike): Result;
@@ -95,7 +89,6 @@ decodeFunctionResult(functionFragment: 'MANAGER_MARGIN_SECONDS', data: BytesLike
 decodeFunctionResult(functionFragment: 'MAX_ENDPOINT_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_UNBONDINGS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'PAYOUT_DELAY_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SETUP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SETUP_UNTIL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SINK', data: BytesLike): Result;
@@ -105,11 +98,12 @@ decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addManager', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'agentOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeUnbonding', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'depositWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'endpointOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'freeStakeOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'freezePayout', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'jailedUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockDrawn', data: BytesLike): Result;
@@ -117,9 +111,6 @@ decodeFunctionResult(functionFragment: 'lockOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'managerActiveFrom', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'operatorOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'owedOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payPayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutCount', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'release', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rotateSigningKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
@@ -127,7 +118,9 @@ decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setEndpoint', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'signingKeyAt', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'slash', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'slashedLately', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalHeld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'totalStake', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalStakeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbondingOf', data: BytesLike): Result;
@@ -152,6 +145,30 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [authority: AddressLike];
       export type OutputTuple = [authority: string];
       export interface OutputObject {authority: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditedEvent {
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -244,42 +261,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace PayoutFrozenEvent {
-      export type InputTuple = [payoutId: BigNumberish, payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutMarkedEvent {
-      export type InputTuple = [payoutId: BigNumberish, accuser: AddressLike, harmed: AddressLike, amounts: [BigNumberish, BigNumberish, BigNumberish], payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutPaidEvent {
-      export type InputTuple = [payoutId: BigNumberish, share: BigNumberish, recipient: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, share: bigint, recipient: string, amount: bigint];
-      export interface OutputObject {payoutId: bigint, share: bigint, recipient: string, amount: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
     export namespace PenaltyOwedEvent {
       export type InputTuple = [operator: AddressLike, owed: BigNumberish];
       export type OutputTuple = [operator: string, owed: bigint];
@@ -340,6 +321,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace UnbondingCompletedEvent {
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace UnbondingQueuedEvent {
       export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
       export type OutputTuple = [operator: string, position: bigint, amount: bigint, releaseAt: bigint];
@@ -356,18 +349,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [operator: AddressLike];
       export type OutputTuple = [operator: string];
       export interface OutputObject {operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace WithdrawnEvent {
-      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
-      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
-      export interface OutputObject {operator: string, position: bigint, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -418,7 +399,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    FRAUD_MINIMUM: TypedContractMethod<
+    CORRELATION_FACTOR: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -426,7 +407,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    FREEZE_SECONDS: TypedContractMethod<
+    FRAUD_MINIMUM: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -491,14 +472,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     MINIMUM_STAKE: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    PAYOUT_DELAY_SECONDS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -578,6 +551,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    completeUnbonding: TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    creditOf: TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     deposit: TypedContractMethod<
       [amount: BigNumberish, ],
       [void],
@@ -606,14 +595,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [operator: AddressLike, ],
       [bigint],
       'view'
-    >
-    
-
-    
-    freezePayout: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -669,30 +650,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     owedOf: TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >
-    
-
-    
-    payPayout: TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payoutCount: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    payoutOf: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >
     
@@ -754,7 +711,23 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    slashedLately: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     totalHeld: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    totalStake: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -795,8 +768,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     withdraw: TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -809,12 +782,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'FRAUD_MINIMUM'): TypedContractMethod<
+getFunction(nameOrSignature: 'CORRELATION_FACTOR'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'FREEZE_SECONDS'): TypedContractMethod<
+getFunction(nameOrSignature: 'FRAUD_MINIMUM'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -855,11 +828,6 @@ getFunction(nameOrSignature: 'MAX_UNBONDINGS'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'MINIMUM_STAKE'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'PAYOUT_DELAY_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -909,6 +877,16 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'completeUnbonding'): TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [amount: BigNumberish, ],
       [void],
@@ -928,11 +906,6 @@ getFunction(nameOrSignature: 'freeStakeOf'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
       'view'
-    >;
-getFunction(nameOrSignature: 'freezePayout'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       [],
@@ -967,21 +940,6 @@ getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
 getFunction(nameOrSignature: 'owedOf'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'payPayout'): TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payoutCount'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -1019,7 +977,17 @@ getFunction(nameOrSignature: 'slash'): TypedContractMethod<
       [bigint],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'slashedLately'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'totalHeld'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'totalStake'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -1045,13 +1013,15 @@ getFunction(nameOrSignature: 'unjail'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >;
 
     getEvent(key: 'AgentSet'): TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
 getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Deposited'): TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
 getEvent(key: 'DrawMissed'): TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
 getEvent(key: 'EndpointSet'): TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
@@ -1059,17 +1029,14 @@ getEvent(key: 'Jailed'): TypedContractEvent<JailedEvent.InputTuple, JailedEvent.
 getEvent(key: 'Locked'): TypedContractEvent<LockedEvent.InputTuple, LockedEvent.OutputTuple, LockedEvent.OutputObject>;
 getEvent(key: 'ManagerAdded'): TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
 getEvent(key: 'OwedTaken'): TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
-getEvent(key: 'PayoutFrozen'): TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-getEvent(key: 'PayoutMarked'): TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-getEvent(key: 'PayoutPaid'): TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
 getEvent(key: 'PenaltyOwed'): TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
 getEvent(key: 'Released'): TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
 getEvent(key: 'SigningKeyRotated'): TypedContractEvent<SigningKeyRotatedEvent.InputTuple, SigningKeyRotatedEvent.OutputTuple, SigningKeyRotatedEvent.OutputObject>;
 getEvent(key: 'Slashed'): TypedContractEvent<SlashedEvent.InputTuple, SlashedEvent.OutputTuple, SlashedEvent.OutputObject>;
 getEvent(key: 'Tombstoned'): TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
+getEvent(key: 'UnbondingCompleted'): TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
 getEvent(key: 'UnbondingQueued'): TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
 getEvent(key: 'Unjailed'): TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
@@ -1079,6 +1046,14 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
 
       'AuthorityUpdated(address)': TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
       AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+    
+
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
       'Deposited(address,uint96)': TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
@@ -1109,18 +1084,6 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       OwedTaken: TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
     
 
-      'PayoutFrozen(uint256,uint40)': TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-      PayoutFrozen: TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-    
-
-      'PayoutMarked(uint256,address,address,uint96[3],uint40)': TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-      PayoutMarked: TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-    
-
-      'PayoutPaid(uint256,uint8,address,uint96)': TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-      PayoutPaid: TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-    
-
       'PenaltyOwed(address,uint96)': TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
       PenaltyOwed: TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
     
@@ -1141,16 +1104,16 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Tombstoned: TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
     
 
+      'UnbondingCompleted(address,uint256,uint96)': TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+      UnbondingCompleted: TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+    
+
       'UnbondingQueued(address,uint256,uint96,uint40)': TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
       UnbondingQueued: TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
     
 
       'Unjailed(address)': TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
       Unjailed: TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256,uint96)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

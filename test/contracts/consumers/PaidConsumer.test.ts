@@ -1,9 +1,20 @@
 import { expect } from "chai";
+import { parseEther } from "ethers";
 
 import { connection, ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
-import { assign, filled, manifestOf, metadataOf, nextEpoch, OPEN_TERMS } from "../support/protocol.ts";
+import {
+  assign,
+  claim,
+  filled,
+  manifestOf,
+  metadataOf,
+  nextEpoch,
+  OPEN_TERMS,
+  requestIn,
+  type Signer,
+} from "../support/protocol.ts";
 import * as tree from "../support/tree.ts";
-import { digitReader } from "../support/reader.ts";
+import { consumerTerms, digitReader } from "../support/reader.ts";
 
 const { time } = networkHelpers;
 
@@ -24,8 +35,6 @@ describe("PaidConsumer", () => {
       .withArgs(made.id);
   });
   it("returns what the market returned when the input was withheld, and nothing of what others paid", async () => {
-    const { contract, ask } = await digitReader(protocol);
-    await ask();
     const data = filled(40_000, 9);
     const manifest = manifestOf({ inputs: [{ dtype: 4, length: 40_000 }] });
     const registry = protocol.registry.connect(protocol.publisher);
@@ -33,8 +42,17 @@ describe("PaidConsumer", () => {
     await registry.publish(manifest, metadataOf());
     await protocol.pools.connect(protocol.alice).optIn(versionId, OPEN_TERMS);
     await nextEpoch(connection);
-    const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
-    const made = await ask({ versionId, inputs: "0x", inputRoot, inputUri: "ipfs://input" });
+    const contract = await ethers.deployContract("CommittedReader", [
+      protocol.market,
+      consumerTerms(protocol, { versionId }),
+    ]);
+    const ask = async (by: Signer) => {
+      await protocol.token.connect(by).approve(contract, FEE);
+      const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
+      return requestIn(protocol, await contract.connect(by).ask(inputRoot, "ipfs://input"));
+    };
+    await ask(protocol.carol);
+    const made = await ask(protocol.requester);
     await assign(connection, protocol, made);
     await protocol.market.connect(protocol.alice).demandInput(made.request);
     await time.increase(3_600);
@@ -52,5 +70,18 @@ describe("PaidConsumer", () => {
     await protocol.market.refund(made.request);
     await protocol.market.withdraw(contract);
     await expect(contract.reclaim(made.id)).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE);
+  });
+  it("pays whoever asked the damages of a convicted answer, besides the fee", async () => {
+    const { contract, ask } = await digitReader(protocol);
+    const made = await ask();
+    await assign(connection, protocol, made);
+    const { claimId } = await claim(connection, protocol, made);
+    await protocol.market.connect(protocol.court).markChallenged(made.id, claimId);
+    await protocol.market.connect(protocol.court).convict(made.request, claimId, protocol.accuser);
+    const damages = parseEther("125");
+    expect(await protocol.market.damagesOf(made.id)).to.equal(damages);
+    const reclaim = contract.reclaim(made.id);
+    await expect(reclaim).to.changeTokenBalance(ethers, protocol.token, protocol.requester, FEE + damages);
+    await expect(reclaim).to.changeTokenBalance(ethers, protocol.token, contract, 0n);
   });
 });

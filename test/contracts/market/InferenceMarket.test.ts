@@ -34,6 +34,7 @@ import {
   OUTPUT,
   policyOf,
   rootOfF32,
+  type Signer,
   SIGNED,
   STAKING,
   WINDOW,
@@ -98,6 +99,31 @@ describe("InferenceMarket", () => {
         .to.emit(protocol.market, "Claimed")
         .withArgs(made.id, made.claimId, made.operator.address, rootOfF32(OUTPUT), claimOf.windowEnd, OUTPUT, "");
       expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.provisional, rootOfF32(OUTPUT)]);
+    });
+    it("draws first when nobody did, for the operator that the seed names and for nobody else", async () => {
+      const made = await opened();
+      const by = (operator: Signer) =>
+        protocol.market.connect(operator).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE);
+      await expect(by(protocol.alice)).to.be.revertedWithCustomError(protocol.market, "MarketSeedPending");
+      await mine(3);
+      const named = await protocol.market.assign.staticCall(made.request);
+      const others = [protocol.alice, protocol.bob, protocol.carol].filter(({ address }) => address !== named);
+      for (const other of others) {
+        await expect(by(other))
+          .to.be.revertedWithCustomError(protocol.market, "MarketNotOperator")
+          .withArgs(other.address, named);
+      }
+      const transaction = await by(await ethers.getSigner(named));
+      await expect(transaction).to.emit(protocol.market, "RequestAssigned");
+      await expect(transaction).to.emit(protocol.market, "Claimed");
+      expect(await statusOf(made)).to.equal(STATUS.claimed);
+    });
+    it("changes nothing when the draw names nobody who is able", async () => {
+      const made = await opened({ valueAtRisk: parseEther("100000"), fee: parseEther("300") });
+      await mine(3);
+      await expect(protocol.market.connect(protocol.alice).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
+        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+        .withArgs(made.id, STATUS.open);
     });
     it("names a different claim when anything about it differs, as after a reorganisation", async () => {
       const made = await assigned();
@@ -461,9 +487,8 @@ describe("InferenceMarket", () => {
       const made = await assigned();
       await time.increase(600);
       await protocol.market.timeOut(made.request);
-      const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-      expect([...amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
-      expect([accuser, harmed]).to.deep.equal([ZeroAddress, ZeroAddress]);
+      expect(await protocol.staking.creditOf(protocol.sink)).to.equal(STAKING.livenessPenalty);
+      expect(await protocol.staking.creditOf(protocol.requester)).to.equal(0n);
     });
     it("spares an operator whose policy died", async () => {
       const made = await assigned();
@@ -581,9 +606,12 @@ describe("InferenceMarket", () => {
           .withArgs(made.id, made.claimId, protocol.accuser.address);
         expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
         expect(await protocol.market.creditOf(made.operator)).to.equal(0n);
-        const { amounts, accuser, harmed } = await protocol.staking.payoutOf(1);
-        expect([accuser, harmed]).to.deep.equal([protocol.accuser.address, protocol.requester.address]);
-        expect([...amounts]).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        const { accuser, requester, sink } = protocol;
+        expect(
+          await Promise.all([accuser, requester, sink].map((who) => protocol.staking.creditOf(who))),
+        ).to.deep.equal([parseEther("125"), parseEther("125"), parseEther("250")]);
+        expect(await protocol.market.damagesOf(made.id)).to.equal(parseEther("125"));
+        expect(await protocol.market.compensationOf(made.id)).to.equal(0n);
         expect((await protocol.staking.operatorOf(made.operator)).status).to.equal(3n);
         expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.failed, ZeroHash]);
         expect((await protocol.market.claimOf(made.id)).claimId).to.equal(ZeroHash);
@@ -664,6 +692,22 @@ describe("InferenceMarket", () => {
   });
 
   describe("gas", () => {
+    const costOf = async (transactions: readonly { wait: () => Promise<{ gasUsed: bigint } | null> }[]) => {
+      const gas = await Promise.all(transactions.map(async (sent) => (await sent.wait())?.gasUsed ?? 0n));
+      return gas.reduce((sum, used) => sum + used, 0n);
+    };
+    it("request, claim with its draw and finalise of a digit on credit cost at most 400,000 in total", async function () {
+      if (hre.globalOptions.coverage) return this.skip();
+      await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
+      const made = await opened();
+      await mine(3);
+      const named = await ethers.getSigner(await protocol.market.assign.staticCall(made.request));
+      const market = protocol.market.connect(named);
+      const spent = [made.transaction, await market.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE)];
+      await time.increase(WINDOW);
+      spent.push(await protocol.market.finalise(made.request, "0x"));
+      expect(await costOf(spent)).to.be.at.most(400_000n);
+    });
     it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async function () {
       // Instrumented code says nothing about gas.
       if (hre.globalOptions.coverage) return this.skip();
@@ -677,8 +721,7 @@ describe("InferenceMarket", () => {
       ];
       await time.increase(WINDOW);
       spent.push(await protocol.market.finalise(made.request, "0x"));
-      const gas = await Promise.all(spent.map(async (transaction) => (await transaction.wait())?.gasUsed ?? 0n));
-      expect(gas.reduce((sum, used) => sum + used, 0n)).to.be.at.most(440_000n);
+      expect(await costOf(spent)).to.be.at.most(440_000n);
     });
   });
 });

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { id, parseEther, ZeroAddress } from "ethers";
 
-import { DAY, STAKING } from "../support/protocol.ts";
+import { DAY, deployProtocol, join, type Signer, STAKING } from "../support/protocol.ts";
 import {
-  ACCUSER,
   ACTIVE,
+  connection,
   ethers,
   FRAUD,
   JAILED,
@@ -24,6 +24,9 @@ describe("OperatorStaking", () => {
 
   const lock = (lockId?: string, amount?: bigint, stake?: bigint) =>
     lockNow(protocol, lockId, amount, protocol.alice, stake);
+  /** What accuser, requester and sink are owed. */
+  const credits = async () =>
+    Promise.all([protocol.accuser, protocol.requester, protocol.sink].map((who) => protocol.staking.creditOf(who)));
   const status = async () => (await protocol.staking.operatorOf(protocol.alice)).status;
 
   describe("constructor", () => {
@@ -128,7 +131,7 @@ describe("OperatorStaking", () => {
         .to.emit(protocol.staking, "DrawMissed")
         .withArgs(protocol.court.address, LOCK, protocol.alice.address, STAKING.livenessPenalty);
       await expect(transaction).to.not.emit(protocol.staking, "Locked");
-      expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
+      expect(await credits()).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
       expect((await protocol.staking.operatorOf(protocol.alice)).stake).to.equal(parseEther("490"));
       expect(await protocol.staking.totalHeld()).to.equal(STAKING.minimumStake);
     });
@@ -142,7 +145,7 @@ describe("OperatorStaking", () => {
       await expect(transaction)
         .to.emit(protocol.staking, "DrawMissed")
         .withArgs(protocol.court.address, id("b"), protocol.alice.address, 0);
-      await expect(transaction).to.not.emit(protocol.staking, "PayoutMarked");
+      await expect(transaction).to.not.emit(protocol.staking, "Credited");
     });
     it("locks what is free of reduced stake when that is enough", async () => {
       await protocol.byAlice.unbond(parseEther("500"));
@@ -201,26 +204,24 @@ describe("OperatorStaking", () => {
           .to.emit(protocol.staking, "Slashed")
           .withArgs(protocol.court.address, LOCK, protocol.alice.address, FRAUD, parseEther("600"), 0, 0);
         await expect(transaction).to.emit(protocol.staking, "Tombstoned").withArgs(protocol.alice.address);
-        const payout = await protocol.staking.payoutOf(1);
-        expect(payout.payableAt).to.equal((await networkHelpers.time.latest()) + STAKING.payoutDelaySeconds);
         await expect(transaction)
-          .to.emit(protocol.staking, "PayoutMarked")
-          .withArgs(1, protocol.accuser.address, protocol.requester.address, [...payout.amounts], payout.payableAt);
-        expect([...payout.amounts]).to.deep.equal([parseEther("150"), parseEther("150"), parseEther("300")]);
+          .to.emit(protocol.staking, "Credited")
+          .withArgs(protocol.accuser.address, LOCK, parseEther("150"));
+        expect(await credits()).to.deep.equal([parseEther("150"), parseEther("150"), parseEther("300")]);
         expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(parseEther("400"));
         expect(await status()).to.equal(TOMBSTONED);
       });
       it("gives the shares of nobody to the sink", async () => {
         await lock();
         await slash(FRAUD, ZeroAddress, ZeroAddress);
-        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([0n, 0n, parseEther("600")]);
+        expect(await credits()).to.deep.equal([0n, 0n, parseEther("600")]);
       });
       it("loses no unit to rounding", async () => {
         await lock(LOCK, parseEther("600") + 3n);
         await slash(FRAUD);
-        const { amounts } = await protocol.staking.payoutOf(1);
+        const amounts = await credits();
         expect(amounts.reduce((sum, amount) => sum + amount, 0n)).to.equal(parseEther("600") + 3n);
-        expect(amounts[ACCUSER]).to.be.at.most((parseEther("600") + 3n) / 2n);
+        expect(amounts[0]).to.equal((parseEther("600") + 3n) / 4n);
       });
       it("takes at least the minimum, from unmatured exits first and then from free stake", async () => {
         await lock(LOCK, parseEther("100"));
@@ -265,7 +266,7 @@ describe("OperatorStaking", () => {
         expect(
           (await protocol.staking.unbondingOf(protocol.alice)).map(({ amount }) => amount).slice(0, 2),
         ).to.deep.equal([parseEther("900"), parseEther("500")]);
-        await expect(protocol.staking.withdraw(protocol.alice, 0)).to.changeTokenBalance(
+        await expect(protocol.staking.completeUnbonding(protocol.alice, 0)).to.changeTokenBalance(
           ethers,
           protocol.token,
           protocol.alice,
@@ -304,7 +305,7 @@ describe("OperatorStaking", () => {
           .to.emit(protocol.staking, "OwedTaken")
           .withArgs(protocol.alice.address, parseEther("300"), 0);
         expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(parseEther("600"));
-        expect([...(await protocol.staking.payoutOf(3)).amounts]).to.deep.equal([0n, 0n, parseEther("300")]);
+        expect(await credits()).to.deep.equal([parseEther("25"), parseEther("25"), parseEther("450")]);
       });
       it("takes what is owed from a lock that a lesser fault opens", async () => {
         await lock(LOCK, parseEther("100"));
@@ -345,7 +346,7 @@ describe("OperatorStaking", () => {
         await protocol.pools.connect(protocol.alice).optOut(protocol.versionId);
         await protocol.byAlice.rotateSigningKey(protocol.bob);
         await networkHelpers.time.increase(STAKING.unbondingSeconds);
-        await protocol.staking.withdraw(protocol.alice, 0);
+        await protocol.staking.completeUnbonding(protocol.alice, 0);
         expect(
           await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress),
         ).to.equal(parseEther("600"));
@@ -371,6 +372,56 @@ describe("OperatorStaking", () => {
       });
     });
 
+    describe("given more fraud at the same time", () => {
+      const correlated = async () => {
+        const staking = await ethers.deployContract("OperatorStaking", [
+          protocol.authority,
+          protocol.token,
+          protocol.sink,
+          { ...STAKING, correlationFactor: 3 },
+        ]);
+        await staking.addManager(protocol.court);
+        for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
+          await protocol.token.connect(operator).approve(staking, parseEther("100000"));
+          await staking.connect(operator).deposit(parseEther("10000"));
+        }
+        const take = async (operator: Signer, lockId: string, amount: bigint) => {
+          await lockNow({ ...protocol, staking }, lockId, amount, operator);
+          await staking.connect(protocol.court).slash(lockId, FRAUD, await since(), ZeroAddress, ZeroAddress);
+        };
+        return { staking, take };
+      };
+      it("takes three times the part of all stake that was slashed lately", async () => {
+        const { staking, take } = await correlated();
+        // 600 of 30,000: three times 2 % of 10,000 is what the lock holds already.
+        await take(protocol.alice, LOCK, parseEther("600"));
+        expect(await staking.totalStakeOf(protocol.alice)).to.equal(parseEther("9400"));
+        expect(await staking.slashedLately()).to.equal(parseEther("600"));
+        expect(await staking.totalStake()).to.equal(parseEther("29400"));
+        // 1,200 of 30,000.
+        await take(protocol.bob, id("b"), parseEther("600"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(parseEther("8800"));
+        expect(await staking.slashedLately()).to.equal(parseEther("1800"));
+      });
+      it("takes all of it, and no more, once a third was slashed; also what is on its way out", async () => {
+        const { staking, take } = await correlated();
+        await take(protocol.alice, LOCK, parseEther("10000"));
+        await staking.connect(protocol.bob).unbond(parseEther("9000"));
+        await take(protocol.bob, id("b"), parseEther("500"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(0n);
+        expect(await staking.owedOf(protocol.bob)).to.equal(0n);
+        expect(await staking.totalHeld()).to.equal(parseEther("30000"));
+      });
+      it("forgets it after two periods of unbonding at the latest", async () => {
+        const { staking, take } = await correlated();
+        await take(protocol.alice, LOCK, parseEther("10000"));
+        await networkHelpers.time.increase(2 * STAKING.unbondingSeconds);
+        expect(await staking.slashedLately()).to.equal(0n);
+        await take(protocol.bob, id("b"), parseEther("1500"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(parseEther("7750"));
+      });
+    });
+
     describe("given a liveness fault", () => {
       it("takes the small fixed amount, frees the rest and jails", async () => {
         await lock();
@@ -379,11 +430,7 @@ describe("OperatorStaking", () => {
           .to.emit(protocol.staking, "Jailed")
           .withArgs(protocol.alice.address, (await networkHelpers.time.latest()) - 1 + DAY);
         expect(await protocol.staking.freeStakeOf(protocol.alice)).to.equal(parseEther("990"));
-        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([
-          0n,
-          parseEther("2.5"),
-          parseEther("7.5"),
-        ]);
+        expect(await credits()).to.deep.equal([0n, parseEther("2.5"), parseEther("7.5")]);
         expect(await status()).to.equal(JAILED);
         expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(
           (await networkHelpers.time.latest()) - 1 + DAY,
@@ -418,7 +465,7 @@ describe("OperatorStaking", () => {
         await slash(LIVENESS);
         expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(STAKING.minimumStake - 7n);
       });
-      it("marks no payout when the penalty is zero", async () => {
+      it("credits nobody when the penalty is zero", async () => {
         const free = await ethers.deployContract("OperatorStaking", [
           protocol.authority,
           protocol.token,
@@ -432,9 +479,53 @@ describe("OperatorStaking", () => {
         await byFreeAlice.rotateSigningKey(protocol.alice);
         const byFreeManager = free.connect(protocol.court);
         await lockNow({ ...protocol, staking: free }, LOCK, ONE);
-        await byFreeManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress);
-        expect(await free.payoutCount()).to.equal(0n);
+        await expect(byFreeManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress)).to.not.emit(
+          free,
+          "Credited",
+        );
       });
+    });
+  });
+
+  describe("withdraw of credit", () => {
+    beforeEach(async () => {
+      await lock();
+      await protocol.byManager.slash(LOCK, FRAUD, await since(), protocol.accuser, protocol.requester);
+    });
+    it("pays each share of slashed stake to its owner, whoever calls, once", async () => {
+      const { accuser, requester, sink, staking, stranger, token } = protocol;
+      for (const [owner, amount] of [
+        [accuser, parseEther("150")],
+        [requester, parseEther("150")],
+        [sink, parseEther("300")],
+      ] as const) {
+        await expect(staking.connect(stranger).withdraw(owner)).to.changeTokenBalance(ethers, token, owner, amount);
+        await expect(staking.withdraw(owner))
+          .to.be.revertedWithCustomError(staking, "CreditZero")
+          .withArgs(owner.address);
+      }
+      expect(await staking.totalHeld()).to.equal(parseEther("400"));
+      expect(await token.balanceOf(staking)).to.equal(parseEther("400"));
+    });
+    it("makes accusing oneself, even over one's own request, a loss of half", async () => {
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("2000"));
+      await lockNow(protocol, id("self"), parseEther("1000"), protocol.bob);
+      await protocol.byManager.slash(id("self"), FRAUD, await since(), protocol.bob, protocol.bob);
+      expect(await protocol.staking.creditOf(protocol.bob)).to.equal(parseEther("500"));
+    });
+    it("holds up only the share of a recipient that the token refuses", async () => {
+      const token = await ethers.deployContract("TokenMock");
+      const other = await deployProtocol(connection, await token.getAddress());
+      await other.staking.addManager(other.court);
+      await join(other, other.alice);
+      await lockNow(other);
+      await other.staking.connect(other.court).slash(LOCK, FRAUD, await since(), other.accuser, other.requester);
+      await token.setRefused(other.accuser);
+      await expect(other.staking.withdraw(other.accuser))
+        .to.be.revertedWithCustomError(other.staking, "SafeERC20FailedOperation")
+        .withArgs(token);
+      await other.staking.withdraw(other.requester);
+      await other.staking.withdraw(other.sink);
     });
   });
 });

@@ -55,7 +55,7 @@ describe("StakeRecord", () => {
         const { token, staking: hostileStaking } = await hostile();
         await token.setFee(100);
         await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
+          .to.be.revertedWithCustomError(hostileStaking, "CreditTokenMismatch")
           .withArgs(9_900, 10_000);
       });
       it("refuses one that returns false", async () => {
@@ -71,7 +71,7 @@ describe("StakeRecord", () => {
         await token.execute(token, token.interface.encodeFunctionData("approve", [hostileStaking.target, 10_000]));
         await token.setHook(hostileStaking, hostileStaking.interface.encodeFunctionData("deposit", [500]));
         await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
+          .to.be.revertedWithCustomError(hostileStaking, "CreditTokenMismatch")
           .withArgs(10_500, 10_000);
       });
     });
@@ -125,7 +125,7 @@ describe("StakeRecord", () => {
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingQueueFull")
         .withArgs(protocol.alice.address, 8);
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await protocol.staking.withdraw(protocol.alice, 3);
+      await protocol.staking.completeUnbonding(protocol.alice, 3);
       expect(await protocol.byAlice.unbond.staticCall(ONE)).to.equal(3n);
     });
   });
@@ -136,12 +136,12 @@ describe("StakeRecord", () => {
     });
     it("pays a matured exit to its operator, whoever calls, once", async () => {
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      const withdrawal = protocol.staking.connect(protocol.stranger).withdraw(protocol.alice, 0);
+      const withdrawal = protocol.staking.connect(protocol.stranger).completeUnbonding(protocol.alice, 0);
       await expect(withdrawal).to.changeTokenBalance(ethers, protocol.token, protocol.alice, parseEther("300"));
       await expect(withdrawal)
-        .to.emit(protocol.staking, "Withdrawn")
+        .to.emit(protocol.staking, "UnbondingCompleted")
         .withArgs(protocol.alice.address, 0, parseEther("300"));
-      await expect(protocol.staking.withdraw(protocol.alice, 0))
+      await expect(protocol.staking.completeUnbonding(protocol.alice, 0))
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingUnknown")
         .withArgs(protocol.alice.address, 0);
       expect(await protocol.staking.totalHeld()).to.equal(parseEther("700"));
@@ -149,15 +149,15 @@ describe("StakeRecord", () => {
     it("refuses before the time, to the second", async () => {
       const releaseAt = (await protocol.staking.unbondingOf(protocol.alice))[0]?.releaseAt ?? 0n;
       await networkHelpers.time.setNextBlockTimestamp(releaseAt - 1n);
-      await expect(protocol.staking.withdraw(protocol.alice, 0))
+      await expect(protocol.staking.completeUnbonding(protocol.alice, 0))
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingPending")
         .withArgs(releaseAt);
       await networkHelpers.time.setNextBlockTimestamp(releaseAt);
-      await protocol.staking.withdraw(protocol.alice, 0);
+      await protocol.staking.completeUnbonding(protocol.alice, 0);
     });
     it("refuses slots that hold nothing", async () => {
       for (const slot of [1, 8, 1_000]) {
-        await expect(protocol.staking.withdraw(protocol.alice, slot))
+        await expect(protocol.staking.completeUnbonding(protocol.alice, slot))
           .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingUnknown")
           .withArgs(protocol.alice.address, slot);
       }
@@ -276,7 +276,7 @@ describe("StakeRecord", () => {
       expect(await protocol.staking.totalHeld()).to.equal(STAKING.minimumStake);
       await protocol.byAlice.unbond(STAKING.minimumStake);
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await protocol.staking.withdraw(protocol.alice, 0);
+      await protocol.staking.completeUnbonding(protocol.alice, 0);
       expect(await protocol.staking.totalHeld()).to.equal(0n);
       expect(await protocol.token.balanceOf(protocol.staking)).to.equal(parseEther("77"));
     });

@@ -18,8 +18,7 @@ export const STAKING = {
   unbondingSeconds: 45 * DAY,
   jailSeconds: DAY,
   keyDelaySeconds: DAY,
-  payoutDelaySeconds: 3 * DAY,
-  freezeSeconds: 7 * DAY,
+  correlationFactor: 0,
 } as const;
 
 export const MARKET = {
@@ -125,7 +124,7 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
       ? await ethers.deployContract("AssayToken")
       : await ethers.getContractAt("AssayToken", tokenAddress);
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
   const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);

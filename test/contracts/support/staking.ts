@@ -1,7 +1,7 @@
 import { id, parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { DRAW_OUTCOME, FAULT, OPERATOR_STATUS, SHARE } from "../../../runner/protocol/enums.ts";
+import { DRAW_OUTCOME, FAULT, OPERATOR_STATUS } from "../../../runner/protocol/enums.ts";
 import { deployProtocol, join, nextEpoch, type Protocol, type Signer, useFixture } from "./protocol.ts";
 
 /*
@@ -18,8 +18,6 @@ export const ONE = parseEther("1");
 export const { liveness: LIVENESS, fraud: FRAUD } = FAULT;
 /** Codes of an operator's status. */
 export const { active: ACTIVE, jailed: JAILED, tombstoned: TOMBSTONED } = OPERATOR_STATUS;
-/** Codes of the shares of a payout. */
-export const [ACCUSER, HARMED, SINK] = [Number(SHARE.accuser), Number(SHARE.harmed), Number(SHARE.sink)];
 
 /** The protocol in that state, in an epoch in which alice counts. */
 export const stakedProtocol = async () => {

@@ -992,6 +992,19 @@
   },
   {
     "inputs": [],
+    "name": "ATTESTATION",
+    "outputs": [
+      {
+        "internalType": "contract IAttestationVerifier",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MAX_DISPUTE_SECONDS",
     "outputs": [
       {
@@ -1011,6 +1024,19 @@
         "internalType": "uint40",
         "name": "",
         "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "POOLS",
+    "outputs": [
+      {
+        "internalType": "contract IOperatorPools",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1716,6 +1742,25 @@
       }
     ],
     "name": "creditOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "damagesOf",
     "outputs": [
       {
         "internalType": "uint256",
@@ -2470,6 +2515,97 @@
       }
     ],
     "name": "request",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "inputs",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "string",
+            "name": "inputUri",
+            "type": "string"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "valueAtRisk",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "openSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "minimumHolders",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct RequestTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "requestFor",
     "outputs": [
       {
         "internalType": "bytes32",

@@ -456,6 +456,79 @@
         "type": "bytes32"
       },
       {
+        "internalType": "uint256",
+        "name": "first",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
+      }
+    ],
+    "name": "placesOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "weight",
+            "type": "uint64"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint96",
+                "name": "minimumFee",
+                "type": "uint96"
+              },
+              {
+                "internalType": "uint64",
+                "name": "callbackPrice",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint32",
+                "name": "minimumClaimSeconds",
+                "type": "uint32"
+              },
+              {
+                "internalType": "uint32",
+                "name": "maximumCallbackGas",
+                "type": "uint32"
+              },
+              {
+                "internalType": "uint32",
+                "name": "capacity",
+                "type": "uint32"
+              }
+            ],
+            "internalType": "struct PlaceTerms",
+            "name": "terms",
+            "type": "tuple"
+          }
+        ],
+        "internalType": "struct PlaceView[]",
+        "name": "",
+        "type": "tuple[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "versionId",
+        "type": "bytes32"
+      },
+      {
         "components": [
           {
             "internalType": "uint96",

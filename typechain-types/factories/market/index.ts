@@ -2,3 +2,5 @@
 /* tslint:disable */
 /* eslint-disable */
 export { InferenceMarket__factory } from './InferenceMarket__factory.js';
+export { QuoteReader__factory } from './QuoteReader__factory.js';
+export { RequestRelay__factory } from './RequestRelay__factory.js';

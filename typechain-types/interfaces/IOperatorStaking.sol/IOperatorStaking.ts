@@ -14,79 +14,78 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type OperatorStructOutput = [stake: bigint, locked: bigint, open: bigint, status: bigint] & {stake: bigint, locked: bigint, open: bigint, status: bigint }
   
 
-    export type PayoutStruct = {amounts: [BigNumberish, BigNumberish, BigNumberish], accuser: AddressLike, harmed: AddressLike, payableAt: BigNumberish, frozen: boolean}
-
-    export type PayoutStructOutput = [amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean] & {amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean }
-  
-
     export type UnbondingStruct = {amount: BigNumberish, releaseAt: BigNumberish}
 
     export type UnbondingStructOutput = [amount: bigint, releaseAt: bigint] & {amount: bigint, releaseAt: bigint }
   
 
   export interface IOperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "freezePayout" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "HARMED_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AgentSet" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AgentSet" | "CreditWithdrawn" | "Credited" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingCompleted" | "UnbondingQueued" | "Unjailed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'addManager', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'agentOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'completeUnbonding', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'depositWithPermit', values: [BigNumberish, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'endpointOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'freeStakeOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'freezePayout', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'jailedUntil', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'lockDrawn', values: [AddressLike, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lockOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'operatorOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'owedOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'payPayout', values: [BigNumberish, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'payoutOf', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'release', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'rotateSigningKey', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setEndpoint', values: [string]): string;
 encodeFunctionData(functionFragment: 'signingKeyAt', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, BigNumberish, AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'slashedLately', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalHeld', values?: undefined): string;
+encodeFunctionData(functionFragment: 'totalStake', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalStakeOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unbond', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
-encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addManager', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'agentOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeUnbonding', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'depositWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'endpointOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'freeStakeOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'freezePayout', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'jailedUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockDrawn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'operatorOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'owedOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payPayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'release', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rotateSigningKey', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setEndpoint', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'signingKeyAt', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'slash', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'slashedLately', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalHeld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'totalStake', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalStakeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbondingOf', data: BytesLike): Result;
@@ -99,6 +98,30 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [operator: AddressLike, agent: AddressLike];
       export type OutputTuple = [operator: string, agent: string];
       export interface OutputObject {operator: string, agent: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditedEvent {
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -191,42 +214,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace PayoutFrozenEvent {
-      export type InputTuple = [payoutId: BigNumberish, payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutMarkedEvent {
-      export type InputTuple = [payoutId: BigNumberish, accuser: AddressLike, harmed: AddressLike, amounts: [BigNumberish, BigNumberish, BigNumberish], payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutPaidEvent {
-      export type InputTuple = [payoutId: BigNumberish, share: BigNumberish, recipient: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, share: bigint, recipient: string, amount: bigint];
-      export interface OutputObject {payoutId: bigint, share: bigint, recipient: string, amount: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
     export namespace PenaltyOwedEvent {
       export type InputTuple = [operator: AddressLike, owed: BigNumberish];
       export type OutputTuple = [operator: string, owed: bigint];
@@ -287,6 +274,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace UnbondingCompletedEvent {
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace UnbondingQueuedEvent {
       export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
       export type OutputTuple = [operator: string, position: bigint, amount: bigint, releaseAt: bigint];
@@ -303,18 +302,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [operator: AddressLike];
       export type OutputTuple = [operator: string];
       export interface OutputObject {operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace WithdrawnEvent {
-      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
-      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
-      export interface OutputObject {operator: string, position: bigint, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -358,6 +345,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     
     ACCUSER_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    HARMED_BPS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -413,6 +408,22 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    completeUnbonding: TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    creditOf: TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     deposit: TypedContractMethod<
       [amount: BigNumberish, ],
       [void],
@@ -441,14 +452,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [operator: AddressLike, ],
       [bigint],
       'view'
-    >
-    
-
-    
-    freezePayout: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -488,22 +491,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     owedOf: TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >
-    
-
-    
-    payPayout: TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payoutOf: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >
     
@@ -557,7 +544,23 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    slashedLately: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     totalHeld: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    totalStake: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -598,8 +601,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     withdraw: TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -608,6 +611,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'ACCUSER_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'HARMED_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -642,6 +650,16 @@ getFunction(nameOrSignature: 'agentOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'completeUnbonding'): TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [amount: BigNumberish, ],
       [void],
@@ -661,11 +679,6 @@ getFunction(nameOrSignature: 'freeStakeOf'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
       'view'
-    >;
-getFunction(nameOrSignature: 'freezePayout'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'jailedUntil'): TypedContractMethod<
       [operator: AddressLike, ],
@@ -690,16 +703,6 @@ getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
 getFunction(nameOrSignature: 'owedOf'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'payPayout'): TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -732,7 +735,17 @@ getFunction(nameOrSignature: 'slash'): TypedContractMethod<
       [bigint],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'slashedLately'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'totalHeld'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'totalStake'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -758,12 +771,14 @@ getFunction(nameOrSignature: 'unjail'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >;
 
     getEvent(key: 'AgentSet'): TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Deposited'): TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
 getEvent(key: 'DrawMissed'): TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
 getEvent(key: 'EndpointSet'): TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
@@ -771,22 +786,27 @@ getEvent(key: 'Jailed'): TypedContractEvent<JailedEvent.InputTuple, JailedEvent.
 getEvent(key: 'Locked'): TypedContractEvent<LockedEvent.InputTuple, LockedEvent.OutputTuple, LockedEvent.OutputObject>;
 getEvent(key: 'ManagerAdded'): TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
 getEvent(key: 'OwedTaken'): TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
-getEvent(key: 'PayoutFrozen'): TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-getEvent(key: 'PayoutMarked'): TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-getEvent(key: 'PayoutPaid'): TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
 getEvent(key: 'PenaltyOwed'): TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
 getEvent(key: 'Released'): TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
 getEvent(key: 'SigningKeyRotated'): TypedContractEvent<SigningKeyRotatedEvent.InputTuple, SigningKeyRotatedEvent.OutputTuple, SigningKeyRotatedEvent.OutputObject>;
 getEvent(key: 'Slashed'): TypedContractEvent<SlashedEvent.InputTuple, SlashedEvent.OutputTuple, SlashedEvent.OutputObject>;
 getEvent(key: 'Tombstoned'): TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
+getEvent(key: 'UnbondingCompleted'): TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
 getEvent(key: 'UnbondingQueued'): TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
 getEvent(key: 'Unjailed'): TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
       'AgentSet(address,address)': TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
       AgentSet: TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+    
+
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
       'Deposited(address,uint96)': TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
@@ -817,18 +837,6 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       OwedTaken: TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
     
 
-      'PayoutFrozen(uint256,uint40)': TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-      PayoutFrozen: TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-    
-
-      'PayoutMarked(uint256,address,address,uint96[3],uint40)': TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-      PayoutMarked: TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-    
-
-      'PayoutPaid(uint256,uint8,address,uint96)': TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-      PayoutPaid: TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-    
-
       'PenaltyOwed(address,uint96)': TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
       PenaltyOwed: TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
     
@@ -849,16 +857,16 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Tombstoned: TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
     
 
+      'UnbondingCompleted(address,uint256,uint96)': TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+      UnbondingCompleted: TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+    
+
       'UnbondingQueued(address,uint256,uint96,uint40)': TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
       UnbondingQueued: TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
     
 
       'Unjailed(address)': TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
       Unjailed: TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256,uint96)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

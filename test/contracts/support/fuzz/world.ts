@@ -92,7 +92,7 @@ async function deploy(
   const token =
     liar === undefined ? await ethers.deployContract("AssayToken") : await ethers.getContractAt("AssayToken", liar);
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
   const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);

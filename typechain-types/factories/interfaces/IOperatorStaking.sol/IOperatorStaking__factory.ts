@@ -7,6 +7,33 @@
 
   const _abi = [
   {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "CreditZero",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "StakingAmountZero",
     "type": "error"
@@ -150,44 +177,6 @@
   {
     "inputs": [
       {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingPayoutFrozenBefore",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingPayoutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      }
-    ],
-    "name": "StakingPayoutUnknown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "address",
         "name": "operator",
         "type": "address"
@@ -215,22 +204,6 @@
       }
     ],
     "name": "StakingTextLength",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -293,6 +266,50 @@
       }
     ],
     "name": "AgentSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "cause",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "Credited",
     "type": "event"
   },
   {
@@ -463,93 +480,6 @@
     "inputs": [
       {
         "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutFrozen",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "accuser",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "harmed",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96[3]",
-        "name": "amounts",
-        "type": "uint96[3]"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutMarked",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "recipient",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96",
-        "name": "amount",
-        "type": "uint96"
-      }
-    ],
-    "name": "PayoutPaid",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
         "internalType": "address",
         "name": "operator",
         "type": "address"
@@ -702,6 +632,31 @@
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      }
+    ],
+    "name": "UnbondingCompleted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
@@ -727,33 +682,21 @@
     "type": "event"
   },
   {
-    "anonymous": false,
-    "inputs": [
+    "inputs": [],
+    "name": "ACCUSER_BPS",
+    "outputs": [
       {
-        "indexed": true,
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "indexed": true,
         "internalType": "uint256",
-        "name": "position",
+        "name": "",
         "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96",
-        "name": "amount",
-        "type": "uint96"
       }
     ],
-    "name": "Withdrawn",
-    "type": "event"
+    "stateMutability": "view",
+    "type": "function"
   },
   {
     "inputs": [],
-    "name": "ACCUSER_BPS",
+    "name": "HARMED_BPS",
     "outputs": [
       {
         "internalType": "uint256",
@@ -862,6 +805,43 @@
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      }
+    ],
+    "name": "completeUnbonding",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "creditOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
@@ -941,19 +921,6 @@
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "freezePayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1113,70 +1080,6 @@
   {
     "inputs": [
       {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      }
-    ],
-    "name": "payPayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "payoutOf",
-    "outputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint96[3]",
-            "name": "amounts",
-            "type": "uint96[3]"
-          },
-          {
-            "internalType": "address",
-            "name": "accuser",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "harmed",
-            "type": "address"
-          },
-          {
-            "internalType": "uint40",
-            "name": "payableAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bool",
-            "name": "frozen",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Payout",
-        "name": "",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "bytes32",
         "name": "lockId",
         "type": "bytes32"
@@ -1291,7 +1194,33 @@
   },
   {
     "inputs": [],
+    "name": "slashedLately",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "totalHeld",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "totalStake",
     "outputs": [
       {
         "internalType": "uint256",
@@ -1382,17 +1311,18 @@
     "inputs": [
       {
         "internalType": "address",
-        "name": "operator",
+        "name": "account",
         "type": "address"
-      },
-      {
-        "internalType": "uint256",
-        "name": "position",
-        "type": "uint256"
       }
     ],
     "name": "withdraw",
-    "outputs": [],
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   }

@@ -4,13 +4,15 @@ pragma solidity 0.8.37;
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {TicketState} from "../types/Draw.sol";
 
-/// @title FutureBlockRandomness
-/// @notice The seed is the hash of one fixed future block, read from the EVM for 256 blocks and from the history contract
-/// of EIP-2935 for 8,191. Nobody chooses the block: it follows from the commitment.
-/// @dev For local chains and tests only. Whoever builds that block chooses the outcome for nothing: its hash changes with
-/// every byte of extra data and every order of transactions, so the builder tries headers until it likes one. Where draws
-/// matter deploy DrandRandomness or, on Ethereum itself, RandaoRandomness.
-contract FutureBlockRandomness is IRandomness {
+/// @title LocalBlockRandomness
+/// @notice For local chains and tests only: the seed is the hash of one fixed later block, which its builder can choose.
+/// The hash is read from the EVM for 256 blocks and from the history contract of EIP-2935 for 8,191. Nobody chooses the
+/// block: it follows from the commitment.
+/// @dev What its strongest party can do: whoever builds that block chooses the outcome for nothing. Its hash changes with
+/// every byte of extra data and every order of transactions, so the builder tries headers until it likes one. On a local
+/// chain nobody has an interest in that, and nobody has to bring anything for a draw. Where draws matter deploy
+/// DrandRandomness or, on Ethereum itself, RandaoRandomness; services/chain/deployment.ts refuses this one there.
+contract LocalBlockRandomness is IRandomness {
     /// @notice Blocks between the commitment and the block of the seed.
     uint256 public constant DELAY_BLOCKS = 2;
     /// @notice History contract of EIP-2935.

@@ -11,8 +11,8 @@ const { time, mine } = networkHelpers;
 
 const { pending: PENDING, ready: READY, expired: EXPIRED } = TICKET_STATE;
 
-describe("FutureBlockRandomness", () => {
-  const fixture = async () => ethers.deployContract("FutureBlockRandomness");
+describe("LocalBlockRandomness", () => {
+  const fixture = async () => ethers.deployContract("LocalBlockRandomness");
   const committed = async () => {
     const randomness = await networkHelpers.loadFixture(fixture);
     return { randomness, ticket: Number(await randomness.commit()) };

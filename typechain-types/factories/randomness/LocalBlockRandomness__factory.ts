@@ -5,7 +5,7 @@ import type { Addressable } from "ethers";
 import { Contract, ContractFactory, ContractTransactionResponse, Interface } from "ethers"
 import type { Signer, ContractDeployTransaction, ContractRunner } from "ethers"
 import type { NonPayableOverrides } from "../../common.js"
-  import type { FutureBlockRandomness, FutureBlockRandomnessInterface } from "../../randomness/FutureBlockRandomness.js";
+  import type { LocalBlockRandomness, LocalBlockRandomnessInterface } from "../../randomness/LocalBlockRandomness.js";
 
   const _abi = [
   {
@@ -76,15 +76,15 @@ import type { NonPayableOverrides } from "../../common.js"
   const _bytecode = "0x6080806040523460155761034d908161001a8239f35b5f80fdfe60806040526004361015610011575f80fd5b5f3560e01c806329316a2a146101475780633c7a3aff146100cc578063adf54cce146100825763bf1c0a9a14610045575f80fd5b3461007e575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261007e57602060405160028152f35b5f80fd5b3461007e575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261007e57602060405171f90827f1c53a10cb7a02335b1753200029358152f35b3461007e575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261007e576002430180431161011a5760209067ffffffffffffffff60405191168152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b3461007e5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261007e5760043567ffffffffffffffff8116810361007e5761019390610247565b6040519060038310156101ac5760409282526020820152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761021a57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b67ffffffffffffffff169081431115610339578140918215610276575b50816102705760029190565b60019190565b5f809160405160208101918252602081526102926040826101d9565b519071f90827f1c53a10cb7a02335b1753200029355afa3d15610331573d9067ffffffffffffffff821161021a57604051916102f660207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f84011601846101d9565b82523d5f602084013e5b80610326575b156102645790915060208180518101031261007e5760200151905f610264565b506020815114610306565b606090610300565b5f9150819056fea164736f6c6343000825000a";
 
   
-      type FutureBlockRandomnessConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
+      type LocalBlockRandomnessConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
 
-      const isSuperArgs = (xs: FutureBlockRandomnessConstructorParams): xs is ConstructorParameters<typeof ContractFactory> =>
+      const isSuperArgs = (xs: LocalBlockRandomnessConstructorParams): xs is ConstructorParameters<typeof ContractFactory> =>
         xs.length > 1
     
 
-  export class FutureBlockRandomness__factory extends ContractFactory {
+  export class LocalBlockRandomness__factory extends ContractFactory {
     
-      constructor(...args: FutureBlockRandomnessConstructorParams) {
+      constructor(...args: LocalBlockRandomnessConstructorParams) {
         if (isSuperArgs(args)) {
           super(...args);
         } else {
@@ -97,26 +97,26 @@ import type { NonPayableOverrides } from "../../common.js"
       return super.getDeployTransaction(overrides || {});
     };
     override deploy(overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(overrides || {}) as Promise<FutureBlockRandomness & {
+      return super.deploy(overrides || {}) as Promise<LocalBlockRandomness & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }
-    override connect(runner: ContractRunner | null): FutureBlockRandomness__factory {
-      return super.connect(runner) as FutureBlockRandomness__factory;
+    override connect(runner: ContractRunner | null): LocalBlockRandomness__factory {
+      return super.connect(runner) as LocalBlockRandomness__factory;
     }
     
     
     static readonly bytecode = _bytecode;
     static readonly abi = _abi;
-    static createInterface(): FutureBlockRandomnessInterface {
-      return new Interface(_abi) as FutureBlockRandomnessInterface;
+    static createInterface(): LocalBlockRandomnessInterface {
+      return new Interface(_abi) as LocalBlockRandomnessInterface;
     }
     
-    override attach(address: string | Addressable): FutureBlockRandomness {
-      return super.attach(address) as FutureBlockRandomness;
+    override attach(address: string | Addressable): LocalBlockRandomness {
+      return super.attach(address) as LocalBlockRandomness;
     }
-  static connect(address: string, runner?: ContractRunner | null): FutureBlockRandomness {
-      return new Contract(address, _abi, runner) as unknown as FutureBlockRandomness;
+  static connect(address: string, runner?: ContractRunner | null): LocalBlockRandomness {
+      return new Contract(address, _abi, runner) as unknown as LocalBlockRandomness;
     }
   }
 

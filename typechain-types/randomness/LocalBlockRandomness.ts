@@ -5,7 +5,7 @@ import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, I
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedListener, TypedContractMethod } from "../common.js"
   
 
-  export interface FutureBlockRandomnessInterface extends Interface {
+  export interface LocalBlockRandomnessInterface extends Interface {
     getFunction(nameOrSignature: "DELAY_BLOCKS" | "HISTORY" | "commit" | "seedOf"): FunctionFragment;
 
     
@@ -23,12 +23,12 @@ decodeFunctionResult(functionFragment: 'seedOf', data: BytesLike): Result;
 
   
 
-  export interface FutureBlockRandomness extends BaseContract {
+  export interface LocalBlockRandomness extends BaseContract {
     
-    connect(runner?: ContractRunner | null): FutureBlockRandomness;
+    connect(runner?: ContractRunner | null): LocalBlockRandomness;
     waitForDeployment(): Promise<this>;
 
-    interface: FutureBlockRandomnessInterface;
+    interface: LocalBlockRandomnessInterface;
 
     
   queryFilter<TCEvent extends TypedContractEvent>(
