@@ -23,7 +23,7 @@ const LIED_WALKS = Math.max(8, Math.floor(WALKS / 16));
 const LIAR = "lying token";
 
 /** Moves that nobody is refused. */
-const FREE: readonly string[] = ["staking.setAgent"];
+const FREE: readonly string[] = ["staking.setAgent", "relay.cancel"];
 
 /** Moves on a request, and the one state that each needs. */
 const NEEDS = {
@@ -83,8 +83,8 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
 
     before(async () => {
       const stages = await openStages();
-      const { market, staking, pools, court, registry, attestation } = stages[0]?.contracts ?? {};
-      functions = Object.entries({ market, staking, pools, court, registry, attestation }).flatMap(
+      const { market, staking, pools, court, relay, registry, attestation } = stages[0]?.contracts ?? {};
+      functions = Object.entries({ market, staking, pools, court, relay, registry, attestation }).flatMap(
         ([name, contract]) => {
           const names: string[] = [];
           contract?.interface.forEachFunction((it) => {

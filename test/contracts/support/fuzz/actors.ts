@@ -104,7 +104,7 @@ export const ACTORS: readonly Actor[] = [
     ...{ operators: [6], requesters: [2], watchers: [2] },
     moves: {
       ...{ "market.claim": 6, "court.challenge": 8, "court.commitTrace": 8, "court.accuse": 8, "court.replay": 2 },
-      ...{ "court.proveFraud": 10, "court.withdraw": 2, "staking.payPayout": 2, "market.assign": 4 },
+      ...{ "court.proveFraud": 10, "court.withdraw": 2, "staking.withdraw": 2, "market.assign": 4 },
     },
   },
   {
@@ -112,7 +112,7 @@ export const ACTORS: readonly Actor[] = [
     ...{ ...everyone, operators: [7, 8, 9] },
     moves: {
       ...{ "staking.deposit": 6, "staking.rotateSigningKey": 4, "pools.optIn": 8, "pools.optOut": 4 },
-      ...{ "pools.weigh": 5, "staking.unbond": 4, "staking.withdraw": 2, "market.claim": 3, "staking.unjail": 2 },
+      ...{ "pools.weigh": 5, "staking.unbond": 4, "staking.completeUnbonding": 2, "market.claim": 3, "staking.unjail": 2 },
     },
   },
   {
@@ -120,7 +120,7 @@ export const ACTORS: readonly Actor[] = [
     ...everyone,
     moves: {
       ...{ "market.pause": 6, "market.unpause": 3, "market.rearmPause": 6, "court.addTerms": 3 },
-      ...{ "attestation.tombstoneRoute": 4, "attestation.addRoute": 2, "staking.freezePayout": 4 },
+      ...{ "attestation.tombstoneRoute": 4, "attestation.addRoute": 2, "staking.setAuthority": 2 },
       ...{ "staking.addManager": 2, "staking.lockDrawn": 3, "staking.slash": 3, "staking.release": 2 },
     },
   },

@@ -53,8 +53,9 @@ export class Chain {
   /** Time and number of the latest block. */
   time = 0;
   block = 0;
-  /** Who sent the last transaction. */
+  /** Who sent the last transaction, and to which contract. */
   lastSender = "";
+  lastTarget = "";
   #logs: Log[] = [];
   #senders: string[] = [];
 
@@ -86,6 +87,7 @@ export class Chain {
     const receipt = await this.request("eth_getTransactionReceipt", [hash]);
     const { status, logs } = receipt as { readonly status: string; readonly logs: readonly Log[] };
     this.lastSender = call.from ?? "";
+    this.lastTarget = call.to;
     this.#senders.push(this.lastSender);
     if (status === "0x1") this.#logs.push(...logs);
     // The block of a transaction that changed nothing is where it would revert again.

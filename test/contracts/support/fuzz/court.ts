@@ -12,7 +12,7 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
-import { payingIn, stateOf } from "./market.ts";
+import { stateOf, withdrawing } from "./market.ts";
 import {
   type Act,
   CLAIMED,
@@ -407,11 +407,6 @@ export const proving = (world: World, found: Case): Act | undefined =>
     send: () => prove()(world, found),
   };
 
-const money = (world: World, account: string): Act => ({
-  text: `court.withdraw ${short(account)}`,
-  send: () => world.contracts.court.withdraw(account),
-});
-
 // ------------------------------------------------------------------------------------------------ moves
 
 export const COURT_MOVES: readonly Move[] = [
@@ -562,17 +557,5 @@ export const COURT_MOVES: readonly Move[] = [
       ];
     },
   }),
-  payingIn("court"),
-  {
-    name: "court.withdraw",
-    weight: 3,
-    valid: (world) => {
-      const owed = world.some(world.view.credits.court, ([, amount]) => amount > 0n)?.[0];
-      return owed === undefined ? undefined : money(world, owed);
-    },
-    refusals: (world) => {
-      const { address } = world.people.pauper;
-      return [{ ...money(world, address), error: "CreditZero", args: [address] }];
-    },
-  },
+  withdrawing("court"),
 ];

@@ -4,7 +4,7 @@ import { outputOfAnswer } from "./toy.ts";
 import type { World } from "./world.ts";
 
 const DAY = 86_400;
-/** Longer than any stage, window, pause, jail, freeze and unbonding together. */
+/** Longer than any stage, window, pause, jail and unbonding together. */
 const FOREVER = MARKET.maxDisputeSeconds + STAKING.unbondingSeconds + 60 * DAY;
 
 /** Ends everything by exits that anyone may use, and lets everybody take what is theirs. Gives what is then left. */
@@ -62,13 +62,13 @@ async function endDisputes(world: World): Promise<void> {
   await world.look(true);
 }
 
-/** Every operator unbonds and withdraws all, and every payout is paid. */
+/** Every operator unbonds and withdraws all, and everybody takes what is left. */
 async function leaveAll(world: World): Promise<void> {
   const { staking } = world.contracts;
   const withdrawAll = async (): Promise<void> => {
     const { operators } = await world.look(true);
     for (const [operator, { exits }] of operators) {
-      for (const [slot, { amount }] of exits.entries()) if (amount > 0n) await staking.withdraw(operator, slot);
+      for (const [slot, { amount }] of exits.entries()) if (amount > 0n) await staking.completeUnbonding(operator, slot);
     }
   };
   await withdrawAll();
@@ -79,7 +79,5 @@ async function leaveAll(world: World): Promise<void> {
   await world.look(true);
   await world.chain.passTo(world.next + STAKING.unbondingSeconds);
   await withdrawAll();
-  for (const [index, { amounts }] of world.view.payouts.entries()) {
-    for (const [share, amount] of amounts.entries()) if (amount > 0n) await staking.payPayout(index + 1, share);
-  }
+  for (const [account, credit] of world.view.credits.staking) if (credit > 0n) await staking.withdraw(account);
 }

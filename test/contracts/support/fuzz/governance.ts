@@ -254,16 +254,6 @@ const addManager =
     await world.contracts.staking.connect(by).addManager(manager);
     world.managers.push(manager);
   };
-const freeze =
-  (of: (world: World) => number): Send =>
-  (world, by) =>
-    world.contracts.staking.connect(by).freezePayout(of(world));
-const payout = (frozen: boolean) => (world: World) =>
-  1 +
-  world.view.payouts.indexOf(
-    world.some(world.view.payouts, (it) => it.frozen === frozen) ?? { amounts: [], payableAt: 0, frozen },
-  );
-
 export const GOVERNANCE_MOVES: readonly Move[] = [
   restricted(
     "market.setCourt",
@@ -306,19 +296,6 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
         addManager((world) => world.random.pick(world.managers)),
         "StakingManagerKnown",
       ),
-    ],
-  ),
-  restricted(
-    "staking.freezePayout",
-    1,
-    freeze(payout(false)),
-    ({ view }) => view.payouts.some(({ frozen }) => !frozen),
-    ({ view }, but) => [
-      but(
-        freeze(() => 9_999),
-        "StakingPayoutUnknown",
-      ),
-      view.payouts.some(({ frozen }) => frozen) && but(freeze(payout(true)), "StakingPayoutFrozenBefore"),
     ],
   ),
   restricted(

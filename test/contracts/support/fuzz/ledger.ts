@@ -1,5 +1,6 @@
 import { type Interface, ZeroAddress } from "ethers";
 
+import { STAKING } from "../protocol.ts";
 import type { Log } from "./chain.ts";
 import { PlainPool, type PlainTerms } from "./plain-pools.ts";
 
@@ -46,6 +47,9 @@ interface CaseRecord {
   answers: bigint;
 }
 
+/** Who keeps credits. */
+export type Creditor = "market" | "court" | "staking";
+
 export type Args = Readonly<Record<string, unknown>>;
 
 /** An event of one of the contracts: `contract.Event` and its arguments. */
@@ -65,19 +69,22 @@ export class Ledger {
   readonly #sources: ReadonlyMap<string, { readonly name: string; readonly interface: Interface }>;
   readonly accounts = new Map<string, Account>();
   readonly pools = new Map<string, PlainPool>();
-  /** Money that the market, and the court, owe. */
-  readonly credits = { market: new Map<string, bigint>(), court: new Map<string, bigint>() };
-  /** What was credited to whom, by cause: a request or a claim. */
+  /** Money that each of them owes. */
+  readonly credits = {
+    ...{ market: new Map<string, bigint>(), court: new Map<string, bigint>(), staking: new Map<string, bigint>() },
+  };
+  /** What was credited to whom, by who owes it and the cause: a request, a claim or a lock. */
   readonly causes = new Map<string, Map<string, bigint>>();
   readonly jobs = new Map<string, JobRecord>();
   readonly cases = new Map<string, CaseRecord>();
   /** Events of each kind, by `contract.Event`. */
   readonly counts = new Map<string, number>();
-  /** Number of payouts. */
-  payouts = 0;
+  /** Stake that was slashed for fraud, by period of unbonding. */
+  readonly slashedIn = new Map<number, bigint>();
   /** Events since the last reading. */
   latest: readonly Event[] = [];
   readonly #locks = new Map<string, bigint>();
+  #payer = "";
 
   constructor(contracts: Readonly<Record<string, Source>>) {
     this.#sources = new Map(
@@ -88,8 +95,9 @@ export class Ledger {
     );
   }
 
-  /** Takes in what the contracts said; `time` is that of the block. */
-  read(logs: readonly Log[], time: number): void {
+  /** Takes in what the contracts said; `time` is that of the block, `payer` who sent the transaction. */
+  read(logs: readonly Log[], time: number, payer: string): void {
+    this.#payer = payer;
     const events: Event[] = [];
     for (const log of logs) {
       const source = this.#sources.get(log.address.toLowerCase());
@@ -135,8 +143,8 @@ export class Ledger {
   }
 
   /** Credited for a cause so far, by account. */
-  creditedFor(cause: string): ReadonlyMap<string, bigint> {
-    return this.causes.get(cause) ?? new Map<string, bigint>();
+  creditedFor(of: Creditor, cause: string): ReadonlyMap<string, bigint> {
+    return this.causes.get(`${of} ${cause}`) ?? new Map<string, bigint>();
   }
 
   #apply({ name, args }: Event, time: number): void {
@@ -147,10 +155,7 @@ export class Ledger {
   }
 
   #applyStake(event: string, args: Args, time: number): void {
-    if (event === "staking.PayoutMarked") {
-      this.payouts++;
-      return;
-    }
+    if (this.#applyCredit("staking", event, args)) return;
     if (args.operator === undefined) return;
     const account = this.account(text(args, "operator"));
     const position = Number(args.position);
@@ -163,7 +168,7 @@ export class Ledger {
         account.stake -= amount(args);
         account.exits[position] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
         break;
-      case "staking.Withdrawn":
+      case "staking.UnbondingCompleted":
         account.exits[position] = undefined;
         break;
       case "staking.SigningKeyRotated":
@@ -217,6 +222,11 @@ export class Ledger {
     account.open--;
     account.stake -= amount(args, "fromLock") + amount(args, "fromFree");
     let left = amount(args, "fromUnbonding");
+    if (amount(args, "fault") === 1n) {
+      const period = Math.floor(time / STAKING.unbondingSeconds);
+      const taken = amount(args, "fromLock") + amount(args, "fromFree") + left;
+      this.slashedIn.set(period, (this.slashedIn.get(period) ?? zero) + taken);
+    }
     for (const exit of account.exits) {
       if (exit === undefined || exit.releaseAt <= time) continue;
       const part = left < exit.amount ? left : exit.amount;
@@ -260,7 +270,7 @@ export class Ledger {
     switch (event) {
       case "market.RequestOpened":
         job.status = 1n;
-        this.#charge(args.request as { readonly requester: string; readonly fee: bigint });
+        this.#charge((args.request as { readonly fee: bigint }).fee);
         break;
       case "market.DrawCommitted":
         [job.ticket, job.epoch, job.committed] = [Number(args.ticket), Number(args.epoch), true];
@@ -302,14 +312,14 @@ export class Ledger {
     }
   }
 
-  #applyCredit(of: "market" | "court", event: string, args: Args): boolean {
+  #applyCredit(of: Creditor, event: string, args: Args): boolean {
     const [kind] = event.split(".").slice(1);
     const row = this.credits[of];
     if (kind === "Credited") {
       const [account, cause] = [text(args, "account"), text(args, "cause")];
       add(row, account, amount(args));
       add(
-        entry(this.causes, cause, () => new Map<string, bigint>()),
+        entry(this.causes, `${of} ${cause}`, () => new Map<string, bigint>()),
         account,
         amount(args),
       );
@@ -319,10 +329,10 @@ export class Ledger {
     return true;
   }
 
-  /** A fee is taken from credit that covers it, otherwise from tokens. */
-  #charge({ requester, fee }: { readonly requester: string; readonly fee: bigint }): void {
-    const credit = this.credits.market.get(requester) ?? zero;
-    if (credit >= fee) this.credits.market.set(requester, credit - fee);
+  /** A fee is taken from credit that covers it, otherwise from tokens. No event says so, nor whose credit it was. */
+  #charge(fee: bigint): void {
+    const credit = this.credits.market.get(this.#payer) ?? zero;
+    if (credit >= fee) this.credits.market.set(this.#payer, credit - fee);
   }
 
   #applyDispute(event: string, args: Args): void {

@@ -13,13 +13,12 @@ import type { World } from "./world.ts";
 
 /** Moves that take tokens in: the error for an amount that is not whole, and for a call back. */
 const TAKING: Readonly<Record<string, { readonly part: string; readonly back: string }>> = {
-  "staking.deposit": { part: "StakingTokenAmountMismatch", back: "StakingTokenAmountMismatch" },
+  "staking.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "market.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
-  "court.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "court.challenge": { part: "CourtBondShort", back: "ReentrancyGuardReentrantCall" },
 };
 /** Moves that give tokens out. */
-const GIVING: readonly string[] = ["market.withdraw", "court.withdraw", "staking.withdraw", "staking.payPayout"];
+const GIVING: readonly string[] = ["market.withdraw", "court.withdraw", "staking.withdraw", "staking.completeUnbonding"];
 /** Transactions that a lie takes besides; a second each. */
 const AROUND = 8;
 
@@ -50,7 +49,6 @@ function callBack({ contracts, people }: World, move: string): readonly [string,
   if (move === "staking.deposit") return [addressOf(staking), staking.interface.encodeFunctionData("deposit", [1])];
   const values = [people.pauper.address, 1] as const;
   if (move === "market.deposit") return [addressOf(market), market.interface.encodeFunctionData("deposit", values)];
-  if (move === "court.deposit") return [addressOf(court), court.interface.encodeFunctionData("deposit", values)];
   return [addressOf(court), court.interface.encodeFunctionData("withdraw", [people.pauper.address])];
 }
 

@@ -1,9 +1,10 @@
-import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, keccak256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
-import { filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
+import { EPOCH_SECONDS, filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
 import { ANSWERS_OF } from "./actors.ts";
 import {
   type Act,
+  ACTIVE,
   ASSIGNED,
   CHALLENGED,
   CLAIMED,
@@ -16,7 +17,9 @@ import {
   REQUEST_STATES,
   short,
 } from "./move.ts";
-import { evidenceFor, permitFor } from "./signatures.ts";
+import type { Creditor } from "./ledger.ts";
+import type { Named, Wanted } from "./plain-pools.ts";
+import { evidenceFor, permitFor, requestSignedBy } from "./signatures.ts";
 import { type Answer, chunkOf, CHUNKS, INPUT_BYTES, INPUT_ROOTS, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
 import type { RequestView } from "./view.ts";
 import type { Job, Version, World } from "./world.ts";
@@ -54,6 +57,8 @@ function onRequest(
     readonly state: bigint;
     readonly time: "before" | "after" | "late";
     readonly pausable?: boolean;
+    /** States of which `refusals` says why the move is refused. */
+    readonly apart?: readonly bigint[];
     readonly also?: (world: World, job: Job) => boolean;
     readonly send: (world: World) => Send;
     readonly refusals?: (world: World, fitting: readonly Job[], act: (job: Job, how: string) => Act) => Refusal[];
@@ -87,7 +92,7 @@ function onRequest(
       const any = world.some(world.jobs);
       if (stopped(world)) return any ? [{ ...act(world, any), error: "PauseActive", args: [world.pausedUntil] }] : [];
       const wrongStates = REQUEST_STATES.flatMap((state, status) => {
-        if (status === 0 || BigInt(status) === needs.state) return [];
+        if (status === 0 || BigInt(status) === needs.state || needs.apart?.includes(BigInt(status)) === true) return [];
         const job = world.some(world.jobs, (it) => stateOf(world, it).status === BigInt(status));
         if (job === undefined) return [];
         const args = [job.id, BigInt(status)];
@@ -191,8 +196,7 @@ function asking(
     valid: (world) => {
       if (world.liar !== undefined && name === "requestWithPermit") return undefined;
       const version = askable(world);
-      const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
-      if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
+      if (version === undefined || isBusy(world) || world.pausedNext || world.view.court === ZeroAddress) return undefined;
       const by = asker(world);
       return live(world).length === 0 ? undefined : act(world, termsFor(world, version, by.address), "", by);
     },
@@ -231,12 +235,57 @@ function asking(
         version.size === "small" && but({ inputRoot: LARGE_INPUT_ROOT }, "MarketRootMismatch"),
         {
           ...act(world, terms, "", world.people.pauper),
-          error: name === "request" ? "ERC20InsufficientAllowance" : "ERC20InsufficientBalance",
+          error: name === "requestWithPermit" ? "ERC20InsufficientBalance" : "ERC20InsufficientAllowance",
         },
       );
     },
   };
 }
+
+/** Requests that their requester only signed. */
+const relaying: Move = {
+  name: "relay.request",
+  weight: 2,
+  valid: (world) => {
+    const version = askable(world);
+    if (version === undefined || world.pausedNext || world.view.court === ZeroAddress || isBusy(world)) return undefined;
+    return live(world).length === 0 ? undefined : relayed(world, version, {});
+  },
+  refusals: (world) => {
+    const version = askable(world);
+    if (version === undefined || live(world).length === 0) return [];
+    const late = { ...relayed(world, version, { late: true }), error: "RelaySignatureExpired" };
+    return [late, { ...relayed(world, version, { forged: true }), error: "RelaySignatureInvalid" }];
+  },
+};
+
+function relayed(world: World, version: Version, changed: { readonly late?: boolean; readonly forged?: boolean }): Act {
+  const requester = world.random.pick(world.people.requesters);
+  const terms = termsFor(world, version, requester.address);
+  return {
+    text: `relay.request ${short(version.id)} of ${short(requester.address)}${changed.forged === true ? " forged" : ""}`,
+    send: async () => {
+      const deadline = changed.late === true ? world.chain.time : world.next;
+      const signer = changed.forged === true ? world.people.pauper : requester;
+      const signature = await requestSignedBy(world, signer, requester, terms, deadline);
+      await world.contracts.relay.request(requester.address, terms, deadline, signature);
+    },
+  };
+}
+
+const cancelling: Move = {
+  name: "relay.cancel",
+  weight: 0.5,
+  valid: (world) => {
+    const by = world.random.pick(world.people.requesters);
+    return { text: `relay.cancel by ${short(by.address)}`, send: () => world.contracts.relay.connect(by).cancel() };
+  },
+  // Everybody may take back what it signed.
+  refusals: () => [],
+};
+
+/** Whether so many requests are under way that no other is opened. */
+const isBusy = (world: World): boolean => world.jobs.filter((job) => stateOf(world, job).status < FINAL).length > 10;
 
 // ------------------------------------------------------------------------------------------------ moves
 
@@ -266,8 +315,9 @@ const isClaimer = (world: World, job: Job): boolean => {
   return world.isLit("operators", operator) && (world.characterOf(operator) !== "lazy" || world.random.chance(0.3));
 };
 /** What the operator of a request answers: chosen once. */
-function answerFor(world: World, job: Job): Answer {
-  const operator = world.view.requests.get(job.id)?.operator ?? ZeroAddress;
+function answerFor(world: World, job: Job, by?: string): Answer {
+  const { operator: assigned = ZeroAddress } = world.view.requests.get(job.id) ?? {};
+  const operator = assigned === ZeroAddress ? (by ?? assigned) : assigned;
   if (job.answer === undefined || job.answeredBy !== operator) {
     job.answer = world.random.pick(ANSWERS_OF[world.characterOf(operator)]);
     job.answeredBy = operator;
@@ -278,15 +328,45 @@ function answerFor(world: World, job: Job): Answer {
 const claiming =
   (
     world: World,
-    changed: { readonly bytes?: string; readonly evidence?: readonly string[]; readonly by?: "pauper" } = {},
+    changed: {
+      readonly bytes?: string;
+      readonly evidence?: readonly string[];
+      readonly by?: World["people"]["admin"];
+    } = {},
   ): Send =>
   async (request, by, job) => {
-    const { bytes, root } = outputOfAnswer(answerFor(world, job));
-    const from = changed.by === undefined ? by : world.people[changed.by];
+    const { bytes, root } = outputOfAnswer(answerFor(world, job, changed.by?.address));
+    const from = changed.by ?? by;
     const evidence = changed.evidence ?? (await evidenceFor(world, job, root));
     const market = world.contracts.market.connect(from);
     return market.claim(request, changed.bytes ?? bytes, root, "", [...evidence]);
   };
+
+/** The operator that the seed of a request's draw names, when it is able and its evidence names no deadline. */
+async function ableClaimer(world: World, job: Job): Promise<World["people"]["admin"] | undefined> {
+  const { ledger, chain, view } = world;
+  const { ticket, epoch } = ledger.job(job.id);
+  if (seedOf(world, job) !== "ready" || epoch + 1 < Math.floor(world.next / EPOCH_SECONDS)) return undefined;
+  const modes = String(job.request.policy).slice(2).match(/.{8}/g) ?? [];
+  const signed = modes.some((mode) => world.routes.get(`0x${mode}`)?.by === "signature");
+  if (signed || !isLive(world, job)) return undefined;
+  const { operator, capacity } = namedFor(world, job, epoch, await chain.hashOf(ticket));
+  const { status, stake = 0n, locked = 0n, open = 0n } = view.operators.get(operator) ?? {};
+  const able = status === ACTIVE && stake - locked >= BigInt(job.request.collateral) && open < capacity;
+  return able ? world.signerOf(operator) : undefined;
+}
+
+/** Whom the plain model of the pools names. */
+export function namedFor({ ledger }: World, { id, request }: Job, epoch: number, hash: string): Named {
+  const seed = keccak256(AbiCoder.defaultAbiCoder().encode(["bytes32", "bytes32"], [hash, id]));
+  return ledger.pool(String(request.versionId)).draw(wantedBy(request), epoch, seed);
+}
+
+/** What the draw of a request must find. */
+export const wantedBy = ({ fee, royalty, collateral, claimSeconds, callbackGas }: RequestStruct): Wanted => ({
+  ...{ fee: BigInt(fee) - BigInt(royalty), collateral: BigInt(collateral) },
+  ...{ claimSeconds: BigInt(claimSeconds), callbackGas: BigInt(callbackGas) },
+});
 
 /** A claim by the operator itself. */
 export const claimed = (world: World, job: Job): Act => ({
@@ -357,48 +437,45 @@ const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddr
 const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[2] ?? 0) > 0;
 
 /** Money paid in before it is needed: for oneself, or for somebody else. */
-export const payingIn = (of: "market" | "court"): Move => {
-  const act = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
-    text: `${of}.deposit ${amount} for ${short(account)} by ${short(by.address)}`,
-    send: () => world.contracts[of].connect(by).deposit(account, amount),
+const payIn = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
+  text: `deposit ${amount} for ${short(account)} by ${short(by.address)}`,
+  send: () => world.contracts.market.connect(by).deposit(account, amount),
+});
+const deposit: Move = {
+  name: "market.deposit",
+  weight: 1.5,
+  valid: (world) => {
+    // Who watches honestly gives nothing away: in the end it must have all that it had.
+    const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
+    const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
+    const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
+    return payIn(world, account, parseEther(String(world.random.between(1, 60))), by);
+  },
+  refusals: (world) => {
+    const { pauper } = world.people;
+    return [{ ...payIn(world, pauper.address, 1n, pauper), error: "ERC20InsufficientAllowance" }];
+  },
+};
+
+/** Somebody's credit, paid to it by whoever sends it. */
+export const withdrawing = (of: Creditor): Move => {
+  const act = ({ contracts }: World, account: string): Act => ({
+    text: `${of}.withdraw ${short(account)}`,
+    send: () => contracts[of].withdraw(account),
   });
   return {
-    name: `${of}.deposit`,
-    weight: 1.5,
+    name: `${of}.withdraw`,
+    weight: 2.5,
     valid: (world) => {
-      // Who watches honestly gives nothing away: in the end it must have all that it had.
-      const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
-      const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
-      const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
-      return act(world, account, parseEther(String(world.random.between(1, 60))), by);
+      const owed = world.some(world.view.credits[of], ([, amount]) => amount > 0n)?.[0];
+      return owed === undefined ? undefined : act(world, owed);
     },
     refusals: (world) => {
-      const { pauper } = world.people;
-      return [{ ...act(world, pauper.address, 1n, pauper), error: "ERC20InsufficientAllowance" }];
+      const { address } = world.people.pauper;
+      return [{ ...act(world, address), error: "CreditZero", args: [address] }];
     },
   };
 };
-const deposit = payingIn("market");
-
-const money: Move = {
-  name: "market.withdraw",
-  weight: 2,
-  valid: (world) => {
-    const owed = world.some(world.view.credits.market, ([, amount]) => amount > 0n)?.[0];
-    return owed === undefined ? undefined : withdrawal(world, owed);
-  },
-  refusals: (world) => [
-    {
-      ...withdrawal(world, world.people.pauper.address),
-      error: "CreditZero",
-      args: [world.people.pauper.address],
-    },
-  ],
-};
-const withdrawal = ({ contracts }: World, account: string): Act => ({
-  text: `market.withdraw ${short(account)}`,
-  send: () => contracts.market.withdraw(account),
-});
 
 /** The court's own functions, called by somebody else; that the court calls them is counted by their events. */
 const byCourtOnly = (name: string, send: (world: World, job: Job, claimId: string) => Promise<unknown>): Move => ({
@@ -428,10 +505,21 @@ export const MARKET_MOVES: readonly Move[] = [
       await token.connect(by).approve(market, by === world.people.pauper ? 0 : 2n ** 256n - 1n);
     }
   }),
+  asking("requestFor", 2, (world, terms, by) => async () => {
+    // Somebody else pays; what it is worth is the requester's.
+    const payer = by === world.people.pauper ? by : (world.people.requesters[0] ?? by);
+    await world.contracts.market.connect(payer).requestFor(by.address, terms);
+  }),
   onRequest("assign", {
     ...{ weight: 24, state: OPEN, time: "before", pausable: true },
     also: (world, job) => seedOf(world, job) !== "pending",
-    send: (world) => async (request) => world.contracts.market.assign(request),
+    send: (world) => async (request, _by, job) => {
+      const named = world.random.chance(0.3) ? await ableClaimer(world, job) : undefined;
+      if (named === undefined) return world.contracts.market.assign(request);
+      // Whoever the seed names draws itself with its claim.
+      world.playedAs = "market.claim";
+      return claiming(world, { by: named })(request, named, job);
+    },
     refusals: (world, fitting, act) => {
       const pending = world.some(fitting, (job) => seedOf(world, job) === "pending");
       return present<Refusal>(
@@ -469,15 +557,25 @@ export const MARKET_MOVES: readonly Move[] = [
     },
   }),
   onRequest("claim", {
-    ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true },
+    ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true, apart: [OPEN] },
     also: (world, job) => isLive(world, job) && hasKey(world, job) && isClaimer(world, job),
     send: (world) => claiming(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting, (it) => isLive(world, it));
       const dead = world.some(fitting, (it) => !isLive(world, it));
       const bytes = filled(1424, 3);
+      // A claim draws first: it is refused as the draw is.
+      const open = world.jobs.filter((it) => stateOf(world, it).status === OPEN);
+      const late = world.some(open, (it) => world.nextClock >= stateOf(world, it).deadline);
+      const early = world.some(
+        open,
+        (it) => world.nextClock < stateOf(world, it).deadline && seedOf(world, it) === "pending",
+      );
+      const state = { state: "Open" };
       return present<Refusal>(
-        instead(world, act, job, "MarketNotOperator", claiming(world, { by: "pauper" })),
+        late && { ...act(late, " while Open"), error: "MarketDeadlinePassed", ...state },
+        early && { ...act(early, " while Open"), error: "MarketSeedPending", ...state },
+        instead(world, act, job, "MarketNotOperator", claiming(world, { by: world.people.pauper })),
         instead(world, act, job, "MarketRootMismatch", claiming(world, { bytes })),
         instead(world, act, job, "MarketInlineRule", claiming(world, { bytes: "0x" })),
         instead(world, act, job, "AttestationEvidenceCount", claiming(world, { evidence: [] })),
@@ -513,9 +611,11 @@ export const MARKET_MOVES: readonly Move[] = [
       send: (world) => async (request) => world.contracts.market[name](request),
     }),
   ),
+  relaying,
+  cancelling,
   failure,
   deposit,
-  money,
+  withdrawing("market"),
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),
   byCourtOnly("upheld", (world, { id }, claimId) => stranger(world).upheld(id, claimId)),
   byCourtOnly("convict", (world, { request }, claimId) => stranger(world).convict(request, claimId, ZeroAddress)),

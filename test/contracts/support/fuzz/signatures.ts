@@ -1,6 +1,6 @@
 import { Signature, ZeroAddress } from "ethers";
 
-import { ANSWER_TYPED_DATA } from "../../../../runner/protocol/typed-data.ts";
+import { ANSWER_TYPED_DATA, REQUEST_TYPED_DATA } from "../../../../runner/protocol/typed-data.ts";
 import { addressOf } from "./move.ts";
 import type { Contracts, Job, Signer, World } from "./world.ts";
 
@@ -62,6 +62,20 @@ export async function publicationBy(
   return signer.signTypedData(domain, PUBLISH, {
     ...{ publisher: publisher.address, commitment, metadataHash, nonce, deadline },
   });
+}
+
+/** A requester's signature over terms, with its present nonce at the relay. */
+export async function requestSignedBy(
+  { contracts: { relay, market } }: World,
+  signer: Signer,
+  requester: Signer,
+  terms: object,
+  deadline: number,
+): Promise<string> {
+  const domain = { ...REQUEST_TYPED_DATA.domain, chainId: 31_337, verifyingContract: addressOf(relay) };
+  const nonce = await relay.nonces(requester);
+  const signed = { ...terms, market: addressOf(market), requester: requester.address, nonce, deadline };
+  return signer.signTypedData(domain, REQUEST_TYPED_DATA.types, signed);
 }
 
 /** Evidence for each mode of a request's policy: nothing, or the operator's signature. */

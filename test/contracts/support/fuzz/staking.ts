@@ -2,6 +2,7 @@ import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
 import { STAKING } from "../protocol.ts";
 import { type Act, ACTIVE, JAILED, type Move, present, type Refusal, short, TOMBSTONED } from "./move.ts";
+import { withdrawing } from "./market.ts";
 import { permitFor } from "./signatures.ts";
 import type { OperatorView } from "./view.ts";
 import type { Signer, World } from "./world.ts";
@@ -168,23 +169,8 @@ const exit = (world: World, condition: (amount: bigint, releaseAt: number) => bo
     ),
   );
 const leave = (world: World, { by, slot }: Exit): Act => ({
-  text: `staking.withdraw ${short(by.address)} ${slot}`,
-  send: () => world.contracts.staking.withdraw(by, slot),
-});
-
-interface Share {
-  readonly payoutId: number;
-  readonly share: number;
-}
-const share = (world: World, condition: (amount: bigint, payableAt: number) => boolean): Share | undefined =>
-  world.some(
-    world.view.payouts.flatMap(({ amounts, payableAt }, index) =>
-      amounts.flatMap((amount, at) => (condition(amount, payableAt) ? [{ payoutId: index + 1, share: at }] : [])),
-    ),
-  );
-const pay = (world: World, { payoutId, share: which }: Share): Act => ({
-  text: `payPayout ${payoutId} ${which}`,
-  send: () => world.contracts.staking.payPayout(payoutId, which),
+  text: `completeUnbonding ${short(by.address)} ${slot}`,
+  send: () => world.contracts.staking.completeUnbonding(by, slot),
 });
 
 // ------------------------------------------------------------------------------------------------ moves
@@ -242,7 +228,7 @@ export const STAKING_MOVES: readonly Move[] = [
     },
   }),
   {
-    name: "staking.withdraw",
+    name: "staking.completeUnbonding",
     weight: 4,
     valid: (world) => {
       const ripe = exit(world, (amount, releaseAt) => amount > 0n && world.next >= releaseAt);
@@ -334,20 +320,5 @@ export const STAKING_MOVES: readonly Move[] = [
   }),
   byManager("release", 2, (staking, lockId) => staking.release(lockId), unknownLock),
   byManager("slash", 2, slash, unknownLock),
-  {
-    name: "staking.payPayout",
-    weight: 4,
-    valid: (world) => {
-      const due = share(world, (amount, payableAt) => amount > 0n && world.next >= payableAt);
-      return due && pay(world, due);
-    },
-    refusals: (world) => {
-      const early = share(world, (amount, payableAt) => amount > 0n && world.next < payableAt);
-      const paid = share(world, (amount) => amount === 0n);
-      return present<Refusal>(
-        early && { ...pay(world, early), error: "StakingPayoutPending" },
-        paid && { ...pay(world, paid), error: "StakingPayoutUnknown" },
-      );
-    },
-  },
+  withdrawing("staking"),
 ];

@@ -37,7 +37,6 @@ export function moments(world: World): number[] {
   for (const { exits } of view.operators.values()) {
     for (const { amount, releaseAt } of exits) if (amount > 0n) times.push(releaseAt);
   }
-  for (const { amounts, payableAt } of view.payouts) if (amounts.some((amount) => amount > 0n)) times.push(payableAt);
   for (const { status, jailedUntil, keys } of ledger.accounts.values()) {
     if (status === 2n) times.push(jailedUntil);
     times.push(keys.at(-1)?.activeFrom ?? 0);

@@ -3,6 +3,7 @@ import type { BaseContract } from "ethers";
 import { SINK } from "../../../../testing/toy-court.ts";
 import { EPOCH_SECONDS } from "../protocol.ts";
 import type { Log } from "./chain.ts";
+import type { Creditor } from "./ledger.ts";
 import { addressOf } from "./move.ts";
 import { answersIn, batchOf, type Read, Words, wordOf } from "./words.ts";
 import type { Case, Job, World } from "./world.ts";
@@ -21,6 +22,7 @@ export interface RequestView {
   readonly finality: bigint;
   readonly result: string;
   readonly compensation: bigint;
+  readonly damages: bigint;
 }
 
 export interface DisputeView {
@@ -68,14 +70,6 @@ export interface PlaceView {
   readonly termsBefore: string;
 }
 
-export interface PayoutView {
-  readonly amounts: readonly bigint[];
-  readonly accuser: string;
-  readonly harmed: string;
-  readonly payableAt: number;
-  readonly frozen: boolean;
-}
-
 export interface VersionView {
   readonly status: bigint;
   /** Operators with weight from the next epoch on. */
@@ -93,8 +87,9 @@ interface CoreView {
   readonly paused: boolean;
   readonly court: string;
   readonly requestCount: number;
-  readonly payoutCount: number;
   readonly totalHeld: bigint;
+  readonly totalStake: bigint;
+  readonly slashedLately: bigint;
   readonly supply: bigint;
 }
 
@@ -111,9 +106,9 @@ interface Sections {
   readonly locks: ReadonlyMap<string, { readonly operator: string; readonly amount: bigint }>;
   readonly marketCredits: ReadonlyMap<string, bigint>;
   readonly courtCredits: ReadonlyMap<string, bigint>;
+  readonly stakingCredits: ReadonlyMap<string, bigint>;
   /** Tokens, of everybody who can have some. */
   readonly balances: ReadonlyMap<string, bigint>;
-  readonly payouts: ReadonlyMap<string, PayoutView>;
   readonly versions: ReadonlyMap<string, VersionView>;
   /** Terms of the court by id, as words. */
   readonly terms: ReadonlyMap<string, string>;
@@ -128,14 +123,12 @@ type Section = keyof Sections;
 type Value<S extends Section> = Sections[S] extends ReadonlyMap<string, infer T> ? T : never;
 
 /** What all contracts say at one block. */
-export interface View extends Omit<Sections, "core" | "payouts" | "terms">, CoreView {
+export interface View extends Omit<Sections, "core" | "terms">, CoreView {
   readonly time: number;
   readonly block: number;
   /** Of the pools, at the latest block. */
   readonly epoch: number;
-  readonly credits: Readonly<Record<"market" | "court", ReadonlyMap<string, bigint>>>;
-  /** In the order of their ids, from 1 on. */
-  readonly payouts: readonly PayoutView[];
+  readonly credits: Readonly<Record<Creditor, ReadonlyMap<string, bigint>>>;
   readonly terms: readonly string[];
 }
 
@@ -165,7 +158,7 @@ export class Lens {
   readonly #sections: { [S in Section]: Sections[S] } = {
     ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
     ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
-    ...{ balances: new Map(), payouts: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
+    ...{ stakingCredits: new Map(), balances: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
     ...{ managers: new Map(), draws: new Map() },
   };
   #epoch = 0;
@@ -225,15 +218,14 @@ export class Lens {
 
   #view(): View {
     const { time, block } = this.#world.chain;
-    const { core, marketCredits, courtCredits, payouts, terms, ...rest } = this.#sections;
+    const { core, marketCredits, courtCredits, stakingCredits, terms, ...rest } = this.#sections;
     const facts = core.get("core");
     if (facts === undefined) throw new Error("nothing was read");
     return {
       ...rest,
       ...facts,
-      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits },
-      credits: { market: marketCredits, court: courtCredits },
-      payouts: [...payouts.values()],
+      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits, stakingCredits },
+      credits: { market: marketCredits, court: courtCredits, staking: stakingCredits },
       terms: [...terms.values()],
     };
   }
@@ -260,13 +252,16 @@ export class Lens {
     const { market, staking, court, token } = this.#world.contracts;
     const { people } = this.#world;
     const core = ["clock", "paused", "court", "requestCount"].map((name) => read(market, name));
-    const more = [read(staking, "payoutCount"), read(staking, "totalHeld"), read(token, "totalSupply")];
+    const more = [
+      ...["totalHeld", "totalStake", "slashedLately"].map((name) => read(staking, name)),
+      read(token, "totalSupply"),
+    ];
     this.#add("core", "core", "always", [...core, ...more], (answers) => {
-      const [clock, paused, judge, requests, payouts, held, supply] = answers as [Words, ...Words[]];
+      const [clock, paused, judge, requests, held, stake, slashed, supply] = answers as [Words, ...Words[]];
       return {
         ...{ clock: clock.number(0), paused: paused?.number(0) === 1, court: judge?.address(0) ?? "" },
-        ...{ requestCount: requests?.number(0) ?? 0, payoutCount: payouts?.number(0) ?? 0 },
-        ...{ totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
+        ...{ requestCount: requests?.number(0) ?? 0, totalStake: stake?.big(0) ?? 0n },
+        ...{ slashedLately: slashed?.big(0) ?? 0n, totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
       };
     });
     for (const { address } of people.operators) {
@@ -279,6 +274,7 @@ export class Lens {
     for (const owner of owners) {
       this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
       this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
+      this.#add("stakingCredits", owner, [wordOf(owner)], [read(staking, "creditOf", owner)], big);
     }
     for (const holder of [...owners, ...[market, staking, court, token].map(addressOf)]) {
       this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
@@ -292,7 +288,7 @@ export class Lens {
     for (const job of jobs) {
       const { id } = job;
       const reads = [
-        ...["claimOf", "resultOf", "compensationOf"].map((name) => read(market, name, id)),
+        ...["claimOf", "resultOf", "compensationOf", "damagesOf"].map((name) => read(market, name, id)),
         read(staking, "lockOf", addressOf(market), id),
       ];
       this.#add("requests", id, [wordOf(id)], reads, decodeRequest);
@@ -312,10 +308,6 @@ export class Lens {
         operator: it?.address(0) ?? "",
         amount: it?.big(1) ?? 0n,
       }));
-    }
-    for (let id = 1; id <= ledger.payouts; id++) {
-      const reads = [read(staking, "payoutOf", id)];
-      this.#add("payouts", String(id), [wordOf(id)], reads, decodePayout);
     }
     for (const { id } of versions) {
       const total = (back: number): Read => epochRead(pools, "totalWeightOf", [id], this.#epoch - back);
@@ -405,12 +397,13 @@ function decodeRequest([
   claim = NOTHING,
   result = NOTHING,
   paid = NOTHING,
+  harm = NOTHING,
   lock = NOTHING,
 ]: readonly Words[]): RequestView {
   return {
     ...{ status: claim.big(0), operator: claim.address(1), outputRoot: claim.hash(2), deadline: claim.number(3) },
     ...{ claimedBlock: claim.number(4), claimId: claim.hash(5), lockedOf: lock.address(0), lock: lock.big(1) },
-    ...{ finality: result.big(0), result: result.hash(1), compensation: paid.big(0) },
+    ...{ finality: result.big(0), result: result.hash(1), compensation: paid.big(0), damages: harm.big(0) },
   };
 }
 
@@ -443,13 +436,6 @@ function decodePlace(answers: readonly Words[], epoch: number): PlaceView {
   return {
     ...{ epoch, optedIn: optedIn.number(0) === 1, weight: weight.big(0), weightBefore: before.big(0) },
     ...{ terms: text(terms), termsBefore: text(termsBefore) },
-  };
-}
-
-function decodePayout([it = NOTHING]: readonly Words[]): PayoutView {
-  return {
-    ...{ amounts: [it.big(0), it.big(1), it.big(2)], accuser: it.address(3), harmed: it.address(4) },
-    ...{ payableAt: it.number(5), frozen: it.number(6) === 1 },
   };
 }
 

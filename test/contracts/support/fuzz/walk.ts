@@ -125,7 +125,8 @@ export class Walk {
 
   async #step(choice: Choice): Promise<void> {
     const { world, tally } = this;
-    const step: Step = { before: world.view, move: choice.move.name, draws: drawsOf(world) };
+    const [before, draws] = [world.view, drawsOf(world)];
+    world.playedAs = undefined;
     this.story.push(choice.act.text);
     try {
       await this.#send(choice);
@@ -140,7 +141,8 @@ export class Walk {
       Tally.add(tally.refused, refusalName(choice.move.name, choice.refusal));
       return;
     }
-    Tally.add(tally.succeeded, choice.move.name);
+    const step: Step = { before, draws, move: world.playedAs ?? choice.move.name };
+    Tally.add(tally.succeeded, step.move);
     await world.look(this.story.length % FULL_LOOK === 0);
     const { requests, disputes } = transitions(world, step);
     for (const { name } of requests) Tally.add(tally.transitions, `request ${name}`);
@@ -325,8 +327,8 @@ let known: Interface | undefined;
 /** All errors with which a transaction of a walk may be refused. */
 function errorsOf({ contracts }: World): Interface {
   if (known !== undefined) return known;
-  const { market, staking, pools, court, registry, attestation, optimistic, token, authority } = contracts;
-  const all = [market, staking, pools, court, registry, attestation, optimistic, token, authority];
+  const { market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } = contracts;
+  const all = [market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
   known = new Interface([...errors, ...MORE_ERRORS]);
   return known;

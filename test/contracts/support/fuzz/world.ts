@@ -31,6 +31,8 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
 export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
+/** Amounts and times of stake: those of other tests, with the rule that operators who fail together lose more. */
+export const PENALTIES = { ...STAKING, correlationFactor: 3 };
 const OPERATORS = CHARACTERS.length;
 const REQUESTERS = SIDES.length;
 const WATCHERS = SIDES.length;
@@ -93,7 +95,7 @@ async function deploy(
     liar === undefined ? await ethers.deployContract("AssayToken") : await ethers.getContractAt("AssayToken", liar);
   const registry = await ethers.deployContract("ModelRegistry");
   const randomness = await ethers.deployContract("LocalBlockRandomness");
-  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, PENALTIES]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
@@ -104,8 +106,9 @@ async function deploy(
   const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
   const reader = await ethers.deployContract("BatchReader");
   const prober = await ethers.deployContract("VerdictProber");
+  const relay = await ethers.deployContract("RequestRelay", [market]);
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, pools, market, court, reader, prober };
+  return { ...rules, token, staking, pools, market, court, relay, reader, prober };
 }
 
 const AGENTS = 2;
@@ -169,7 +172,7 @@ export async function openStage({ lies = false } = {}) {
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
     await token.connect(admin).mint(holder, PURSE);
-    for (const spender of [market, staking, court]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
+    for (const spender of [market, staking, court, contracts.relay]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
   if (liar !== undefined) await equip(liar, contracts);
   const beginners = operators.slice(0, BEGINNERS);
@@ -229,6 +232,8 @@ export class World {
   /** End of the pause that was begun last. */
   pausedUntil = 0;
   pauseSpent = false;
+  /** What the last move turned out to be, when it was decided while it was sent. */
+  playedAs: string | undefined;
   /** Whose turn it is, when it is an actor's. */
   spotlight: Actor | undefined;
   #view: View | undefined;
@@ -271,7 +276,7 @@ export class World {
     await stage.snapshot.restore();
     await stage.chain.sync();
     const world = new World(stage, seed);
-    world.ledger.read(world.#past, 0);
+    world.ledger.read(world.#past, 0, "");
     await world.look(true);
     return world;
   }
@@ -285,10 +290,16 @@ export class World {
   /** Takes in events, and reads what they may have changed: everything when asked for. */
   async look(all = false): Promise<View> {
     const { logs, senders } = this.chain.takeLogs();
-    this.ledger.read(logs, this.chain.time);
+    this.ledger.read(logs, this.chain.time, this.payer);
     for (const { name, args } of this.ledger.latest) if (name === "market.RequestOpened") this.#opened(args);
     this.#view = await this.#lens.look(logs, senders, all);
     return this.#view;
+  }
+
+  /** Who paid what the last transaction charged: who sent it, or the relay between. */
+  get payer(): string {
+    const { lastSender, lastTarget } = this.chain;
+    return lastTarget === addressOf(this.contracts.relay) ? lastTarget : lastSender;
   }
 
   #opened({ requestId, versionId, request }: Args): void {

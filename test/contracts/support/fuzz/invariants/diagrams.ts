@@ -10,8 +10,9 @@ const VERDICTS = ["court.convictWithoutTrace", "court.convictUnanswered", "court
 
 /** The transitions of a request and the moves that may make them. */
 export const REQUEST_DIAGRAM: Readonly<Record<string, readonly string[]>> = {
-  "None to Open": ["market.request", "market.requestWithPermit"],
+  "None to Open": ["market.request", "market.requestWithPermit", "market.requestFor", "relay.request"],
   "Open to Assigned": ["market.assign"],
+  "Open to Claimed": ["market.claim"],
   "Open to Refunded": ["market.refund"],
   "Assigned to InputDemanded": ["market.demandInput"],
   "Assigned to Claimed": ["market.claim"],

@@ -1,8 +1,9 @@
-import { AbiCoder, keccak256, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 
 import { EPOCH_SECONDS, STAKING } from "../../protocol.ts";
 import { ACTIVE, addressOf, short } from "../move.ts";
-import { accepts, type Named, weightOf } from "../plain-pools.ts";
+import { namedFor, wantedBy } from "../market.ts";
+import { accepts, weightOf } from "../plain-pools.ts";
 import type { World } from "../world.ts";
 import { always, bigOf, changes, type Invariant, least, saidBy, textOf } from "./base.ts";
 import { wordOf } from "../words.ts";
@@ -11,23 +12,14 @@ import { wordOf } from "../words.ts";
  * Places, weights by epoch, and whom a seed names.
  */
 
-const abi = AbiCoder.defaultAbiCoder();
 const OUTCOME = { nobody: 0n, busy: 2n, missed: 3n } as const;
 
 /** Whom the plain model names for a request, and for what. */
 async function namedBy(world: World, requestId: string, { ticket, epoch }: { ticket: number; epoch: number }) {
   const job = world.jobs.find(({ id }) => id === requestId);
   if (job === undefined) throw new Error(`no request ${requestId}`);
-  const { request } = job;
-  const wanted = {
-    fee: BigInt(request.fee) - BigInt(request.royalty),
-    ...{ collateral: BigInt(request.collateral), claimSeconds: BigInt(request.claimSeconds) },
-    callbackGas: BigInt(request.callbackGas),
-  };
-  const seed = keccak256(abi.encode(["bytes32", "bytes32"], [await world.chain.hashOf(ticket), requestId]));
-  const pool = world.ledger.pool(String(request.versionId));
-  const named: Named = pool.draw(wanted, epoch, seed);
-  return { named, wanted, pool };
+  const named = namedFor(world, job, epoch, await world.chain.hashOf(ticket));
+  return { named, wanted: wantedBy(job.request), pool: world.ledger.pool(String(job.request.versionId)) };
 }
 
 export const DRAWS: readonly Invariant[] = [
@@ -273,7 +265,8 @@ export const DRAWS: readonly Invariant[] = [
   always("I-56", "a lock of a request is made by the market alone, when it was drawn", function* (world, { move }) {
     for (const event of saidBy(world, "staking.Locked")) {
       const byMarket = textOf(event, "manager") === addressOf(world.contracts.market);
-      if (byMarket !== (move === "market.assign")) yield `${textOf(event, "lockId")} by ${move}`;
+      const draws = move === "market.assign" || move === "market.claim";
+      if (byMarket !== draws) yield `${textOf(event, "lockId")} by ${move}`;
     }
   }),
 ];

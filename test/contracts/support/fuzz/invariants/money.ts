@@ -1,4 +1,5 @@
 import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
+import { STAKING } from "../../protocol.ts";
 import { addressOf, CHALLENGED, FINAL, short, textOfAddress } from "../move.ts";
 import { COURT_TERMS } from "../world.ts";
 import { always, atLast, bigOf, changes, type Invariant, saidBy, sum, textOf, wealthOf } from "./base.ts";
@@ -10,21 +11,22 @@ import { transitions } from "./diagrams.ts";
 
 const { WITHHELD_BPS } = CONSTANTS.RequestIntake;
 const PENALTIES = ["staking.Slashed", "staking.DrawMissed", "staking.OwedTaken"] as const;
+const CONVICTED = 10n;
 /** Moves by which somebody pays. */
 const PAYING: readonly string[] = [
   ...["market.request", "market.requestWithPermit", "staking.deposit", "staking.depositWithPermit", "market.deposit"],
-  ...["court.challenge", "court.demandTrace", "court.demandTensor", "court.deposit"],
+  ...["court.challenge", "court.demandTrace", "court.demandTensor", "market.requestFor", "relay.request"],
 ];
 
 export const MONEY: readonly Invariant[] = [
   always(
     "I-01",
-    "staking holds exactly the tokens it owes: stake, exits and unpaid shares",
+    "staking holds exactly the tokens it owes: stake, exits and credits",
     function* ({ view, contracts }) {
       const stakes = sum(
         [...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))),
       );
-      const owed = stakes + sum(view.payouts.flatMap(({ amounts }) => amounts));
+      const owed = stakes + sum(view.credits.staking.values());
       const held = view.balances.get(addressOf(contracts.staking));
       if (owed !== view.totalHeld || owed !== held) yield `owes ${owed}, says ${view.totalHeld}, holds ${held}`;
     },
@@ -45,18 +47,18 @@ export const MONEY: readonly Invariant[] = [
     "I-05",
     "per penalty: accuser + requester + sink = taken; accuser and requester get at most a quarter each",
     function* (world) {
-      const taken = saidBy(world, ...PENALTIES)
-        .map((event) => {
+      const taken = sum(
+        saidBy(world, ...PENALTIES).map((event) => {
           const parts = ["fromLock", "fromFree", "fromUnbonding", "penalty", "amount"];
           return sum(parts.filter((part) => part in event.args).map((part) => bigOf(event, part)));
-        })
-        .filter((amount) => amount > 0n);
-      const marked = saidBy(world, "staking.PayoutMarked").map(({ args }) => args.amounts as bigint[]);
-      const sums = marked.map((amounts) => sum(amounts));
-      if (sums.join() !== taken.join()) yield `paid out ${sums.join()} of ${taken.join()}`;
-      for (const [i, [accuser = 0n, harmed = 0n]] of marked.entries()) {
-        const whole = sums[i] ?? 0n;
-        if (4n * accuser > whole || 4n * harmed > whole) yield `accuser ${accuser}, requester ${harmed} of ${whole}`;
+        }),
+      );
+      const shares = saidBy(world, "staking.Credited");
+      const paid = sum(shares.map((event) => bigOf(event, "amount")));
+      if (paid !== taken) yield `paid ${paid} of ${taken}`;
+      for (const event of shares) {
+        const [account, amount] = [textOf(event, "account"), bigOf(event, "amount")];
+        if (account !== world.people.sink.address && 4n * amount > taken) yield `${account} gets ${amount} of ${taken}`;
       }
     },
   ),
@@ -108,7 +110,7 @@ export const MONEY: readonly Invariant[] = [
     function* ({ view, jobs, ledger }) {
       for (const { id, request } of jobs) {
         const { status = 0n } = view.requests.get(id) ?? {};
-        const paid = sum(ledger.creditedFor(id).values());
+        const paid = sum(ledger.creditedFor("market", id).values());
         const due = status >= FINAL ? BigInt(request.fee) : 0n;
         if (paid !== due) yield `${short(id)}: ${paid} of ${due} with status ${status}`;
       }
@@ -137,7 +139,7 @@ export const MONEY: readonly Invariant[] = [
               ];
         const due = new Map<string, bigint>();
         for (const [account, amount] of rows) if (amount > 0n) due.set(account, (due.get(account) ?? 0n) + amount);
-        const paid = world.ledger.creditedFor(id);
+        const paid = world.ledger.creditedFor("market", id);
         const shown = (row: ReadonlyMap<string, bigint>): string =>
           [...row]
             .map((it) => it.join(" "))
@@ -150,15 +152,22 @@ export const MONEY: readonly Invariant[] = [
 
   always(
     "I-21",
-    "compensation is told for a request whose input was withheld, and for no other",
+    "compensation is told where the input was withheld, damages where the answer was convicted, and nowhere else",
     function* (world, step) {
       for (const [id, now, then] of changes(world.view.requests, step.before.requests)) {
         const job = world.jobs.find((it) => it.id === id);
-        const withheld = then?.status === 3n && now.status === 9n;
-        const due = withheld
-          ? (BigInt(job?.request.fee ?? 0) * BigInt(WITHHELD_BPS)) / 10_000n
-          : (then?.compensation ?? 0n);
+        const [ended, requester] = [now.status !== then?.status, textOfAddress(job?.request.requester)];
+        const withheld = ended && then?.status === 3n && now.status === 9n;
+        const fee = BigInt(job?.request.fee ?? 0);
+        const due = withheld ? (fee * BigInt(WITHHELD_BPS)) / 10_000n : (then?.compensation ?? 0n);
         if (now.compensation !== due) yield `${short(id)}: ${now.compensation} instead of ${due}`;
+        const shares = saidBy(world, "staking.Credited").filter(
+          (event) => textOf(event, "cause") === id && textOf(event, "account") === requester,
+        );
+        const harm = ended && now.status === CONVICTED ? sum(shares.map((event) => bigOf(event, "amount"))) : then?.damages;
+        // Who accused its own operator got the accuser's share besides.
+        const own = shares.length > 1 ? (harm ?? 0n) / 2n : (harm ?? 0n);
+        if (now.damages !== own) yield `${short(id)}: damages of ${now.damages} instead of ${own}`;
       }
     },
   ),
@@ -167,13 +176,13 @@ export const MONEY: readonly Invariant[] = [
     "I-22",
     "credit grows only by a settlement or a payment, and falls only by a withdrawal of all of it or a fee of its own request",
     function* (world, { before }) {
-      for (const of of ["market", "court"] as const) {
+      for (const of of ["market", "court", "staking"] as const) {
         for (const [account, now, then = 0n] of changes(world.view.credits[of], before.credits[of])) {
           const grown = saidBy(world, `${of}.Credited`, `${of}.CreditDeposited`).filter(
             (event) => textOf(event, "account") === account,
           );
           const out = saidBy(world, `${of}.CreditWithdrawn`).filter((event) => textOf(event, "account") === account);
-          const fees = saidBy(world, `${of}.RequestOpened`).filter((event) => textOf(event, "requester") === account);
+          const fees = saidBy(world, `${of}.RequestOpened`).filter(() => world.payer === account);
           const fee = sum(fees.map(({ args }) => (args.request as { readonly fee: bigint }).fee));
           const due = then + sum(grown.map((event) => bigOf(event, "amount"))) - (then >= fee ? fee : 0n);
           const left = out.length === 0 ? due : 0n;
@@ -185,72 +194,50 @@ export const MONEY: readonly Invariant[] = [
 
   always(
     "I-23",
-    "a fee is taken once: from credit that covers it, otherwise whole from tokens",
-    function* (world, { before }) {
-      const { view } = world;
+    "a fee is taken once, from who pays: from credit that covers it, otherwise whole from tokens",
+    function* (world, { before, move }) {
+      const { view, payer } = world;
       for (const event of saidBy(world, "market.RequestOpened")) {
-        const account = textOf(event, "requester");
+        // The relay pays with what it takes from the requester.
+        const holder = move === "relay.request" ? textOf(event, "requester") : payer;
         const { fee } = event.args.request as { readonly fee: bigint };
-        const credit = (at: typeof view): bigint => at.credits.market.get(account) ?? 0n;
-        const tokens = (at: typeof view): bigint => at.balances.get(account) ?? 0n;
+        const credit = (at: typeof view): bigint => at.credits.market.get(payer) ?? 0n;
+        const tokens = (at: typeof view): bigint => at.balances.get(holder) ?? 0n;
         const [fromCredit, fromTokens] = [credit(before) - credit(view), tokens(before) - tokens(view)];
         const covered = credit(before) >= fee;
         if (fromCredit !== (covered ? fee : 0n) || fromTokens !== (covered ? 0n : fee)) {
-          yield `${account}: ${fromCredit} of credit and ${fromTokens} of tokens for ${fee}`;
+          yield `${holder}: ${fromCredit} of credit and ${fromTokens} of tokens for ${fee}`;
         }
       }
     },
   ),
 
   always("I-24", "a withdrawal pays the account that is owed, whoever sends it", function* (world, { before }) {
-    for (const event of saidBy(world, "market.CreditWithdrawn", "court.CreditWithdrawn")) {
+    for (const event of saidBy(world, "market.CreditWithdrawn", "court.CreditWithdrawn", "staking.CreditWithdrawn")) {
       const account = textOf(event, "account");
       const got = (world.view.balances.get(account) ?? 0n) - (before.balances.get(account) ?? 0n);
       if (got !== bigOf(event, "amount")) yield `${account} got ${got}`;
     }
   }),
 
-  always(
-    "I-25",
-    "a share of a penalty is paid once, to the recipient that the verdict named",
-    function* (world, { before }) {
-      for (const event of saidBy(world, "staking.PayoutPaid")) {
-        const payout = before.payouts[Number(event.args.payoutId) - 1];
-        const share = Number(event.args.share);
-        const named = [payout?.accuser, payout?.harmed, world.people.sink.address][share];
-        const recipient = textOf(event, "recipient");
-        const [amount, due] = [bigOf(event, "amount"), payout?.amounts[share] ?? 0n];
-        const got = (world.view.balances.get(recipient) ?? 0n) - (before.balances.get(recipient) ?? 0n);
-        if (recipient !== named || amount !== due || amount === 0n || got !== amount) {
-          yield `${recipient} got ${got} of ${due}, named was ${named}`;
-        }
-      }
-    },
-  ),
+  always("I-25", "all stake is the sum of the operators' stakes", function* ({ view }) {
+    const all = sum([...view.operators.values()].map(({ stake }) => stake));
+    if (view.totalStake !== all) yield `${view.totalStake} instead of ${all}`;
+  }),
 
-  always(
-    "I-26",
-    "what a payout says changes only by payment, and its time only by one freeze",
-    function* ({ view }, { before }) {
-      if (view.payouts.length < before.payouts.length) yield "a payout is gone";
-      for (const [i, then] of before.payouts.entries()) {
-        const now = view.payouts[i];
-        if (now === undefined || now === then) continue;
-        if (now.accuser !== then.accuser || now.harmed !== then.harmed) yield `payout ${i + 1}: other recipients`;
-        if (now.amounts.some((amount, share) => amount !== then.amounts[share] && amount !== 0n)) {
-          yield `payout ${i + 1}: ${then.amounts.join()} became ${now.amounts.join()}`;
-        }
-        const frozen = now.frozen && !then.frozen;
-        if (then.frozen && !now.frozen) yield `payout ${i + 1}: thawed`;
-        if (now.payableAt - then.payableAt !== (frozen ? 7 * 86_400 : 0)) yield `payout ${i + 1}: other time`;
-      }
-    },
-  ),
+  always("I-26", "what was slashed lately is what verdicts took in this period and in the one before", function* ({
+    view,
+    ledger: { slashedIn },
+  }) {
+    const period = Math.floor(view.time / STAKING.unbondingSeconds);
+    const lately = (slashedIn.get(period) ?? 0n) + (slashedIn.get(period - 1) ?? 0n);
+    if (view.slashedLately !== lately) yield `${view.slashedLately} instead of ${lately}`;
+  }),
 
   always("I-27", "the bonds of a dispute leave exactly once, with its verdict", function* ({ view, ledger, terms }) {
     for (const [claimId, { status, termsId, demands }] of view.disputes) {
       const { challengeBond, demandBond } = terms[termsId] ?? COURT_TERMS;
-      const paid = sum(ledger.creditedFor(claimId).values());
+      const paid = sum(ledger.creditedFor("court", claimId).values());
       const reclaimed = (view.demands.get(claimId) ?? []).filter(({ demander }) => BigInt(demander) === 0n).length;
       const due = [
         ...[0n, 0n, 0n, challengeBond + demands * demandBond],
@@ -270,7 +257,7 @@ export const MONEY: readonly Invariant[] = [
         const burnt = (challengeBond * BigInt(burnBps) + 9_999n) / 10_000n;
         const upheld = challengeBond - burnt + now.demands * demandBond;
         const [who, due] = now.status === 3n ? [now.operator, upheld] : [now.challenger, challengeBond];
-        const paid = ledger.creditedFor(claimId).get(who) ?? 0n;
+        const paid = ledger.creditedFor("court", claimId).get(who) ?? 0n;
         if (paid !== due) yield `${short(claimId)}: ${who} got ${paid} instead of ${due}`;
       }
     },
@@ -284,7 +271,7 @@ export const MONEY: readonly Invariant[] = [
         const { status, lock = 0n, claimId = "" } = view.requests.get(id) ?? {};
         if (status !== CHALLENGED) continue;
         const { status: dispute = 0n } = view.disputes.get(claimId) ?? {};
-        const paid = sum(ledger.creditedFor(id).values());
+        const paid = sum(ledger.creditedFor("market", id).values());
         if (lock === 0n || paid !== 0n || dispute === 0n || dispute > 2n) {
           yield `${short(id)}: lock ${lock}, paid ${paid}, dispute ${dispute}`;
         }

@@ -1,4 +1,4 @@
-import { addressOf } from "../move.ts";
+import { addressOf, textOfAddress } from "../move.ts";
 import { isWrong } from "../court.ts";
 import { isWatched } from "../duties.ts";
 import { PURSE } from "../world.ts";
@@ -68,18 +68,14 @@ export const PEOPLE: readonly Invariant[] = [
     }
   }),
 
-  always(
-    "I-88",
-    "whoever accuses itself loses at least half of what is taken, with its own request even",
-    function* (world) {
-      const marked = saidBy(world, "staking.PayoutMarked");
-      for (const { args } of marked) {
-        const amounts = args.amounts as readonly bigint[];
-        const [accuser = 0n, harmed = 0n, sink = 0n] = amounts;
-        if (sink < accuser + harmed) yield `${accuser} and ${harmed} come back, ${sink} is lost`;
-      }
-    },
-  ),
+  always("I-88", "whoever accuses itself loses at least half of what is taken, with its own request even", function* (world) {
+    const shares = saidBy(world, "staking.Credited");
+    const lost = sum(
+      shares.filter((it) => textOf(it, "account") === world.people.sink.address).map((it) => bigOf(it, "amount")),
+    );
+    const all = sum(shares.map((event) => bigOf(event, "amount")));
+    if (2n * lost < all) yield `${lost} of ${all} are lost`;
+  }),
 
   always("I-89", "nobody has two places in a version, however often it leaves and comes back", function* ({ ledger }) {
     for (const [version, pool] of ledger.pools) {
@@ -115,11 +111,10 @@ export const PEOPLE: readonly Invariant[] = [
       const fraud = slashes.filter((event) => bigOf(event, "fault") === 1n);
       if (fraud.length !== verdicts.length) yield `${fraud.length} slashes for ${verdicts.length} verdicts`;
       const accusers = verdicts.map((event) => textOf(event, "accuser"));
-      const paid = saidBy(world, "staking.PayoutMarked").filter(
-        ({ args }) => sum([BigInt(String(args.accuser))]) !== 0n,
-      );
-      for (const event of fraud.length === 0 ? [] : paid) {
-        if (!accusers.includes(textOf(event, "accuser"))) yield `${textOf(event, "accuser")} is paid`;
+      const requesters = world.jobs.map(({ request }) => textOfAddress(request.requester));
+      const named = [...accusers, ...requesters, world.people.sink.address];
+      for (const event of fraud.length === 0 ? [] : saidBy(world, "staking.Credited")) {
+        if (!named.includes(textOf(event, "account"))) yield `${textOf(event, "account")} is paid`;
       }
     },
   ),

@@ -73,7 +73,7 @@ export const REQUESTS: readonly Invariant[] = [
       for (const { id, name } of transitions(world, step).requests) {
         const job = world.jobs.find((it) => it.id === id);
         const open = world.view.clock < Number(job?.request.openUntil ?? 0);
-        if (name === "Open to Assigned" && !open) yield `${short(id)} was drawn too late`;
+        if ((name === "Open to Assigned" || name === "Open to Claimed") && !open) yield `${short(id)} was drawn too late`;
         if (name === "Assigned to Open" && !open) yield `${short(id)} was opened too late`;
         if (name === "Assigned to TimedOut" && open) yield `${short(id)} ended too early`;
       }
@@ -164,7 +164,9 @@ export const REQUESTS: readonly Invariant[] = [
     function* (world, { before }) {
       for (const event of saidBy(world, "market.Claimed")) {
         const operator = textOf(event, "operator");
-        const { operator: assigned = "" } = before.requests.get(textOf(event, "requestId")) ?? {};
+        // Who is drawn by its own claim was nobody's before it.
+        const { operator: then = ZeroAddress } = before.requests.get(textOf(event, "requestId")) ?? {};
+        const assigned = then === ZeroAddress ? operator : then;
         const { agent } = before.operators.get(assigned) ?? {};
         const sender = world.chain.lastSender;
         if (operator !== assigned || (sender !== assigned && sender !== agent)) yield `${operator} by ${sender}`;

@@ -12,12 +12,12 @@ import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.t
 const PAUSE_SECONDS = 3 * 86_400;
 /** What a pause stops. */
 const STOPPED: readonly string[] = [
-  ...["market.request", "market.requestWithPermit", "market.assign", "market.demandInput", "market.claim"],
+  ...["market.request", "market.requestWithPermit", "market.requestFor", "relay.request", "market.assign", "market.demandInput", "market.claim"],
 ];
 /** Moves of governance. */
 const GOVERNING: readonly string[] = [
   ...["market.setCourt", "market.pause", "market.unpause", "market.rearmPause", "staking.addManager"],
-  ...["staking.freezePayout", "court.addTerms", "attestation.addRoute", "attestation.tombstoneRoute"],
+  ...["court.addTerms", "attestation.addRoute", "attestation.tombstoneRoute"],
   ...["market.setAuthority", "staking.setAuthority", "attestation.setAuthority", "court.setAuthority"],
 ];
 
@@ -38,7 +38,7 @@ export const RULES: readonly Invariant[] = [
         yield* compare(`exit ${slot} of ${address}`, amount, account.exits[slot]?.amount);
       }
     }
-    for (const name of ["market", "court"] as const) {
+    for (const name of ["market", "court", "staking"] as const) {
       for (const [address, credit] of view.credits[name]) {
         yield* compare(`credit of ${address} at the ${name}`, credit, ledger.credits[name].get(address));
       }
@@ -104,7 +104,7 @@ export const RULES: readonly Invariant[] = [
           if (!aged) yield `${move} changed ${row} ${key}`;
         }
       }
-      for (const of of ["market", "court"] as const) {
+      for (const of of ["market", "court", "staking"] as const) {
         for (const [key] of changes(view.credits[of], before.credits[of])) yield `${move} changed credit of ${key}`;
       }
     },

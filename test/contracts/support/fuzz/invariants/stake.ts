@@ -4,7 +4,7 @@ import { ZeroAddress } from "ethers";
 import { MARKET, STAKING } from "../../protocol.ts";
 import { addressOf, CHALLENGED, FINAL, OPEN, REQUEST_STATES, short, TOMBSTONED } from "../move.ts";
 import type { View } from "../view.ts";
-import type { World } from "../world.ts";
+import { PENALTIES, type World } from "../world.ts";
 import { always, bigOf, changes, type Invariant, least, saidBy, sum, textOf } from "./base.ts";
 
 /*
@@ -81,7 +81,7 @@ export const STAKE: readonly Invariant[] = [
 
   always(
     "I-31",
-    "fraud takes the whole lock, and what it takes and leaves owed is at least the least penalty",
+    "fraud takes the whole lock, at least the least penalty, and more the more was slashed lately; the rest is owed",
     function* (world, { before }) {
       for (const event of saidBy(world, "staking.Slashed")) {
         if (bigOf(event, "fault") !== FRAUD) continue;
@@ -91,7 +91,7 @@ export const STAKE: readonly Invariant[] = [
         const collected = sum(saidBy(world, "staking.OwedTaken").map((it) => bigOf(it, "amount")));
         const [then, now] = [before, world.view].map((view) => view.operators.get(operator)?.owed ?? 0n);
         const owed = (now ?? 0n) + collected - (then ?? 0n);
-        const due = lock > STAKING.fraudMinimum ? lock : STAKING.fraudMinimum;
+        const due = penaltyOf(world, before, operator, lock, taken);
         if (bigOf(event, "fromLock") !== lock || taken + owed !== due) {
           yield `${short(lockId)}: ${taken} taken and ${owed} owed of ${due}, lock ${lock}`;
         }
@@ -207,7 +207,7 @@ export const STAKE: readonly Invariant[] = [
   ),
 
   always("I-40", "an exit leaves to its operator, whole and not before its time", function* (world, { before }) {
-    for (const event of saidBy(world, "staking.Withdrawn")) {
+    for (const event of saidBy(world, "staking.UnbondingCompleted")) {
       const [operator, position] = [textOf(event, "operator"), Number(event.args.position)];
       const { amount = 0n, releaseAt = Infinity } = before.operators.get(operator)?.exits[position] ?? {};
       const got = (world.view.balances.get(operator) ?? 0n) - (before.balances.get(operator) ?? 0n);
@@ -240,6 +240,18 @@ export const STAKE: readonly Invariant[] = [
     },
   ),
 ];
+
+/** The penalty for fraud as the rules say: lock, least penalty, or the part of its stake for what was slashed lately. */
+function penaltyOf({ view, ledger }: World, before: View, operator: string, lock: bigint, taken: bigint): bigint {
+  const period = Math.floor(view.time / STAKING.unbondingSeconds);
+  const lately = (ledger.slashedIn.get(period) ?? 0n) + (ledger.slashedIn.get(period - 1) ?? 0n) - taken;
+  const { stake = 0n, exits = [] } = before.operators.get(operator) ?? {};
+  const own = stake + sum(exits.filter(({ releaseAt }) => releaseAt > view.time).map(({ amount }) => amount));
+  const all = before.totalStake + lately;
+  const part = least(BigInt(PENALTIES.correlationFactor) * (lately + lock), all);
+  const correlated = (own * part) / all;
+  return [lock, STAKING.fraudMinimum, correlated].reduce((most, it) => (it > most ? it : most));
+}
 
 /** When a deadline of the market was missed, in the chain's time. */
 function missedAt({ view }: World, deadline: number): number {
