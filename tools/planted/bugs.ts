@@ -33,7 +33,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "penalties owed are forgiven at release",
     contract: "OperatorStaking",
-    original: "emit Released(msg.sender, lockId, lock.operator, lock.amount);\n        _collectOwed(lockId, lock.operator);",
+    original:
+      "emit Released(msg.sender, lockId, lock.operator, lock.amount);\n        _collectOwed(lockId, lock.operator);",
     replacement: "emit Released(msg.sender, lockId, lock.operator, lock.amount);",
     harm: "The least penalty for fraud is avoided with locks in requests to oneself.",
   },

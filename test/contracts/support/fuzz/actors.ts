@@ -105,6 +105,7 @@ export const ACTORS: readonly Actor[] = [
     moves: {
       ...{ "market.claim": 6, "court.challenge": 8, "court.commitTrace": 8, "court.accuse": 8, "court.replay": 2 },
       ...{ "court.proveFraud": 10, "court.withdraw": 2, "staking.withdraw": 2, "market.assign": 4 },
+      ...{ "staking.lockDrawn": 5, "staking.release": 5 },
     },
   },
   {
@@ -112,7 +113,13 @@ export const ACTORS: readonly Actor[] = [
     ...{ ...everyone, operators: [7, 8, 9] },
     moves: {
       ...{ "staking.deposit": 6, "staking.rotateSigningKey": 4, "pools.optIn": 8, "pools.optOut": 4 },
-      ...{ "pools.weigh": 5, "staking.unbond": 4, "staking.completeUnbonding": 2, "market.claim": 3, "staking.unjail": 2 },
+      ...{
+        "pools.weigh": 5,
+        "staking.unbond": 4,
+        "staking.completeUnbonding": 2,
+        "market.claim": 3,
+        "staking.unjail": 2,
+      },
     },
   },
   {

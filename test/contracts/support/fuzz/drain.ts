@@ -68,7 +68,8 @@ async function leaveAll(world: World): Promise<void> {
   const withdrawAll = async (): Promise<void> => {
     const { operators } = await world.look(true);
     for (const [operator, { exits }] of operators) {
-      for (const [slot, { amount }] of exits.entries()) if (amount > 0n) await staking.completeUnbonding(operator, slot);
+      for (const [slot, { amount }] of exits.entries())
+        if (amount > 0n) await staking.completeUnbonding(operator, slot);
     }
   };
   await withdrawAll();

@@ -18,7 +18,12 @@ const TAKING: Readonly<Record<string, { readonly part: string; readonly back: st
   "court.challenge": { part: "CourtBondShort", back: "ReentrancyGuardReentrantCall" },
 };
 /** Moves that give tokens out. */
-const GIVING: readonly string[] = ["market.withdraw", "court.withdraw", "staking.withdraw", "staking.completeUnbonding"];
+const GIVING: readonly string[] = [
+  "market.withdraw",
+  "court.withdraw",
+  "staking.withdraw",
+  "staking.completeUnbonding",
+];
 /** Transactions that a lie takes besides; a second each. */
 const AROUND = 8;
 
@@ -47,9 +52,9 @@ const lied = (world: World, act: Act, how: string, lie: (token: TokenMock) => Pr
 function callBack({ contracts, people }: World, move: string): readonly [string, string] {
   const { staking, market, court } = contracts;
   if (move === "staking.deposit") return [addressOf(staking), staking.interface.encodeFunctionData("deposit", [1])];
-  const values = [people.pauper.address, 1] as const;
-  if (move === "market.deposit") return [addressOf(market), market.interface.encodeFunctionData("deposit", values)];
-  return [addressOf(court), court.interface.encodeFunctionData("withdraw", [people.pauper.address])];
+  const { address } = people.pauper;
+  if (move === "market.deposit") return [addressOf(market), market.interface.encodeFunctionData("deposit", [address, 1])];
+  return [addressOf(court), court.interface.encodeFunctionData("withdraw", [address])];
 }
 
 /** Something that must be refused because the token lies; nothing when it is not that kind of token. */

@@ -196,7 +196,8 @@ function asking(
     valid: (world) => {
       if (world.liar !== undefined && name === "requestWithPermit") return undefined;
       const version = askable(world);
-      if (version === undefined || isBusy(world) || world.pausedNext || world.view.court === ZeroAddress) return undefined;
+      if (version === undefined || isBusy(world) || world.pausedNext || world.view.court === ZeroAddress)
+        return undefined;
       const by = asker(world);
       return live(world).length === 0 ? undefined : act(world, termsFor(world, version, by.address), "", by);
     },
@@ -248,7 +249,8 @@ const relaying: Move = {
   weight: 2,
   valid: (world) => {
     const version = askable(world);
-    if (version === undefined || world.pausedNext || world.view.court === ZeroAddress || isBusy(world)) return undefined;
+    if (version === undefined || world.pausedNext || world.view.court === ZeroAddress || isBusy(world))
+      return undefined;
     return live(world).length === 0 ? undefined : relayed(world, version, {});
   },
   refusals: (world) => {
@@ -346,6 +348,8 @@ const claiming =
 async function ableClaimer(world: World, job: Job): Promise<World["people"]["admin"] | undefined> {
   const { ledger, chain, view } = world;
   const { ticket, epoch } = ledger.job(job.id);
+  const { status: stage, deadline = 0 } = view.requests.get(job.id) ?? {};
+  if (stage !== OPEN || world.nextClock >= deadline || world.pausedNext) return undefined;
   if (seedOf(world, job) !== "ready" || epoch + 1 < Math.floor(world.next / EPOCH_SECONDS)) return undefined;
   const modes = String(job.request.policy).slice(2).match(/.{8}/g) ?? [];
   const signed = modes.some((mode) => world.routes.get(`0x${mode}`)?.by === "signature");

@@ -137,7 +137,10 @@ async function lockDrawn(staking: Staking, lockId: string, world: World): Promis
     anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
   const stake = stakeOf(world, drawn).stake + (random.chance(0.3) && !isHonest(world, drawn) ? 1n : 0n);
   const capacity = random.chance(0.2) ? random.below(3) : 1_000;
-  await staking.lockDrawn(drawn.address, stake, capacity, ether(world, 1, 800), lockId);
+  // Whoever expects a penalty hides its stake behind a lock.
+  const free = freeOf(stakeOf(world, drawn));
+  const hides = world.characterOf(drawn.address) === "self-accusing" && free > 0n && random.chance(0.6);
+  await staking.lockDrawn(drawn.address, stake, capacity, hides ? free : ether(world, 1, 800), lockId);
   if (!world.locks.includes(lockId)) world.locks.push(lockId);
 }
 

@@ -126,7 +126,6 @@ export class Walk {
   async #step(choice: Choice): Promise<void> {
     const { world, tally } = this;
     const [before, draws] = [world.view, drawsOf(world)];
-    world.playedAs = undefined;
     this.story.push(choice.act.text);
     try {
       await this.#send(choice);
@@ -141,7 +140,7 @@ export class Walk {
       Tally.add(tally.refused, refusalName(choice.move.name, choice.refusal));
       return;
     }
-    const step: Step = { before, draws, move: world.playedAs ?? choice.move.name };
+    const step: Step = { before, draws, move: world.nameOf(choice.move.name) };
     Tally.add(tally.succeeded, step.move);
     await world.look(this.story.length % FULL_LOOK === 0);
     const { requests, disputes } = transitions(world, step);

@@ -172,7 +172,8 @@ export async function openStage({ lies = false } = {}) {
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
     await token.connect(admin).mint(holder, PURSE);
-    for (const spender of [market, staking, court, contracts.relay]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
+    for (const spender of [market, staking, court, contracts.relay])
+      await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
   if (liar !== undefined) await equip(liar, contracts);
   const beginners = operators.slice(0, BEGINNERS);
@@ -332,6 +333,13 @@ export class World {
   /** What an operator is like. */
   characterOf(operator: string): Character {
     return CHARACTERS[this.people.operators.findIndex(({ address }) => address === operator)] ?? "lazy";
+  }
+
+  /** The name of the last move, which may have been decided while it was sent. */
+  nameOf(move: string): string {
+    const name = this.playedAs ?? move;
+    this.playedAs = undefined;
+    return name;
   }
 
   /** What a requester or a watcher is like. */

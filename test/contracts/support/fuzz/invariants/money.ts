@@ -19,18 +19,14 @@ const PAYING: readonly string[] = [
 ];
 
 export const MONEY: readonly Invariant[] = [
-  always(
-    "I-01",
-    "staking holds exactly the tokens it owes: stake, exits and credits",
-    function* ({ view, contracts }) {
-      const stakes = sum(
-        [...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))),
-      );
-      const owed = stakes + sum(view.credits.staking.values());
-      const held = view.balances.get(addressOf(contracts.staking));
-      if (owed !== view.totalHeld || owed !== held) yield `owes ${owed}, says ${view.totalHeld}, holds ${held}`;
-    },
-  ),
+  always("I-01", "staking holds exactly the tokens it owes: stake, exits and credits", function* ({ view, contracts }) {
+    const stakes = sum(
+      [...view.operators.values()].map(({ stake, exits }) => stake + sum(exits.map((it) => it.amount))),
+    );
+    const owed = stakes + sum(view.credits.staking.values());
+    const held = view.balances.get(addressOf(contracts.staking));
+    if (owed !== view.totalHeld || owed !== held) yield `owes ${owed}, says ${view.totalHeld}, holds ${held}`;
+  }),
 
   always(
     "I-02",
@@ -164,7 +160,8 @@ export const MONEY: readonly Invariant[] = [
         const shares = saidBy(world, "staking.Credited").filter(
           (event) => textOf(event, "cause") === id && textOf(event, "account") === requester,
         );
-        const harm = ended && now.status === CONVICTED ? sum(shares.map((event) => bigOf(event, "amount"))) : then?.damages;
+        const harm =
+          ended && now.status === CONVICTED ? sum(shares.map((event) => bigOf(event, "amount"))) : then?.damages;
         // Who accused its own operator got the accuser's share besides.
         const own = shares.length > 1 ? (harm ?? 0n) / 2n : (harm ?? 0n);
         if (now.damages !== own) yield `${short(id)}: damages of ${now.damages} instead of ${own}`;
@@ -225,14 +222,15 @@ export const MONEY: readonly Invariant[] = [
     if (view.totalStake !== all) yield `${view.totalStake} instead of ${all}`;
   }),
 
-  always("I-26", "what was slashed lately is what verdicts took in this period and in the one before", function* ({
-    view,
-    ledger: { slashedIn },
-  }) {
-    const period = Math.floor(view.time / STAKING.unbondingSeconds);
-    const lately = (slashedIn.get(period) ?? 0n) + (slashedIn.get(period - 1) ?? 0n);
-    if (view.slashedLately !== lately) yield `${view.slashedLately} instead of ${lately}`;
-  }),
+  always(
+    "I-26",
+    "what was slashed lately is what verdicts took in this period and in the one before",
+    function* ({ view, ledger: { slashedIn } }) {
+      const period = Math.floor(view.time / STAKING.unbondingSeconds);
+      const lately = (slashedIn.get(period) ?? 0n) + (slashedIn.get(period - 1) ?? 0n);
+      if (view.slashedLately !== lately) yield `${view.slashedLately} instead of ${lately}`;
+    },
+  ),
 
   always("I-27", "the bonds of a dispute leave exactly once, with its verdict", function* ({ view, ledger, terms }) {
     for (const [claimId, { status, termsId, demands }] of view.disputes) {

@@ -68,14 +68,18 @@ export const PEOPLE: readonly Invariant[] = [
     }
   }),
 
-  always("I-88", "whoever accuses itself loses at least half of what is taken, with its own request even", function* (world) {
-    const shares = saidBy(world, "staking.Credited");
-    const lost = sum(
-      shares.filter((it) => textOf(it, "account") === world.people.sink.address).map((it) => bigOf(it, "amount")),
-    );
-    const all = sum(shares.map((event) => bigOf(event, "amount")));
-    if (2n * lost < all) yield `${lost} of ${all} are lost`;
-  }),
+  always(
+    "I-88",
+    "whoever accuses itself loses at least half of what is taken, with its own request even",
+    function* (world) {
+      const shares = saidBy(world, "staking.Credited");
+      const lost = sum(
+        shares.filter((it) => textOf(it, "account") === world.people.sink.address).map((it) => bigOf(it, "amount")),
+      );
+      const all = sum(shares.map((event) => bigOf(event, "amount")));
+      if (2n * lost < all) yield `${lost} of ${all} are lost`;
+    },
+  ),
 
   always("I-89", "nobody has two places in a version, however often it leaves and comes back", function* ({ ledger }) {
     for (const [version, pool] of ledger.pools) {

@@ -73,7 +73,8 @@ export const REQUESTS: readonly Invariant[] = [
       for (const { id, name } of transitions(world, step).requests) {
         const job = world.jobs.find((it) => it.id === id);
         const open = world.view.clock < Number(job?.request.openUntil ?? 0);
-        if ((name === "Open to Assigned" || name === "Open to Claimed") && !open) yield `${short(id)} was drawn too late`;
+        if ((name === "Open to Assigned" || name === "Open to Claimed") && !open)
+          yield `${short(id)} was drawn too late`;
         if (name === "Assigned to Open" && !open) yield `${short(id)} was opened too late`;
         if (name === "Assigned to TimedOut" && open) yield `${short(id)} ended too early`;
       }
