@@ -8,8 +8,10 @@ import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
+import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
+import { vaultScenario } from "./gas/vault.ts";
 
 /** Blobs and model files of a run. */
 const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
@@ -18,11 +20,13 @@ const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
+  randomnessScenario,
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),
   softmaxScenario(folder),
   disputeScenario,
+  vaultScenario,
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);

@@ -23,7 +23,8 @@ import { publish } from "../services/publisher/publish.ts";
 import { contextOf, type ServiceContext } from "../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
-import { allow, fund, join } from "../services/operator/stake.ts";
+import { allow, fund } from "../services/chain/funds.ts";
+import { join } from "../services/operator/stake.ts";
 import { type WatcherOptions, WatcherService } from "../services/watcher/watcher.ts";
 
 export const WINDOW_SECONDS = 3_600;

@@ -10,7 +10,7 @@ import { policyOf } from "../../services/chain/evidence.ts";
 import { execute, type HostedModel, joinTensors, hostModel, type Run } from "../../services/models/models.ts";
 import { send } from "../../services/chain/context.ts";
 import type { Action } from "../../services/environment/events.ts";
-import { allow, fund } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { openStage, type CourtStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { DigitReader__factory } from "../../typechain-types/index.ts";

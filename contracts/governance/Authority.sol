@@ -8,7 +8,7 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 /// - AttestationVerifier: `addRoute`, `tombstoneRoute`;
 /// - OperatorStaking: `addManager`;
 /// - InferenceMarket: `setCourt` (once), `pause` (for a fixed time), `unpause`, `rearmPause`;
-/// - DisputeCourt: `addTerms`, for disputes opened later.
+/// - DisputeCourt: `addTerms`, `addSource`, `tombstoneSource`, for disputes opened later.
 /// Governance also grants and revokes roles, sets delays, and can give a contract another authority (AccessManager). No
 /// function anywhere lets it move stake or escrow.
 /// @dev A deployment gives `pause` and `unpause` to a guardian, because governance's delay is longer than a pause: see

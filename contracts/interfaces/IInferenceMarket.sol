@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {IAttestationVerifier} from "./IAttestationVerifier.sol";
+import {IClaimSource} from "./IClaimSource.sol";
+import {IDataSource} from "./IDataSource.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
 import {IOperatorPools} from "./IOperatorPools.sol";
 import {DrawOutcome} from "../types/Place.sol";
+import {DataKind} from "../types/Availability.sol";
 import {AnswerStage, Claim, Finality, Request, RequestStatus, RequestTerms} from "../types/Request.sol";
-import {Segment} from "../types/Witness.sol";
 
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
+/// @dev As a source of claims (IClaimSource) its ids are those of requests, and `terms` are abi.encode(Request).
+interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
@@ -29,8 +32,8 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// @notice The operator did not claim in time; another one is drawn.
     event RequestReopened(bytes32 indexed requestId, address indexed operator);
     event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
-    event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
-    event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
+    /// @notice The operator demanded the input and has more time to claim.
+    event ClaimPostponed(bytes32 indexed requestId, uint40 claimBy);
     event Claimed(
         bytes32 indexed requestId,
         bytes32 indexed claimId,
@@ -72,8 +75,13 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     error MarketSeedPending(uint64 ticket);
     error MarketNotOperator(address actual, address expected);
     error MarketNoCallback(bytes32 requestId);
-    error MarketInputPublic(bytes32 requestId);
-    error MarketDemandsExhausted(uint256 maximum);
+    /// @notice The data stood in calldata.
+    error MarketDataPublic(bytes32 requestId, DataKind kind);
+    error MarketNotAvailability(address actual, address expected);
+    /// @notice An operator demands the input once before its claim.
+    error MarketDemandedBefore(bytes32 requestId);
+    /// @notice Demanded data are still to be shown, or were not shown in time.
+    error MarketDemandsOpen(bytes32 requestId, uint256 count);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
@@ -98,15 +106,6 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// is able, or when nobody made it while its seed and its epoch's weights were kept.
     /// @return operator Who was drawn; zero when a new draw is committed instead.
     function assign(Request calldata request_) external returns (address operator);
-
-    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator or its agent.
-    function demandInput(Request calldata request_) external;
-
-    /// @notice Answers a demand; anyone who has the data may call.
-    /// @param request_ The request.
-    /// @param roots Tensor roots of all inputs.
-    /// @param segment The demanded leaves and their proof.
-    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
 
     /// @notice Claims an answer; only the assigned operator or its agent. Draws first when nobody did (see `assign`), so an
     /// operator that the seed names claims in one transaction. Evidence that names the claim's deadline, such as a signature,
@@ -138,9 +137,6 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// more (a route died), the operator is spared and the fee is refunded.
     function timeOut(Request calldata request_) external;
 
-    /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
-    function cancelWithheld(Request calldata request_) external;
-
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
 
@@ -150,23 +146,8 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// @notice Names the court, once; restricted to governance.
     function setCourt(address court) external;
 
-    /// @notice A first challenge was opened: the claim cannot become final until `upheld`. Only the court, only while
-    /// the status is `Claimed` and the window is open.
-    function markChallenged(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice No challenge of the claim is open any more: it becomes final when its window is over. Only the court.
-    function upheld(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice The claim was proven wrong or not defended: collateral slashed, requester refunded. Only the court, only
-    /// while the status is `Challenged`.
-    /// @return taken Amount slashed.
-    function convict(Request calldata request_, bytes32 claimId, address accuser) external returns (uint256 taken);
-
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
-
-    /// @notice Time a dispute may take after the window before `expireDispute`.
-    function MAX_DISPUTE_SECONDS() external view returns (uint40);
 
     /// @notice What is claimed for a request.
     function claimOf(bytes32 requestId) external view returns (Claim memory);
@@ -177,8 +158,8 @@ interface IInferenceMarket is IPrepaidLedger, IExpiringPause {
     /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
     function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
 
-    /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
-    /// every other request. The rest of a failed request's fee is the requester's.
+    /// @notice Part of the fee of a failed request that the requester lost because its input was withheld; zero for every
+    /// other request. The rest of a failed request's fee is the requester's.
     function compensationOf(bytes32 requestId) external view returns (uint256);
 
     /// @notice What the requester of a convicted answer was credited in the staking contract, from the operator's stake;

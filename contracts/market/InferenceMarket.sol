@@ -2,6 +2,9 @@
 pragma solidity 0.8.37;
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
+import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -9,9 +12,12 @@ import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BoundedCall} from "./BoundedCall.sol";
+import {EncodedRequest} from "./EncodedRequest.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
+import {CommittedData, DataKind} from "../types/Availability.sol";
 import {BPS} from "../types/BasisPoints.sol";
+import {ClaimFacts, HeldClaim} from "../types/Claim.sol";
 import {EvidenceContext} from "../types/Evidence.sol";
 import {MarketParameters} from "../types/Market.sol";
 import {AnswerStage, Request, RequestStatus} from "../types/Request.sol";
@@ -27,7 +33,7 @@ contract InferenceMarket is RequestIntake {
     /// @dev Gas that must remain for what follows a callback.
     uint256 private constant CALLBACK_RESERVE = 20_000;
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     uint40 public immutable MAX_DISPUTE_SECONDS;
 
     modifier onlyCourt() {
@@ -41,11 +47,17 @@ contract InferenceMarket is RequestIntake {
         IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
+        IDataAvailability availability,
         MarketParameters memory parameters
-    ) MarketRecord(authority, registry, pools.STAKING()) RequestIntake(pools, attestation, randomness, parameters) {
+    )
+        MarketRecord(authority, registry, pools.STAKING())
+        RequestIntake(pools, attestation, randomness, availability, parameters)
+    {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Stake whose exit begins when a request is opened is still there when the dispute of that request ends.
-        uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
+        uint256 shown = availability.secondsFor(DataKind.Input) + availability.secondsFor(DataKind.Output);
+        uint256 longest = uint256(3) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + shown;
+        longest += PAUSE_SECONDS;
         _requireParameter("unbondingSeconds", STAKING.UNBONDING_SECONDS(), longest, type(uint40).max);
         _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, STAKING.MINIMUM_STAKE());
     }
@@ -63,7 +75,7 @@ contract InferenceMarket is RequestIntake {
         // An operator knows from the seed that it is named, and needs no other transaction to be drawn.
         if (_jobs[idOf(request_)].status == RequestStatus.Open) assign(request_);
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        _requireOperator(job);
+        _requireOperator(job, msg.sender);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
         _requireEvidence(requestId, request_, job.operator, job.deadline, outputRoot, evidence);
 
@@ -78,6 +90,7 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function finalise(Request calldata request_, bytes calldata outputs) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Claimed);
+        _requireShown(requestId, job);
         bytes32 outputRoot = job.drawOrOutputRoot;
         // A callback gets the claimed bytes again; bytes that were too large for the claim, never. Whoever finalises has no
         // choice: a stranger could otherwise keep the bytes from the consumer.
@@ -107,6 +120,8 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function timeOut(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Assigned);
+        // An input that nobody shows is not the operator's fault.
+        _requireShown(requestId, job);
         // No operator can bring evidence that nobody verifies any more.
         if (!ATTESTATION.isLive(request_.policy)) {
             _fail(requestId, job, RequestStatus.Cancelled);
@@ -117,7 +132,7 @@ contract InferenceMarket is RequestIntake {
         uint40 since = uint40(block.timestamp) - (clock() - job.deadline);
         if (clock() < request_.openUntil) {
             emit RequestReopened(requestId, job.operator);
-            job.operator = address(0);
+            (job.operator, job.demanded) = (address(0), false);
             job.status = RequestStatus.Open;
             job.deadline = request_.openUntil;
             _commitDraw(requestId, job);
@@ -129,13 +144,28 @@ contract InferenceMarket is RequestIntake {
         STAKING.slash(requestId, Fault.Liveness, since, address(0), address(0));
     }
 
-    /// @inheritdoc IInferenceMarket
-    function cancelWithheld(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.InputDemanded);
+    /// @inheritdoc IDataSource
+    function noteWithheld(
+        bytes calldata terms,
+        CommittedData calldata data,
+        address demander
+    ) external onlyAvailability {
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        require(requestId == data.id, MarketRequestUnknown(requestId));
+        Job storage job = _jobs[requestId];
+        bool claimed = job.status == RequestStatus.Claimed;
+        bool stands = claimed || (job.status == RequestStatus.Assigned && data.kind == DataKind.Input);
+        require(stands, MarketStatusForbids(requestId, job.status));
+        if (data.kind == DataKind.Output) {
+            // INVARIANT: a request has one claim, so the output that was demanded is the claimed one.
+            _convict(requestId, job, request_, _claimId(requestId, job), demander);
+            return;
+        }
         _fail(requestId, job, RequestStatus.Cancelled);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
         job.drawOrOutputRoot = bytes32(compensation);
-        _credit(requestId, job.operator, compensation);
+        _credit(requestId, claimed ? demander : job.operator, compensation);
         _credit(requestId, request_.requester, request_.fee - compensation);
         STAKING.release(requestId);
     }
@@ -169,37 +199,65 @@ contract InferenceMarket is RequestIntake {
         emit CourtSet(court_);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt {
+    /// @inheritdoc IClaimSource
+    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt returns (HeldClaim memory) {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Claimed);
-        _requireClockBefore(job.deadline);
+        uint40 windowEnd = job.deadline;
+        uint40 time = clock();
+        require(time < windowEnd, MarketDeadlinePassed(windowEnd, time));
         job.status = RequestStatus.Challenged;
         emit ClaimChallenged(requestId, claimId);
+        return
+            HeldClaim({
+                operator: job.operator,
+                outputRoot: job.drawOrOutputRoot,
+                windowEnd: windowEnd,
+                claimedBlock: job.claimedBlock,
+                secondsLeft: windowEnd - time
+            });
     }
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     function upheld(bytes32 requestId, bytes32 claimId) external onlyCourt {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
         job.status = RequestStatus.Claimed;
         emit ClaimUpheld(requestId, claimId);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function convict(
-        Request calldata request_,
-        bytes32 claimId,
-        address accuser
-    ) external onlyCourt returns (uint256 taken) {
+    /// @inheritdoc IClaimSource
+    function convict(bytes32 claimId, bytes calldata terms, address accuser) external onlyCourt {
+        Request calldata request_ = EncodedRequest.read(terms);
         bytes32 requestId = idOf(request_);
-        Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
-        emit ClaimConvicted(requestId, claimId, accuser);
-        _fail(requestId, job, RequestStatus.Convicted);
-        _credit(requestId, request_.requester, request_.fee);
-        taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
-        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
+        _convict(requestId, _claimed(requestId, claimId, RequestStatus.Challenged), request_, claimId, accuser);
+    }
+
+    /// @inheritdoc IClaimSource
+    function factsOf(bytes32 claimId, bytes calldata terms) external view returns (ClaimFacts memory) {
+        Request calldata request_ = EncodedRequest.read(terms);
+        Job storage job = _claimed(idOf(request_), claimId, RequestStatus.Challenged);
+        return
+            ClaimFacts({
+                modelCommitment: REGISTRY.commitmentOf(request_.versionId),
+                inputRoot: request_.inputRoot,
+                outputRoot: job.drawOrOutputRoot
+            });
     }
 
     // ------------------------------------------------------------------------------------------------ internals
+
+    function _convict(
+        bytes32 requestId,
+        Job storage job,
+        Request calldata request_,
+        bytes32 claimId,
+        address accuser
+    ) private {
+        emit ClaimConvicted(requestId, claimId, accuser);
+        _fail(requestId, job, RequestStatus.Convicted);
+        _credit(requestId, request_.requester, request_.fee);
+        uint256 taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
+    }
 
     function _claimed(bytes32 requestId, bytes32 claimId, RequestStatus status) private view returns (Job storage job) {
         job = _jobs[requestId];

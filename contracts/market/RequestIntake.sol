@@ -5,16 +5,19 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
+import {CommittedData, DataKind} from "../types/Availability.sol";
 import {BPS} from "../types/BasisPoints.sol";
 import {Draw, TicketState, packDraw} from "../types/Draw.sol";
 import {MarketParameters} from "../types/Market.sol";
 import {DrawOutcome, DrawTerms} from "../types/Place.sol";
 import {Request, RequestStatus, RequestTerms, requestIdOf} from "../types/Request.sol";
 import {VersionStatus} from "../types/Version.sol";
-import {Segment} from "../types/Witness.sol";
+import {EncodedRequest} from "./EncodedRequest.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 
 /// @title RequestIntake
@@ -22,13 +25,12 @@ import {MarketRecord} from "./MarketRecord.sol";
 abstract contract RequestIntake is MarketRecord {
     /// @notice Most chunks of a committed input (8 MiB less a little).
     uint256 public constant MAX_CHUNKS = 255;
-    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
+    /// @notice Part of the fee that a requester loses whose input is withheld, in 1/10,000. It goes to the operator before its
+    /// claim, and to who demanded the input after it: an operator that claims an answer has the input, and can show it.
     uint256 public constant WITHHELD_BPS = 1_000;
     uint32 public constant MIN_STAGE_SECONDS = 1 minutes;
     uint32 public constant MAX_STAGE_SECONDS = 1 days;
     uint32 public constant MAX_WINDOW_SECONDS = 7 days;
-    /// @notice Time to answer a demand for input.
-    uint32 public constant ANSWER_SECONDS = 1 hours;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
 
     /// @inheritdoc IInferenceMarket
@@ -36,6 +38,8 @@ abstract contract RequestIntake is MarketRecord {
     /// @inheritdoc IInferenceMarket
     IOperatorPools public immutable POOLS;
     IRandomness public immutable RANDOMNESS;
+    /// @notice Where committed inputs and outputs are demanded.
+    IDataAvailability public immutable AVAILABILITY;
     uint96 public immutable MINIMUM_FEE;
     /// @notice Part of the collateral, for each day that it is locked, that a fee must reach besides, in 1/10,000.
     uint16 public immutable LOCK_FEE_BPS;
@@ -46,16 +50,23 @@ abstract contract RequestIntake is MarketRecord {
     uint256 private immutable COLLATERAL_NUMERATOR;
     uint256 private immutable COLLATERAL_DENOMINATOR;
 
+    modifier onlyAvailability() {
+        require(msg.sender == address(AVAILABILITY), MarketNotAvailability(msg.sender, address(AVAILABILITY)));
+        _;
+    }
+
     constructor(
         IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
+        IDataAvailability availability,
         MarketParameters memory parameters
     ) {
         _requireParameter("catchBps", parameters.catchBps, 1, BPS);
         POOLS = pools;
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
+        AVAILABILITY = availability;
         MINIMUM_FEE = parameters.minimumFee;
         LOCK_FEE_BPS = parameters.lockFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
@@ -131,28 +142,42 @@ abstract contract RequestIntake is MarketRecord {
         emit RequestAssigned(requestId, operator, claimBy);
     }
 
-    // ------------------------------------------------------------------------------------------------ input
+    // ------------------------------------------------------------------------------------------------ data
 
-    /// @inheritdoc IInferenceMarket
-    function demandInput(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        _requireOperator(job);
-        require(!request_.inputInline, MarketInputPublic(requestId));
-        (, uint256 chunks) = REGISTRY.inputSizeOf(request_.versionId);
-        require(job.chunk < chunks, MarketDemandsExhausted(chunks));
-
-        uint40 answerBy = _enter(job, RequestStatus.InputDemanded, ANSWER_SECONDS);
-        emit InputDemanded(requestId, job.chunk, answerBy);
+    /// @inheritdoc IDataSource
+    function noteDemand(
+        bytes calldata terms,
+        DataKind kind,
+        address demander,
+        uint40 answerUntil
+    ) external onlyAvailability whenNotPaused returns (CommittedData memory data) {
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        Job storage job = _jobs[requestId];
+        _requireClockBefore(job.deadline);
+        if (job.status == RequestStatus.Assigned && kind == DataKind.Input) {
+            _requireOperator(job, demander);
+            // Once for each operator, with all chunks that it wants: else it could put off its claim chunk by chunk.
+            require(!job.demanded, MarketDemandedBefore(requestId));
+            job.deadline = answerUntil + request_.claimSeconds;
+            emit ClaimPostponed(requestId, job.deadline);
+        } else {
+            bool stands = job.status == RequestStatus.Claimed || job.status == RequestStatus.Challenged;
+            require(stands, MarketStatusForbids(requestId, job.status));
+        }
+        job.demanded = true;
+        bool isPublic =
+            kind == DataKind.Input ? request_.inputInline : REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT;
+        require(!isPublic, MarketDataPublic(requestId, kind));
+        bytes32 root = kind == DataKind.Input ? request_.inputRoot : job.drawOrOutputRoot;
+        return CommittedData(address(this), requestId, request_.versionId, root, kind);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.InputDemanded);
-        uint256 chunk = job.chunk++;
-        bytes32 root = REGISTRY.inputRootFromChunk(request_.versionId, chunk, roots, segment);
-        _requireRoot(root, request_.inputRoot);
-        uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
-        emit InputAnswered(requestId, chunk, segment, claimBy);
+    /// @dev Nothing that was demanded is still to be shown, in time or not.
+    function _requireShown(bytes32 requestId, Job storage job) internal view {
+        if (!job.demanded) return;
+        uint256 open = AVAILABILITY.openDemands(address(this), requestId);
+        require(open == 0, MarketDemandsOpen(requestId, open));
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -256,11 +281,8 @@ abstract contract RequestIntake is MarketRecord {
         emit DrawCommitted(requestId, ticket, epoch);
     }
 
-    function _requireOperator(Job storage job) internal view {
+    function _requireOperator(Job storage job, address caller) internal view {
         address operator = job.operator;
-        require(
-            msg.sender == operator || STAKING.actsFor(msg.sender, operator),
-            MarketNotOperator(msg.sender, operator)
-        );
+        require(caller == operator || STAKING.actsFor(caller, operator), MarketNotOperator(caller, operator));
     }
 }

@@ -72,7 +72,6 @@ enum RequestStatus {
     None,
     Open,
     Assigned,
-    InputDemanded,
     Claimed,
     Challenged,
     Final,
@@ -106,8 +105,7 @@ enum AnswerStage {
 /// @param outputRoot Root over the output tensor roots that it claims.
 /// @param windowEnd Challenges are open while `IInferenceMarket.clock() < windowEnd`.
 /// @param claimedBlock Block of the claim.
-/// @param claimId Hash that binds market, chain, request, operator, output root, window end and block. Moves of a dispute
-/// name it, so a reorganisation that replaces the claim cannot redirect them.
+/// @param claimId `claimIdOf` (types/Claim.sol): what moves of a dispute name.
 struct Claim {
     RequestStatus status;
     address operator;
@@ -118,24 +116,8 @@ struct Claim {
 }
 
 bytes32 constant REQUEST_TAG = keccak256("assay.request.v1");
-bytes32 constant CLAIM_TAG = keccak256("assay.claim.v1");
 
 /// @notice Id of a request of a market: binds the chain and the market too.
 function requestIdOf(address market, Request memory request) view returns (bytes32) {
     return keccak256(abi.encode(REQUEST_TAG, block.chainid, market, request));
-}
-
-/// @notice Id of a claim: see `Claim.claimId`.
-function claimIdOf(
-    address market,
-    bytes32 requestId,
-    address operator,
-    bytes32 outputRoot,
-    uint40 windowEnd,
-    uint40 claimedBlock
-) view returns (bytes32) {
-    return
-        keccak256(
-            abi.encode(CLAIM_TAG, block.chainid, market, requestId, operator, outputRoot, windowEnd, claimedBlock)
-        );
 }

@@ -27,7 +27,8 @@ const UNBONDING_SECONDS = 35 * DAY;
 /**
  * The whole suite with a source of seeds, wired. Parameters of the source are in `ignition/randomness.ts`. Every other
  * parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a pause; default the
- * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
+ * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds,
+ * `dataBond` for each chunk of a committed input or output, and
  * the structs `staking`, `market` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
@@ -56,9 +57,12 @@ const suiteModule = (source: RandomnessSource) =>
       catchBps: 5_000,
       maxDisputeSeconds: MAX_DISPUTE_SECONDS,
     });
+    // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
+    const dataBond = m.getParameter("dataBond", 25n * TOKEN);
     const courtTerms = m.getParameter("court", {
       challengeBond: 50n * TOKEN,
       demandBond: TOKEN,
+      accusationBond: TOKEN,
       traceWindow: 12 * HOUR,
       demandWindow: 2 * DAY,
       answerWindow: 6 * HOUR,
@@ -75,16 +79,18 @@ const suiteModule = (source: RandomnessSource) =>
     const attestation = m.contract("AttestationVerifier", [authority]);
     const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
     const signature = m.contract("SignatureVerifier", [staking]);
+    const availability = m.contract("DataAvailability", [token, registry, dataBond]);
     const market = m.contract("InferenceMarket", [
       authority,
       registry,
       pools,
       attestation,
       randomness,
+      availability,
       marketParameters,
     ]);
     const machine = m.contract("TensorMachine");
-    const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
+    const court = m.contract("DisputeCourt", [authority, token, registry, machine, market, courtTerms]);
     const relay = m.contract("RequestRelay", [market]);
     const quotes = m.contract("QuoteReader", [market]);
 
@@ -105,6 +111,7 @@ const suiteModule = (source: RandomnessSource) =>
       attestation,
       optimistic,
       signature,
+      availability,
       market,
       machine,
       court,

@@ -10,7 +10,7 @@ import { openedIn } from "../../services/requester/ask.ts";
 import type { Connection, Signer } from "../../services/chain/deployment.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
-import { allow, fund } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
 import { checkBooks, settle } from "./books.ts";
 import { assemble, type Cast } from "./cast.ts";
 import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";

@@ -1,19 +1,12 @@
-import type { ContractTransactionReceipt } from "ethers";
-
 import { tensorsRoot } from "../../runner/commitment/model.ts";
-import { commitTensors, leafCount, openSegment } from "../../runner/commitment/tensor.ts";
-import { AssayError } from "../../runner/errors.ts";
-import { type Tensor, tensorType } from "../../runner/machine/tensor.ts";
-import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { type BlobSource, fetchBlob } from "./blobs.ts";
-import { mutable } from "../chain/calldata.ts";
+import { shownWhole } from "../chain/data-demands.ts";
 import type { RequestView } from "../chain/ledger.ts";
 import { describeError } from "../environment/describe.ts";
 import type { Reporter } from "../environment/events.ts";
 import { type HostedModel, splitTensors } from "../models/models.ts";
-import { send, type ServiceContext } from "../chain/context.ts";
-
-const { CHUNK_LEAVES } = CONSTANTS.TensorList;
+import { chunkCount } from "./data.ts";
 
 /**
  * A request's input: from calldata, from answered demands once they are all there, or from where the requester put it;
@@ -26,8 +19,9 @@ export async function inputOf(
   hosted: HostedModel,
 ): Promise<Uint8Array | undefined> {
   if (view.inputs.length > 0) return view.inputs;
-  const answered = Buffer.concat(view.chunks);
-  if (await isInput(answered, view, hosted)) return answered;
+  // The contract has checked what was shown.
+  const shown = shownWhole(view.demands, "input", chunkCount(hosted.model.program.inputs));
+  if (shown !== undefined) return shown;
   const fetched = await fetchBlob(source, view.inputUri).catch((error: unknown) => {
     source.report({ kind: "inputUnavailable", requestId: view.id, reason: describeError(error) });
     return undefined;
@@ -46,31 +40,4 @@ async function isInput(bytes: Uint8Array, { request }: RequestView, { model }: H
     // Not as many bytes as the model takes.
     return false;
   }
-}
-
-/** Puts the next chunk of an input on chain, as its operator demanded. */
-export async function answerInput(
-  context: ServiceContext,
-  view: RequestView,
-  inputs: readonly Tensor[],
-): Promise<ContractTransactionReceipt> {
-  const committed = await commitTensors("commit inputs", inputs);
-  const roots = committed.map(({ root }) => root);
-  let chunk = view.chunks.length;
-  for (const [i, tensor] of inputs.entries()) {
-    const leaves = leafCount(tensorType(tensor));
-    const [commitment, first] = [committed[i], chunk * CHUNK_LEAVES];
-    if (commitment !== undefined && first < leaves) {
-      const segment = openSegment(tensor, commitment, first, Math.min(CHUNK_LEAVES, leaves - first));
-      const action = { kind: "inputShown", requestId: view.id, chunk: view.chunks.length } as const;
-      return await send(context, action, context.suite.market.answerInput(view.request, roots, mutable(segment)));
-    }
-    chunk -= Math.ceil(leaves / CHUNK_LEAVES);
-  }
-  const range = "a chunk of the input";
-  throw new AssayError("OUT_OF_RANGE", `chunk ${String(view.chunks.length)} is not ${range}`, {
-    name: "chunk",
-    value: view.chunks.length,
-    range,
-  });
 }

@@ -4,6 +4,7 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import { afterDataEvent, type DataDemand } from "./data-demands.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 
 /** A request as the market's events tell it. */
@@ -13,8 +14,8 @@ export interface RequestView {
   /** Input bytes when they stood in calldata; empty otherwise. */
   readonly inputs: Uint8Array;
   readonly inputUri: string;
-  /** Chunks of a committed input that were put on chain, in order. */
-  readonly chunks: readonly Uint8Array[];
+  /** Chunks of a committed input or output that were demanded on chain. */
+  readonly demands: readonly DataDemand[];
   /** What the randomness of the present draw is asked with. */
   readonly ticket: bigint;
   readonly operator?: string;
@@ -63,8 +64,8 @@ export class Ledger {
     this.#suite = suite;
     this.#provider = provider;
     this.#from = deployment.block;
-    const { ModelRegistry, InferenceMarket, DisputeCourt } = deployment.contracts;
-    this.#addresses = [ModelRegistry, InferenceMarket, DisputeCourt];
+    const { ModelRegistry, InferenceMarket, DataAvailability, DisputeCourt } = deployment.contracts;
+    this.#addresses = [ModelRegistry, InferenceMarket, DataAvailability, DisputeCourt];
   }
 
   get requests(): ReadonlyMap<string, RequestView> {
@@ -141,10 +142,16 @@ export class Ledger {
   }
 
   #apply(entry: Log): void {
-    const { market, court, registry } = this.#suite;
+    const { market, availability, court, registry } = this.#suite;
     const place = { topics: [...entry.topics], data: entry.data };
     const ofMarket = entry.address === market.target ? market.interface.parseLog(place) : null;
     if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
+    const ofData = entry.address === availability.target ? availability.interface.parseLog(place) : null;
+    if (ofData?.args.source === market.target) {
+      const known = this.#requests.get(ofData.args.id as Hash);
+      const demands = known && afterDataEvent(known.demands, ofData.name, ofData.args);
+      if (known !== undefined && demands !== undefined) this.#requests.set(known.id, { ...known, demands });
+    }
     const ofCourt = entry.address === court.target ? court.interface.parseLog(place) : null;
     if (ofCourt !== null) {
       const event = disputeEventOf({ name: ofCourt.name, args: ofCourt.args, block: entry.blockNumber });
@@ -166,7 +173,7 @@ export class Ledger {
         request,
         inputs: bytesOf(args.inputs),
         inputUri: args.inputUri as string,
-        chunks: [],
+        demands: [],
         ticket: 0n,
         settled: false,
       });
@@ -180,10 +187,7 @@ export class Ledger {
       const { operator: _, ...reopened } = known;
       this.#requests.set(id, reopened);
     } else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
-    else if (name === "InputAnswered") {
-      const { data } = args.segment as { data: string };
-      this.#requests.set(id, { ...known, chunks: [...known.chunks, bytesOf(data)] });
-    } else if (name === "Claimed") {
+    else if (name === "Claimed") {
       const claim: ClaimView = {
         id: args.claimId as Hash,
         operator: args.operator as string,

@@ -53,8 +53,8 @@ export function actionText(action: Action): string {
       return `opted in to ${action.model}`;
     case "asked":
       return `asked ${action.model}`;
-    case "inputShown":
-      return `put chunk ${String(action.chunk)} of the input of ${short(action.requestId)} on chain`;
+    case "dataShown":
+      return `put chunk ${String(action.chunk)} of the ${action.data} of ${short(action.requestId)} on chain`;
     case "refunded":
       return `took the refund of ${short(action.requestId)}: nobody could be drawn`;
     case "timedOut":
@@ -67,8 +67,8 @@ export function actionText(action: Action): string {
       return `drew an operator for ${short(action.requestId)}`;
     case "weighed":
       return `has its stake counted in the draws of ${action.model} from the next epoch on`;
-    case "inputDemanded":
-      return `demanded the input of ${short(action.requestId)} on chain`;
+    case "dataDemanded":
+      return `demanded the ${action.data} of ${short(action.requestId)} on chain`;
     case "cancelled":
       return `cancelled ${short(action.requestId)}: its input was withheld`;
     case "claimed":
@@ -85,8 +85,8 @@ export function actionText(action: Action): string {
       return `challenged ${short(action.requestId)}: its answer is not what the model gives`;
     case "demanded":
       return `demanded ${String(action.places)} places of ${short(action.requestId)}`;
-    case "demandReclaimed":
-      return "reclaimed the bond of a demand";
+    case "bondReclaimed":
+      return "reclaimed a bond";
     case "accused":
       return `accused an element of ${short(action.requestId)}`;
     case "replayed":
@@ -94,7 +94,9 @@ export function actionText(action: Action): string {
     case "convictedForSilence":
       return action.missing === "trace"
         ? `convicted ${short(action.requestId)}: no trace in time`
-        : `convicted ${short(action.requestId)}: a demand was not answered`;
+        : action.missing === "answer"
+          ? `convicted ${short(action.requestId)}: a demand was not answered`
+          : `convicted ${short(action.requestId)}: its output was not shown`;
     case "convicted": {
       const where = `element ${String(action.element)} of kernel ${String(action.kernel)} (${action.nodes})`;
       return `convicted ${short(action.requestId)}: ${where} is wrong`;
@@ -108,4 +110,9 @@ export function actionText(action: Action): string {
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;
 
 /** What owes credits, in words. */
-const PAYERS = { market: "the market", court: "the court", staking: "slashed stake" } as const;
+const PAYERS = {
+  market: "the market",
+  availability: "the demands of committed data",
+  court: "the court",
+  staking: "slashed stake",
+} as const;

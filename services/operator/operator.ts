@@ -6,14 +6,16 @@ import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/opera
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { collect } from "../chain/collect.ts";
 import { evidenceFor } from "../chain/evidence.ts";
+import { demandData, settleData, showData } from "../blobs/data.ts";
 import { inputOf } from "../blobs/input.ts";
+import { toShow, withheld } from "../chain/data-demands.ts";
 import type { RequestView } from "../chain/ledger.ts";
 import type { Action } from "../environment/events.ts";
-import { execute, type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
+import { execute, type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
 import { eachAlone } from "../chain/loop.ts";
 import { SeedService } from "../randomness/seeds.ts";
@@ -74,20 +76,17 @@ export class OperatorService {
         if (marketTime < deadline) await this.#draw(view, now, signal);
         return;
       case "assigned":
-        if (mine && marketTime < deadline) await this.#claim(view, hosted, deadline, signal);
-        return;
-      case "inputDemanded":
-        if (mine && marketTime >= deadline) {
-          await this.#send({ kind: "cancelled", requestId: view.id }, suite.market.cancelWithheld(view.request));
-        }
+        if (mine) await this.#claim(view, hosted, deadline, marketTime, signal);
         return;
       case "claimed":
-        if (mine && marketTime >= deadline) {
+        if (mine) await this.#show(view, hosted, marketTime, signal);
+        if (mine && marketTime >= deadline && view.demands.every(({ data }) => data !== undefined)) {
           const outputs = view.claim?.outputs ?? new Uint8Array();
           await this.#send({ kind: "finalised", requestId: view.id }, suite.market.finalise(view.request, outputs));
         }
         return;
       case "challenged":
+        if (mine) await this.#show(view, hosted, marketTime, signal);
         if (mine) await this.#defend(view, hosted, time, signal);
         return;
       default:
@@ -105,12 +104,20 @@ export class OperatorService {
     view: RequestView,
     hosted: HostedModel,
     deadline: number,
+    marketTime: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { suite, signer, store, locationPrefix } = this.#options;
+    const hidden = withheld(view.demands, "input", marketTime);
+    if (hidden !== undefined) {
+      await settleData(this.#options, view, hidden);
+      return;
+    }
+    if (marketTime >= deadline) return;
     const input = await inputOf(this.#options, view, hosted);
     if (input === undefined) {
-      await this.#send({ kind: "inputDemanded", requestId: view.id }, suite.market.demandInput(view.request));
+      const asked = view.demands.some(({ kind }) => kind === "input");
+      if (!asked) await demandData(this.#options, view, "input", hosted.model.program.inputs);
       return;
     }
     const run = await this.#run(hosted, input, signal);
@@ -129,6 +136,25 @@ export class OperatorService {
       { kind: "claimed", requestId: view.id, model: hosted.name },
       suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
     );
+  }
+
+  /** Shows what others demand of an answer of its own: an input that nobody shows is nobody's to be paid for. */
+  async #show(
+    view: RequestView,
+    hosted: HostedModel,
+    marketTime: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const [inputs, outputs] = (["input", "output"] as const).map((kind) => toShow(view.demands, kind, marketTime));
+    if (inputs === undefined || outputs === undefined || inputs.length + outputs.length === 0) return;
+    const input = await inputOf(this.#options, view, hosted);
+    if (input === undefined) return;
+    if (inputs.length > 0) {
+      await showData(this.#options, view, inputs, splitTensors("input", hosted.model.program.inputs, input));
+    }
+    if (outputs.length > 0) {
+      await showData(this.#options, view, outputs, (await this.#run(hosted, input, signal)).outputs);
+    }
   }
 
   async #send(action: Action, transaction: Promise<ContractTransactionResponse>): Promise<void> {
@@ -154,7 +180,15 @@ export class OperatorService {
         const { traceRoot, outputRoots, outputSiblings } = mutable(move);
         await this.#send(
           { kind: "traceCommitted", requestId: view.id },
-          suite.court.commitTrace(claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, location),
+          suite.court.commitTrace(
+            claim.id,
+            encodeTerms(request),
+            manifest,
+            traceRoot,
+            outputRoots,
+            outputSiblings,
+            location,
+          ),
         );
         return;
       }

@@ -1,26 +1,10 @@
-import { MaxUint256, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { PlaceTermsStruct } from "../../typechain-types/staking/OperatorPools.ts";
 import type { HostedModel } from "../models/models.ts";
 import { send, type ServiceContext } from "../chain/context.ts";
-
-/** Makes sure that the account has at least `amount` of the token; the testnet token mints itself. */
-export async function fund(context: ServiceContext, amount: bigint): Promise<void> {
-  const { suite, signer } = context;
-  const own = await signer.getAddress();
-  const missing = amount - (await suite.token.balanceOf(own));
-  if (missing > 0n) await send(context, { kind: "minted", amount: missing }, suite.token.mint(own, missing));
-}
-
-/** Lets a contract take the account's tokens, once. */
-export async function allow(context: ServiceContext, spender: { readonly target: unknown }): Promise<void> {
-  const { suite, signer } = context;
-  const [own, target] = [await signer.getAddress(), String(spender.target)];
-  if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send(context, { kind: "approved" }, suite.token.approve(target, MaxUint256));
-  }
-}
+import { allow, fund } from "../chain/funds.ts";
 
 /** Under which terms an operator answers, as `contracts/types/Place.sol` describes them. */
 export type OperatorTerms = PlaceTermsStruct;

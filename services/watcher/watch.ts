@@ -6,7 +6,7 @@ import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
 import { integerOption, option, requiredOption } from "../environment/options.ts";
 import { hostModels } from "../models/models.ts";
-import { allow, fund } from "../operator/stake.ts";
+import { allow, fund } from "../chain/funds.ts";
 import { secretIn } from "./secret.ts";
 import { WatcherService } from "./watcher.ts";
 

@@ -4,15 +4,17 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
 import { nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
-import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import { type DisputeStatus, TRACE_TREE } from "../../runner/dispute/view.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
 import { fetchOutput, fetchRoots } from "../blobs/blobs.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
+import { demandData, reclaimData, settleData } from "../blobs/data.ts";
 import { inputOf } from "../blobs/input.ts";
+import { withheld } from "../chain/data-demands.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
 import type { Action } from "../environment/events.ts";
 import { execute, type HostedModel, modelFor, type Run } from "../models/models.ts";
@@ -64,14 +66,15 @@ export class WatcherService {
         }
     });
     if (signal?.aborted === true) return;
-    await this.#reclaim();
+    await this.#reclaim(now.marketTime);
     await collect(this.#options);
   }
 
-  /** The bonds of one's demands come back when the claim was convicted. */
-  async #reclaim(): Promise<void> {
+  /** The bonds of one's demands and accusations come back when the claim was convicted. */
+  async #reclaim(marketTime: number): Promise<void> {
     const { ledger, suite, signer } = this.#options;
     const own = await signer.getAddress();
+    await reclaimData(this.#options, own, marketTime);
     for (const { claim } of ledger.requests.values()) {
       if (claim === undefined || ledger.dispute(claim.id).status !== "convicted") continue;
       for (const { opening, demander } of ledger.dispute(claim.id).demands.values()) {
@@ -79,10 +82,25 @@ export class WatcherService {
         // The event log does not say which bonds are back already; the court does.
         const left = await suite.court.demandOf(claim.id, mutable(opening));
         if (left.demander === own) {
-          await this.#send({ kind: "demandReclaimed" }, suite.court.reclaim(claim.id, mutable(opening)));
+          await this.#send({ kind: "bondReclaimed" }, suite.court.reclaim(claim.id, mutable(opening)));
+        }
+      }
+      for (const commitment of ledger.dispute(claim.id).accusations.keys()) {
+        const left = await suite.court.accusationOf(claim.id, commitment);
+        if (left.payer === own) {
+          await this.#send({ kind: "bondReclaimed" }, suite.court.reclaimAccusation(claim.id, commitment));
         }
       }
     }
+  }
+
+  /** Nobody is paid for an answer whose input or output nobody shows. @returns Whether the request is settled now. */
+  async #settleWithheld(view: RequestView, status: DisputeStatus, marketTime: number): Promise<boolean> {
+    if (status !== "none" && status !== "upheld") return false;
+    const hidden = withheld(view.demands, "output", marketTime) ?? withheld(view.demands, "input", marketTime);
+    if (hidden === undefined) return false;
+    await settleData(this.#options, view, hidden);
+    return true;
   }
 
   /** One move of one claim. @returns Whether there may be another one now. */
@@ -94,8 +112,9 @@ export class WatcherService {
   ): Promise<boolean> {
     const { suite, signer, ledger, secret } = this.#options;
     const dispute = ledger.dispute(claim.id);
+    if (await this.#settleWithheld(view, dispute.status, marketTime)) return false;
     if (dispute.status === "none" && marketTime >= claim.windowEnd) return false;
-    const work = await this.#workOn(view, claim, signal);
+    const work = await this.#workOn(view, claim, marketTime, signal);
     if (work === undefined) return false;
     // Most claims are right: the whole trace is committed only once something is wrong.
     if (dispute.status === "none" && work.run.outputRoot === claim.outputRoot) return false;
@@ -123,7 +142,7 @@ export class WatcherService {
 
   async #carryOut(move: WatcherMove, { id, request }: RequestView, claim: ClaimView, work: Work): Promise<boolean> {
     const { suite, ledger } = this.#options;
-    const { court } = suite;
+    const { court, market } = suite;
     switch (move.kind) {
       case "wait":
       case "done":
@@ -135,12 +154,12 @@ export class WatcherService {
         work.outputs.set(move.kernel, await fetchOutput(this.#options, move.location, move.kernel));
         return true;
       case "challenge":
-        await this.#send({ kind: "challenged", requestId: id }, court.challenge(id, claim.id));
+        await this.#send({ kind: "challenged", requestId: id }, court.challenge(market, id, claim.id));
         return true;
       case "convictWithoutTrace":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "trace" },
-          court.convictWithoutTrace(claim.id, request),
+          court.convictWithoutTrace(claim.id, encodeTerms(request)),
         );
         return true;
       case "demand": {
@@ -153,7 +172,7 @@ export class WatcherService {
       case "convictUnanswered":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "answer" },
-          court.convictUnanswered(claim.id, request, mutable(move.opening)),
+          court.convictUnanswered(claim.id, encodeTerms(request), mutable(move.opening)),
         );
         return true;
       case "accuse":
@@ -170,7 +189,13 @@ export class WatcherService {
         const nodes = nodeNames(work.hosted.model.nodes[kernel.index] ?? []);
         await this.#send(
           { kind: "convicted", requestId: id, kernel: kernel.index, element, nodes },
-          court.proveFraud(claim.id, request, move.accusation, mutable(move.execution), mutable(move.output)),
+          court.proveFraud(
+            claim.id,
+            encodeTerms(request),
+            move.accusation,
+            mutable(move.execution),
+            mutable(move.output),
+          ),
         );
         this.#work.delete(claim.id);
         await ledger.sync();
@@ -183,15 +208,26 @@ export class WatcherService {
     await send(this.#options, action, transaction);
   }
 
-  async #workOn(view: RequestView, claim: ClaimView, signal: AbortSignal | undefined): Promise<Work | undefined> {
+  async #workOn(
+    view: RequestView,
+    claim: ClaimView,
+    marketTime: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Work | undefined> {
     const { models, ledger } = this.#options;
     const known = this.#work.get(claim.id);
     if (known !== undefined) return known;
     const hosted = modelFor(models, ledger, view);
     if (hosted === undefined) return undefined;
     const bytes = await inputOf(this.#options, view, hosted);
-    // Without its input nobody can judge a claim.
-    if (bytes === undefined) return undefined;
+    // Without its input nobody can judge a claim: it is demanded, and nobody is paid if nobody shows it.
+    if (bytes === undefined) {
+      const asked = view.demands.some(({ kind }) => kind === "input");
+      if (!asked && marketTime < claim.windowEnd) {
+        await demandData(this.#options, view, "input", hosted.model.program.inputs);
+      }
+      return undefined;
+    }
     const work: Work = {
       hosted,
       run: await execute(hosted, bytes, { signal }),

@@ -27,14 +27,15 @@ const FREE: readonly string[] = ["staking.setAgent", "relay.cancel"];
 
 /** Moves on a request, and the one state that each needs. */
 const NEEDS = {
-  ...{ assign: "Open", refund: "Open", demandInput: "Assigned", claim: "Assigned" },
-  ...{ timeOut: "Assigned", answerInput: "InputDemanded", cancelWithheld: "InputDemanded" },
+  ...{ assign: "Open", refund: "Open", claim: "Assigned", timeOut: "Assigned" },
   ...{ finalise: "Claimed", expireDispute: "Challenged" },
 } as const;
 
 /** Moves in a dispute, and the one state that each needs. */
 const NEEDS_IN_COURT = {
   ...{ commitTrace: "Challenged", convictWithoutTrace: "Challenged", reclaim: "Convicted" },
+  ...{ reclaimAccusation: "Convicted" },
+  ...{ reclaimAccusation: "Convicted" },
   ...{ resolve: "TraceCommitted", demandTrace: "TraceCommitted", demandTensor: "TraceCommitted" },
   ...{ answer: "TraceCommitted", convictUnanswered: "TraceCommitted", accuse: "TraceCommitted" },
   ...{ replay: "TraceCommitted", proveFraud: "TraceCommitted" },
@@ -45,7 +46,7 @@ const FORBIDDEN: readonly string[] = [
   ...Object.entries(NEEDS).flatMap(([move, need]) =>
     REQUEST_STATES.filter((state) => state !== need).map((state) => `market.${move} while ${state}`),
   ),
-  ...REQUEST_STATES.slice(0, 7).map((state) => `market.notifyFailure while ${state}`),
+  ...REQUEST_STATES.slice(0, 6).map((state) => `market.notifyFailure while ${state}`),
   ...REQUEST_STATES.filter((state) => state !== "Claimed").map((state) => `court.challenge while ${state}`),
   ...DISPUTE_STATES.slice(1).map((state) => `court.challenge while dispute ${state}`),
   ...Object.entries(NEEDS_IN_COURT).flatMap(([move, need]) =>
@@ -83,8 +84,8 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
 
     before(async () => {
       const stages = await openStages();
-      const { market, staking, pools, court, relay, registry, attestation } = stages[0]?.contracts ?? {};
-      functions = Object.entries({ market, staking, pools, court, relay, registry, attestation }).flatMap(
+      const { market, staking, pools, court, relay, availability, registry, attestation } = stages[0]?.contracts ?? {};
+      functions = Object.entries({ market, staking, pools, court, relay, availability, registry, attestation }).flatMap(
         ([name, contract]) => {
           const names: string[] = [];
           contract?.interface.forEachFunction((it) => {

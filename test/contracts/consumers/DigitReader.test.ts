@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, networkHelpers, useProtocol } from "../support/market.ts";
 import { assign, claim, WINDOW } from "../support/protocol.ts";
 import { digitReader, scoresOf } from "../support/reader.ts";
@@ -26,7 +27,7 @@ describe("DigitReader", () => {
     await assign(connection, protocol, made);
     const { claimId } = await claim(connection, protocol, made, scoresOf(1, 9));
     await protocol.market.connect(protocol.court).markChallenged(made.id, claimId);
-    await protocol.market.connect(protocol.court).convict(made.request, claimId, protocol.accuser);
+    await protocol.market.connect(protocol.court).convict(claimId, encodeTerms(made.request), protocol.accuser);
     await expect(protocol.market.notifyFailure(made.request)).to.emit(contract, "DigitFailed").withArgs(made.id);
     expect([...(await contract.readingOf(made.id))]).to.deep.equal([0n, 0n, false]);
   });

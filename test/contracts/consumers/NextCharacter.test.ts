@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { parseEther } from "ethers";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, ethers, useProtocol } from "../support/market.ts";
 import { assign, claim, filled, requestIn } from "../support/protocol.ts";
 import { consumerTerms, scoresOf } from "../support/reader.ts";
@@ -32,7 +33,7 @@ describe("NextCharacter", () => {
     await assign(connection, protocol, made);
     const { claimId } = await claim(connection, protocol, made, scoresOf(1, 9));
     await protocol.market.connect(protocol.court).markChallenged(made.id, claimId);
-    await protocol.market.connect(protocol.court).convict(made.request, claimId, protocol.accuser);
+    await protocol.market.connect(protocol.court).convict(claimId, encodeTerms(made.request), protocol.accuser);
     await expect(protocol.market.notifyFailure(made.request)).to.emit(contract, "CharacterFailed").withArgs(made.id);
     expect([...(await contract.readingOf(made.id))]).to.deep.equal([0n, 0n, false]);
   });

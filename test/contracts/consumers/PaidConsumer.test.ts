@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { parseEther } from "ethers";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, ethers, FEE, networkHelpers, useProtocol } from "../support/market.ts";
 import {
   assign,
@@ -46,17 +47,19 @@ describe("PaidConsumer", () => {
       protocol.market,
       consumerTerms(protocol, { versionId }),
     ]);
+    const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
     const ask = async (by: Signer) => {
       await protocol.token.connect(by).approve(contract, FEE);
-      const inputRoot = tree.leafHash(tree.rootOf(4, 40_000, data));
       return requestIn(protocol, await contract.connect(by).ask(inputRoot, "ipfs://input"));
     };
     await ask(protocol.carol);
     const made = await ask(protocol.requester);
     await assign(connection, protocol, made);
-    await protocol.market.connect(protocol.alice).demandInput(made.request);
-    await time.increase(3_600);
-    await protocol.market.cancelWithheld(made.request);
+    const terms = encodeTerms(made.request);
+    await protocol.availability.connect(protocol.alice).demand(protocol.market, terms, 0, [0]);
+    await time.increase(3_601);
+    const withheld = { source: protocol.market, id: made.id, versionId, root: inputRoot, kind: 0 };
+    await protocol.availability.settle(withheld, 0, terms);
 
     expect(await protocol.market.compensationOf(made.id)).to.equal(FEE / 10n);
     const reclaim = contract.reclaim(made.id);
@@ -77,7 +80,7 @@ describe("PaidConsumer", () => {
     await assign(connection, protocol, made);
     const { claimId } = await claim(connection, protocol, made);
     await protocol.market.connect(protocol.court).markChallenged(made.id, claimId);
-    await protocol.market.connect(protocol.court).convict(made.request, claimId, protocol.accuser);
+    await protocol.market.connect(protocol.court).convict(claimId, encodeTerms(made.request), protocol.accuser);
     const damages = parseEther("125");
     expect(await protocol.market.damagesOf(made.id)).to.equal(damages);
     const reclaim = contract.reclaim(made.id);

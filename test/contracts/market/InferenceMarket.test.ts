@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import hre from "hardhat";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { signAnswer } from "../support/answer.ts";
 import {
   connection,
@@ -61,12 +62,14 @@ describe("InferenceMarket", () => {
         protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         { ...MARKET, ...overrides },
       ]);
     it("refuses parameters out of range, and disputes that outlast unbonding", async () => {
       const least = STAKING.minimumStake;
-      // Two stages of a day, a window of a week, a pause of three days, and the dispute.
-      const longest = (2 + 7 + 3 + 34) * DAY;
+      // Three stages of a day, an hour to show the input and twelve to show the output, a window of a week, a pause of three
+      // days, and the dispute.
+      const longest = (3 + 7 + 3 + 34) * DAY + 13 * 3_600;
       for (const [overrides, ...refusal] of [
         [{ catchBps: 0 }, "catchBps", 0, 1, 10_000],
         [{ catchBps: 10_001 }, "catchBps", 10_001, 1, 10_000],
@@ -80,7 +83,7 @@ describe("InferenceMarket", () => {
       }
     });
     it("takes each parameter up to its limit", async () => {
-      await deploy({ maxDisputeSeconds: 33 * DAY });
+      await deploy({ maxDisputeSeconds: 32 * DAY - 13 * 3_600 });
       await deploy({ minimumCollateral: STAKING.minimumStake });
       await deploy({ catchBps: 10_000 });
     });
@@ -389,7 +392,7 @@ describe("InferenceMarket", () => {
       const mock = await ethers.deployContract("ConsumerMock");
       const made = await claimed({ callback: await mock.getAddress(), callbackGas: 200_000 });
       await byCourt().markChallenged(made.id, made.claimId);
-      await byCourt().convict(made.request, made.claimId, protocol.accuser);
+      await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
       return { mock, made };
     };
     it("tells the consumer once that there is no answer, whoever calls", async () => {
@@ -522,6 +525,7 @@ describe("InferenceMarket", () => {
         protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         MARKET,
       ]);
       await expect(other.setCourt(ZeroAddress))
@@ -537,7 +541,7 @@ describe("InferenceMarket", () => {
       for (const call of [
         byAlice.markChallenged(made.id, made.claimId),
         byAlice.upheld(made.id, made.claimId),
-        byAlice.convict(made.request, made.claimId, protocol.alice),
+        byAlice.convict(made.claimId, encodeTerms(made.request), protocol.alice),
       ]) {
         await expect(call)
           .to.be.revertedWithCustomError(protocol.market, "MarketNotCourt")
@@ -583,7 +587,11 @@ describe("InferenceMarket", () => {
           .to.emit(protocol.market, "ClaimUpheld")
           .withArgs(made.id, made.claimId);
         const after = await protocol.market.claimOf(made.id);
-        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([4n, windowEnd, made.claimId]);
+        expect([after.status, after.windowEnd, after.claimId]).to.deep.equal([
+          BigInt(STATUS.claimed),
+          windowEnd,
+          made.claimId,
+        ]);
         await time.increase(WINDOW);
         await protocol.market.finalise(made.request, "0x");
       });
@@ -595,13 +603,41 @@ describe("InferenceMarket", () => {
       });
     });
 
+    describe("isChallenged", () => {
+      it("is true of a claim in dispute alone, by its id", async () => {
+        const calm = await claimed();
+        expect(await protocol.market.isChallenged(calm.id, calm.claimId)).to.equal(false);
+        const made = await challenged();
+        expect(await protocol.market.isChallenged(made.id, made.claimId)).to.equal(true);
+        expect(await protocol.market.isChallenged(made.id, calm.claimId)).to.equal(false);
+      });
+    });
+
+    describe("factsOf", () => {
+      it("gives model, input and output of a challenged claim", async () => {
+        const made = await challenged();
+        expect([...(await protocol.market.factsOf(made.claimId, encodeTerms(made.request)))]).to.deep.equal([
+          await protocol.registry.commitmentOf(protocol.versionId),
+          made.request.inputRoot,
+          (await protocol.market.claimOf(made.id)).outputRoot,
+        ]);
+      });
+      it("refuses terms of another claim, and a claim that is not in dispute", async () => {
+        const calm = await claimed();
+        await expect(protocol.market.factsOf(calm.claimId, encodeTerms(calm.request)))
+          .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
+          .withArgs(calm.id, STATUS.claimed);
+        const made = await challenged();
+        await expect(protocol.market.factsOf(calm.claimId, encodeTerms(made.request)))
+          .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
+          .withArgs(calm.claimId, made.claimId);
+      });
+    });
+
     describe("convict", () => {
       it("slashes the lock, refunds the requester and leaves no result", async () => {
         const made = await challenged();
-        expect(await byCourt().convict.staticCall(made.request, made.claimId, protocol.accuser)).to.equal(
-          STAKING.fraudMinimum,
-        );
-        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+        await expect(byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser))
           .to.emit(protocol.market, "ClaimConvicted")
           .withArgs(made.id, made.claimId, protocol.accuser.address);
         expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
@@ -618,15 +654,15 @@ describe("InferenceMarket", () => {
       });
       it("happens once, only to a challenged claim, and only to the one it names", async () => {
         const calm = await claimed();
-        await expect(byCourt().convict(calm.request, calm.claimId, protocol.accuser))
+        await expect(byCourt().convict(calm.claimId, encodeTerms(calm.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
           .withArgs(calm.id, STATUS.claimed);
         const made = await challenged();
-        await expect(byCourt().convict(made.request, calm.claimId, protocol.accuser))
+        await expect(byCourt().convict(calm.claimId, encodeTerms(made.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketClaimMismatch")
           .withArgs(calm.claimId, made.claimId);
-        await byCourt().convict(made.request, made.claimId, protocol.accuser);
-        await expect(byCourt().convict(made.request, made.claimId, protocol.accuser))
+        await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
+        await expect(byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser))
           .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
           .withArgs(made.id, ENDED.convicted);
       });
@@ -635,7 +671,7 @@ describe("InferenceMarket", () => {
         const made = await claimed({ callback: await mock.getAddress(), callbackGas: 200_000 });
         await mock.behave(1, ZeroAddress, "0x");
         await byCourt().markChallenged(made.id, made.claimId);
-        await byCourt().convict(made.request, made.claimId, protocol.accuser);
+        await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
       });
     });
   });
@@ -672,7 +708,6 @@ describe("InferenceMarket", () => {
         opened(),
         protocol.market.assign(toAssign.request),
         operator.claim(toClaim.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE),
-        operator.demandInput(toClaim.request),
       ]) {
         await expect(call).to.be.revertedWithCustomError(protocol.market, "PauseActive").withArgs(until);
       }
@@ -683,7 +718,7 @@ describe("InferenceMarket", () => {
       const made = await challenged();
       const open2 = await challenged();
       await pause();
-      await byCourt().convict(made.request, made.claimId, protocol.accuser);
+      await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
       await byCourt().upheld(open2.id, open2.claimId);
       await protocol.market.finalise(due.request, "0x");
       await protocol.market.withdraw(due.operator);

@@ -63,6 +63,7 @@ describe("RequestIntake", () => {
         protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         { ...MARKET, catchBps: 500 },
       ]);
       expect(await rare.collateralFor(parseEther("300"))).to.equal(parseEther("400") * 19n);
@@ -177,6 +178,7 @@ describe("RequestIntake", () => {
           protocol.pools,
           protocol.attestation,
           protocol.randomness,
+          protocol.availability,
           { ...MARKET, catchBps: 500 },
         ]);
         await rare.setCourt(protocol.court);
@@ -202,6 +204,7 @@ describe("RequestIntake", () => {
           protocol.pools,
           protocol.attestation,
           protocol.randomness,
+          protocol.availability,
           MARKET,
         ]);
         await expect(lawless.request(termsOf(protocol))).to.be.revertedWithCustomError(lawless, "MarketCourtMissing");
@@ -395,7 +398,7 @@ describe("RequestIntake", () => {
     });
   });
 
-  describe("withheld input", () => {
+  describe("committed data", () => {
     const LENGTH = 40_000;
     const DATA = filled(LENGTH, 9);
     const roots = [tree.rootOf(4, LENGTH, DATA)];
@@ -467,87 +470,6 @@ describe("RequestIntake", () => {
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(0, limit);
       await protocol.market.finalise(made.request, data);
-    });
-
-    it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
-      const made = await assignedLarge();
-      const chunks = [tree.segmentOf(DATA, 0, 32), tree.segmentOf(DATA, 32, 8)];
-      for (const [chunk, segment] of chunks.entries()) {
-        const demandedAt = (await time.latest()) + 10;
-        await time.setNextBlockTimestamp(demandedAt);
-        await expect(byAlice().demandInput(made.request))
-          .to.emit(protocol.market, "InputDemanded")
-          .withArgs(made.id, chunk, demandedAt + 3_600);
-        expect(await statusOf(made)).to.equal(STATUS.demanded);
-        const answeredAt = (await time.latest()) + 3_000;
-        await time.setNextBlockTimestamp(answeredAt);
-        await expect(protocol.market.connect(protocol.stranger).answerInput(made.request, roots, segment))
-          .to.emit(protocol.market, "InputAnswered")
-          .withArgs(made.id, chunk, Object.values(segment), answeredAt + 600);
-        expect((await protocol.market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
-      }
-      await expect(byAlice().demandInput(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDemandsExhausted")
-        .withArgs(2);
-      await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
-    });
-
-    it("is demanded by the operator's agent too", async () => {
-      const made = await assignedLarge();
-      await protocol.staking.connect(protocol.alice).setAgent(protocol.stranger);
-      await protocol.market.connect(protocol.stranger).demandInput(made.request);
-      expect(await statusOf(made)).to.equal(STATUS.demanded);
-    });
-
-    it("is not demanded by others, or when it stood in calldata", async () => {
-      const made = await assignedLarge();
-      await expect(protocol.market.connect(protocol.bob).demandInput(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketNotOperator")
-        .withArgs(protocol.bob.address, protocol.alice.address);
-      const small = await assigned();
-      await expect(protocol.market.connect(await operatorOf(protocol, small)).demandInput(small.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketInputPublic")
-        .withArgs(small.id);
-    });
-
-    it("is not answered by other data, other roots, or too late", async () => {
-      const made = await assignedLarge();
-      await byAlice().demandInput(made.request);
-      const segment = tree.segmentOf(DATA, 0, 32);
-      await expect(protocol.market.answerInput(made.request, [id("x")], segment))
-        .to.be.revertedWithCustomError(protocol.registry, "RegistryTensorRootMismatch")
-        .withArgs(roots[0], id("x"));
-      const OTHER = filled(LENGTH, 8);
-      const otherRoots = [tree.rootOf(4, LENGTH, OTHER)];
-      await expect(protocol.market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
-        .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
-        .withArgs(tree.leafHash(otherRoots[0] ?? ""), inputRoot);
-      const { deadline } = await protocol.market.stateOf(made.id);
-      await time.setNextBlockTimestamp(deadline);
-      await expect(protocol.market.answerInput(made.request, roots, segment))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
-        .withArgs(deadline, deadline);
-    });
-
-    it("unanswered cancels at the requester's cost; the operator is unharmed and compensated", async () => {
-      const made = await assignedLarge();
-      await byAlice().demandInput(made.request);
-      const { deadline } = await protocol.market.stateOf(made.id);
-      await time.setNextBlockTimestamp(deadline - 1n);
-      await expect(protocol.market.cancelWithheld(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
-        .withArgs(deadline, deadline - 1n);
-      await expect(protocol.market.timeOut(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.demanded);
-      await time.increase(3_600);
-      await expect(protocol.market.connect(protocol.stranger).cancelWithheld(made.request))
-        .to.emit(protocol.market, "RequestSettled")
-        .withArgs(made.id, ENDED.cancelled);
-      expect(await protocol.market.creditOf(protocol.alice)).to.equal(parseEther("1"));
-      expect(await protocol.market.creditOf(protocol.requester)).to.equal(parseEther("9"));
-      const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
     });
 
     describe("large outputs", () => {

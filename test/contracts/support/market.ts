@@ -26,7 +26,6 @@ const code = (status: keyof typeof REQUEST_STATUS): number => Number(REQUEST_STA
 export const STATUS = {
   open: code("open"),
   assigned: code("assigned"),
-  demanded: code("inputDemanded"),
   claimed: code("claimed"),
   challenged: code("challenged"),
   final: code("final"),

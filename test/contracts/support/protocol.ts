@@ -21,6 +21,9 @@ export const STAKING = {
   correlationFactor: 0,
 } as const;
 
+/** Bond of a demand for committed data. */
+export const DATA_BOND = parseEther("25");
+
 export const MARKET = {
   minimumFee: parseEther("1"),
   lockFeeBps: 20,
@@ -130,12 +133,14 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
   const signature = await ethers.deployContract("SignatureVerifier", [staking]);
+  const availability = await ethers.deployContract("DataAvailability", [token, registry, DATA_BOND]);
   const market = await ethers.deployContract("InferenceMarket", [
     authority,
     registry,
     pools,
     attestation,
     randomness,
+    availability,
     MARKET,
   ]);
   await attestation.addRoute(OPTIMISTIC, optimistic);
@@ -150,6 +155,7 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
     await token.mint(holder, parseEther("100000"));
     await token.connect(holder).approve(market, parseEther("100000"));
     await token.connect(holder).approve(staking, parseEther("100000"));
+    await token.connect(holder).approve(availability, parseEther("100000"));
   }
   return {
     ...{ admin, court, publisher, requester, alice, bob, carol, accuser, sink, royaltee, stranger },
@@ -163,6 +169,7 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
       attestation,
       optimistic,
       signature,
+      availability,
       market,
       versionId,
     },

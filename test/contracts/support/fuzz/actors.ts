@@ -68,7 +68,7 @@ export const ACTORS: readonly Actor[] = [
     name: "withholding",
     ...{ ...everyone, operators: [4] },
     moves: {
-      ...{ "market.claim": 8, "market.demandInput": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
+      ...{ "market.claim": 8, "availability.demand": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
       ...{ "court.demandTensor": 3, "court.convictUnanswered": 8, "time.toDeadline": 3 },
     },
   },
@@ -77,7 +77,7 @@ export const ACTORS: readonly Actor[] = [
     ...{ operators: [], requesters: [1], watchers: [1] },
     moves: {
       ...{ "market.request": 8, "court.challenge": 8, "court.demandTrace": 4, "court.demandTensor": 4 },
-      ...{ "court.accuse": 3, "market.timeOut": 2, "market.deposit": 1, "market.cancelWithheld": 1 },
+      ...{ "court.accuse": 3, "market.timeOut": 2, "market.deposit": 1, "availability.demand": 5, "availability.settle": 3 },
       ...{ "court.convictUnanswered": 8, "market.expireDispute": 12, "time.pastDisputes": 2 },
     },
   },

@@ -1,5 +1,7 @@
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { MARKET, STAKING } from "../protocol.ts";
-import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
+import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, FINAL, OPEN } from "./move.ts";
+import { settleAll } from "./data.ts";
 import { outputOfAnswer } from "./toy.ts";
 import type { World } from "./world.ts";
 
@@ -12,9 +14,11 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
   const { market, staking, court } = world.contracts;
   const anyone = world.people.pauper;
   await world.chain.passTo(world.next + FOREVER);
+  await world.look(true);
+  await settleAll(world);
   await endRequests(world);
   await endDisputes(world);
-  for (const contract of ["market", "court"] as const) {
+  for (const contract of ["market", "court", "availability"] as const) {
     for (const [address, credit] of world.view.credits[contract]) {
       if (credit > 0n) await world.contracts[contract].connect(anyone).withdraw(address);
     }
@@ -25,7 +29,8 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
   await leaveAll(world);
   const { balances, totalHeld } = await world.look(true);
   const left = (contract: { readonly target: unknown }): bigint => balances.get(addressOf(contract)) ?? 0n;
-  return { market: left(market), staking: left(staking), court: left(court), totalHeld };
+  const shown = left(world.contracts.availability);
+  return { market: left(market), staking: left(staking), court: left(court), availability: shown, totalHeld };
 }
 
 /** @throws Error when a request does not end. */
@@ -36,7 +41,6 @@ async function endRequests(world: World): Promise<void> {
     const { status } = await keeper.stateOf(id);
     if (status === OPEN) await keeper.refund(request);
     if (status === ASSIGNED) await keeper.timeOut(request);
-    if (status === DEMANDED) await keeper.cancelWithheld(request);
     if (status === CLAIMED) await keeper.finalise(request, outputOfAnswer(answer ?? "honest").bytes);
     if (status === CHALLENGED) await keeper.expireDispute(request);
     if ((await keeper.stateOf(id)).status < FINAL) throw new Error(`request ${id} has no end`);
@@ -47,14 +51,17 @@ async function endRequests(world: World): Promise<void> {
 async function endDisputes(world: World): Promise<void> {
   const court = world.contracts.court.connect(world.people.pauper);
   const view = await world.look(true);
-  for (const { claimId, job, demands } of world.cases) {
+  for (const { claimId, job, demands, accusations } of world.cases) {
     const { status, openDemands } = await court.disputeOf(claimId);
     const records = view.demands.get(claimId) ?? [];
     const open = demands.find((_, i) => records[i]?.answered === false);
-    if (status === 1n) await court.convictWithoutTrace(claimId, job.request);
+    if (status === 1n) await court.convictWithoutTrace(claimId, encodeTerms(job.request));
     if (status === 2n && openDemands === 0n) await court.resolve(claimId);
-    if (status === 2n && open !== undefined) await court.convictUnanswered(claimId, job.request, open.opening);
+    if (status === 2n && open !== undefined) await court.convictUnanswered(claimId, encodeTerms(job.request), open.opening);
     if ((await court.disputeOf(claimId)).status !== 4n) continue;
+    for (const [i, { commitment }] of accusations.entries()) {
+      if (BigInt(view.accusers.get(claimId)?.[i] ?? 0) !== 0n) await court.reclaimAccusation(claimId, commitment);
+    }
     for (const [i, { opening }] of demands.entries()) {
       if (BigInt(records[i]?.demander ?? 0) !== 0n) await court.reclaim(claimId, opening);
     }

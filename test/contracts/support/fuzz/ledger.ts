@@ -32,7 +32,8 @@ export interface JobRecord {
   ticket: number;
   epoch: number;
   committed: boolean;
-  chunk: number;
+  /** Whether its operator demanded its input. */
+  demanded: boolean;
   /** Operators that it was taken from, because they did not claim in time. */
   readonly missed: string[];
   /** Who claimed; zero before. */
@@ -48,7 +49,19 @@ interface CaseRecord {
 }
 
 /** Who keeps credits. */
-export type Creditor = "market" | "court" | "staking";
+export type Creditor = "market" | "court" | "staking" | "availability";
+
+/** A demand for a chunk of a committed input. */
+export interface DataDemand {
+  readonly requestId: string;
+  readonly chunk: number;
+  readonly demander: string;
+  /** In the market's time. */
+  readonly until: number;
+  shown: boolean;
+  /** Whether its bond went back to its demander; no event says so. */
+  returned: boolean;
+}
 
 export type Args = Readonly<Record<string, unknown>>;
 
@@ -72,11 +85,13 @@ export class Ledger {
   /** Money that each of them owes. */
   readonly credits = {
     ...{ market: new Map<string, bigint>(), court: new Map<string, bigint>(), staking: new Map<string, bigint>() },
+    availability: new Map<string, bigint>(),
   };
   /** What was credited to whom, by who owes it and the cause: a request, a claim or a lock. */
   readonly causes = new Map<string, Map<string, bigint>>();
   readonly jobs = new Map<string, JobRecord>();
   readonly cases = new Map<string, CaseRecord>();
+  readonly data: DataDemand[] = [];
   /** Events of each kind, by `contract.Event`. */
   readonly counts = new Map<string, number>();
   /** Stake that was slashed for fraud, by period of unbonding. */
@@ -152,6 +167,7 @@ export class Ledger {
     else if (name.startsWith("pools.")) this.#applyPlace(name, args);
     else if (name.startsWith("market.")) this.#applyRequest(name, args);
     else if (name.startsWith("court.")) this.#applyDispute(name, args);
+    else if (name.startsWith("availability.")) this.#applyData(name, args);
   }
 
   #applyStake(event: string, args: Args, time: number): void {
@@ -278,25 +294,22 @@ export class Ledger {
       case "market.RequestReopened":
         job.status = 1n;
         job.missed.push(text(args, "operator"));
+        job.demanded = false;
+        break;
+      case "market.ClaimPostponed":
+        job.demanded = true;
         break;
       case "market.RequestAssigned":
         [job.status, job.committed] = [2n, false];
         break;
-      case "market.InputAnswered":
-        job.status = 2n;
-        job.chunk++;
-        break;
-      case "market.InputDemanded":
-        job.status = 3n;
-        break;
       case "market.Claimed":
-        [job.status, job.claimedBy] = [4n, text(args, "operator")];
+        [job.status, job.claimedBy] = [3n, text(args, "operator")];
         break;
       case "market.ClaimUpheld":
-        job.status = 4n;
+        job.status = 3n;
         break;
       case "market.ClaimChallenged":
-        job.status = 5n;
+        job.status = 4n;
         break;
       case "market.RequestSettled":
         [job.status, job.committed] = [amount(args, "status"), false];
@@ -329,10 +342,26 @@ export class Ledger {
     return true;
   }
 
-  /** A fee is taken from credit that covers it, otherwise from tokens. No event says so, nor whose credit it was. */
+  /** A payment is taken from credit that covers it, otherwise from tokens. No event says so, nor whose credit it was. */
   #charge(fee: bigint): void {
-    const credit = this.credits.market.get(this.#payer) ?? zero;
-    if (credit >= fee) this.credits.market.set(this.#payer, credit - fee);
+    this.charge("market", fee);
+  }
+
+  /** Whoever sent the last transaction was charged. */
+  charge(of: Creditor, amount: bigint): void {
+    const credit = this.credits[of].get(this.#payer) ?? zero;
+    if (amount > zero && credit >= amount) this.credits[of].set(this.#payer, credit - amount);
+  }
+
+  #applyData(event: string, args: Args): void {
+    if (this.#applyCredit("availability", event, args)) return;
+    const [requestId, chunk] = [text(args, "id"), Number(args.chunk)];
+    if (event === "availability.DataDemanded") {
+      const [demander, until] = [text(args, "demander"), Number(args.answerUntil)];
+      this.data.push({ requestId, chunk, demander, until, shown: false, returned: false });
+    }
+    const known = this.data.find((it) => it.requestId === requestId && it.chunk === chunk);
+    if (event === "availability.DataShown" && known !== undefined) known.shown = true;
   }
 
   #applyDispute(event: string, args: Args): void {

@@ -15,7 +15,9 @@ import type { World } from "./world.ts";
 const TAKING: Readonly<Record<string, { readonly part: string; readonly back: string }>> = {
   "staking.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "market.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
-  "court.challenge": { part: "CourtBondShort", back: "ReentrancyGuardReentrantCall" },
+  "court.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
+  "availability.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
+  "court.challenge": { part: "CreditTokenMismatch", back: "ReentrancyGuardReentrantCall" },
 };
 /** Moves that give tokens out. */
 const GIVING: readonly string[] = [
@@ -50,9 +52,13 @@ const lied = (world: World, act: Act, how: string, lie: (token: TokenMock) => Pr
 
 /** Where the token calls back to: the contract that asks it to move something. */
 function callBack({ contracts, people }: World, move: string): readonly [string, string] {
-  const { staking, market, court } = contracts;
+  const { staking, market, court, availability } = contracts;
   if (move === "staking.deposit") return [addressOf(staking), staking.interface.encodeFunctionData("deposit", [1])];
   const { address } = people.pauper;
+  if (move === "court.deposit") return [addressOf(court), court.interface.encodeFunctionData("deposit", [address, 1])];
+  if (move === "availability.deposit") {
+    return [addressOf(availability), availability.interface.encodeFunctionData("deposit", [address, 1])];
+  }
   if (move === "market.deposit") return [addressOf(market), market.interface.encodeFunctionData("deposit", [address, 1])];
   return [addressOf(court), court.interface.encodeFunctionData("withdraw", [address])];
 }

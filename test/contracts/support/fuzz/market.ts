@@ -1,14 +1,15 @@
 import { AbiCoder, keccak256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { EPOCH_SECONDS, filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
 import { ANSWERS_OF } from "./actors.ts";
 import {
   type Act,
   ACTIVE,
+  addressOf,
   ASSIGNED,
   CHALLENGED,
   CLAIMED,
-  DEMANDED,
   FINAL,
   type Move,
   OPEN,
@@ -20,7 +21,7 @@ import {
 import type { Creditor } from "./ledger.ts";
 import type { Named, Wanted } from "./plain-pools.ts";
 import { evidenceFor, permitFor, requestSignedBy } from "./signatures.ts";
-import { type Answer, chunkOf, CHUNKS, INPUT_BYTES, INPUT_ROOTS, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
+import { type Answer, INPUT_BYTES, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
 import type { RequestView } from "./view.ts";
 import type { Job, Version, World } from "./world.ts";
 
@@ -297,6 +298,9 @@ const seedOf = (world: World, job: Job): "pending" | "expired" | "ready" => {
   const ticket = ticketOf(world, job);
   return block <= ticket ? "pending" : ticket < block - SEED_BLOCKS ? "expired" : "ready";
 };
+/** Whether all that was demanded of its data was shown. */
+export const isShown = ({ ledger }: World, { id }: Job): boolean =>
+  ledger.data.every(({ requestId, shown }) => requestId !== id || shown);
 /** Whether somebody still verifies the evidence that a request asks for. */
 export const isLive = (world: World, { request }: Job): boolean => {
   const modes = String(request.policy).slice(2).match(/.{8}/g) ?? [];
@@ -386,21 +390,6 @@ const finalising =
       wrong ? filled(1424, 3) : request.callback === ZeroAddress ? "0x" : outputOfAnswer(job.answer ?? "honest").bytes,
     );
 
-const answering =
-  (world: World, changed: { readonly chunk?: number; readonly byte?: boolean; readonly roots?: boolean } = {}): Send =>
-  async (request, _by, { id }) => {
-    const { chunk } = world.ledger.job(id);
-    const segment = chunkOf(changed.chunk ?? Math.min(chunk, CHUNKS - 1));
-    const data = changed.byte === true ? `${segment.data.slice(0, -2)}ee` : segment.data;
-    const roots = changed.roots === true ? [...INPUT_ROOTS].reverse() : [...INPUT_ROOTS];
-    return world.contracts.market.answerInput(request, roots, { ...segment, data });
-  };
-
-const demanding =
-  (world: World, by?: "pauper"): Send =>
-  async (request, operator) =>
-    world.contracts.market.connect(by === undefined ? operator : world.people[by]).demandInput(request);
-
 const instead = (world: World, act: (job: Job, how: string) => Act, job: Job | undefined, error: string, send: Send) =>
   job !== undefined && {
     ...act(job, ` (${error})`),
@@ -441,24 +430,26 @@ const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddr
 const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[2] ?? 0) > 0;
 
 /** Money paid in before it is needed: for oneself, or for somebody else. */
-const payIn = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
-  text: `deposit ${amount} for ${short(account)} by ${short(by.address)}`,
-  send: () => world.contracts.market.connect(by).deposit(account, amount),
-});
-const deposit: Move = {
-  name: "market.deposit",
-  weight: 1.5,
-  valid: (world) => {
-    // Who watches honestly gives nothing away: in the end it must have all that it had.
-    const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
-    const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
-    const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
-    return payIn(world, account, parseEther(String(world.random.between(1, 60))), by);
-  },
-  refusals: (world) => {
-    const { pauper } = world.people;
-    return [{ ...payIn(world, pauper.address, 1n, pauper), error: "ERC20InsufficientAllowance" }];
-  },
+export const payingIn = (of: "market" | "court" | "availability"): Move => {
+  const act = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
+    text: `${of}.deposit ${amount} for ${short(account)} by ${short(by.address)}`,
+    send: () => world.contracts[of].connect(by).deposit(account, amount),
+  });
+  return {
+    name: `${of}.deposit`,
+    weight: of === "market" ? 1.5 : 0.7,
+    valid: (world) => {
+      // Who watches honestly gives nothing away: in the end it must have all that it had.
+      const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
+      const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
+      const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
+      return act(world, account, parseEther(String(world.random.between(1, 60))), by);
+    },
+    refusals: (world) => {
+      const { pauper } = world.people;
+      return [{ ...act(world, pauper.address, 1n, pauper), error: "ERC20InsufficientAllowance" }];
+    },
+  };
 };
 
 /** Somebody's credit, paid to it by whoever sends it. */
@@ -493,6 +484,24 @@ const byCourtOnly = (name: string, send: (world: World, job: Job, claimId: strin
     const args = [world.people.pauper.address, world.view.court];
     return [{ text: `${name} by a stranger`, send: () => send(world, job, claimId), error: "MarketNotCourt", args }];
   },
+});
+/** The functions of the contract that asks for data, called by somebody else. */
+const byAvailabilityOnly = (name: string, send: (world: World, job: Job) => Promise<unknown>): Move => ({
+  name: `market.${name}`,
+  weight: 0,
+  valid: () => undefined,
+  refusals: (world) => {
+    const job = world.some(world.jobs);
+    if (job === undefined) return [];
+    const args = [world.people.pauper.address, addressOf(world.contracts.availability)];
+    const [error, text] = ["MarketNotAvailability", `${name} by a stranger`];
+    return [{ text, send: () => send(world, job), error, args }];
+  },
+});
+/** A request's committed input. */
+export const committedData = ({ contracts }: World, { id, request }: Job) => ({
+  ...{ source: addressOf(contracts.market), id, versionId: String(request.versionId) },
+  ...{ root: String(request.inputRoot), kind: 0 },
 });
 const stranger = ({ contracts, people }: World) => contracts.market.connect(people.pauper);
 
@@ -531,35 +540,6 @@ export const MARKET_MOVES: readonly Move[] = [
       );
     },
   }),
-  onRequest("demandInput", {
-    ...{ weight: 8, state: ASSIGNED, time: "before", pausable: true },
-    also: (world, job) => job.version.size === "large" && world.ledger.job(job.id).chunk < CHUNKS,
-    send: (world) => demanding(world),
-    refusals: (world, fitting, act) => {
-      const hidden = world.some(fitting, ({ version }) => version.size === "large");
-      const shown = world.some(fitting, ({ version }) => version.size === "small");
-      const whole = world.some(fitting, ({ id }) => world.ledger.job(id).chunk === CHUNKS);
-      return present<Refusal>(
-        instead(world, act, hidden, "MarketNotOperator", demanding(world, "pauper")),
-        instead(world, act, shown, "MarketInputPublic", demanding(world)),
-        instead(world, act, whole, "MarketDemandsExhausted", demanding(world)),
-      );
-    },
-  }),
-  onRequest("answerInput", {
-    ...{ weight: 1, state: DEMANDED, time: "before" },
-    send: (world) => answering(world),
-    refusals: (world, fitting, act) => {
-      const job = world.some(fitting);
-      if (job === undefined) return [];
-      const next = (world.ledger.job(job.id).chunk + 1) % CHUNKS;
-      return present<Refusal>(
-        instead(world, act, job, "RegistryChunkMismatch", answering(world, { chunk: next })),
-        instead(world, act, job, "RegistryTensorRootMismatch", answering(world, { byte: true })),
-        instead(world, act, job, "RegistryTensorRootMismatch", answering(world, { roots: true })),
-      );
-    },
-  }),
   onRequest("claim", {
     ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true, apart: [OPEN] },
     also: (world, job) => isLive(world, job) && hasKey(world, job) && isClaimer(world, job),
@@ -594,17 +574,22 @@ export const MARKET_MOVES: readonly Move[] = [
   }),
   onRequest("finalise", {
     ...{ weight: 10, state: CLAIMED, time: "after" },
+    also: isShown,
     send: (world) => finalising(world),
     refusals: (world, fitting, act) => {
-      const job = world.some(fitting, ({ request }) => request.callback !== ZeroAddress);
-      return present<Refusal>(instead(world, act, job, "MarketRootMismatch", finalising(world, true)));
+      const shown = fitting.filter((it) => isShown(world, it));
+      const job = world.some(shown, ({ request }) => request.callback !== ZeroAddress);
+      const hidden = world.some(fitting, (it) => !isShown(world, it));
+      return present<Refusal>(
+        instead(world, act, job, "MarketRootMismatch", finalising(world, true)),
+        hidden && { ...act(hidden, " (hidden)"), error: "MarketDemandsOpen" },
+      );
     },
   }),
   ...(
     [
       ["refund", OPEN, "after"],
       ["timeOut", ASSIGNED, "after"],
-      ["cancelWithheld", DEMANDED, "after"],
       ["expireDispute", CHALLENGED, "late"],
     ] as const
   ).map(([name, state, time]) =>
@@ -612,15 +597,28 @@ export const MARKET_MOVES: readonly Move[] = [
       weight: 5,
       state,
       time,
+      also: (world, job) => name !== "timeOut" || isShown(world, job),
       send: (world) => async (request) => world.contracts.market[name](request),
+      refusals: (world, fitting, act) => {
+        const hidden = name === "timeOut" ? world.some(fitting, (it) => !isShown(world, it)) : undefined;
+        return present<Refusal>(hidden && { ...act(hidden, " (hidden)"), error: "MarketDemandsOpen" });
+      },
     }),
   ),
   relaying,
   cancelling,
   failure,
-  deposit,
+  payingIn("market"),
   withdrawing("market"),
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),
   byCourtOnly("upheld", (world, { id }, claimId) => stranger(world).upheld(id, claimId)),
-  byCourtOnly("convict", (world, { request }, claimId) => stranger(world).convict(request, claimId, ZeroAddress)),
+  byCourtOnly("convict", (world, { request }, claimId) =>
+    stranger(world).convict(claimId, encodeTerms(request), ZeroAddress),
+  ),
+  byAvailabilityOnly("noteDemand", (world, { request }) =>
+    stranger(world).noteDemand(encodeTerms(request), 0, world.people.pauper, 0),
+  ),
+  byAvailabilityOnly("noteWithheld", (world, job) =>
+    stranger(world).noteWithheld(encodeTerms(job.request), committedData(world, job), ZeroAddress),
+  ),
 ];

@@ -54,6 +54,9 @@ export async function walkOn(stage: Stage, plan: Plan): Promise<Outcome> {
   for (const [move, event] of Object.entries(BY_COURT)) {
     Tally.add(tally.succeeded, move, walk.world.ledger.counts.get(event) ?? 0);
   }
+  // What the market does with data that were demanded, it is told.
+  Tally.add(tally.succeeded, "market.noteDemand", tally.succeeded.get("availability.demand") ?? 0);
+  Tally.add(tally.succeeded, "market.noteWithheld", tally.succeeded.get("availability.settle") ?? 0);
   const left = await leftAfter(walk.world);
   if (left !== "") return { ...done, invariant: DRAINED, report: `${left}\n${walk.report()}` };
   await walk.conclude();

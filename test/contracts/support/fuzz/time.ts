@@ -34,6 +34,7 @@ export function moments(world: World): number[] {
     times.push(demandUntil, end);
     for (const { answered, answerUntil } of view.demands.get(claimId) ?? []) if (!answered) times.push(answerUntil);
   }
+  for (const { until, shown, returned } of ledger.data) if (!shown && !returned) times.push(world.timeOf(until));
   for (const { exits } of view.operators.values()) {
     for (const { amount, releaseAt } of exits) if (amount > 0n) times.push(releaseAt);
   }

@@ -36,6 +36,8 @@ export interface DisputeView {
   readonly demands: bigint;
   readonly openDemands: bigint;
   readonly challengeableUntil: number;
+  readonly source: number;
+  readonly accusations: bigint;
   readonly requestId: string;
   /** What the trace is judged against, as words. */
   readonly trace: string;
@@ -107,6 +109,9 @@ interface Sections {
   readonly marketCredits: ReadonlyMap<string, bigint>;
   readonly courtCredits: ReadonlyMap<string, bigint>;
   readonly stakingCredits: ReadonlyMap<string, bigint>;
+  readonly dataCredits: ReadonlyMap<string, bigint>;
+  /** Who paid for each accusation of a claim, in their order; zero when it has its bond back. */
+  readonly accusers: ReadonlyMap<string, readonly string[]>;
   /** Tokens, of everybody who can have some. */
   readonly balances: ReadonlyMap<string, bigint>;
   readonly versions: ReadonlyMap<string, VersionView>;
@@ -158,7 +163,7 @@ export class Lens {
   readonly #sections: { [S in Section]: Sections[S] } = {
     ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
     ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
-    ...{ stakingCredits: new Map(), balances: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
+    ...{ stakingCredits: new Map(), dataCredits: new Map(), accusers: new Map(), balances: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
     ...{ managers: new Map(), draws: new Map() },
   };
   #epoch = 0;
@@ -218,14 +223,14 @@ export class Lens {
 
   #view(): View {
     const { time, block } = this.#world.chain;
-    const { core, marketCredits, courtCredits, stakingCredits, terms, ...rest } = this.#sections;
+    const { core, marketCredits, courtCredits, stakingCredits, dataCredits, terms, ...rest } = this.#sections;
     const facts = core.get("core");
     if (facts === undefined) throw new Error("nothing was read");
     return {
       ...rest,
       ...facts,
-      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits, stakingCredits },
-      credits: { market: marketCredits, court: courtCredits, staking: stakingCredits },
+      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits, stakingCredits, dataCredits },
+      credits: { market: marketCredits, court: courtCredits, staking: stakingCredits, availability: dataCredits },
       terms: [...terms.values()],
     };
   }
@@ -249,7 +254,7 @@ export class Lens {
 
   /** What is there from the beginning. */
   #addFixed(): void {
-    const { market, staking, court, token } = this.#world.contracts;
+    const { market, staking, court, token, availability } = this.#world.contracts;
     const { people } = this.#world;
     const core = ["clock", "paused", "court", "requestCount"].map((name) => read(market, name));
     const more = [
@@ -274,9 +279,10 @@ export class Lens {
     for (const owner of owners) {
       this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
       this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
+      this.#add("dataCredits", owner, [wordOf(owner)], [read(availability, "creditOf", owner)], big);
       this.#add("stakingCredits", owner, [wordOf(owner)], [read(staking, "creditOf", owner)], big);
     }
-    for (const holder of [...owners, ...[market, staking, court, token].map(addressOf)]) {
+    for (const holder of [...owners, ...[market, staking, court, token, availability].map(addressOf)]) {
       this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
     }
   }
@@ -301,6 +307,11 @@ export class Lens {
     for (const found of cases) {
       const reads = (): Read[] => found.demands.map(({ opening }) => demandRead(found, opening, court));
       this.#add("demands", found.claimId, [wordOf(found.claimId)], reads, (answers) => answers.map(decodeDemand));
+    }
+    for (const found of cases) {
+      const reads = (): Read[] => found.accusations.map(({ commitment }) => read(court, "accusationOf", found.claimId, commitment));
+      const decode = (answers: readonly Words[]): string[] => answers.map((it) => it.address(0));
+      this.#add("accusers", found.claimId, [wordOf(found.claimId)], reads, decode);
     }
     for (const id of locks) {
       const reads = [read(staking, "lockOf", people.manager.address, id)];
@@ -410,8 +421,9 @@ function decodeRequest([
 function decodeDispute([it = NOTHING, trace = NOTHING]: readonly Words[]): DisputeView {
   return {
     ...{ challenger: it.address(0), termsId: it.number(1), traceUntil: it.number(2), status: it.big(3) },
-    ...{ operator: it.address(4), demandUntil: it.number(5), end: it.number(6), demands: it.big(7) },
-    ...{ openDemands: it.big(8), challengeableUntil: it.number(9), requestId: it.hash(10), trace: trace.hex },
+    ...{ source: it.number(4), operator: it.address(5), demandUntil: it.number(6), end: it.number(7) },
+    ...{ demands: it.big(8), openDemands: it.big(9), challengeableUntil: it.number(10), accusations: it.big(11) },
+    ...{ requestId: it.hash(12), trace: trace.hex },
   };
 }
 

@@ -6,6 +6,7 @@ import { type Actor, featured } from "./actors.ts";
 import { dueBy, duties, type Duty } from "./duties.ts";
 import { INVARIANTS, type Step, titleOf, transitions } from "./invariants.ts";
 import { Refused } from "./chain.ts";
+import { DATA_MOVES } from "./data.ts";
 import { lie } from "./lies.ts";
 import { MARKET_MOVES } from "./market.ts";
 import type { Act, Move, Refusal } from "./move.ts";
@@ -19,6 +20,7 @@ export const MOVES: readonly Move[] = [
   ...STAKING_MOVES,
   ...POOL_MOVES,
   ...COURT_MOVES,
+  ...DATA_MOVES,
   ...GOVERNANCE_MOVES,
 ];
 
@@ -326,8 +328,8 @@ let known: Interface | undefined;
 /** All errors with which a transaction of a walk may be refused. */
 function errorsOf({ contracts }: World): Interface {
   if (known !== undefined) return known;
-  const { market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } = contracts;
-  const all = [market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
+  const { availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } = contracts;
+  const all = [availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
   known = new Interface([...errors, ...MORE_ERRORS]);
   return known;

@@ -7,6 +7,7 @@ import { TERMS } from "../../../../testing/toy-court.ts";
 import type { TokenMock } from "../../../../typechain-types/index.ts";
 import {
   type Connection,
+  DATA_BOND,
   EPOCH_SECONDS,
   MARKET,
   metadataOf,
@@ -22,6 +23,7 @@ import { Chain, Player } from "./chain.ts";
 import { type Args, Ledger } from "./ledger.ts";
 import { addressOf } from "./move.ts";
 import { type Answer, manifestFor, type Size } from "./toy.ts";
+import { bondOf } from "./invariants/bonds.ts";
 import { Lens, type View } from "./view.ts";
 
 /** Who sends transactions and signs. */
@@ -30,7 +32,7 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
-export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
+export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1"), accusationBond: parseEther("0.5") };
 /** Amounts and times of stake: those of other tests, with the rule that operators who fail together lose more. */
 export const PENALTIES = { ...STAKING, correlationFactor: 3 };
 const OPERATORS = CHARACTERS.length;
@@ -72,6 +74,7 @@ export interface Case {
   readonly demands: Demand[];
   /** Elements that were accused: who, with which salt. */
   readonly accusations: {
+    readonly commitment: string;
     readonly kernel: number;
     readonly element: number;
     readonly accuser: string;
@@ -100,15 +103,20 @@ async function deploy(
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
   const signature = await ethers.deployContract("SignatureVerifier", [staking]);
-  const parts = [authority, registry, pools, attestation, randomness, MARKET] as const;
+  const availability = await ethers.deployContract("DataAvailability", [token, registry, DATA_BOND]);
+  const parts = [authority, registry, pools, attestation, randomness, availability, MARKET] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts]);
+  // Another source of claims, which nobody uses.
+  const spare = await ethers.deployContract("InferenceMarket", [...parts]);
   const machine = await ethers.deployContract("ToyMachine");
-  const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
+  const court = await ethers.deployContract("DisputeCourt", [
+    ...[authority, token, registry, machine, market, COURT_TERMS],
+  ]);
   const reader = await ethers.deployContract("BatchReader");
   const prober = await ethers.deployContract("VerdictProber");
   const relay = await ethers.deployContract("RequestRelay", [market]);
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, pools, market, court, relay, reader, prober };
+  return { ...rules, token, staking, pools, market, court, relay, availability, spare, reader, prober };
 }
 
 const AGENTS = 2;
@@ -172,7 +180,7 @@ export async function openStage({ lies = false } = {}) {
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
     await token.connect(admin).mint(holder, PURSE);
-    for (const spender of [market, staking, court, contracts.relay])
+    for (const spender of [market, staking, court, contracts.relay, contracts.availability])
       await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
   if (liar !== undefined) await equip(liar, contracts);
@@ -200,9 +208,9 @@ export async function openStage({ lies = false } = {}) {
   return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, liar, snapshot };
 }
 /** Gives a token that lies what it needs to call back as an account of its own. */
-async function equip(liar: TokenMock, { token, staking, market, court }: Contracts): Promise<void> {
+async function equip(liar: TokenMock, { token, staking, market, court, availability }: Contracts): Promise<void> {
   await token.mint(token, PURSE);
-  for (const spender of [staking, market, court]) {
+  for (const spender of [staking, market, court, availability]) {
     await liar.execute(token, token.interface.encodeFunctionData("approve", [addressOf(spender), PURSE]));
   }
 }
@@ -228,6 +236,11 @@ export class World {
   /** Locks of the manager that is no market. */
   readonly locks: string[] = [];
   readonly managers: string[];
+  /** From when on the court's newest terms count, and the next pause can begin. */
+  termsFrom = 0;
+  pauseFrom = 0;
+  /** Sources that the court was told of besides the market, and whether they were tombstoned. */
+  readonly sources = new Map<string, boolean>();
   /** Terms of the court, by id. */
   readonly terms: (typeof COURT_TERMS)[] = [COURT_TERMS];
   /** End of the pause that was begun last. */
@@ -258,8 +271,8 @@ export class World {
     this.people = people;
     this.consumers = consumers;
     this.versions = [...versions];
-    const { staking, pools, market, court } = contracts;
-    this.ledger = new Ledger({ staking, pools, market, court });
+    const { staking, pools, market, court, availability } = contracts;
+    this.ledger = new Ledger({ staking, pools, market, court, availability });
     this.routes.set(OPTIMISTIC, { by: "time", dead: false });
     this.routes.set(SIGNED, { by: "signature", dead: false });
     this.managers = [addressOf(contracts.market), people.manager.address];
@@ -294,6 +307,7 @@ export class World {
     this.ledger.read(logs, this.chain.time, this.payer);
     for (const { name, args } of this.ledger.latest) if (name === "market.RequestOpened") this.#opened(args);
     this.#view = await this.#lens.look(logs, senders, all);
+    for (const of of ["court", "availability"] as const) this.ledger.charge(of, bondOf(this, of));
     return this.#view;
   }
 

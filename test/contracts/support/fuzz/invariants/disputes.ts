@@ -1,6 +1,6 @@
 import { ZeroHash } from "ethers";
 
-import { short } from "../move.ts";
+import { CHALLENGED, short } from "../move.ts";
 import { COURT_TERMS } from "../world.ts";
 import { always, bigOf, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
 
@@ -113,7 +113,7 @@ export const DISPUTES: readonly Invariant[] = [
     },
   ),
 
-  always("I-73", "a fraud proof pays whoever accused its element first", function* (world, { move }) {
+  always("I-73", "a fraud proof pays whoever accused its element first", function* (world, { before, move }) {
     if (move !== "court.proveFraud") return;
     for (const event of saidBy(world, "court.Convicted")) {
       const [claimId, accuser] = [textOf(event, "claimId"), textOf(event, "accuser")];
@@ -121,6 +121,8 @@ export const DISPUTES: readonly Invariant[] = [
       const [proven] = saidBy(world, "court.FraudProven");
       const element = proven === undefined ? -1 : Number(bigOf(proven, "element"));
       const accusers = (found?.accusations ?? []).filter((it) => it.element === element).map((it) => it.accuser);
+      // Who demanded the leaf before tells everybody where to look.
+      accusers.push(...(before.demands.get(claimId) ?? []).map(({ demander }) => demander));
       // A replay may have been recorded for somebody who accused before.
       if (!accusers.includes(accuser)) yield `${short(claimId)}: ${accuser} never accused ${element}`;
     }
@@ -133,7 +135,7 @@ export const DISPUTES: readonly Invariant[] = [
       for (const event of saidBy(world, "court.Convicted")) {
         const claimId = textOf(event, "claimId");
         const requestId = world.view.disputes.get(claimId)?.requestId ?? "";
-        const waited = before.requests.get(requestId)?.status === 5n;
+        const waited = before.requests.get(requestId)?.status === CHALLENGED;
         const verdicts = saidBy(world, "market.ClaimConvicted").filter(
           (it) => textOf(it, "requestId") === requestId && textOf(it, "accuser") === textOf(event, "accuser"),
         );

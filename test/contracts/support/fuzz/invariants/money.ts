@@ -1,7 +1,8 @@
 import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
-import { STAKING } from "../../protocol.ts";
-import { addressOf, CHALLENGED, FINAL, short, textOfAddress } from "../move.ts";
+import { DATA_BOND, STAKING } from "../../protocol.ts";
+import { addressOf, CHALLENGED, CONVICTED, FINAL, short, textOfAddress } from "../move.ts";
 import { COURT_TERMS } from "../world.ts";
+import { bondOf } from "./bonds.ts";
 import { always, atLast, bigOf, changes, type Invariant, saidBy, sum, textOf, wealthOf } from "./base.ts";
 import { transitions } from "./diagrams.ts";
 
@@ -11,11 +12,11 @@ import { transitions } from "./diagrams.ts";
 
 const { WITHHELD_BPS } = CONSTANTS.RequestIntake;
 const PENALTIES = ["staking.Slashed", "staking.DrawMissed", "staking.OwedTaken"] as const;
-const CONVICTED = 10n;
 /** Moves by which somebody pays. */
 const PAYING: readonly string[] = [
   ...["market.request", "market.requestWithPermit", "staking.deposit", "staking.depositWithPermit", "market.deposit"],
   ...["court.challenge", "court.demandTrace", "court.demandTensor", "market.requestFor", "relay.request"],
+  ...["court.accuse", "court.deposit", "availability.deposit", "availability.demand"],
 ];
 
 export const MONEY: readonly Invariant[] = [
@@ -75,9 +76,11 @@ export const MONEY: readonly Invariant[] = [
     "the court holds exactly its credits and the bonds of disputes and demands that are not settled",
     function* ({ view, contracts, terms }) {
       let owed = sum(view.credits.court.values());
-      for (const [claimId, { status, termsId, demands }] of view.disputes) {
-        const { challengeBond, demandBond } = terms[termsId] ?? COURT_TERMS;
-        if (status === 1n || status === 2n) owed += challengeBond + demands * demandBond;
+      for (const [claimId, { status, termsId, demands, accusations }] of view.disputes) {
+        const { challengeBond, demandBond, accusationBond } = terms[termsId] ?? COURT_TERMS;
+        if (status === 1n || status === 2n) owed += challengeBond + demands * demandBond + accusations * accusationBond;
+        const filed = (view.accusers.get(claimId) ?? []).filter((payer) => BigInt(payer) !== 0n).length;
+        if (status === 4n) owed += BigInt(filed) * accusationBond;
         const kept = (view.demands.get(claimId) ?? []).filter(({ demander }) => BigInt(demander) !== 0n).length;
         if (status === 4n) owed += BigInt(kept) * demandBond;
       }
@@ -122,7 +125,10 @@ export const MONEY: readonly Invariant[] = [
         if (state.status < FINAL || job === undefined) continue;
         const { request } = job;
         const [fee, royalty] = [BigInt(request.fee), BigInt(request.royalty)];
-        const withheld = name === "InputDemanded to Cancelled" ? (fee * BigInt(WITHHELD_BPS)) / 10_000n : 0n;
+        const withheld = step.move === "availability.settle" ? (fee * BigInt(WITHHELD_BPS)) / 10_000n : 0n;
+        // Before a claim to the operator, which waited; after it to who wanted to see the input.
+        const demander = world.ledger.data.find((it) => it.requestId === id && !it.shown)?.demander ?? "";
+        const waited = name === "Claimed to Cancelled" ? demander : state.operator;
         const rows: readonly (readonly [string, bigint])[] =
           state.status === FINAL
             ? [
@@ -130,7 +136,7 @@ export const MONEY: readonly Invariant[] = [
                 [textOfAddress(request.royaltyRecipient), royalty],
               ]
             : [
-                [state.operator, withheld],
+                [waited, withheld],
                 [textOfAddress(request.requester), fee - withheld],
               ];
         const due = new Map<string, bigint>();
@@ -153,7 +159,7 @@ export const MONEY: readonly Invariant[] = [
       for (const [id, now, then] of changes(world.view.requests, step.before.requests)) {
         const job = world.jobs.find((it) => it.id === id);
         const [ended, requester] = [now.status !== then?.status, textOfAddress(job?.request.requester)];
-        const withheld = ended && then?.status === 3n && now.status === 9n;
+        const withheld = ended && step.move === "availability.settle";
         const fee = BigInt(job?.request.fee ?? 0);
         const due = withheld ? (fee * BigInt(WITHHELD_BPS)) / 10_000n : (then?.compensation ?? 0n);
         if (now.compensation !== due) yield `${short(id)}: ${now.compensation} instead of ${due}`;
@@ -173,7 +179,7 @@ export const MONEY: readonly Invariant[] = [
     "I-22",
     "credit grows only by a settlement or a payment, and falls only by a withdrawal of all of it or a fee of its own request",
     function* (world, { before }) {
-      for (const of of ["market", "court", "staking"] as const) {
+      for (const of of ["market", "court", "staking", "availability"] as const) {
         for (const [account, now, then = 0n] of changes(world.view.credits[of], before.credits[of])) {
           const grown = saidBy(world, `${of}.Credited`, `${of}.CreditDeposited`).filter(
             (event) => textOf(event, "account") === account,
@@ -181,7 +187,8 @@ export const MONEY: readonly Invariant[] = [
           const out = saidBy(world, `${of}.CreditWithdrawn`).filter((event) => textOf(event, "account") === account);
           const fees = saidBy(world, `${of}.RequestOpened`).filter(() => world.payer === account);
           const fee = sum(fees.map(({ args }) => (args.request as { readonly fee: bigint }).fee));
-          const due = then + sum(grown.map((event) => bigOf(event, "amount"))) - (then >= fee ? fee : 0n);
+          const bond = of === "market" ? fee : world.payer === account ? bondOf(world, of) : 0n;
+          const due = then + sum(grown.map((event) => bigOf(event, "amount"))) - (then >= bond ? bond : 0n);
           const left = out.length === 0 ? due : 0n;
           if (now !== left) yield `${account} at the ${of}: ${then}, then ${now} instead of ${left}`;
         }
@@ -210,7 +217,7 @@ export const MONEY: readonly Invariant[] = [
   ),
 
   always("I-24", "a withdrawal pays the account that is owed, whoever sends it", function* (world, { before }) {
-    for (const event of saidBy(world, "market.CreditWithdrawn", "court.CreditWithdrawn", "staking.CreditWithdrawn")) {
+    for (const event of saidBy(world, "market.CreditWithdrawn", "court.CreditWithdrawn", "staking.CreditWithdrawn", "availability.CreditWithdrawn")) {
       const account = textOf(event, "account");
       const got = (world.view.balances.get(account) ?? 0n) - (before.balances.get(account) ?? 0n);
       if (got !== bigOf(event, "amount")) yield `${account} got ${got}`;
@@ -233,13 +240,14 @@ export const MONEY: readonly Invariant[] = [
   ),
 
   always("I-27", "the bonds of a dispute leave exactly once, with its verdict", function* ({ view, ledger, terms }) {
-    for (const [claimId, { status, termsId, demands }] of view.disputes) {
-      const { challengeBond, demandBond } = terms[termsId] ?? COURT_TERMS;
+    for (const [claimId, { status, termsId, demands, accusations }] of view.disputes) {
+      const { challengeBond, demandBond, accusationBond } = terms[termsId] ?? COURT_TERMS;
+      const unfiled = (view.accusers.get(claimId) ?? []).filter((payer) => BigInt(payer) === 0n).length;
       const paid = sum(ledger.creditedFor("court", claimId).values());
       const reclaimed = (view.demands.get(claimId) ?? []).filter(({ demander }) => BigInt(demander) === 0n).length;
       const due = [
-        ...[0n, 0n, 0n, challengeBond + demands * demandBond],
-        challengeBond + (status === 4n ? BigInt(reclaimed) * demandBond : 0n),
+        ...[0n, 0n, 0n, challengeBond + demands * demandBond + accusations * accusationBond],
+        challengeBond + BigInt(reclaimed) * demandBond + BigInt(unfiled) * accusationBond,
       ][Number(status)];
       if (paid !== due) yield `${short(claimId)}: ${paid} instead of ${due ?? "?"} with status ${status}`;
     }
@@ -251,9 +259,9 @@ export const MONEY: readonly Invariant[] = [
     function* ({ view, ledger, terms }, { before }) {
       for (const [claimId, now, then] of changes(view.disputes, before.disputes)) {
         if (now.status < 3n || now.status === then?.status) continue;
-        const { challengeBond, demandBond, burnBps } = terms[now.termsId] ?? COURT_TERMS;
+        const { challengeBond, demandBond, accusationBond, burnBps } = terms[now.termsId] ?? COURT_TERMS;
         const burnt = (challengeBond * BigInt(burnBps) + 9_999n) / 10_000n;
-        const upheld = challengeBond - burnt + now.demands * demandBond;
+        const upheld = challengeBond - burnt + now.demands * demandBond + now.accusations * accusationBond;
         const [who, due] = now.status === 3n ? [now.operator, upheld] : [now.challenger, challengeBond];
         const paid = ledger.creditedFor("court", claimId).get(who) ?? 0n;
         if (paid !== due) yield `${short(claimId)}: ${who} got ${paid} instead of ${due}`;
@@ -276,6 +284,24 @@ export const MONEY: readonly Invariant[] = [
       }
     },
   ),
+
+  always("I-93", "the contract that asks for data holds exactly its credits and the bonds of demands that are not settled", function* ({
+    view,
+    contracts,
+    ledger,
+  }) {
+    const open = ledger.data.filter(({ shown, returned }) => !shown && !returned).length;
+    const owed = sum(view.credits.availability.values()) + BigInt(open) * DATA_BOND;
+    const held = view.balances.get(addressOf(contracts.availability));
+    if (owed !== held) yield `owes ${owed}, holds ${held}`;
+  }),
+
+  always("I-94", "nobody is paid for an answer while demanded data are not shown", function* ({ view, ledger }, { before }) {
+    for (const [id, now, then] of changes(view.requests, before.requests)) {
+      const open = ledger.data.some((it) => it.requestId === id && !it.shown);
+      if (open && now.status === FINAL && then?.status !== FINAL) yield `${short(id)} is final`;
+    }
+  }),
 
   atLast(
     "I-30",

@@ -1,4 +1,4 @@
-import { addressOf, textOfAddress } from "../move.ts";
+import { addressOf, FINAL, textOfAddress } from "../move.ts";
 import { isWrong } from "../court.ts";
 import { isWatched } from "../duties.ts";
 import { PURSE } from "../world.ts";
@@ -8,7 +8,6 @@ import { always, atLast, bigOf, type Invariant, saidBy, sum, textOf, wealthOf } 
  * What the actors gain and lose. The honest do their duties in time, see duties.ts.
  */
 
-const FINAL = 6n;
 
 export const PEOPLE: readonly Invariant[] = [
   always(

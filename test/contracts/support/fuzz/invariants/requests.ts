@@ -2,7 +2,7 @@ import { ZeroAddress, ZeroHash } from "ethers";
 
 import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
 import { priceOf } from "../market.ts";
-import { ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN, short } from "../move.ts";
+import { ASSIGNED, CHALLENGED, CLAIMED, FINAL, OPEN, short } from "../move.ts";
 import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
 import { DISPUTE_DIAGRAM, REQUEST_DIAGRAM, transitions } from "./diagrams.ts";
 
@@ -10,7 +10,7 @@ import { DISPUTE_DIAGRAM, REQUEST_DIAGRAM, transitions } from "./diagrams.ts";
  * The life of a request: its states, deadlines, result and callbacks.
  */
 
-const { ANSWER_SECONDS } = CONSTANTS.RequestIntake;
+const { INPUT_SECONDS } = CONSTANTS.DataAvailability;
 const FINALITY = { unknown: 0n, pending: 1n, provisional: 2n, disputed: 3n, final: 4n, failed: 5n } as const;
 
 /** How far a result may be relied on, by status. */
@@ -48,19 +48,21 @@ export const REQUESTS: readonly Invariant[] = [
   always(
     "I-58",
     "a stage's deadline is set when it begins, as long as was agreed, and never moves",
-    function* ({ view, jobs }, { before }) {
+    function* ({ view, jobs }, { before, move }) {
       for (const [id, now, then] of changes(view.requests, before.requests)) {
         const request = jobs.find((job) => job.id === id)?.request;
         if (request === undefined) continue;
         const set: Readonly<Record<string, number | undefined>> = {
           [String(OPEN)]: Number(request.openUntil),
           [String(ASSIGNED)]: view.clock + Number(request.claimSeconds),
-          [String(DEMANDED)]: view.clock + ANSWER_SECONDS,
           [String(CLAIMED)]: view.clock + Number(request.windowSeconds),
         };
         const was = then?.status;
         const begun = now.status !== was && !(was === CHALLENGED && now.status === CLAIMED);
-        const due = (begun ? set[String(now.status)] : undefined) ?? then?.deadline;
+        // An operator that asks for the input once has the time to see it, and then all of its own.
+        const postponed = now.status === ASSIGNED && move === "availability.demand" && now.deadline !== then?.deadline;
+        const later = view.clock + INPUT_SECONDS + Number(request.claimSeconds);
+        const due = postponed ? later : ((begun ? set[String(now.status)] : undefined) ?? then?.deadline);
         if (now.deadline !== due) yield `${short(id)}: ${now.deadline}, not ${due}`;
       }
     },
@@ -175,14 +177,11 @@ export const REQUESTS: readonly Invariant[] = [
     },
   ),
 
-  always(
-    "I-67",
-    "a demand for input asks for each chunk once, and its answer goes on from there",
-    function* ({ jobs, ledger }) {
-      for (const { id } of jobs) {
-        const { chunk } = ledger.job(id);
-        if (chunk > 3) yield `${short(id)}: ${chunk} chunks`;
-      }
-    },
-  ),
+  always("I-67", "an operator asks for the input once, and everybody once for each chunk", function* ({ ledger }) {
+    const seen = new Set<string>();
+    for (const { requestId, chunk } of ledger.data) {
+      if (seen.has(`${requestId} ${chunk}`)) yield `chunk ${chunk} of ${short(requestId)} twice`;
+      seen.add(`${requestId} ${chunk}`);
+    }
+  }),
 ];

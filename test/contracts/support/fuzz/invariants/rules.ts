@@ -1,7 +1,7 @@
 import { ZeroAddress } from "ethers";
 
 import { STAKING } from "../../protocol.ts";
-import { short, TOMBSTONED } from "../move.ts";
+import { FINAL, short, TOMBSTONED } from "../move.ts";
 import type { View } from "../view.ts";
 import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
 
@@ -25,7 +25,7 @@ const STOPPED: readonly string[] = [
 /** Moves of governance. */
 const GOVERNING: readonly string[] = [
   ...["market.setCourt", "market.pause", "market.unpause", "market.rearmPause", "staking.addManager"],
-  ...["court.addTerms", "attestation.addRoute", "attestation.tombstoneRoute"],
+  ...["court.addTerms", "court.addSource", "court.tombstoneSource", "attestation.addRoute", "attestation.tombstoneRoute"],
   ...["market.setAuthority", "staking.setAuthority", "attestation.setAuthority", "court.setAuthority"],
 ];
 
@@ -46,7 +46,7 @@ export const RULES: readonly Invariant[] = [
         yield* compare(`exit ${slot} of ${address}`, amount, account.exits[slot]?.amount);
       }
     }
-    for (const name of ["market", "court", "staking"] as const) {
+    for (const name of ["market", "court", "staking", "availability"] as const) {
       for (const [address, credit] of view.credits[name]) {
         yield* compare(`credit of ${address} at the ${name}`, credit, ledger.credits[name].get(address));
       }
@@ -112,7 +112,7 @@ export const RULES: readonly Invariant[] = [
           if (!aged) yield `${move} changed ${row} ${key}`;
         }
       }
-      for (const of of ["market", "court", "staking"] as const) {
+      for (const of of ["market", "court", "staking", "availability"] as const) {
         for (const [key] of changes(view.credits[of], before.credits[of])) yield `${move} changed credit of ${key}`;
       }
     },
@@ -181,7 +181,7 @@ export const RULES: readonly Invariant[] = [
     function* (world, { before }) {
       for (const [claimId, now, then] of changes(world.view.disputes, before.disputes)) {
         const [request, was] = [world.view, before].map((view) => view.requests.get(now.requestId));
-        if (then === undefined || was === undefined || request === undefined || was.status < 6n) continue;
+        if (then === undefined || was === undefined || request === undefined || was.status < FINAL) continue;
         yield* moved(short(claimId), request, was, ["status", "lock", "compensation"]);
       }
     },

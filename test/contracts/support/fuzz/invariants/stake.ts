@@ -1,6 +1,7 @@
 import type { BaseContract } from "ethers";
 import { ZeroAddress } from "ethers";
 
+import { encodeTerms } from "../../../../../services/chain/calldata.ts";
 import { MARKET, STAKING } from "../../protocol.ts";
 import { addressOf, CHALLENGED, FINAL, OPEN, REQUEST_STATES, short, TOMBSTONED } from "../move.ts";
 import type { View } from "../view.ts";
@@ -49,13 +50,13 @@ export const STAKE: readonly Invariant[] = [
 
   always(
     "I-08",
-    "whatever has happened, a verdict on a challenged claim would be taken, for at least its lock",
+    "whatever has happened, a verdict on a challenged claim would be taken",
     async function* (world, { before }) {
       if (!isShaken(world, before)) return;
       const { market, court } = world.contracts;
       const challenged = world.jobs.flatMap(({ id, request }) => {
-        const { status, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
-        return status === CHALLENGED ? [{ id, lock, values: [request, claimId, court.target] }] : [];
+        const { status, claimId = "" } = world.view.requests.get(id) ?? {};
+        return status === CHALLENGED ? [{ id, lock: 0n, values: [claimId, encodeTerms(request), court.target] }] : [];
       });
       yield* tried(challenged, await asIf(world, market, addressOf(court), "convict", challenged));
     },
@@ -216,8 +217,8 @@ export const STAKE: readonly Invariant[] = [
   }),
 
   always("I-41", "unbonding takes longer than any request that an operator can be drawn for", function* ({ view }) {
-    // Two stages of a day, the longest window, dispute and pause: see InferenceMarket's constructor.
-    const longest = 2 * 86_400 + 7 * 86_400 + MARKET.maxDisputeSeconds + 3 * 86_400;
+    // Three stages of a day, the longest window, dispute and pause, and the time to show data: see InferenceMarket's constructor.
+    const longest = 3 * 86_400 + 13 * 3_600 + 7 * 86_400 + MARKET.maxDisputeSeconds + 3 * 86_400;
     if (STAKING.unbondingSeconds < longest && view.time > 0) yield `${STAKING.unbondingSeconds} of ${longest}`;
   }),
 
