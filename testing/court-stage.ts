@@ -128,7 +128,7 @@ export async function openStage(
     inputs: readonly Tensor[],
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
-    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("750"), windowSeconds: WINDOW_SECONDS };
+    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("80"), windowSeconds: WINDOW_SECONDS };
     const id = await ask(asking, model, { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
@@ -139,7 +139,7 @@ export async function openStage(
     versionId,
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
-    valueAtRisk: parseEther("750"),
+    valueAtRisk: parseEther("80"),
     openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,

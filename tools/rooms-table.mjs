@@ -53,6 +53,10 @@ export const ROOMS = [
     "contracts/credit",
     "contracts/commitment",
   ]),
+  room("contracts/audit", "audits of claims that nobody doubts: picks, auditors, rewards", [
+    ...SOLIDITY,
+    "contracts/credit",
+  ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),
@@ -182,13 +186,17 @@ export const ROOMS = [
     "runner/*",
   ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
+  room("services/auditor", "executes again what it is drawn for, and commits to it", [
+    ...services("environment", "chain", "models", "blobs"),
+    "runner/*",
+  ]),
   room("services/randomness", "brings rounds of a beacon and headers of blocks to the source of seeds", [
     ...services("environment", "chain"),
     "runner/*",
     "typechain-types",
   ]),
   room("services/operator", "stakes, answers, defends", [
-    ...services("environment", "chain", "models", "blobs", "randomness"),
+    ...services("environment", "chain", "models", "blobs", "auditor", "randomness"),
     "runner/*",
   ]),
   room("services/requester", "asks and waits", [

@@ -17,6 +17,7 @@ import {
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
+  AuditDesk__factory,
   Authority__factory,
   DataAvailability__factory,
   DisputeCourt__factory,
@@ -60,6 +61,7 @@ const NAMES = {
   market: "InferenceMarket",
   machine: "TensorMachine",
   court: "DisputeCourt",
+  auditDesk: "AuditDesk",
   relay: "RequestRelay",
   quotes: "QuoteReader",
 } as const;
@@ -89,6 +91,7 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
+  auditDesk: AuditDesk__factory.connect(contracts.AuditDesk, runner),
   relay: RequestRelay__factory.connect(contracts.RequestRelay, runner),
   quotes: QuoteReader__factory.connect(contracts.QuoteReader, runner),
 });

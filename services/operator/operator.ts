@@ -7,6 +7,7 @@ import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { encodeTerms, mutable } from "../chain/calldata.ts";
+import { AuditorService } from "../auditor/auditor.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { collect } from "../chain/collect.ts";
 import { evidenceFor } from "../chain/evidence.ts";
@@ -32,11 +33,12 @@ export interface OperatorOptions extends ServiceContext {
 }
 
 /**
- * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. It remembers nothing that is
+ * Answers requests: takes part in draws, executes, claims, collects, defends its claims, and does its part in audits. It remembers nothing that is
  * not on chain but what it can compute again, so it can be stopped and started at any time.
  */
 export class OperatorService {
   readonly #options: OperatorOptions;
+  readonly #auditor: AuditorService;
   readonly #seeds: SeedService;
   /** Traces of challenged claims, by claim. */
   readonly #defended = new Map<Hash, DefendedTrace>();
@@ -44,6 +46,7 @@ export class OperatorService {
 
   constructor(options: OperatorOptions) {
     this.#options = options;
+    this.#auditor = new AuditorService({ ...options, ownRun: (...args) => this.#run(...args) });
     this.#seeds = new SeedService(options, options.beacons);
   }
 
@@ -61,6 +64,7 @@ export class OperatorService {
       const hosted = modelFor(models, ledger, view);
       if (hosted !== undefined) await this.#attend(view, hosted, now, signal);
     });
+    if (signal?.aborted !== true) await this.#auditor.look(signal);
     if (signal?.aborted !== true) await collect(this.#options);
   }
 

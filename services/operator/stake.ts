@@ -18,7 +18,10 @@ export const OPEN_TERMS: OperatorTerms = {
   capacity: 100n,
 };
 
-/** Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions. */
+/** Audits at once that an operator has bonds for. */
+const AUDITS = 4n;
+
+/** Brings an operator's stake to `amount`, sets its key and endpoint, has bonds for audits at hand, and opts in to the models' versions. */
 export async function join(
   context: ServiceContext,
   models: readonly HostedModel[],
@@ -36,6 +39,10 @@ export async function join(
     await allow(context, staking);
     await send(context, { kind: "staked", amount: missing }, staking.deposit(missing));
   }
+  // An auditor commits against a bond.
+  const bond = await suite.auditDesk.BOND();
+  await fund(context, AUDITS * bond);
+  await allow(context, suite.auditDesk);
   const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
     await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey(own));

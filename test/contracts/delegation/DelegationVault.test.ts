@@ -279,7 +279,7 @@ describe("DelegationVault", () => {
         await act.close();
         const { assets } = await protocol.vault.batchOf(1);
         await act.mature();
-        await protocol.staking.connect(protocol.stranger).withdraw(protocol.vault, 0);
+        await protocol.staking.connect(protocol.stranger).completeUnbonding(protocol.vault, 0);
         await protocol.vault.sync();
         expect(await protocol.vault.reserved()).to.equal(assets);
         expect(await protocol.vault.unvested()).to.equal(0n);

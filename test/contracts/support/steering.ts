@@ -9,7 +9,7 @@ import { eventsOf, type RequestStruct, STAKING } from "./protocol.ts";
  * requests of its own ("decoys"). It always acts first: before anybody else sends anything, it has seen the seed.
  */
 
-/** Answers that one honest operator takes at once, and its stake. */
+/** How many honest operators there are, and for each its stake and how many answers it takes at once. */
 export interface Crowd {
   readonly honest: number;
   readonly stake: bigint;
@@ -43,7 +43,8 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
     await token.connect(operator).approve(staking, stake);
     await staking.connect(operator).deposit(stake);
     await staking.connect(operator).rotateSigningKey(operator);
-    await pools.connect(operator).optIn(versionId, { ...OPEN_TERMS, capacity });
+    const own = operator === attacker ? OPEN_TERMS.capacity : capacity;
+    await pools.connect(operator).optIn(versionId, { ...OPEN_TERMS, capacity: own });
   }
   for (const payer of [accuser, requester]) {
     await token.mint(payer, parseEther("1000000"));
@@ -57,7 +58,7 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
 /** Value at risk whose collateral leaves less than the smallest collateral of a whole stake free. */
 async function wholeStake({ protocol: { market }, stake }: Stage): Promise<bigint> {
   const [unit, smallest] = [parseEther("1000000"), await market.MINIMUM_COLLATERAL()];
-  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit));
+  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit, 0));
 }
 
 /** Terms of a decoy that locks `valueAtRisk` for `seconds`, at the least fee. */

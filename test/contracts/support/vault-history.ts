@@ -223,9 +223,11 @@ export class History {
 
   async #earn(): Promise<boolean> {
     const { token, vault, market, requester } = this.#protocol;
-    const amount = this.#random.chance(0.2) ? 1n : this.#random.u64() * BigInt(this.#random.between(1, 20));
+    const much = this.#random.chance(0.2);
+    const factor = BigInt(much ? this.#random.between(50, 400) : this.#random.between(1, 20));
+    const amount = this.#random.chance(0.2) ? 1n : this.#random.u64() * factor;
     this.model.tokens += amount;
-    if (this.#random.chance(0.5)) {
+    if (much || this.#random.chance(0.5)) {
       await this.#send(`donate ${amount}`, () => token.mint(vault, amount));
     } else {
       await this.#send(`credit ${amount}`, () => market.connect(requester).deposit(vault, amount));
@@ -308,7 +310,7 @@ export class History {
     if (exit === undefined) return false;
     this.model.tokens += exit.amount;
     exit.amount = zero;
-    await this.#send("a stranger withdraws", () => staking.connect(stranger).withdraw(vault, place));
+    await this.#send("a stranger withdraws", () => staking.connect(stranger).completeUnbonding(vault, place));
     return true;
   }
 
@@ -445,4 +447,4 @@ export class History {
   }
 }
 
-export const deployReader = () => ethers.deployContract("BatchReader");
+export const deployReader = () => ethers.deployContract("ViewReader");
