@@ -77,7 +77,13 @@ export const ACTORS: readonly Actor[] = [
     ...{ operators: [], requesters: [1], watchers: [1] },
     moves: {
       ...{ "market.request": 8, "court.challenge": 8, "court.demandTrace": 4, "court.demandTensor": 4 },
-      ...{ "court.accuse": 3, "market.timeOut": 2, "market.deposit": 1, "availability.demand": 5, "availability.settle": 3 },
+      ...{
+        "court.accuse": 3,
+        "market.timeOut": 2,
+        "market.deposit": 1,
+        "availability.demand": 5,
+        "availability.settle": 3,
+      },
       ...{ "court.convictUnanswered": 8, "market.expireDispute": 12, "time.pastDisputes": 2 },
     },
   },

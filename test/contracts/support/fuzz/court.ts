@@ -13,7 +13,7 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
-import { payingIn, stateOf, withdrawing } from "./market.ts";
+import { actingFor, payingIn, stateOf, withdrawing } from "./market.ts";
 import {
   type Act,
   CHALLENGED,
@@ -203,12 +203,20 @@ const commit =
   ): Send =>
   async (world, { claimId, job }) => {
     const trace = ANSWERS[job.answer ?? "honest"].trace ?? ANSWERS.honest.trace;
-    const operator = world.signerOf(stateOf(world, job).operator);
+    const operator = actingFor(world, stateOf(world, job).operator);
     const court = world.contracts.court.connect(changed.by === undefined ? operator : world.people[changed.by]);
     const outputRoots = trace.outputRoots.slice(0, changed.count ?? 2);
     const manifest = { ...manifestFor(job.version.size), ...changed.manifest };
     const root = changed.root ?? trace.root;
-    return court.commitTrace(claimId, encodeTerms(job.request), manifest, root, outputRoots, trace.outputSiblings, "ipfs://trace");
+    return court.commitTrace(
+      claimId,
+      encodeTerms(job.request),
+      manifest,
+      root,
+      outputRoots,
+      trace.outputSiblings,
+      "ipfs://trace",
+    );
   };
 
 /** Another request that has no claim in dispute: its terms are those of no verdict. */
@@ -372,7 +380,13 @@ const prove =
           : undefined;
     const execution = executionFor(found.job.version.size, trace, fault.kernel, fault.element, progress);
     const output = outputOf(trace, fault.kernel, fault.leaf);
-    return world.contracts.court.proveFraud(found.claimId, encodeTerms(found.job.request), accusation, execution, output);
+    return world.contracts.court.proveFraud(
+      found.claimId,
+      encodeTerms(found.job.request),
+      accusation,
+      execution,
+      output,
+    );
   };
 
 /** What an honest operator does in court. */
@@ -576,6 +590,18 @@ export const COURT_MOVES: readonly Move[] = [
       ),
     ],
   }),
+  {
+    name: "court.challengeFor",
+    weight: 0,
+    valid: () => undefined,
+    refusals: ({ contracts: { court, market }, people: { pauper } }) => [
+      {
+        text: "challengeFor by a stranger",
+        send: () => court.challengeFor(market, ZeroHash, ZeroHash, pauper.address),
+        error: "CourtNotAuditDesk",
+      },
+    ],
+  },
   payingIn("court"),
   withdrawing("court"),
 ];

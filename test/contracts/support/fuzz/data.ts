@@ -140,32 +140,38 @@ export const DATA_MOVES: readonly Move[] = [
       );
     },
   },
-  ...(["reclaim", "settle"] as const).map(
-    (name): Move => ({
-      name: `availability.${name}`,
-      weight: 6,
-      valid: (world) => {
-        const fits = (it: DataDemand): boolean => (name === "settle" ? settles(world, it) : isLate(world, it) && !it.returned);
-        const found = one(world, fits);
-        return found && after(world, name, found);
-      },
-      refusals: (world) => {
-        const open = one(world, (it) => isOpen(world, it));
-        const shown = one(world, (it) => it.shown);
-        const returned = name === "reclaim" ? one(world, (it) => isLate(world, it) && it.returned) : undefined;
-        const ended = name === "settle" ? one(world, (it) => isLate(world, it) && !settles(world, it)) : undefined;
-        const job = world.some(world.jobs, (it) => demandsOf(world, it).length === 0);
-        const nobodys = job && { requestId: job.id, chunk: 0, demander: ZeroHash, until: 0, shown: false, returned: false };
-        return present<Refusal>(
-          open && { ...after(world, name, open, " too early"), error: "DataTooEarly" },
-          shown && { ...after(world, name, shown, " that was shown"), error: "DataShownBefore" },
-          returned && { ...after(world, name, returned, " again"), error: "DataBondReturned" },
-          ended && { ...after(world, name, ended, " too late"), error: "MarketStatusForbids" },
-          nobodys && { ...after(world, name, nobodys, " that nobody demanded"), error: "DataDemandUnknown" },
-        );
-      },
-    }),
-  ),
+  ...(["reclaim", "settle"] as const).map((name): Move => ({
+    name: `availability.${name}`,
+    weight: 6,
+    valid: (world) => {
+      const fits = (it: DataDemand): boolean =>
+        name === "settle" ? settles(world, it) : isLate(world, it) && !it.returned;
+      const found = one(world, fits);
+      return found && after(world, name, found);
+    },
+    refusals: (world) => {
+      const open = one(world, (it) => isOpen(world, it));
+      const shown = one(world, (it) => it.shown);
+      const returned = name === "reclaim" ? one(world, (it) => isLate(world, it) && it.returned) : undefined;
+      const ended = name === "settle" ? one(world, (it) => isLate(world, it) && !settles(world, it)) : undefined;
+      const job = world.some(world.jobs, (it) => demandsOf(world, it).length === 0);
+      const nobodys = job && {
+        requestId: job.id,
+        chunk: 0,
+        demander: ZeroHash,
+        until: 0,
+        shown: false,
+        returned: false,
+      };
+      return present<Refusal>(
+        open && { ...after(world, name, open, " too early"), error: "DataTooEarly" },
+        shown && { ...after(world, name, shown, " that was shown"), error: "DataShownBefore" },
+        returned && { ...after(world, name, returned, " again"), error: "DataBondReturned" },
+        ended && { ...after(world, name, ended, " too late"), error: "MarketStatusForbids" },
+        nobodys && { ...after(world, name, nobodys, " that nobody demanded"), error: "DataDemandUnknown" },
+      );
+    },
+  })),
   payingIn("availability"),
   withdrawing("availability"),
 ];

@@ -27,10 +27,16 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
     if (amount > 0n) await staking.connect(world.people.manager).release(lockId);
   }
   await leaveAll(world);
-  const { balances, totalHeld } = await world.look(true);
+  const { balances, totalHeld, auditFund } = await world.look(true);
   const left = (contract: { readonly target: unknown }): bigint => balances.get(addressOf(contract)) ?? 0n;
   const shown = left(world.contracts.availability);
-  return { market: left(market), staking: left(staking), court: left(court), availability: shown, totalHeld };
+  return {
+    market: left(market) - auditFund,
+    staking: left(staking),
+    court: left(court),
+    availability: shown,
+    totalHeld,
+  };
 }
 
 /** @throws Error when a request does not end. */
@@ -57,7 +63,8 @@ async function endDisputes(world: World): Promise<void> {
     const open = demands.find((_, i) => records[i]?.answered === false);
     if (status === 1n) await court.convictWithoutTrace(claimId, encodeTerms(job.request));
     if (status === 2n && openDemands === 0n) await court.resolve(claimId);
-    if (status === 2n && open !== undefined) await court.convictUnanswered(claimId, encodeTerms(job.request), open.opening);
+    if (status === 2n && open !== undefined)
+      await court.convictUnanswered(claimId, encodeTerms(job.request), open.opening);
     if ((await court.disputeOf(claimId)).status !== 4n) continue;
     for (const [i, { commitment }] of accusations.entries()) {
       if (BigInt(view.accusers.get(claimId)?.[i] ?? 0) !== 0n) await court.reclaimAccusation(claimId, commitment);

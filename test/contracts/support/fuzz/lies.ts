@@ -59,7 +59,8 @@ function callBack({ contracts, people }: World, move: string): readonly [string,
   if (move === "availability.deposit") {
     return [addressOf(availability), availability.interface.encodeFunctionData("deposit", [address, 1])];
   }
-  if (move === "market.deposit") return [addressOf(market), market.interface.encodeFunctionData("deposit", [address, 1])];
+  if (move === "market.deposit")
+    return [addressOf(market), market.interface.encodeFunctionData("deposit", [address, 1])];
   return [addressOf(court), court.interface.encodeFunctionData("withdraw", [address])];
 }
 

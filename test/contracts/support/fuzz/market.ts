@@ -126,16 +126,31 @@ const nobodys = ({ versions: [version], people }: World): Job => ({
 
 // ------------------------------------------------------------------------------------------------ requests
 
-/** Collateral for a value at risk, and the least fee for it, as the market's parameters say. */
-export function priceOf(valueAtRisk: bigint, lockSeconds: number) {
-  const ceil = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
-  const caught = BigInt(MARKET.catchBps);
-  const factor = (10_000n - caught > caught ? 10_000n - caught : caught) * 10_000n;
-  const wanted = ceil(valueAtRisk * factor, caught * 7_500n);
-  const collateral = wanted > MARKET.minimumCollateral ? wanted : MARKET.minimumCollateral;
-  const rent = ceil(collateral * BigInt(MARKET.lockFeeBps * lockSeconds), 10_000n * 86_400n);
-  return { collateral, leastFee: MARKET.minimumFee + rent };
+const ceilDiv = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
+const DAY = 86_400;
+
+/** Collateral for a value at risk and a fee, as the market's parameters say: half of what is slashed may come back. */
+export function collateralOf(valueAtRisk: bigint, fee: bigint): bigint {
+  const wanted = ((valueAtRisk + fee) * 10_000n * 10_000n) / (BigInt(MARKET.catchBps) * 5_000n) + 1n;
+  return wanted > MARKET.minimumCollateral ? wanted : MARKET.minimumCollateral;
 }
+
+/** Least fee for a collateral that is locked so long. */
+export const rentOf = (collateral: bigint, lockSeconds: number): bigint =>
+  MARKET.minimumFee +
+  ceilDiv(collateral * BigInt(MARKET.lockFeeBps * Math.max(lockSeconds, DAY)), 10_000n * BigInt(DAY));
+
+/** The least fee that pays for the stake that it locks itself. */
+function leastFeeFor(valueAtRisk: bigint, lockSeconds: number): bigint {
+  for (let fee = 0n; ;) {
+    const next = rentOf(collateralOf(valueAtRisk, fee), lockSeconds);
+    if (next <= fee) return fee;
+    fee = next;
+  }
+}
+
+/** Part of a fee that pays audits. */
+export const auditShareOf = (fee: bigint): bigint => (fee * BigInt(MARKET.auditBps)) / 10_000n;
 
 const live = (world: World): string[] => [...world.routes].filter(([, { dead }]) => !dead).map(([mode]) => mode);
 
@@ -147,11 +162,11 @@ function termsFor(world: World, version: Version, by: string) {
   const second = random.chance(0.3) ? world.some(modes, (mode) => mode !== first) : undefined;
   const callback = random.chance(griefs ? 0.8 : 0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
   const inline = version.size === "small";
-  const valueAtRisk = parseEther(String(random.below(700)));
+  const valueAtRisk = parseEther(String(random.below(200)));
   // Who griefs gives as little time, and pays as little, as it may.
   const seconds = (): number => MINUTE * (griefs ? random.between(1, 20) : random.between(60, 1_440));
   const [openSeconds, claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), seconds(), seconds()];
-  const { leastFee } = priceOf(valueAtRisk, claimSeconds + windowSeconds);
+  const leastFee = leastFeeFor(valueAtRisk, claimSeconds + windowSeconds);
   return {
     versionId: version.id,
     inputs: inline ? INPUT_BYTES : "0x",
@@ -223,10 +238,7 @@ function asking(
         but({ policy: ZeroHash }, "AttestationPolicyMalformed"),
         dead && but({ policy: policyOf(dead[0]) }, "AttestationRouteUnusable"),
         timed && but({ policy: policyOf(timed[0]), windowSeconds: 59 }, "EvidenceTermsRefused"),
-        but(
-          { fee: priceOf(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds).leastFee - 1n },
-          "MarketFeeTooLow",
-        ),
+        but({ fee: leastFeeFor(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds) - 1n }, "MarketFeeTooLow"),
         but({ valueAtRisk: 2n ** 96n - 1n }, "MarketCollateralTooLarge"),
         but({ openSeconds: MINUTE - 1 }, "MarketSecondsOutOfRange"),
         but({ callback: ZeroAddress, callbackGas: 1 }, "MarketCallbackInvalid"),
@@ -294,6 +306,8 @@ const isBusy = (world: World): boolean => world.jobs.filter((job) => stateOf(wor
 
 const ticketOf = ({ ledger }: World, { id }: Job): number => ledger.job(id).ticket;
 const seedOf = (world: World, job: Job): "pending" | "expired" | "ready" => {
+  // Weights of older epochs are not kept, whatever became of the seed.
+  if (world.ledger.job(job.id).epoch + 1 < Math.floor(world.next / EPOCH_SECONDS)) return "expired";
   const block = world.chain.block + 1;
   const ticket = ticketOf(world, job);
   return block <= ticket ? "pending" : ticket < block - SEED_BLOCKS ? "expired" : "ready";
@@ -311,7 +325,7 @@ const hasKey = (world: World, job: Job): boolean => {
   return first !== undefined;
 };
 /** An operator, or now and then its agent. */
-function actingFor(world: World, operator: string): World["people"]["admin"] {
+export function actingFor(world: World, operator: string): World["people"]["admin"] {
   const agent = world.view.operators.get(operator)?.agent ?? ZeroAddress;
   return world.signerOf(agent !== ZeroAddress && world.random.chance(0.5) ? agent : operator);
 }
@@ -372,7 +386,7 @@ export function namedFor({ ledger }: World, { id, request }: Job, epoch: number,
 
 /** What the draw of a request must find. */
 export const wantedBy = ({ fee, royalty, collateral, claimSeconds, callbackGas }: RequestStruct): Wanted => ({
-  ...{ fee: BigInt(fee) - BigInt(royalty), collateral: BigInt(collateral) },
+  ...{ fee: BigInt(fee) - BigInt(royalty) - auditShareOf(BigInt(fee)), collateral: BigInt(collateral) },
   ...{ claimSeconds: BigInt(claimSeconds), callbackGas: BigInt(callbackGas) },
 });
 
@@ -498,6 +512,19 @@ const byAvailabilityOnly = (name: string, send: (world: World, job: Job) => Prom
     return [{ text, send: () => send(world, job), error, args }];
   },
 });
+/** What pays audits; nobody audits in a walk yet. */
+const byDeskOnly: Move = {
+  name: "market.payAudit",
+  weight: 0,
+  valid: () => undefined,
+  refusals: (world) => [
+    {
+      text: "payAudit by a stranger",
+      send: () => stranger(world).payAudit(ZeroHash, world.people.pauper.address, 1),
+      error: "MarketNotAuditDesk",
+    },
+  ],
+};
 /** A request's committed input. */
 export const committedData = ({ contracts }: World, { id, request }: Job) => ({
   ...{ source: addressOf(contracts.market), id, versionId: String(request.versionId) },
@@ -615,6 +642,7 @@ export const MARKET_MOVES: readonly Move[] = [
   byCourtOnly("convict", (world, { request }, claimId) =>
     stranger(world).convict(claimId, encodeTerms(request), ZeroAddress),
   ),
+  byDeskOnly,
   byAvailabilityOnly("noteDemand", (world, { request }) =>
     stranger(world).noteDemand(encodeTerms(request), 0, world.people.pauper, 0),
   ),

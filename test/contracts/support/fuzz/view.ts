@@ -89,6 +89,8 @@ interface CoreView {
   readonly paused: boolean;
   readonly court: string;
   readonly requestCount: number;
+  /** What fees left for audits. */
+  readonly auditFund: bigint;
   readonly totalHeld: bigint;
   readonly totalStake: bigint;
   readonly slashedLately: bigint;
@@ -163,7 +165,15 @@ export class Lens {
   readonly #sections: { [S in Section]: Sections[S] } = {
     ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
     ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
-    ...{ stakingCredits: new Map(), dataCredits: new Map(), accusers: new Map(), balances: new Map(), versions: new Map(), terms: new Map(), routes: new Map() },
+    ...{
+      stakingCredits: new Map(),
+      dataCredits: new Map(),
+      accusers: new Map(),
+      balances: new Map(),
+      versions: new Map(),
+      terms: new Map(),
+      routes: new Map(),
+    },
     ...{ managers: new Map(), draws: new Map() },
   };
   #epoch = 0;
@@ -256,16 +266,16 @@ export class Lens {
   #addFixed(): void {
     const { market, staking, court, token, availability } = this.#world.contracts;
     const { people } = this.#world;
-    const core = ["clock", "paused", "court", "requestCount"].map((name) => read(market, name));
+    const core = ["clock", "paused", "court", "requestCount", "auditFund"].map((name) => read(market, name));
     const more = [
       ...["totalHeld", "totalStake", "slashedLately"].map((name) => read(staking, name)),
       read(token, "totalSupply"),
     ];
     this.#add("core", "core", "always", [...core, ...more], (answers) => {
-      const [clock, paused, judge, requests, held, stake, slashed, supply] = answers as [Words, ...Words[]];
+      const [clock, paused, judge, requests, fund, held, stake, slashed, supply] = answers as [Words, ...Words[]];
       return {
         ...{ clock: clock.number(0), paused: paused?.number(0) === 1, court: judge?.address(0) ?? "" },
-        ...{ requestCount: requests?.number(0) ?? 0, totalStake: stake?.big(0) ?? 0n },
+        ...{ auditFund: fund?.big(0) ?? 0n, requestCount: requests?.number(0) ?? 0, totalStake: stake?.big(0) ?? 0n },
         ...{ slashedLately: slashed?.big(0) ?? 0n, totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
       };
     });
@@ -309,7 +319,8 @@ export class Lens {
       this.#add("demands", found.claimId, [wordOf(found.claimId)], reads, (answers) => answers.map(decodeDemand));
     }
     for (const found of cases) {
-      const reads = (): Read[] => found.accusations.map(({ commitment }) => read(court, "accusationOf", found.claimId, commitment));
+      const reads = (): Read[] =>
+        found.accusations.map(({ commitment }) => read(court, "accusationOf", found.claimId, commitment));
       const decode = (answers: readonly Words[]): string[] => answers.map((it) => it.address(0));
       this.#add("accusers", found.claimId, [wordOf(found.claimId)], reads, decode);
     }
@@ -423,7 +434,7 @@ function decodeDispute([it = NOTHING, trace = NOTHING]: readonly Words[]): Dispu
     ...{ challenger: it.address(0), termsId: it.number(1), traceUntil: it.number(2), status: it.big(3) },
     ...{ source: it.number(4), operator: it.address(5), demandUntil: it.number(6), end: it.number(7) },
     ...{ demands: it.big(8), openDemands: it.big(9), challengeableUntil: it.number(10), accusations: it.big(11) },
-    ...{ requestId: it.hash(12), trace: trace.hex },
+    ...{ requestId: it.hash(13), trace: trace.hex },
   };
 }
 

@@ -328,7 +328,8 @@ let known: Interface | undefined;
 /** All errors with which a transaction of a walk may be refused. */
 function errorsOf({ contracts }: World): Interface {
   if (known !== undefined) return known;
-  const { availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } = contracts;
+  const { availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } =
+    contracts;
   const all = [availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
   known = new Interface([...errors, ...MORE_ERRORS]);

@@ -6,6 +6,7 @@ import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
 import { TERMS } from "../../../../testing/toy-court.ts";
 import type { TokenMock } from "../../../../typechain-types/index.ts";
 import {
+  AUDIT,
   type Connection,
   DATA_BOND,
   EPOCH_SECONDS,
@@ -32,7 +33,12 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
-export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1"), accusationBond: parseEther("0.5") };
+export const COURT_TERMS = {
+  ...TERMS,
+  challengeBond: parseEther("50"),
+  demandBond: parseEther("1"),
+  accusationBond: parseEther("0.5"),
+};
 /** Amounts and times of stake: those of other tests, with the rule that operators who fail together lose more. */
 export const PENALTIES = { ...STAKING, correlationFactor: 3 };
 const OPERATORS = CHARACTERS.length;
@@ -114,9 +120,10 @@ async function deploy(
   ]);
   const reader = await ethers.deployContract("BatchReader");
   const prober = await ethers.deployContract("VerdictProber");
+  const desk = await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]);
   const relay = await ethers.deployContract("RequestRelay", [market]);
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, pools, market, court, relay, availability, spare, reader, prober };
+  return { ...rules, token, staking, pools, market, court, relay, desk, availability, spare, reader, prober };
 }
 
 const AGENTS = 2;

@@ -50,7 +50,8 @@ export function transitions({ view }: World, { before }: Pick<Step, "before">) {
     requests: changes(view.requests, before.requests, REQUEST_STATES),
     disputes: changes(view.disputes, before.disputes, DISPUTE_STATES).map((change) => ({
       ...change,
-      late: before.requests.has(change.state.requestId) && view.requests.get(change.state.requestId)?.status === CANCELLED,
+      late:
+        before.requests.has(change.state.requestId) && view.requests.get(change.state.requestId)?.status === CANCELLED,
     })),
   };
 }

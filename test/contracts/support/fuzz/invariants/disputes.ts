@@ -1,12 +1,16 @@
 import { ZeroHash } from "ethers";
 
 import { CHALLENGED, short } from "../move.ts";
-import { COURT_TERMS } from "../world.ts";
+import { COURT_TERMS, type World } from "../world.ts";
 import { always, bigOf, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
 
 /*
  * Disputes: their clocks, demands and accusations.
  */
+
+/** Whether the last transaction was the operator's or its agent's. */
+const mayDefend = ({ chain: { lastSender }, view }: World, operator: string): boolean =>
+  lastSender === operator || lastSender === view.operators.get(operator)?.agent;
 
 export const DISPUTES: readonly Invariant[] = [
   always(
@@ -50,8 +54,7 @@ export const DISPUTES: readonly Invariant[] = [
       for (const [claimId, now, then] of changes(view.disputes, before.disputes)) {
         if (then === undefined || now.trace === then.trace) continue;
         const committed = saidBy(world, "court.TraceCommitted").length === 1;
-        if (then.status !== 1n || !committed || world.chain.lastSender !== now.operator)
-          yield `${short(claimId)}: changed`;
+        if (then.status !== 1n || !committed || !mayDefend(world, now.operator)) yield `${short(claimId)}: changed`;
       }
       for (const event of saidBy(world, "court.TraceCommitted")) {
         const dispute = view.disputes.get(textOf(event, "claimId"));

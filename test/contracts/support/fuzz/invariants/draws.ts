@@ -209,7 +209,7 @@ export const DRAWS: readonly Invariant[] = [
             ] as const)
           : [];
       // A place of nobody, which another one takes: no draw can use its terms.
-      const unused = then.weight === 0n && then.weightBefore === 0n;
+      const unused = then.weight === 0n && (!same || then.weightBefore === 0n);
       for (const [i, [is, was]] of pairs.entries()) {
         if (is !== was && !(unused && (i > 1 || !same))) yield `${key}: ${was} became ${is}`;
       }

@@ -2,6 +2,7 @@ import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
 import { DATA_BOND, STAKING } from "../../protocol.ts";
 import { addressOf, CHALLENGED, CONVICTED, FINAL, short, textOfAddress } from "../move.ts";
 import { COURT_TERMS } from "../world.ts";
+import { auditShareOf } from "../market.ts";
 import { bondOf } from "./bonds.ts";
 import { always, atLast, bigOf, changes, type Invariant, saidBy, sum, textOf, wealthOf } from "./base.ts";
 import { transitions } from "./diagrams.ts";
@@ -31,10 +32,11 @@ export const MONEY: readonly Invariant[] = [
 
   always(
     "I-02",
-    "the market holds exactly the fees of open requests and the credits",
+    "the market holds exactly the fees of open requests, the credits and the fund of audits",
     function* ({ view, contracts, jobs }) {
       const open = jobs.filter(({ id }) => (view.requests.get(id)?.status ?? FINAL) < FINAL);
-      const owed = sum(open.map(({ request }) => BigInt(request.fee))) + sum(view.credits.market.values());
+      const owed =
+        sum(open.map(({ request }) => BigInt(request.fee))) + sum(view.credits.market.values()) + view.auditFund;
       const held = view.balances.get(addressOf(contracts.market));
       if (owed !== held) yield `owes ${owed}, holds ${held}`;
     },
@@ -110,7 +112,8 @@ export const MONEY: readonly Invariant[] = [
       for (const { id, request } of jobs) {
         const { status = 0n } = view.requests.get(id) ?? {};
         const paid = sum(ledger.creditedFor("market", id).values());
-        const due = status >= FINAL ? BigInt(request.fee) : 0n;
+        const share = status === FINAL ? auditShareOf(BigInt(request.fee)) : 0n;
+        const due = status >= FINAL ? BigInt(request.fee) - share : 0n;
         if (paid !== due) yield `${short(id)}: ${paid} of ${due} with status ${status}`;
       }
     },
@@ -132,7 +135,7 @@ export const MONEY: readonly Invariant[] = [
         const rows: readonly (readonly [string, bigint])[] =
           state.status === FINAL
             ? [
-                [state.operator, fee - royalty],
+                [state.operator, fee - royalty - auditShareOf(fee)],
                 [textOfAddress(request.royaltyRecipient), royalty],
               ]
             : [
@@ -217,7 +220,13 @@ export const MONEY: readonly Invariant[] = [
   ),
 
   always("I-24", "a withdrawal pays the account that is owed, whoever sends it", function* (world, { before }) {
-    for (const event of saidBy(world, "market.CreditWithdrawn", "court.CreditWithdrawn", "staking.CreditWithdrawn", "availability.CreditWithdrawn")) {
+    for (const event of saidBy(
+      world,
+      "market.CreditWithdrawn",
+      "court.CreditWithdrawn",
+      "staking.CreditWithdrawn",
+      "availability.CreditWithdrawn",
+    )) {
       const account = textOf(event, "account");
       const got = (world.view.balances.get(account) ?? 0n) - (before.balances.get(account) ?? 0n);
       if (got !== bigOf(event, "amount")) yield `${account} got ${got}`;
@@ -285,23 +294,34 @@ export const MONEY: readonly Invariant[] = [
     },
   ),
 
-  always("I-93", "the contract that asks for data holds exactly its credits and the bonds of demands that are not settled", function* ({
-    view,
-    contracts,
-    ledger,
-  }) {
-    const open = ledger.data.filter(({ shown, returned }) => !shown && !returned).length;
-    const owed = sum(view.credits.availability.values()) + BigInt(open) * DATA_BOND;
-    const held = view.balances.get(addressOf(contracts.availability));
-    if (owed !== held) yield `owes ${owed}, holds ${held}`;
+  always(
+    "I-93",
+    "the contract that asks for data holds exactly its credits and the bonds of demands that are not settled",
+    function* ({ view, contracts, ledger }) {
+      const open = ledger.data.filter(({ shown, returned }) => !shown && !returned).length;
+      const owed = sum(view.credits.availability.values()) + BigInt(open) * DATA_BOND;
+      const held = view.balances.get(addressOf(contracts.availability));
+      if (owed !== held) yield `owes ${owed}, holds ${held}`;
+    },
+  ),
+
+  always("I-95", "the fund of audits is the share of each fee that was paid for an answer", function* ({ view, jobs }) {
+    const shares = jobs
+      .filter(({ id }) => view.requests.get(id)?.status === FINAL)
+      .map(({ request }) => auditShareOf(BigInt(request.fee)));
+    if (view.auditFund !== sum(shares)) yield `${view.auditFund} instead of ${sum(shares)}`;
   }),
 
-  always("I-94", "nobody is paid for an answer while demanded data are not shown", function* ({ view, ledger }, { before }) {
-    for (const [id, now, then] of changes(view.requests, before.requests)) {
-      const open = ledger.data.some((it) => it.requestId === id && !it.shown);
-      if (open && now.status === FINAL && then?.status !== FINAL) yield `${short(id)} is final`;
-    }
-  }),
+  always(
+    "I-94",
+    "nobody is paid for an answer while demanded data are not shown",
+    function* ({ view, ledger }, { before }) {
+      for (const [id, now, then] of changes(view.requests, before.requests)) {
+        const open = ledger.data.some((it) => it.requestId === id && !it.shown);
+        if (open && now.status === FINAL && then?.status !== FINAL) yield `${short(id)} is final`;
+      }
+    },
+  ),
 
   atLast(
     "I-30",

@@ -8,7 +8,6 @@ import { always, atLast, bigOf, type Invariant, saidBy, sum, textOf, wealthOf } 
  * What the actors gain and lose. The honest do their duties in time, see duties.ts.
  */
 
-
 export const PEOPLE: readonly Invariant[] = [
   always(
     "I-83",

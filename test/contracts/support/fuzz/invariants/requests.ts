@@ -1,7 +1,7 @@
 import { ZeroAddress, ZeroHash } from "ethers";
 
 import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
-import { priceOf } from "../market.ts";
+import { rentOf } from "../market.ts";
 import { ASSIGNED, CHALLENGED, CLAIMED, FINAL, OPEN, short } from "../move.ts";
 import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
 import { DISPUTE_DIAGRAM, REQUEST_DIAGRAM, transitions } from "./diagrams.ts";
@@ -155,7 +155,7 @@ export const REQUESTS: readonly Invariant[] = [
         const job = jobs.find((it) => it.id === id);
         if (job === undefined || jobs.filter((it) => it.id === id).length !== 1) yield `${short(id)} twice`;
         const { claimSeconds = 0, windowSeconds = 0, fee = 0, collateral = 0 } = job?.request ?? {};
-        const { leastFee } = priceOf((BigInt(collateral) * 3n) / 4n, Number(claimSeconds) + Number(windowSeconds));
+        const leastFee = rentOf(BigInt(collateral), Number(claimSeconds) + Number(windowSeconds));
         if (BigInt(fee) < leastFee) yield `${short(id)}: ${fee} for ${collateral}`;
       }
     },

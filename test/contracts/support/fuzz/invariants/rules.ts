@@ -25,7 +25,13 @@ const STOPPED: readonly string[] = [
 /** Moves of governance. */
 const GOVERNING: readonly string[] = [
   ...["market.setCourt", "market.pause", "market.unpause", "market.rearmPause", "staking.addManager"],
-  ...["court.addTerms", "court.addSource", "court.tombstoneSource", "attestation.addRoute", "attestation.tombstoneRoute"],
+  ...[
+    "court.addTerms",
+    "court.addSource",
+    "court.tombstoneSource",
+    "attestation.addRoute",
+    "attestation.tombstoneRoute",
+  ],
   ...["market.setAuthority", "staking.setAuthority", "attestation.setAuthority", "court.setAuthority"],
 ];
 
