@@ -144,7 +144,7 @@ export class Ledger {
         ticket: 0,
         epoch: 0,
         committed: false,
-        chunk: 0,
+        demanded: false,
         missed: [],
         claimedBy: ZeroAddress,
         callbacks: [0, 0, 0],
