@@ -480,8 +480,8 @@ export const withdrawing = (of: Creditor): Move => {
       return owed === undefined ? undefined : act(world, owed);
     },
     refusals: (world) => {
-      const { address } = world.people.pauper;
-      return [{ ...act(world, address), error: "CreditZero", args: [address] }];
+      const none = world.some(world.view.credits[of], ([, amount]) => amount === 0n)?.[0];
+      return none === undefined ? [] : [{ ...act(world, none), error: "CreditZero", args: [none] }];
     },
   };
 };
