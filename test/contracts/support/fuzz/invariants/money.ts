@@ -130,8 +130,10 @@ export const MONEY: readonly Invariant[] = [
         const [fee, royalty] = [BigInt(request.fee), BigInt(request.royalty)];
         const withheld = step.move === "availability.settle" ? (fee * BigInt(WITHHELD_BPS)) / 10_000n : 0n;
         // Before a claim to the operator, which waited; after it to who wanted to see the input.
-        const demander = world.ledger.data.find((it) => it.requestId === id && !it.shown)?.demander ?? "";
-        const waited = name === "Claimed to Cancelled" ? demander : state.operator;
+        const demanders = world.ledger.data.filter((it) => it.requestId === id && !it.shown).map((it) => it.demander);
+        const paid = world.ledger.creditedFor("market", id);
+        const asked = demanders.find((it) => paid.has(it)) ?? "";
+        const waited = name === "Claimed to Cancelled" ? asked : state.operator;
         const rows: readonly (readonly [string, bigint])[] =
           state.status === FINAL
             ? [
@@ -144,7 +146,6 @@ export const MONEY: readonly Invariant[] = [
               ];
         const due = new Map<string, bigint>();
         for (const [account, amount] of rows) if (amount > 0n) due.set(account, (due.get(account) ?? 0n) + amount);
-        const paid = world.ledger.creditedFor("market", id);
         const shown = (row: ReadonlyMap<string, bigint>): string =>
           [...row]
             .map((it) => it.join(" "))
