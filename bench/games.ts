@@ -10,9 +10,9 @@ import { Tally } from "../test/contracts/support/fuzz/walk.ts";
  * Long games of all actors on the whole suite: walks of random moves with all invariants after each, as in
  * test/contracts/invariants.test.ts, but as many as you have time for:
  *
- *   npm run games -- [--games N] [--seed S] [--steps M] [--lanes L] [--again]
+ *   npm run games -- [--games N] [--seed S] [--steps M] [--lanes L] [--lies] [--again]
  *
- * Seed and steps alone decide a game. What was played is kept in build/games/: the same command goes on where it was
+ * --lies: with a token that lies. Seed and steps alone decide a game. What was played is kept in build/games/: the same command goes on where it was
  * stopped, --again begins anew. A game that breaks an invariant is told with its seed and all its moves, and kept; the
  * others are played on. Exits 1 when any did.
  */
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     steps: { type: "string", default: "128" },
     lanes: { type: "string", default: "2" },
+    lies: { type: "boolean", default: false },
     again: { type: "boolean", default: false },
   },
 });
@@ -33,7 +34,7 @@ const [GAMES, SEED, STEPS, LANES] = [values.games, values.seed, values.steps, va
   number,
 ];
 const FOLDER = join(dirname(dirname(fileURLToPath(import.meta.url))), "build", "games");
-const FILE = join(FOLDER, `${String(SEED)}-${String(STEPS)}.json`);
+const FILE = join(FOLDER, `${String(SEED)}-${String(STEPS)}${values.lies ? "-lies" : ""}.json`);
 const TELL_SECONDS = 10;
 
 const ROWS = ["succeeded", "refused", "transitions", "turns"] as const;
@@ -66,7 +67,8 @@ const words = (count: number): string => count.toLocaleString("en-US");
 async function main(): Promise<number> {
   const before = kept();
   const tally = new Tally();
-  for (const row of ROWS) for (const [name, times] of Object.entries(before.tally[row])) Tally.add(tally[row], name, times);
+  for (const row of ROWS)
+    for (const [name, times] of Object.entries(before.tally[row])) Tally.add(tally[row], name, times);
   const broken = [...before.broken];
   const start = performance.now();
   let [calls, next, told] = [before.calls, before.games, 0];
@@ -106,7 +108,7 @@ async function main(): Promise<number> {
     console.error(line(played()));
   };
 
-  const stages = await openStages(LANES);
+  const stages = await openStages(LANES, { lies: values.lies });
   await walkAll(stages, plansFrom(SEED + next, GAMES - next, STEPS), tell, { goOn: true });
   save();
 

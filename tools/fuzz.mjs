@@ -34,8 +34,8 @@ const FUZZERS = {
   games: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/court/games.test.ts"]] },
   // Histories of a vault against a model.
   vaults: { amount: 2_000, files: [[SUITES.contracts, "test/contracts/delegation/histories.test.ts"]] },
-  // Walks of random transactions over every function of every contract, all invariants after each.
-  sequences: { amount: 50, files: [[SUITES.contracts, "test/contracts/invariants.test.ts"]] },
+  // Walks of random transactions over every function of every contract, all invariants after each; see also bench/games.ts.
+  sequences: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/invariants.test.ts"]] },
 };
 
 const names = Object.keys(FUZZERS);

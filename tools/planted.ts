@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -12,10 +12,10 @@ import { type Planted, PLANTED } from "./planted/bugs.ts";
  * Do the walks notice a protocol that is broken? Each bug of tools/planted/bugs.ts is planted alone in a copy of the
  * project, and the walks of test/contracts/invariants.test.ts are made there until an invariant fails:
  *
- *   npm run planted -- [--walks N] [--only TEXT]
+ *   npm run planted -- [--walks N] [--only TEXT] [--again]
  *
- * --walks: how many at most (256); --only: bugs whose name contains the text. Which invariant noticed goes to
- * tools/planted/caught.json, from which docs/assurance.md is made. Exits 1 when a bug was not noticed.
+ * --walks: how many at most (256); --only: bugs whose name contains the text; --again: also those that were
+ * noticed before. Which invariant noticed goes to tools/planted/caught.json, from which docs/assurance.md is made. Exits 1 when a bug was not noticed.
  */
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -24,7 +24,11 @@ const OUTPUT = join(ROOT, "tools", "planted", "caught.json");
 const WALKS = "test/contracts/invariants.test.ts";
 
 const { values } = parseArgs({
-  options: { walks: { type: "string", default: "256" }, only: { type: "string", default: "" } },
+  options: {
+    walks: { type: "string", default: "256" },
+    only: { type: "string", default: "" },
+    again: { type: "boolean", default: false },
+  },
 });
 
 /** What the walks said: nothing when none failed. */
@@ -34,6 +38,9 @@ interface Caught {
   readonly by: string;
   readonly seed: number;
 }
+
+/** What was noticed before. */
+const kept = (): Caught[] => (existsSync(OUTPUT) ? (JSON.parse(readFileSync(OUTPUT, "utf8")) as Caught[]) : []);
 
 /** What the walks print in a folder. */
 const printed = (folder: string): Promise<string> =>
@@ -74,23 +81,22 @@ async function main(): Promise<number> {
   const build = await Build.of(ROOT);
   const sandbox = new Sandbox(ROOT);
   const chosen = PLANTED.filter(({ name }) => name.includes(values.only));
-  const caught: Caught[] = [];
+  const caught = kept().filter(({ name }) => !values.again && PLANTED.some((bug) => bug.name === name));
   try {
     for (const bug of chosen) {
+      if (caught.some(({ name }) => name === bug.name)) continue;
       const found = await tried(build, sandbox, bug);
       if (found !== undefined) caught.push(found);
+      writeFileSync(OUTPUT, `${JSON.stringify(caught, undefined, 2)}\n`);
       console.log(`${bug.name}: ${found === undefined ? "NOT NOTICED" : `${found.by} (seed ${String(found.seed)})`}`);
     }
   } finally {
     sandbox.remove();
     await build.close();
   }
-  console.log(`\n${String(caught.length)} of ${String(chosen.length)} noticed`);
-  if (values.only === "") {
-    mkdirSync(dirname(OUTPUT), { recursive: true });
-    writeFileSync(OUTPUT, `${JSON.stringify(caught, undefined, 2)}\n`);
-  }
-  return caught.length === chosen.length ? 0 : 1;
+  const noticed = chosen.filter((bug) => caught.some(({ name }) => name === bug.name));
+  console.log(`\n${String(noticed.length)} of ${String(chosen.length)} noticed`);
+  return noticed.length === chosen.length ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -169,7 +169,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
     }
 
     /// @inheritdoc IDisputeCourt
-    function challengeFor(bytes32 id, bytes32 claimId, address challenger) external nonReentrant {
+    function challengeFor(bytes32 id, bytes32 claimId, address challenger) external {
         _challenge(IClaimSource(msg.sender), id, claimId, challenger).audit = true;
     }
 
@@ -179,10 +179,11 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         bytes32 claimId,
         address challenger
     ) private returns (Dispute storage dispute) {
-        dispute = _disputeAt(claimId, DisputeStatus.None);
         SourceRecord memory record = _sourceRecords[source];
         require(block.timestamp <= record.until, CourtSourceUnusable(source, record.until));
         HeldClaim memory claim = source.markChallenged(id, claimId);
+        // After the call: a source that calls back opens no second dispute of a claim.
+        dispute = _disputeAt(claimId, DisputeStatus.None);
         // INVARIANT: the id binds the source, so no source can take the place of another one's claim.
         bytes32 actual = claimIdOf(
             address(source),

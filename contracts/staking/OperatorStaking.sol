@@ -93,8 +93,9 @@ contract OperatorStaking is StakeRecord {
             emit Locked(msg.sender, lockId, operator, amount);
             return DrawOutcome.Drawn;
         }
-        // What others locked, and a jail that has its own penalty, are no fault of this draw.
-        if (!active || record.stake >= stake || free >= amount) return DrawOutcome.Busy;
+        // What others locked, and a jail that has its own penalty, are no fault of this draw: with all the stake that its
+        // weight stood for it would have been busy too.
+        if (!active || free >= amount || stake < uint256(amount) + record.locked) return DrawOutcome.Busy;
         // It took stake away that its weight still stood for.
         uint96 penalty = uint96(Math.min(LIVENESS_PENALTY, free));
         record.stake -= penalty;

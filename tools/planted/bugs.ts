@@ -33,7 +33,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "penalties owed are forgiven at release",
     contract: "OperatorStaking",
-    original: "emit Released(msg.sender, lockId, lock.operator, lock.amount);\n        _collectOwed(lock.operator);",
+    original:
+      "emit Released(msg.sender, lockId, lock.operator, lock.amount);\n        _collectOwed(lockId, lock.operator);",
     replacement: "emit Released(msg.sender, lockId, lock.operator, lock.amount);",
     harm: "The least penalty for fraud is avoided with locks in requests to oneself.",
   },
@@ -54,7 +55,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a fee is paid whole, and the royalty besides",
     contract: "InferenceMarket",
-    original: "_credit(requestId, job.operator, request_.fee - request_.royalty);",
+    original: "_credit(requestId, job.operator, request_.fee - request_.royalty - auditShare);",
     replacement: "_credit(requestId, job.operator, request_.fee);",
     harm: "The market owes more than it holds: the last one out gets nothing.",
   },
@@ -75,8 +76,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a draw that is disliked is drawn again",
     contract: "RequestIntake",
-    original: "if (state == TicketState.Expired || epoch + 1 < POOLS.epoch()) {",
-    replacement: "if (state == TicketState.Expired || epoch < POOLS.epoch()) {",
+    original: "if (epoch + 1 < POOLS.epoch()) {",
+    replacement: "if (epoch < POOLS.epoch()) {",
     harm: "Whoever dislikes whom a seed names waits for the next epoch.",
   },
   {
@@ -103,8 +104,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "an accuser gets the challenger's bond",
     contract: "CourtRecord",
-    original: "_credit(claimId, dispute.challenger, _termsOf(dispute).challengeBond);",
-    replacement: "_credit(claimId, accuser, _termsOf(dispute).challengeBond);",
+    original: "_credit(claimId, dispute.challenger, _challengeBond(dispute));",
+    replacement: "_credit(claimId, accuser, _challengeBond(dispute));",
     harm: "Whoever opens a dispute for everybody loses its bond to the first accuser.",
   },
   {
@@ -117,8 +118,15 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a pause gives back no time",
     contract: "ExpiringPause",
-    original: "_pausedBefore += length;\n        _pausedAt = 0;\n        emit Unpaused(length);",
-    replacement: "_pausedAt = 0;\n        emit Unpaused(length);",
+    original: "_pausedBefore += length;\n        _phase = Phase.Ended;",
+    replacement: "_phase = Phase.Ended;",
     harm: "Governance makes operators miss their deadlines by a pause.",
+  },
+  {
+    name: "an answer is paid while its input is hidden",
+    contract: "InferenceMarket",
+    original: "        _requireShown(requestId, job);\n        bytes32 outputRoot = job.drawOrOutputRoot;",
+    replacement: "        bytes32 outputRoot = job.drawOrOutputRoot;",
+    harm: "Requester and operator agree on an input that nobody can check.",
   },
 ];

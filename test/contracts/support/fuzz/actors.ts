@@ -67,14 +67,24 @@ export const ACTORS: readonly Actor[] = [
   {
     name: "withholding",
     ...{ ...everyone, operators: [4] },
-    moves: { "market.claim": 8, "market.demandInput": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
+    moves: {
+      ...{ "market.claim": 8, "availability.demand": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
+      ...{ "court.demandTensor": 3, "court.convictUnanswered": 8, "time.toDeadline": 3 },
+    },
   },
   {
     name: "griefing",
     ...{ operators: [], requesters: [1], watchers: [1] },
     moves: {
       ...{ "market.request": 8, "court.challenge": 8, "court.demandTrace": 4, "court.demandTensor": 4 },
-      ...{ "court.accuse": 3, "market.timeOut": 2, "market.deposit": 1, "market.cancelWithheld": 1 },
+      ...{
+        "court.accuse": 3,
+        "market.timeOut": 2,
+        "market.deposit": 1,
+        "availability.demand": 5,
+        "availability.settle": 3,
+      },
+      ...{ "court.convictUnanswered": 8, "market.expireDispute": 12, "time.pastDisputes": 2 },
     },
   },
   {
@@ -100,7 +110,8 @@ export const ACTORS: readonly Actor[] = [
     ...{ operators: [6], requesters: [2], watchers: [2] },
     moves: {
       ...{ "market.claim": 6, "court.challenge": 8, "court.commitTrace": 8, "court.accuse": 8, "court.replay": 2 },
-      ...{ "court.proveFraud": 10, "court.withdraw": 2, "staking.payPayout": 2, "market.assign": 4 },
+      ...{ "court.proveFraud": 10, "court.withdraw": 2, "staking.withdraw": 2, "market.assign": 4 },
+      ...{ "staking.lockDrawn": 5, "staking.release": 5 },
     },
   },
   {
@@ -108,7 +119,13 @@ export const ACTORS: readonly Actor[] = [
     ...{ ...everyone, operators: [7, 8, 9] },
     moves: {
       ...{ "staking.deposit": 6, "staking.rotateSigningKey": 4, "pools.optIn": 8, "pools.optOut": 4 },
-      ...{ "pools.weigh": 5, "staking.unbond": 4, "staking.withdraw": 2, "market.claim": 3, "staking.unjail": 2 },
+      ...{
+        "pools.weigh": 5,
+        "staking.unbond": 4,
+        "staking.completeUnbonding": 2,
+        "market.claim": 3,
+        "staking.unjail": 2,
+      },
     },
   },
   {
@@ -116,14 +133,20 @@ export const ACTORS: readonly Actor[] = [
     ...everyone,
     moves: {
       ...{ "market.pause": 6, "market.unpause": 3, "market.rearmPause": 6, "court.addTerms": 3 },
-      ...{ "attestation.tombstoneRoute": 4, "attestation.addRoute": 2, "staking.freezePayout": 4 },
+      ...{ "attestation.tombstoneRoute": 4, "attestation.addRoute": 2, "staking.setAuthority": 2 },
       ...{ "staking.addManager": 2, "staking.lockDrawn": 3, "staking.slash": 3, "staking.release": 2 },
     },
   },
   {
     name: "reentrant callback",
     ...{ operators: [], requesters: [1], watchers: [] },
-    moves: { "market.request": 8, "market.assign": 6, "market.claim": 4, "market.finalise": 4, "market.notifyFailure": 4 },
+    moves: {
+      "market.request": 8,
+      "market.assign": 6,
+      "market.claim": 4,
+      "market.finalise": 4,
+      "market.notifyFailure": 4,
+    },
   },
 ];
 

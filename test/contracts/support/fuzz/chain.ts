@@ -1,7 +1,6 @@
 import type {
   Addressable,
   ContractRunner,
-  TransactionReceipt,
   TransactionRequest,
   TransactionResponse,
   TypedDataDomain,
@@ -9,6 +8,7 @@ import type {
 } from "ethers";
 
 import type { Connection } from "../protocol.ts";
+import { textOfAddress } from "./move.ts";
 
 /*
  * The chain on which walks are made, as close to it as can be: a transaction is four short requests, and nothing is
@@ -53,8 +53,9 @@ export class Chain {
   /** Time and number of the latest block. */
   time = 0;
   block = 0;
-  /** Who sent the last transaction. */
+  /** Who sent the last transaction, and to which contract. */
   lastSender = "";
+  lastTarget = "";
   #logs: Log[] = [];
   #senders: string[] = [];
 
@@ -86,6 +87,7 @@ export class Chain {
     const receipt = await this.request("eth_getTransactionReceipt", [hash]);
     const { status, logs } = receipt as { readonly status: string; readonly logs: readonly Log[] };
     this.lastSender = call.from ?? "";
+    this.lastTarget = call.to;
     this.#senders.push(this.lastSender);
     if (status === "0x1") this.#logs.push(...logs);
     // The block of a transaction that changed nothing is where it would revert again.
@@ -134,8 +136,8 @@ interface TypedDataSigner extends Addressable {
   ): Promise<string>;
 }
 
-/** What ethers is told of a transaction: nobody in a walk asks for more. */
-const DONE = { hash: "", wait: () => Promise.resolve(null as TransactionReceipt | null) };
+/** What ethers is told of a transaction: nothing, for nobody in a walk asks. */
+const DONE = JSON.parse("{}") as TransactionResponse;
 
 /** An account that plays: sends through the chain, and signs. */
 export class Player implements ContractRunner, Addressable {
@@ -156,12 +158,12 @@ export class Player implements ContractRunner, Addressable {
 
   /** @throws {Refused} when it reverts. */
   async sendTransaction({ to, data }: TransactionRequest): Promise<TransactionResponse> {
-    await this.#chain.send({ from: this.address, to: String(to), data: data ?? "0x" });
-    return DONE as unknown as TransactionResponse;
+    await this.#chain.send({ from: this.address, to: textOfAddress(to), data: data ?? "0x" });
+    return DONE;
   }
 
   async call({ to, data }: TransactionRequest): Promise<string> {
-    return this.#chain.call({ from: this.address, to: String(to), data: data ?? "0x" });
+    return this.#chain.call({ from: this.address, to: textOfAddress(to), data: data ?? "0x" });
   }
 
   signTypedData(

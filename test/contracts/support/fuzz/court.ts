@@ -1,6 +1,7 @@
 import type { Place } from "../../../../runner/dispute/view.ts";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import {
   answerOf,
   commitmentOf,
@@ -12,9 +13,10 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
-import { payingIn, stateOf } from "./market.ts";
+import { actingFor, payingIn, stateOf, withdrawing } from "./market.ts";
 import {
   type Act,
+  CHALLENGED,
   CLAIMED,
   DISPUTE,
   DISPUTE_STATES,
@@ -55,8 +57,7 @@ const traceOf = ({ job }: Case): Trace | undefined => ANSWERS[job.answer ?? "hon
 
 /** Whether an operator shows what it is asked for; who withholds does so now and then. */
 const defends = (world: World, operator: string, chance: number): boolean =>
-  world.isLit("operators", operator) &&
-  (world.characterOf(operator) !== "withholding" || world.random.chance(chance));
+  world.isLit("operators", operator) && (world.characterOf(operator) !== "withholding" || world.random.chance(chance));
 
 /** A verdict against somebody is given while enough others are left to play. */
 const bearable = ({ view }: World): boolean =>
@@ -127,7 +128,7 @@ function unopened(world: World): Case | undefined {
 const challenge = (world: World, job: Job, claimId: string, by: Signer, how = ""): Act => ({
   text: `challenge ${short(job.id)}${how}`,
   send: async () => {
-    await world.contracts.court.connect(by).challenge(job.id, claimId);
+    await world.contracts.court.connect(by).challenge(world.contracts.market, job.id, claimId);
     world.cases.push({ claimId, job, demands: [], accusations: [], replays: new Set() });
   },
 });
@@ -202,16 +203,27 @@ const commit =
   ): Send =>
   async (world, { claimId, job }) => {
     const trace = ANSWERS[job.answer ?? "honest"].trace ?? ANSWERS.honest.trace;
-    const operator = world.signerOf(stateOf(world, job).operator);
+    const operator = actingFor(world, stateOf(world, job).operator);
     const court = world.contracts.court.connect(changed.by === undefined ? operator : world.people[changed.by]);
     const outputRoots = trace.outputRoots.slice(0, changed.count ?? 2);
     const manifest = { ...manifestFor(job.version.size), ...changed.manifest };
     const root = changed.root ?? trace.root;
-    return court.commitTrace(claimId, job.request, manifest, root, outputRoots, trace.outputSiblings, "ipfs://trace");
+    return court.commitTrace(
+      claimId,
+      encodeTerms(job.request),
+      manifest,
+      root,
+      outputRoots,
+      trace.outputSiblings,
+      "ipfs://trace",
+    );
   };
 
-const verdictRequest = (world: World, { job }: Case): Job["request"] =>
-  world.some(world.jobs, ({ id: other }) => other !== job.id)?.request ?? job.request;
+/** Another request that has no claim in dispute: its terms are those of no verdict. */
+const stranger = (world: World, { job }: Case): Job | undefined =>
+  stateOf(world, job).status === CHALLENGED
+    ? world.some(world.jobs, (other) => other.id !== job.id && stateOf(world, other).status !== CHALLENGED)
+    : undefined;
 
 // ------------------------------------------------------------------------------------------------ demands
 
@@ -295,7 +307,7 @@ const convictUnanswered =
   (condition: (world: World, record: DemandView) => boolean): Send =>
   async (world, found) => {
     const opening = asked(world, found, (record) => condition(world, record))?.demand.opening ?? unknownOpening;
-    return world.contracts.court.convictUnanswered(found.claimId, found.job.request, opening);
+    return world.contracts.court.convictUnanswered(found.claimId, encodeTerms(found.job.request), opening);
   };
 
 const reclaim =
@@ -329,12 +341,15 @@ const accuse =
     const fair = world.sideOf(by.address) === "honest";
     const { kernel, element } = !fair && world.random.chance(0.2) ? FORGED : faultOf(found);
     const made = { accuser: by.address, salt: id(`salt ${world.serial()}`), kernel, element };
-    const accusation = (again ? accusations[0] : undefined) ?? made;
-    await world.contracts.court
-      .connect(by)
-      .accuse(claimId, commitmentOf(claimId, accusation.kernel, accusation.element, accusation));
-    accusations.push(made);
+    const commitment = commitmentOf(claimId, kernel, element, made);
+    const known = again ? accusations[0]?.commitment : undefined;
+    await world.contracts.court.connect(by).accuse(claimId, known ?? commitment);
+    accusations.push({ ...made, commitment });
   };
+
+/** An accusation whose bond has not gone back. */
+const unpaid = ({ view }: World, { claimId, accusations }: Case): string | undefined =>
+  accusations.find((_, i) => BigInt(view.accusers.get(claimId)?.[i] ?? 0) !== 0n)?.commitment;
 
 const replayed = FORGED.kernel;
 const replay =
@@ -365,7 +380,13 @@ const prove =
           : undefined;
     const execution = executionFor(found.job.version.size, trace, fault.kernel, fault.element, progress);
     const output = outputOf(trace, fault.kernel, fault.leaf);
-    return world.contracts.court.proveFraud(found.claimId, found.job.request, accusation, execution, output);
+    return world.contracts.court.proveFraud(
+      found.claimId,
+      encodeTerms(found.job.request),
+      accusation,
+      execution,
+      output,
+    );
   };
 
 /** What an honest operator does in court. */
@@ -393,7 +414,7 @@ export const accusing = {
     challenge(world, job, stateOf(world, job).claimId, honestWatcher(world), " in duty"),
   convict: (world: World, { claimId, job }: Case): Act => ({
     text: `convictWithoutTrace ${short(claimId)} in duty`,
-    send: () => world.contracts.court.convictWithoutTrace(claimId, job.request),
+    send: () => world.contracts.court.convictWithoutTrace(claimId, encodeTerms(job.request)),
   }),
   accuse: (world: World, found: Case): Act => ({
     text: `accuse ${short(found.claimId)} in duty`,
@@ -407,11 +428,6 @@ export const proving = (world: World, found: Case): Act | undefined =>
     text: `proveFraud ${short(found.claimId)} in duty`,
     send: () => prove()(world, found),
   };
-
-const money = (world: World, account: string): Act => ({
-  text: `court.withdraw ${short(account)}`,
-  send: () => world.contracts.court.withdraw(account),
-});
 
 // ------------------------------------------------------------------------------------------------ moves
 
@@ -442,17 +458,18 @@ export const COURT_MOVES: readonly Move[] = [
   inDispute("convictWithoutTrace", {
     ...{ weight: 6, state: DISPUTE.challenged },
     also: (world, _found, { traceUntil }) => world.next > traceUntil && bearable(world),
-    send: ({ contracts }, { claimId, job }) => contracts.court.convictWithoutTrace(claimId, job.request),
+    send: ({ contracts }, { claimId, job }) => contracts.court.convictWithoutTrace(claimId, encodeTerms(job.request)),
     refusals: (world, here, instead) => {
       const early = world.some(here, (it) => world.next <= disputeOf(world, it).traceUntil);
       const due = world.some(here, (it) => world.next > disputeOf(world, it).traceUntil);
       return [
         instead(early, "CourtTooEarly", ({ contracts }, { claimId, job }) =>
-          contracts.court.convictWithoutTrace(claimId, job.request),
+          contracts.court.convictWithoutTrace(claimId, encodeTerms(job.request)),
         ),
-        instead(world.jobs.length > 1 ? due : undefined, "CourtRequestMismatch", (_world, found) =>
-          world.contracts.court.convictWithoutTrace(found.claimId, verdictRequest(world, found)),
-        ),
+        instead(due && stranger(world, due) ? due : undefined, "MarketStatusForbids", (_world, found) => {
+          const terms = encodeTerms(stranger(world, found)?.request ?? found.job.request);
+          return world.contracts.court.convictWithoutTrace(found.claimId, terms);
+        }),
       ];
     },
   }),
@@ -563,17 +580,28 @@ export const COURT_MOVES: readonly Move[] = [
       ];
     },
   }),
-  payingIn("court"),
+  inDispute("reclaimAccusation", {
+    ...{ weight: 5, state: DISPUTE.convicted },
+    also: (world, found) => unpaid(world, found) !== undefined,
+    send: (world, found) => world.contracts.court.reclaimAccusation(found.claimId, unpaid(world, found) ?? ZeroHash),
+    refusals: (world, here, instead) => [
+      instead(world.some(here), "CourtAccusationUnknown", (_world, { claimId }) =>
+        world.contracts.court.reclaimAccusation(claimId, ZeroHash),
+      ),
+    ],
+  }),
   {
-    name: "court.withdraw",
-    weight: 3,
-    valid: (world) => {
-      const owed = world.some(world.view.credits.court, ([, amount]) => amount > 0n)?.[0];
-      return owed === undefined ? undefined : money(world, owed);
-    },
-    refusals: (world) => {
-      const { address } = world.people.pauper;
-      return [{ ...money(world, address), error: "CreditZero", args: [address] }];
-    },
+    name: "court.challengeFor",
+    weight: 0,
+    valid: () => undefined,
+    refusals: ({ contracts: { court, market }, people: { pauper } }) => [
+      {
+        text: "challengeFor by a stranger",
+        send: () => court.challengeFor(market, ZeroHash, ZeroHash, pauper.address),
+        error: "CourtNotAuditDesk",
+      },
+    ],
   },
+  payingIn("court"),
+  withdrawing("court"),
 ];

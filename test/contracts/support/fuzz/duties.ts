@@ -1,5 +1,6 @@
 import { MARKET } from "../protocol.ts";
 import { accusing, answering, committing, isFraud, isWrong, proving } from "./court.ts";
+import { showing } from "./data.ts";
 import { claimed, isLive, stateOf } from "./market.ts";
 import { type Act, ASSIGNED, CHALLENGED, CLAIMED, DISPUTE } from "./move.ts";
 import type { Case, Job, World } from "./world.ts";
@@ -34,6 +35,15 @@ function* ofRequest(world: World, job: Job): Iterable<Duty> {
   const until = world.timeOf(deadline);
   if (status === ASSIGNED && isHonest(world, operator) && isLive(world, job)) {
     yield { move: "market.claim", from: 0, until, pausable: true, act: () => claimed(world, job) };
+  }
+  const { claimedBy } = world.ledger.job(job.id);
+  if (isHonest(world, claimedBy) && (status === CLAIMED || status === CHALLENGED)) {
+    // Whoever claims has the input, and shows it.
+    for (const found of world.ledger.data) {
+      if (found.requestId !== job.id || found.shown) continue;
+      const act = () => showing(world, found, world.signerOf(claimedBy));
+      yield { move: "availability.show", from: 0, until: world.timeOf(found.until), pausable: false, act };
+    }
   }
   if (status === CLAIMED && isWatched(job) && isWrong(job)) {
     const known = world.cases.some(({ claimId }) => claimId === stateOf(world, job).claimId);

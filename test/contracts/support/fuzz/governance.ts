@@ -1,7 +1,7 @@
 import { AbiCoder, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 
 import { metadataOf } from "../protocol.ts";
-import { type Act, ASSIGNED, type Move, present, type Refusal, short } from "./move.ts";
+import { type Act, addressOf, ASSIGNED, type Move, present, type Refusal, short } from "./move.ts";
 import { publicationBy } from "./signatures.ts";
 import { manifestFor } from "./toy.ts";
 import { COURT_TERMS, type Signer, type Version, type World } from "./world.ts";
@@ -79,9 +79,12 @@ const addTerms =
     const terms = { ...COURT_TERMS, challengeBond: bond, burnBps: world.random.below(10_001), ...changed };
     await world.contracts.court.connect(by).addTerms(terms);
     world.terms.push(terms);
+    world.termsFrom = world.chain.time + NOTICE;
   };
 
-const pauseFor = 3 * 86_400;
+const [pauseFor, PAUSE_GAP] = [3 * 86_400, 30 * 86_400];
+/** Time before new terms of the court count. */
+const NOTICE = 15 * 86_400;
 
 /** Hands a contract from one authority to the other; both are the same people. */
 const setAuthority = (name: "market" | "staking" | "attestation" | "court"): Move => {
@@ -237,6 +240,7 @@ const pause: Send = async (world, by) => {
   await world.contracts.market.connect(by).pause();
   world.pauseSpent = true;
   world.pausedUntil = world.chain.time + pauseFor;
+  world.pauseFrom = world.pausedUntil + PAUSE_GAP;
 };
 const unpause: Send = async (world, by) => {
   await world.contracts.market.connect(by).unpause();
@@ -254,15 +258,16 @@ const addManager =
     await world.contracts.staking.connect(by).addManager(manager);
     world.managers.push(manager);
   };
-const freeze =
-  (of: (world: World) => number): Send =>
-  (world, by) =>
-    world.contracts.staking.connect(by).freezePayout(of(world));
-const payout = (frozen: boolean) => (world: World) =>
-  1 +
-  world.view.payouts.indexOf(
-    world.some(world.view.payouts, (it) => it.frozen === frozen) ?? { amounts: [], payableAt: 0, frozen },
-  );
+const addSource =
+  (which: "market" | "spare"): Send =>
+  async ({ contracts, sources }, by) => {
+    await contracts.court.connect(by).addSource(contracts[which]);
+    sources.set(addressOf(contracts[which]), false);
+  };
+const tombstoneSource: Send = async ({ contracts: { court, spare }, sources }, by) => {
+  await court.connect(by).tombstoneSource(spare);
+  sources.set(addressOf(spare), true);
+};
 
 export const GOVERNANCE_MOVES: readonly Move[] = [
   restricted(
@@ -276,8 +281,11 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     "market.pause",
     0.6,
     pause,
-    ({ pauseSpent }) => !pauseSpent,
-    ({ pauseSpent }, but) => [pauseSpent && but(pause, "PauseSpent")],
+    ({ pauseSpent, pauseFrom, next }) => !pauseSpent && next >= pauseFrom,
+    ({ pauseSpent, pauseFrom, next }, but) => [
+      pauseSpent && but(pause, "PauseSpent"),
+      !pauseSpent && next < pauseFrom && but(pause, "PauseTooSoon"),
+    ],
   ),
   restricted(
     "market.unpause",
@@ -309,24 +317,29 @@ export const GOVERNANCE_MOVES: readonly Move[] = [
     ],
   ),
   restricted(
-    "staking.freezePayout",
-    1,
-    freeze(payout(false)),
-    ({ view }) => view.payouts.some(({ frozen }) => !frozen),
-    ({ view }, but) => [
-      but(
-        freeze(() => 9_999),
-        "StakingPayoutUnknown",
-      ),
-      view.payouts.some(({ frozen }) => frozen) && but(freeze(payout(true)), "StakingPayoutFrozenBefore"),
-    ],
-  ),
-  restricted(
     "court.addTerms",
     0.5,
     addTerms(),
-    ({ terms }) => terms.length < 6,
-    (_world, but) => [but(addTerms({ traceWindow: 59 }), "CourtTermOutside")],
+    ({ terms, termsFrom, next }) => terms.length < 6 && next >= termsFrom,
+    ({ termsFrom, next }, but) => [
+      next >= termsFrom && but(addTerms({ traceWindow: 59 }), "CourtTermOutside"),
+      next >= termsFrom && but(addTerms({ challengeBond: 17n * COURT_TERMS.challengeBond }), "CourtTermOutside"),
+      next < termsFrom && but(addTerms(), "CourtTermsPending"),
+    ],
+  ),
+  restricted(
+    "court.addSource",
+    0.7,
+    addSource("spare"),
+    ({ sources }) => sources.size === 0,
+    (_world, but) => [but(addSource("market"), "CourtSourceKnown")],
+  ),
+  restricted(
+    "court.tombstoneSource",
+    0.7,
+    tombstoneSource,
+    ({ sources }) => [...sources.values()].includes(false),
+    ({ sources }, but) => [![...sources.values()].includes(false) && but(tombstoneSource, "CourtSourceUnusable")],
   ),
   restricted(
     "attestation.addRoute",

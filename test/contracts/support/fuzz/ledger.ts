@@ -1,5 +1,6 @@
 import { type Interface, ZeroAddress } from "ethers";
 
+import { STAKING } from "../protocol.ts";
 import type { Log } from "./chain.ts";
 import { PlainPool, type PlainTerms } from "./plain-pools.ts";
 
@@ -31,7 +32,8 @@ export interface JobRecord {
   ticket: number;
   epoch: number;
   committed: boolean;
-  chunk: number;
+  /** Whether its operator demanded its input. */
+  demanded: boolean;
   /** Operators that it was taken from, because they did not claim in time. */
   readonly missed: string[];
   /** Who claimed; zero before. */
@@ -44,6 +46,21 @@ interface CaseRecord {
   status: bigint;
   demands: bigint;
   answers: bigint;
+}
+
+/** Who keeps credits. */
+export type Creditor = "market" | "court" | "staking" | "availability";
+
+/** A demand for a chunk of a committed input. */
+export interface DataDemand {
+  readonly requestId: string;
+  readonly chunk: number;
+  readonly demander: string;
+  /** In the market's time. */
+  readonly until: number;
+  shown: boolean;
+  /** Whether its bond went back to its demander; no event says so. */
+  returned: boolean;
 }
 
 export type Args = Readonly<Record<string, unknown>>;
@@ -65,19 +82,24 @@ export class Ledger {
   readonly #sources: ReadonlyMap<string, { readonly name: string; readonly interface: Interface }>;
   readonly accounts = new Map<string, Account>();
   readonly pools = new Map<string, PlainPool>();
-  /** Money that the market, and the court, owe. */
-  readonly credits = { market: new Map<string, bigint>(), court: new Map<string, bigint>() };
-  /** What was credited to whom, by cause: a request or a claim. */
+  /** Money that each of them owes. */
+  readonly credits = {
+    ...{ market: new Map<string, bigint>(), court: new Map<string, bigint>(), staking: new Map<string, bigint>() },
+    availability: new Map<string, bigint>(),
+  };
+  /** What was credited to whom, by who owes it and the cause: a request, a claim or a lock. */
   readonly causes = new Map<string, Map<string, bigint>>();
   readonly jobs = new Map<string, JobRecord>();
   readonly cases = new Map<string, CaseRecord>();
+  readonly data: DataDemand[] = [];
   /** Events of each kind, by `contract.Event`. */
   readonly counts = new Map<string, number>();
-  /** Number of payouts. */
-  payouts = 0;
+  /** Stake that was slashed for fraud, by period of unbonding. */
+  readonly slashedIn = new Map<number, bigint>();
   /** Events since the last reading. */
   latest: readonly Event[] = [];
   readonly #locks = new Map<string, bigint>();
+  #payer = "";
 
   constructor(contracts: Readonly<Record<string, Source>>) {
     this.#sources = new Map(
@@ -88,8 +110,9 @@ export class Ledger {
     );
   }
 
-  /** Takes in what the contracts said; `time` is that of the block. */
-  read(logs: readonly Log[], time: number): void {
+  /** Takes in what the contracts said; `time` is that of the block, `payer` who sent the transaction. */
+  read(logs: readonly Log[], time: number, payer: string): void {
+    this.#payer = payer;
     const events: Event[] = [];
     for (const log of logs) {
       const source = this.#sources.get(log.address.toLowerCase());
@@ -116,7 +139,16 @@ export class Ledger {
 
   job(requestId: string): JobRecord {
     const make = (): JobRecord => ({
-      ...{ status: zero, ticket: 0, epoch: 0, committed: false, chunk: 0, missed: [], claimedBy: ZeroAddress, callbacks: [0, 0, 0] },
+      ...{
+        status: zero,
+        ticket: 0,
+        epoch: 0,
+        committed: false,
+        demanded: false,
+        missed: [],
+        claimedBy: ZeroAddress,
+        callbacks: [0, 0, 0],
+      },
     });
     return entry(this.jobs, requestId, make);
   }
@@ -126,8 +158,8 @@ export class Ledger {
   }
 
   /** Credited for a cause so far, by account. */
-  creditedFor(cause: string): ReadonlyMap<string, bigint> {
-    return this.causes.get(cause) ?? new Map<string, bigint>();
+  creditedFor(of: Creditor, cause: string): ReadonlyMap<string, bigint> {
+    return this.causes.get(`${of} ${cause}`) ?? new Map<string, bigint>();
   }
 
   #apply({ name, args }: Event, time: number): void {
@@ -135,13 +167,11 @@ export class Ledger {
     else if (name.startsWith("pools.")) this.#applyPlace(name, args);
     else if (name.startsWith("market.")) this.#applyRequest(name, args);
     else if (name.startsWith("court.")) this.#applyDispute(name, args);
+    else if (name.startsWith("availability.")) this.#applyData(name, args);
   }
 
   #applyStake(event: string, args: Args, time: number): void {
-    if (event === "staking.PayoutMarked") {
-      this.payouts++;
-      return;
-    }
+    if (this.#applyCredit("staking", event, args)) return;
     if (args.operator === undefined) return;
     const account = this.account(text(args, "operator"));
     const position = Number(args.position);
@@ -154,7 +184,7 @@ export class Ledger {
         account.stake -= amount(args);
         account.exits[position] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
         break;
-      case "staking.Withdrawn":
+      case "staking.UnbondingCompleted":
         account.exits[position] = undefined;
         break;
       case "staking.SigningKeyRotated":
@@ -208,6 +238,11 @@ export class Ledger {
     account.open--;
     account.stake -= amount(args, "fromLock") + amount(args, "fromFree");
     let left = amount(args, "fromUnbonding");
+    if (amount(args, "fault") === 1n) {
+      const period = Math.floor(time / STAKING.unbondingSeconds);
+      const taken = amount(args, "fromLock") + amount(args, "fromFree") + left;
+      this.slashedIn.set(period, (this.slashedIn.get(period) ?? zero) + taken);
+    }
     for (const exit of account.exits) {
       if (exit === undefined || exit.releaseAt <= time) continue;
       const part = left < exit.amount ? left : exit.amount;
@@ -251,7 +286,7 @@ export class Ledger {
     switch (event) {
       case "market.RequestOpened":
         job.status = 1n;
-        this.#charge(args.request as { readonly requester: string; readonly fee: bigint });
+        this.#charge((args.request as { readonly fee: bigint }).fee);
         break;
       case "market.DrawCommitted":
         [job.ticket, job.epoch, job.committed] = [Number(args.ticket), Number(args.epoch), true];
@@ -259,25 +294,22 @@ export class Ledger {
       case "market.RequestReopened":
         job.status = 1n;
         job.missed.push(text(args, "operator"));
+        job.demanded = false;
+        break;
+      case "market.ClaimPostponed":
+        job.demanded = true;
         break;
       case "market.RequestAssigned":
         [job.status, job.committed] = [2n, false];
         break;
-      case "market.InputAnswered":
-        job.status = 2n;
-        job.chunk++;
-        break;
-      case "market.InputDemanded":
-        job.status = 3n;
-        break;
       case "market.Claimed":
-        [job.status, job.claimedBy] = [4n, text(args, "operator")];
+        [job.status, job.claimedBy] = [3n, text(args, "operator")];
         break;
       case "market.ClaimUpheld":
-        job.status = 4n;
+        job.status = 3n;
         break;
       case "market.ClaimChallenged":
-        job.status = 5n;
+        job.status = 4n;
         break;
       case "market.RequestSettled":
         [job.status, job.committed] = [amount(args, "status"), false];
@@ -293,14 +325,14 @@ export class Ledger {
     }
   }
 
-  #applyCredit(of: "market" | "court", event: string, args: Args): boolean {
+  #applyCredit(of: Creditor, event: string, args: Args): boolean {
     const [kind] = event.split(".").slice(1);
     const row = this.credits[of];
     if (kind === "Credited") {
       const [account, cause] = [text(args, "account"), text(args, "cause")];
       add(row, account, amount(args));
       add(
-        entry(this.causes, cause, () => new Map<string, bigint>()),
+        entry(this.causes, `${of} ${cause}`, () => new Map<string, bigint>()),
         account,
         amount(args),
       );
@@ -310,10 +342,26 @@ export class Ledger {
     return true;
   }
 
-  /** A fee is taken from credit that covers it, otherwise from tokens. */
-  #charge({ requester, fee }: { readonly requester: string; readonly fee: bigint }): void {
-    const credit = this.credits.market.get(requester) ?? zero;
-    if (credit >= fee) this.credits.market.set(requester, credit - fee);
+  /** A payment is taken from credit that covers it, otherwise from tokens. No event says so, nor whose credit it was. */
+  #charge(fee: bigint): void {
+    this.charge("market", fee);
+  }
+
+  /** Whoever sent the last transaction was charged. */
+  charge(of: Creditor, amount: bigint): void {
+    const credit = this.credits[of].get(this.#payer) ?? zero;
+    if (amount > zero && credit >= amount) this.credits[of].set(this.#payer, credit - amount);
+  }
+
+  #applyData(event: string, args: Args): void {
+    if (this.#applyCredit("availability", event, args)) return;
+    const [requestId, chunk] = [text(args, "id"), Number(args.chunk)];
+    if (event === "availability.DataDemanded") {
+      const [demander, until] = [text(args, "demander"), Number(args.answerUntil)];
+      this.data.push({ requestId, chunk, demander, until, shown: false, returned: false });
+    }
+    const known = this.data.find((it) => it.requestId === requestId && it.chunk === chunk);
+    if (event === "availability.DataShown" && known !== undefined) known.shown = true;
   }
 
   #applyDispute(event: string, args: Args): void {

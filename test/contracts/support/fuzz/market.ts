@@ -1,13 +1,15 @@
-import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, keccak256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
-import { filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
+import { encodeTerms } from "../../../../services/chain/calldata.ts";
+import { EPOCH_SECONDS, filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
 import { ANSWERS_OF } from "./actors.ts";
 import {
   type Act,
+  ACTIVE,
+  addressOf,
   ASSIGNED,
   CHALLENGED,
   CLAIMED,
-  DEMANDED,
   FINAL,
   type Move,
   OPEN,
@@ -16,8 +18,10 @@ import {
   REQUEST_STATES,
   short,
 } from "./move.ts";
-import { evidenceFor, permitFor } from "./signatures.ts";
-import { type Answer, chunkOf, CHUNKS, INPUT_BYTES, INPUT_ROOTS, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
+import type { Creditor } from "./ledger.ts";
+import type { Named, Wanted } from "./plain-pools.ts";
+import { evidenceFor, permitFor, requestSignedBy } from "./signatures.ts";
+import { type Answer, INPUT_BYTES, LARGE_INPUT_ROOT, outputOfAnswer } from "./toy.ts";
 import type { RequestView } from "./view.ts";
 import type { Job, Version, World } from "./world.ts";
 
@@ -54,6 +58,8 @@ function onRequest(
     readonly state: bigint;
     readonly time: "before" | "after" | "late";
     readonly pausable?: boolean;
+    /** States of which `refusals` says why the move is refused. */
+    readonly apart?: readonly bigint[];
     readonly also?: (world: World, job: Job) => boolean;
     readonly send: (world: World) => Send;
     readonly refusals?: (world: World, fitting: readonly Job[], act: (job: Job, how: string) => Act) => Refusal[];
@@ -87,7 +93,7 @@ function onRequest(
       const any = world.some(world.jobs);
       if (stopped(world)) return any ? [{ ...act(world, any), error: "PauseActive", args: [world.pausedUntil] }] : [];
       const wrongStates = REQUEST_STATES.flatMap((state, status) => {
-        if (status === 0 || BigInt(status) === needs.state) return [];
+        if (status === 0 || BigInt(status) === needs.state || needs.apart?.includes(BigInt(status)) === true) return [];
         const job = world.some(world.jobs, (it) => stateOf(world, it).status === BigInt(status));
         if (job === undefined) return [];
         const args = [job.id, BigInt(status)];
@@ -120,16 +126,31 @@ const nobodys = ({ versions: [version], people }: World): Job => ({
 
 // ------------------------------------------------------------------------------------------------ requests
 
-/** Collateral for a value at risk, and the least fee for it, as the market's parameters say. */
-export function priceOf(valueAtRisk: bigint, lockSeconds: number) {
-  const ceil = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
-  const caught = BigInt(MARKET.catchBps);
-  const factor = (10_000n - caught > caught ? 10_000n - caught : caught) * 10_000n;
-  const wanted = ceil(valueAtRisk * factor, caught * 7_500n);
-  const collateral = wanted > MARKET.minimumCollateral ? wanted : MARKET.minimumCollateral;
-  const rent = ceil(collateral * BigInt(MARKET.lockFeeBps * lockSeconds), 10_000n * 86_400n);
-  return { collateral, leastFee: MARKET.minimumFee + rent };
+const ceilDiv = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
+const DAY = 86_400;
+
+/** Collateral for a value at risk and a fee, as the market's parameters say: half of what is slashed may come back. */
+export function collateralOf(valueAtRisk: bigint, fee: bigint): bigint {
+  const wanted = ((valueAtRisk + fee) * 10_000n * 10_000n) / (BigInt(MARKET.catchBps) * 5_000n) + 1n;
+  return wanted > MARKET.minimumCollateral ? wanted : MARKET.minimumCollateral;
 }
+
+/** Least fee for a collateral that is locked so long. */
+export const rentOf = (collateral: bigint, lockSeconds: number): bigint =>
+  MARKET.minimumFee +
+  ceilDiv(collateral * BigInt(MARKET.lockFeeBps * Math.max(lockSeconds, DAY)), 10_000n * BigInt(DAY));
+
+/** The least fee that pays for the stake that it locks itself. */
+function leastFeeFor(valueAtRisk: bigint, lockSeconds: number): bigint {
+  for (let fee = 0n; ;) {
+    const next = rentOf(collateralOf(valueAtRisk, fee), lockSeconds);
+    if (next <= fee) return fee;
+    fee = next;
+  }
+}
+
+/** Part of a fee that pays audits. */
+export const auditShareOf = (fee: bigint): bigint => (fee * BigInt(MARKET.auditBps)) / 10_000n;
 
 const live = (world: World): string[] => [...world.routes].filter(([, { dead }]) => !dead).map(([mode]) => mode);
 
@@ -141,11 +162,11 @@ function termsFor(world: World, version: Version, by: string) {
   const second = random.chance(0.3) ? world.some(modes, (mode) => mode !== first) : undefined;
   const callback = random.chance(griefs ? 0.8 : 0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
   const inline = version.size === "small";
-  const valueAtRisk = parseEther(String(random.below(700)));
+  const valueAtRisk = parseEther(String(random.below(200)));
   // Who griefs gives as little time, and pays as little, as it may.
   const seconds = (): number => MINUTE * (griefs ? random.between(1, 20) : random.between(60, 1_440));
   const [openSeconds, claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), seconds(), seconds()];
-  const { leastFee } = priceOf(valueAtRisk, claimSeconds + windowSeconds);
+  const leastFee = leastFeeFor(valueAtRisk, claimSeconds + windowSeconds);
   return {
     versionId: version.id,
     inputs: inline ? INPUT_BYTES : "0x",
@@ -189,15 +210,17 @@ function asking(
     name: `market.${name}`,
     weight,
     valid: (world) => {
+      if (world.liar !== undefined && name === "requestWithPermit") return undefined;
       const version = askable(world);
-      const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
-      if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
+      if (version === undefined || isBusy(world) || world.pausedNext || world.view.court === ZeroAddress)
+        return undefined;
       const by = asker(world);
       return live(world).length === 0 ? undefined : act(world, termsFor(world, version, by.address), "", by);
     },
     refusals: (world) => {
       const version = askable(world);
       if (version === undefined || live(world).length === 0) return [];
+      if (world.liar !== undefined && name === "requestWithPermit") return [];
       const by = asker(world);
       const terms = termsFor(world, version, by.address);
       if (world.pausedNext) return [{ ...act(world, terms, "", by), error: "PauseActive" }];
@@ -215,7 +238,7 @@ function asking(
         but({ policy: ZeroHash }, "AttestationPolicyMalformed"),
         dead && but({ policy: policyOf(dead[0]) }, "AttestationRouteUnusable"),
         timed && but({ policy: policyOf(timed[0]), windowSeconds: 59 }, "EvidenceTermsRefused"),
-        but({ fee: priceOf(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds).leastFee - 1n }, "MarketFeeTooLow"),
+        but({ fee: leastFeeFor(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds) - 1n }, "MarketFeeTooLow"),
         but({ valueAtRisk: 2n ** 96n - 1n }, "MarketCollateralTooLarge"),
         but({ openSeconds: MINUTE - 1 }, "MarketSecondsOutOfRange"),
         but({ callback: ZeroAddress, callbackGas: 1 }, "MarketCallbackInvalid"),
@@ -226,21 +249,72 @@ function asking(
         version.size === "small" && but({ inputRoot: LARGE_INPUT_ROOT }, "MarketRootMismatch"),
         {
           ...act(world, terms, "", world.people.pauper),
-          error: name === "request" ? "ERC20InsufficientAllowance" : "ERC20InsufficientBalance",
+          error: name === "requestWithPermit" ? "ERC20InsufficientBalance" : "ERC20InsufficientAllowance",
         },
       );
     },
   };
 }
 
+/** Requests that their requester only signed. */
+const relaying: Move = {
+  name: "relay.request",
+  weight: 2,
+  valid: (world) => {
+    const version = askable(world);
+    if (version === undefined || world.pausedNext || world.view.court === ZeroAddress || isBusy(world))
+      return undefined;
+    return live(world).length === 0 ? undefined : relayed(world, version, {});
+  },
+  refusals: (world) => {
+    const version = askable(world);
+    if (version === undefined || live(world).length === 0) return [];
+    const late = { ...relayed(world, version, { late: true }), error: "RelaySignatureExpired" };
+    return [late, { ...relayed(world, version, { forged: true }), error: "RelaySignatureInvalid" }];
+  },
+};
+
+function relayed(world: World, version: Version, changed: { readonly late?: boolean; readonly forged?: boolean }): Act {
+  const requester = world.random.pick(world.people.requesters);
+  const terms = termsFor(world, version, requester.address);
+  return {
+    text: `relay.request ${short(version.id)} of ${short(requester.address)}${changed.forged === true ? " forged" : ""}`,
+    send: async () => {
+      const deadline = changed.late === true ? world.chain.time : world.next;
+      const signer = changed.forged === true ? world.people.pauper : requester;
+      const signature = await requestSignedBy(world, signer, requester, terms, deadline);
+      await world.contracts.relay.request(requester.address, terms, deadline, signature);
+    },
+  };
+}
+
+const cancelling: Move = {
+  name: "relay.cancel",
+  weight: 0.5,
+  valid: (world) => {
+    const by = world.random.pick(world.people.requesters);
+    return { text: `relay.cancel by ${short(by.address)}`, send: () => world.contracts.relay.connect(by).cancel() };
+  },
+  // Everybody may take back what it signed.
+  refusals: () => [],
+};
+
+/** Whether so many requests are under way that no other is opened. */
+const isBusy = (world: World): boolean => world.jobs.filter((job) => stateOf(world, job).status < FINAL).length > 10;
+
 // ------------------------------------------------------------------------------------------------ moves
 
 const ticketOf = ({ ledger }: World, { id }: Job): number => ledger.job(id).ticket;
 const seedOf = (world: World, job: Job): "pending" | "expired" | "ready" => {
+  // Weights of older epochs are not kept, whatever became of the seed.
+  if (world.ledger.job(job.id).epoch + 1 < Math.floor(world.next / EPOCH_SECONDS)) return "expired";
   const block = world.chain.block + 1;
   const ticket = ticketOf(world, job);
   return block <= ticket ? "pending" : ticket < block - SEED_BLOCKS ? "expired" : "ready";
 };
+/** Whether all that was demanded of its data was shown. */
+export const isShown = ({ ledger }: World, { id }: Job): boolean =>
+  ledger.data.every(({ requestId, shown }) => requestId !== id || shown);
 /** Whether somebody still verifies the evidence that a request asks for. */
 export const isLive = (world: World, { request }: Job): boolean => {
   const modes = String(request.policy).slice(2).match(/.{8}/g) ?? [];
@@ -251,7 +325,7 @@ const hasKey = (world: World, job: Job): boolean => {
   return first !== undefined;
 };
 /** An operator, or now and then its agent. */
-function actingFor(world: World, operator: string): World["people"]["admin"] {
+export function actingFor(world: World, operator: string): World["people"]["admin"] {
   const agent = world.view.operators.get(operator)?.agent ?? ZeroAddress;
   return world.signerOf(agent !== ZeroAddress && world.random.chance(0.5) ? agent : operator);
 }
@@ -261,8 +335,9 @@ const isClaimer = (world: World, job: Job): boolean => {
   return world.isLit("operators", operator) && (world.characterOf(operator) !== "lazy" || world.random.chance(0.3));
 };
 /** What the operator of a request answers: chosen once. */
-function answerFor(world: World, job: Job): Answer {
-  const operator = world.view.requests.get(job.id)?.operator ?? ZeroAddress;
+function answerFor(world: World, job: Job, by?: string): Answer {
+  const { operator: assigned = ZeroAddress } = world.view.requests.get(job.id) ?? {};
+  const operator = assigned === ZeroAddress ? (by ?? assigned) : assigned;
   if (job.answer === undefined || job.answeredBy !== operator) {
     job.answer = world.random.pick(ANSWERS_OF[world.characterOf(operator)]);
     job.answeredBy = operator;
@@ -273,15 +348,47 @@ function answerFor(world: World, job: Job): Answer {
 const claiming =
   (
     world: World,
-    changed: { readonly bytes?: string; readonly evidence?: readonly string[]; readonly by?: "pauper" } = {},
+    changed: {
+      readonly bytes?: string;
+      readonly evidence?: readonly string[];
+      readonly by?: World["people"]["admin"];
+    } = {},
   ): Send =>
   async (request, by, job) => {
-    const { bytes, root } = outputOfAnswer(answerFor(world, job));
-    const from = changed.by === undefined ? by : world.people[changed.by];
+    const { bytes, root } = outputOfAnswer(answerFor(world, job, changed.by?.address));
+    const from = changed.by ?? by;
     const evidence = changed.evidence ?? (await evidenceFor(world, job, root));
     const market = world.contracts.market.connect(from);
     return market.claim(request, changed.bytes ?? bytes, root, "", [...evidence]);
   };
+
+/** The operator that the seed of a request's draw names, when it is able and its evidence names no deadline. */
+async function ableClaimer(world: World, job: Job): Promise<World["people"]["admin"] | undefined> {
+  const { ledger, chain, view } = world;
+  const { ticket, epoch } = ledger.job(job.id);
+  const { status: stage, deadline = 0 } = view.requests.get(job.id) ?? {};
+  if (stage !== OPEN || world.nextClock >= deadline || world.pausedNext) return undefined;
+  if (seedOf(world, job) !== "ready" || epoch + 1 < Math.floor(world.next / EPOCH_SECONDS)) return undefined;
+  const modes = String(job.request.policy).slice(2).match(/.{8}/g) ?? [];
+  const signed = modes.some((mode) => world.routes.get(`0x${mode}`)?.by === "signature");
+  if (signed || !isLive(world, job)) return undefined;
+  const { operator, capacity } = namedFor(world, job, epoch, await chain.hashOf(ticket));
+  const { status, stake = 0n, locked = 0n, open = 0n } = view.operators.get(operator) ?? {};
+  const able = status === ACTIVE && stake - locked >= BigInt(job.request.collateral) && open < capacity;
+  return able ? world.signerOf(operator) : undefined;
+}
+
+/** Whom the plain model of the pools names. */
+export function namedFor({ ledger }: World, { id, request }: Job, epoch: number, hash: string): Named {
+  const seed = keccak256(AbiCoder.defaultAbiCoder().encode(["bytes32", "bytes32"], [hash, id]));
+  return ledger.pool(String(request.versionId)).draw(wantedBy(request), epoch, seed);
+}
+
+/** What the draw of a request must find. */
+export const wantedBy = ({ fee, royalty, collateral, claimSeconds, callbackGas }: RequestStruct): Wanted => ({
+  ...{ fee: BigInt(fee) - BigInt(royalty) - auditShareOf(BigInt(fee)), collateral: BigInt(collateral) },
+  ...{ claimSeconds: BigInt(claimSeconds), callbackGas: BigInt(callbackGas) },
+});
 
 /** A claim by the operator itself. */
 export const claimed = (world: World, job: Job): Act => ({
@@ -296,21 +403,6 @@ const finalising =
       request,
       wrong ? filled(1424, 3) : request.callback === ZeroAddress ? "0x" : outputOfAnswer(job.answer ?? "honest").bytes,
     );
-
-const answering =
-  (world: World, changed: { readonly chunk?: number; readonly byte?: boolean; readonly roots?: boolean } = {}): Send =>
-  async (request, _by, { id }) => {
-    const { chunk } = world.ledger.job(id);
-    const segment = chunkOf(changed.chunk ?? Math.min(chunk, CHUNKS - 1));
-    const data = changed.byte === true ? `${segment.data.slice(0, -2)}ee` : segment.data;
-    const roots = changed.roots === true ? [...INPUT_ROOTS].reverse() : [...INPUT_ROOTS];
-    return world.contracts.market.answerInput(request, roots, { ...segment, data });
-  };
-
-const demanding =
-  (world: World, by?: "pauper"): Send =>
-  async (request, operator) =>
-    world.contracts.market.connect(by === undefined ? operator : world.people[by]).demandInput(request);
 
 const instead = (world: World, act: (job: Job, how: string) => Act, job: Job | undefined, error: string, send: Send) =>
   job !== undefined && {
@@ -352,14 +444,14 @@ const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddr
 const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[2] ?? 0) > 0;
 
 /** Money paid in before it is needed: for oneself, or for somebody else. */
-export const payingIn = (of: "market" | "court"): Move => {
+export const payingIn = (of: "market" | "court" | "availability"): Move => {
   const act = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
     text: `${of}.deposit ${amount} for ${short(account)} by ${short(by.address)}`,
     send: () => world.contracts[of].connect(by).deposit(account, amount),
   });
   return {
     name: `${of}.deposit`,
-    weight: 1.5,
+    weight: of === "market" ? 1.5 : 0.7,
     valid: (world) => {
       // Who watches honestly gives nothing away: in the end it must have all that it had.
       const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
@@ -373,27 +465,26 @@ export const payingIn = (of: "market" | "court"): Move => {
     },
   };
 };
-const deposit = payingIn("market");
 
-const money: Move = {
-  name: "market.withdraw",
-  weight: 2,
-  valid: (world) => {
-    const owed = world.some(world.view.credits.market, ([, amount]) => amount > 0n)?.[0];
-    return owed === undefined ? undefined : withdrawal(world, owed);
-  },
-  refusals: (world) => [
-    {
-      ...withdrawal(world, world.people.pauper.address),
-      error: "CreditZero",
-      args: [world.people.pauper.address],
+/** Somebody's credit, paid to it by whoever sends it. */
+export const withdrawing = (of: Creditor): Move => {
+  const act = ({ contracts }: World, account: string): Act => ({
+    text: `${of}.withdraw ${short(account)}`,
+    send: () => contracts[of].withdraw(account),
+  });
+  return {
+    name: `${of}.withdraw`,
+    weight: 2.5,
+    valid: (world) => {
+      const owed = world.some(world.view.credits[of], ([, amount]) => amount > 0n)?.[0];
+      return owed === undefined ? undefined : act(world, owed);
     },
-  ],
+    refusals: (world) => {
+      const none = world.some(world.view.credits[of], ([, amount]) => amount === 0n)?.[0];
+      return none === undefined ? [] : [{ ...act(world, none), error: "CreditZero", args: [none] }];
+    },
+  };
 };
-const withdrawal = ({ contracts }: World, account: string): Act => ({
-  text: `market.withdraw ${short(account)}`,
-  send: () => contracts.market.withdraw(account),
-});
 
 /** The court's own functions, called by somebody else; that the court calls them is counted by their events. */
 const byCourtOnly = (name: string, send: (world: World, job: Job, claimId: string) => Promise<unknown>): Move => ({
@@ -407,6 +498,37 @@ const byCourtOnly = (name: string, send: (world: World, job: Job, claimId: strin
     const args = [world.people.pauper.address, world.view.court];
     return [{ text: `${name} by a stranger`, send: () => send(world, job, claimId), error: "MarketNotCourt", args }];
   },
+});
+/** The functions of the contract that asks for data, called by somebody else. */
+const byAvailabilityOnly = (name: string, send: (world: World, job: Job) => Promise<unknown>): Move => ({
+  name: `market.${name}`,
+  weight: 0,
+  valid: () => undefined,
+  refusals: (world) => {
+    const job = world.some(world.jobs);
+    if (job === undefined) return [];
+    const args = [world.people.pauper.address, addressOf(world.contracts.availability)];
+    const [error, text] = ["MarketNotAvailability", `${name} by a stranger`];
+    return [{ text, send: () => send(world, job), error, args }];
+  },
+});
+/** What pays audits; nobody audits in a walk yet. */
+const byDeskOnly: Move = {
+  name: "market.payAudit",
+  weight: 0,
+  valid: () => undefined,
+  refusals: (world) => [
+    {
+      text: "payAudit by a stranger",
+      send: () => stranger(world).payAudit(ZeroHash, world.people.pauper.address, 1),
+      error: "MarketNotAuditDesk",
+    },
+  ],
+};
+/** A request's committed input. */
+export const committedData = ({ contracts }: World, { id, request }: Job) => ({
+  ...{ source: addressOf(contracts.market), id, versionId: String(request.versionId) },
+  ...{ root: String(request.inputRoot), kind: 0 },
 });
 const stranger = ({ contracts, people }: World) => contracts.market.connect(people.pauper);
 
@@ -423,10 +545,21 @@ export const MARKET_MOVES: readonly Move[] = [
       await token.connect(by).approve(market, by === world.people.pauper ? 0 : 2n ** 256n - 1n);
     }
   }),
+  asking("requestFor", 2, (world, terms, by) => async () => {
+    // Somebody else pays; what it is worth is the requester's.
+    const payer = by === world.people.pauper ? by : (world.people.requesters[0] ?? by);
+    await world.contracts.market.connect(payer).requestFor(by.address, terms);
+  }),
   onRequest("assign", {
     ...{ weight: 24, state: OPEN, time: "before", pausable: true },
     also: (world, job) => seedOf(world, job) !== "pending",
-    send: (world) => async (request) => world.contracts.market.assign(request),
+    send: (world) => async (request, _by, job) => {
+      const named = world.random.chance(0.3) ? await ableClaimer(world, job) : undefined;
+      if (named === undefined) return world.contracts.market.assign(request);
+      // Whoever the seed names draws itself with its claim.
+      world.playedAs = "market.claim";
+      return claiming(world, { by: named })(request, named, job);
+    },
     refusals: (world, fitting, act) => {
       const pending = world.some(fitting, (job) => seedOf(world, job) === "pending");
       return present<Refusal>(
@@ -434,45 +567,26 @@ export const MARKET_MOVES: readonly Move[] = [
       );
     },
   }),
-  onRequest("demandInput", {
-    ...{ weight: 8, state: ASSIGNED, time: "before", pausable: true },
-    also: (world, job) => job.version.size === "large" && world.ledger.job(job.id).chunk < CHUNKS,
-    send: (world) => demanding(world),
-    refusals: (world, fitting, act) => {
-      const hidden = world.some(fitting, ({ version }) => version.size === "large");
-      const shown = world.some(fitting, ({ version }) => version.size === "small");
-      const whole = world.some(fitting, ({ id }) => world.ledger.job(id).chunk === CHUNKS);
-      return present<Refusal>(
-        instead(world, act, hidden, "MarketNotOperator", demanding(world, "pauper")),
-        instead(world, act, shown, "MarketInputPublic", demanding(world)),
-        instead(world, act, whole, "MarketDemandsExhausted", demanding(world)),
-      );
-    },
-  }),
-  onRequest("answerInput", {
-    ...{ weight: 1, state: DEMANDED, time: "before" },
-    send: (world) => answering(world),
-    refusals: (world, fitting, act) => {
-      const job = world.some(fitting);
-      if (job === undefined) return [];
-      const next = (world.ledger.job(job.id).chunk + 1) % CHUNKS;
-      return present<Refusal>(
-        instead(world, act, job, "RegistryChunkMismatch", answering(world, { chunk: next })),
-        instead(world, act, job, "RegistryTensorRootMismatch", answering(world, { byte: true })),
-        instead(world, act, job, "RegistryTensorRootMismatch", answering(world, { roots: true })),
-      );
-    },
-  }),
   onRequest("claim", {
-    ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true },
+    ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true, apart: [OPEN] },
     also: (world, job) => isLive(world, job) && hasKey(world, job) && isClaimer(world, job),
     send: (world) => claiming(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting, (it) => isLive(world, it));
       const dead = world.some(fitting, (it) => !isLive(world, it));
       const bytes = filled(1424, 3);
+      // A claim draws first: it is refused as the draw is.
+      const open = world.jobs.filter((it) => stateOf(world, it).status === OPEN);
+      const late = world.some(open, (it) => world.nextClock >= stateOf(world, it).deadline);
+      const early = world.some(
+        open,
+        (it) => world.nextClock < stateOf(world, it).deadline && seedOf(world, it) === "pending",
+      );
+      const state = { state: "Open" };
       return present<Refusal>(
-        instead(world, act, job, "MarketNotOperator", claiming(world, { by: "pauper" })),
+        late && { ...act(late, " while Open"), error: "MarketDeadlinePassed", ...state },
+        early && { ...act(early, " while Open"), error: "MarketSeedPending", ...state },
+        instead(world, act, job, "MarketNotOperator", claiming(world, { by: world.people.pauper })),
         instead(world, act, job, "MarketRootMismatch", claiming(world, { bytes })),
         instead(world, act, job, "MarketInlineRule", claiming(world, { bytes: "0x" })),
         instead(world, act, job, "AttestationEvidenceCount", claiming(world, { evidence: [] })),
@@ -487,17 +601,22 @@ export const MARKET_MOVES: readonly Move[] = [
   }),
   onRequest("finalise", {
     ...{ weight: 10, state: CLAIMED, time: "after" },
+    also: isShown,
     send: (world) => finalising(world),
     refusals: (world, fitting, act) => {
-      const job = world.some(fitting, ({ request }) => request.callback !== ZeroAddress);
-      return present<Refusal>(instead(world, act, job, "MarketRootMismatch", finalising(world, true)));
+      const shown = fitting.filter((it) => isShown(world, it));
+      const job = world.some(shown, ({ request }) => request.callback !== ZeroAddress);
+      const hidden = world.some(fitting, (it) => !isShown(world, it));
+      return present<Refusal>(
+        instead(world, act, job, "MarketRootMismatch", finalising(world, true)),
+        hidden && { ...act(hidden, " (hidden)"), error: "MarketDemandsOpen" },
+      );
     },
   }),
   ...(
     [
       ["refund", OPEN, "after"],
       ["timeOut", ASSIGNED, "after"],
-      ["cancelWithheld", DEMANDED, "after"],
       ["expireDispute", CHALLENGED, "late"],
     ] as const
   ).map(([name, state, time]) =>
@@ -505,13 +624,29 @@ export const MARKET_MOVES: readonly Move[] = [
       weight: 5,
       state,
       time,
+      also: (world, job) => name !== "timeOut" || isShown(world, job),
       send: (world) => async (request) => world.contracts.market[name](request),
+      refusals: (world, fitting, act) => {
+        const hidden = name === "timeOut" ? world.some(fitting, (it) => !isShown(world, it)) : undefined;
+        return present<Refusal>(hidden && { ...act(hidden, " (hidden)"), error: "MarketDemandsOpen" });
+      },
     }),
   ),
+  relaying,
+  cancelling,
   failure,
-  deposit,
-  money,
+  payingIn("market"),
+  withdrawing("market"),
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),
   byCourtOnly("upheld", (world, { id }, claimId) => stranger(world).upheld(id, claimId)),
-  byCourtOnly("convict", (world, { request }, claimId) => stranger(world).convict(request, claimId, ZeroAddress)),
+  byCourtOnly("convict", (world, { request }, claimId) =>
+    stranger(world).convict(claimId, encodeTerms(request), ZeroAddress),
+  ),
+  byDeskOnly,
+  byAvailabilityOnly("noteDemand", (world, { request }) =>
+    stranger(world).noteDemand(encodeTerms(request), 0, world.people.pauper, 0),
+  ),
+  byAvailabilityOnly("noteWithheld", (world, job) =>
+    stranger(world).noteWithheld(encodeTerms(job.request), committedData(world, job), ZeroAddress),
+  ),
 ];

@@ -29,15 +29,19 @@ export interface Move {
 }
 
 export const REQUEST_STATES = [
-  ...["None", "Open", "Assigned", "InputDemanded", "Claimed", "Challenged"],
+  ...["None", "Open", "Assigned", "Claimed", "Challenged"],
   ...["Final", "Refunded", "TimedOut", "Cancelled", "Convicted"],
 ] as const;
-export const [OPEN, ASSIGNED, DEMANDED, CLAIMED, CHALLENGED, FINAL] = [1n, 2n, 3n, 4n, 5n, 6n];
+export const [OPEN, ASSIGNED, CLAIMED, CHALLENGED, FINAL] = [1n, 2n, 3n, 4n, 5n];
+export const [CANCELLED, CONVICTED] = [8n, 9n];
 
 export const DISPUTE_STATES = ["None", "Challenged", "TraceCommitted", "Upheld", "Convicted"] as const;
 export const DISPUTE = { none: 0n, challenged: 1n, traced: 2n, upheld: 3n, convicted: 4n } as const;
 
 export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];
+
+/** An address as ethers' types give it, once it is known to be text. */
+export const textOfAddress = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** Short name of an id or an address. */
 export const short = (hash: string): string => hash.slice(0, 8);

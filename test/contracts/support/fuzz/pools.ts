@@ -111,21 +111,14 @@ export const POOL_MOVES: readonly Move[] = [
       PoolTermsPending: (world, place) => isMember(world, place) && !settled(world, place),
     },
   ),
-  onPlace(
-    "optOut",
-    0.7,
-    (world, { by, version }) => world.contracts.pools.connect(by).optOut(version),
-    isMember,
-    { PoolNotOptedIn: (world, place) => !isMember(world, place) },
-  ),
+  onPlace("optOut", 0.7, (world, { by, version }) => world.contracts.pools.connect(by).optOut(version), isMember, {
+    PoolNotOptedIn: (world, place) => !isMember(world, place),
+  }),
   {
     name: "pools.weigh",
     weight: 4,
     valid: (world) => {
-      const by = world.some(
-        litOperators(world),
-        ({ address }) => world.ledger.account(address).memberships.size > 0,
-      );
+      const by = world.some(litOperators(world), ({ address }) => world.ledger.account(address).memberships.size > 0);
       if (by === undefined) return undefined;
       const versions = [...world.ledger.account(by.address).memberships].filter(() => world.random.chance(0.7));
       return {

@@ -37,9 +37,9 @@ const BY_COURT = {
 } as const;
 
 /** Stages on which walks are made at the same time: while one waits for the chain, another one thinks. */
-export async function openStages(count = 2): Promise<readonly Stage[]> {
+export async function openStages(count = 2, options: { readonly lies?: boolean } = {}): Promise<readonly Stage[]> {
   const stages: Stage[] = [];
-  for (let i = 0; i < count; i++) stages.push(await openStage());
+  for (let i = 0; i < count; i++) stages.push(await openStage(options));
   return stages;
 }
 
@@ -54,6 +54,9 @@ export async function walkOn(stage: Stage, plan: Plan): Promise<Outcome> {
   for (const [move, event] of Object.entries(BY_COURT)) {
     Tally.add(tally.succeeded, move, walk.world.ledger.counts.get(event) ?? 0);
   }
+  // What the market does with data that were demanded, it is told.
+  Tally.add(tally.succeeded, "market.noteDemand", tally.succeeded.get("availability.demand") ?? 0);
+  Tally.add(tally.succeeded, "market.noteWithheld", tally.succeeded.get("availability.settle") ?? 0);
   const left = await leftAfter(walk.world);
   if (left !== "") return { ...done, invariant: DRAINED, report: `${left}\n${walk.report()}` };
   await walk.conclude();

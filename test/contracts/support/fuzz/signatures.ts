@@ -1,6 +1,6 @@
 import { Signature, ZeroAddress } from "ethers";
 
-import { ANSWER_TYPED_DATA } from "../../../../runner/protocol/typed-data.ts";
+import { ANSWER_TYPED_DATA, REQUEST_TYPED_DATA } from "../../../../runner/protocol/typed-data.ts";
 import { addressOf } from "./move.ts";
 import type { Contracts, Job, Signer, World } from "./world.ts";
 
@@ -64,6 +64,20 @@ export async function publicationBy(
   });
 }
 
+/** A requester's signature over terms, with its present nonce at the relay. */
+export async function requestSignedBy(
+  { contracts: { relay, market } }: World,
+  signer: Signer,
+  requester: Signer,
+  terms: object,
+  deadline: number,
+): Promise<string> {
+  const domain = { ...REQUEST_TYPED_DATA.domain, chainId: 31_337, verifyingContract: addressOf(relay) };
+  const nonce = await relay.nonces(requester);
+  const signed = { ...terms, market: addressOf(market), requester: requester.address, nonce, deadline };
+  return signer.signTypedData(domain, REQUEST_TYPED_DATA.types, signed);
+}
+
 /** Evidence for each mode of a request's policy: nothing, or the operator's signature. */
 export async function evidenceFor(world: World, job: Job, outputRoot: string): Promise<string[]> {
   const { view, contracts, ledger } = world;
@@ -79,7 +93,11 @@ export async function evidenceFor(world: World, job: Job, outputRoot: string): P
       .map(async (mode) => {
         if (world.routes.get(mode)?.by !== "signature") return "0x";
         const { versionId, numericsVersion, inputRoot, windowSeconds } = request;
-        const domain = { ...ANSWER_TYPED_DATA.domain, chainId: 31_337, verifyingContract: addressOf(contracts.signature) };
+        const domain = {
+          ...ANSWER_TYPED_DATA.domain,
+          chainId: 31_337,
+          verifyingContract: addressOf(contracts.signature),
+        };
         return signer.signTypedData(domain, ANSWER_TYPED_DATA.types, {
           ...{ market: contracts.market.target, requestId: job.id, versionId, numericsVersion, inputRoot, outputRoot },
           ...{ operator, mode, deadline: state?.deadline ?? 0, windowSeconds },

@@ -2,6 +2,7 @@ import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
 import { STAKING } from "../protocol.ts";
 import { type Act, ACTIVE, JAILED, type Move, present, type Refusal, short, TOMBSTONED } from "./move.ts";
+import { withdrawing } from "./market.ts";
 import { permitFor } from "./signatures.ts";
 import type { OperatorView } from "./view.ts";
 import type { Signer, World } from "./world.ts";
@@ -132,10 +133,14 @@ const byManager = (
 /** Locks stake of somebody who may be able or not; `stake` is what its weight may have stood for. */
 async function lockDrawn(staking: Staking, lockId: string, world: World): Promise<void> {
   const { random, people } = world;
-  const drawn = anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
+  const drawn =
+    anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
   const stake = stakeOf(world, drawn).stake + (random.chance(0.3) && !isHonest(world, drawn) ? 1n : 0n);
   const capacity = random.chance(0.2) ? random.below(3) : 1_000;
-  await staking.lockDrawn(drawn.address, stake, capacity, ether(world, 1, 800), lockId);
+  // Whoever expects a penalty hides its stake behind a lock.
+  const free = freeOf(stakeOf(world, drawn));
+  const hides = world.characterOf(drawn.address) === "self-accusing" && free > 0n && random.chance(0.6);
+  await staking.lockDrawn(drawn.address, stake, capacity, hides ? free : ether(world, 1, 800), lockId);
   if (!world.locks.includes(lockId)) world.locks.push(lockId);
 }
 
@@ -167,23 +172,8 @@ const exit = (world: World, condition: (amount: bigint, releaseAt: number) => bo
     ),
   );
 const leave = (world: World, { by, slot }: Exit): Act => ({
-  text: `staking.withdraw ${short(by.address)} ${slot}`,
-  send: () => world.contracts.staking.withdraw(by, slot),
-});
-
-interface Share {
-  readonly payoutId: number;
-  readonly share: number;
-}
-const share = (world: World, condition: (amount: bigint, payableAt: number) => boolean): Share | undefined =>
-  world.some(
-    world.view.payouts.flatMap(({ amounts, payableAt }, index) =>
-      amounts.flatMap((amount, at) => (condition(amount, payableAt) ? [{ payoutId: index + 1, share: at }] : [])),
-    ),
-  );
-const pay = (world: World, { payoutId, share: which }: Share): Act => ({
-  text: `payPayout ${payoutId} ${which}`,
-  send: () => world.contracts.staking.payPayout(payoutId, which),
+  text: `completeUnbonding ${short(by.address)} ${slot}`,
+  send: () => world.contracts.staking.completeUnbonding(by, slot),
 });
 
 // ------------------------------------------------------------------------------------------------ moves
@@ -193,9 +183,14 @@ export const STAKING_MOVES: readonly Move[] = [
   own<bigint>(
     "depositWithPermit",
     1,
-    async (staking, amount, { contracts, people }, by) => {
+    async (staking, amount, { contracts, people, liar }, by) => {
       // A pauper's permit is worth nothing.
       if (by === people.pauper) {
+        await staking.depositWithPermit(amount, 0, 27, ZeroHash, ZeroHash);
+        return;
+      }
+      if (liar !== undefined) {
+        // A permit that fails is ignored: the allowance is there.
         await staking.depositWithPermit(amount, 0, 27, ZeroHash, ZeroHash);
         return;
       }
@@ -236,7 +231,7 @@ export const STAKING_MOVES: readonly Move[] = [
     },
   }),
   {
-    name: "staking.withdraw",
+    name: "staking.completeUnbonding",
     weight: 4,
     valid: (world) => {
       const ripe = exit(world, (amount, releaseAt) => amount > 0n && world.next >= releaseAt);
@@ -328,20 +323,5 @@ export const STAKING_MOVES: readonly Move[] = [
   }),
   byManager("release", 2, (staking, lockId) => staking.release(lockId), unknownLock),
   byManager("slash", 2, slash, unknownLock),
-  {
-    name: "staking.payPayout",
-    weight: 4,
-    valid: (world) => {
-      const due = share(world, (amount, payableAt) => amount > 0n && world.next >= payableAt);
-      return due && pay(world, due);
-    },
-    refusals: (world) => {
-      const early = share(world, (amount, payableAt) => amount > 0n && world.next < payableAt);
-      const paid = share(world, (amount) => amount === 0n);
-      return present<Refusal>(
-        early && { ...pay(world, early), error: "StakingPayoutPending" },
-        paid && { ...pay(world, paid), error: "StakingPayoutUnknown" },
-      );
-    },
-  },
+  withdrawing("staking"),
 ];

@@ -22,7 +22,7 @@ const MINUTE = 60;
 const DAY = 86_400;
 
 /** All moments at which something may be done, or may no longer be done. */
-function deadlines(world: World): number[] {
+export function moments(world: World): number[] {
   const { view, ledger } = world;
   const times: number[] = [world.pausedUntil];
   for (const { status, deadline } of view.requests.values()) {
@@ -34,16 +34,22 @@ function deadlines(world: World): number[] {
     times.push(demandUntil, end);
     for (const { answered, answerUntil } of view.demands.get(claimId) ?? []) if (!answered) times.push(answerUntil);
   }
+  for (const { until, shown, returned } of ledger.data) if (!shown && !returned) times.push(world.timeOf(until));
   for (const { exits } of view.operators.values()) {
     for (const { amount, releaseAt } of exits) if (amount > 0n) times.push(releaseAt);
   }
-  for (const { amounts, payableAt } of view.payouts) if (amounts.some((amount) => amount > 0n)) times.push(payableAt);
   for (const { status, jailedUntil, keys } of ledger.accounts.values()) {
     if (status === 2n) times.push(jailedUntil);
     times.push(keys.at(-1)?.activeFrom ?? 0);
   }
-  return times.filter((time) => time > world.next + 1).sort((a, b) => a - b);
+  return times;
 }
+
+/** Those that are still ahead, the next one first. */
+const deadlines = (world: World): number[] =>
+  moments(world)
+    .filter((time) => time > world.next + 1)
+    .sort((a, b) => a - b);
 
 const passTo = (world: World, to: number, why: string): TimeAct => ({
   ...{ text: `time passes to ${to} (${why})`, to },

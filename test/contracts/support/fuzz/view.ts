@@ -3,6 +3,7 @@ import type { BaseContract } from "ethers";
 import { SINK } from "../../../../testing/toy-court.ts";
 import { EPOCH_SECONDS } from "../protocol.ts";
 import type { Log } from "./chain.ts";
+import type { Creditor } from "./ledger.ts";
 import { addressOf } from "./move.ts";
 import { answersIn, batchOf, type Read, Words, wordOf } from "./words.ts";
 import type { Case, Job, World } from "./world.ts";
@@ -21,6 +22,7 @@ export interface RequestView {
   readonly finality: bigint;
   readonly result: string;
   readonly compensation: bigint;
+  readonly damages: bigint;
 }
 
 export interface DisputeView {
@@ -34,6 +36,8 @@ export interface DisputeView {
   readonly demands: bigint;
   readonly openDemands: bigint;
   readonly challengeableUntil: number;
+  readonly source: number;
+  readonly accusations: bigint;
   readonly requestId: string;
   /** What the trace is judged against, as words. */
   readonly trace: string;
@@ -68,14 +72,6 @@ export interface PlaceView {
   readonly termsBefore: string;
 }
 
-export interface PayoutView {
-  readonly amounts: readonly bigint[];
-  readonly accuser: string;
-  readonly harmed: string;
-  readonly payableAt: number;
-  readonly frozen: boolean;
-}
-
 export interface VersionView {
   readonly status: bigint;
   /** Operators with weight from the next epoch on. */
@@ -93,8 +89,11 @@ interface CoreView {
   readonly paused: boolean;
   readonly court: string;
   readonly requestCount: number;
-  readonly payoutCount: number;
+  /** What fees left for audits. */
+  readonly auditFund: bigint;
   readonly totalHeld: bigint;
+  readonly totalStake: bigint;
+  readonly slashedLately: bigint;
   readonly supply: bigint;
 }
 
@@ -111,9 +110,12 @@ interface Sections {
   readonly locks: ReadonlyMap<string, { readonly operator: string; readonly amount: bigint }>;
   readonly marketCredits: ReadonlyMap<string, bigint>;
   readonly courtCredits: ReadonlyMap<string, bigint>;
+  readonly stakingCredits: ReadonlyMap<string, bigint>;
+  readonly dataCredits: ReadonlyMap<string, bigint>;
+  /** Who paid for each accusation of a claim, in their order; zero when it has its bond back. */
+  readonly accusers: ReadonlyMap<string, readonly string[]>;
   /** Tokens, of everybody who can have some. */
   readonly balances: ReadonlyMap<string, bigint>;
-  readonly payouts: ReadonlyMap<string, PayoutView>;
   readonly versions: ReadonlyMap<string, VersionView>;
   /** Terms of the court by id, as words. */
   readonly terms: ReadonlyMap<string, string>;
@@ -128,14 +130,12 @@ type Section = keyof Sections;
 type Value<S extends Section> = Sections[S] extends ReadonlyMap<string, infer T> ? T : never;
 
 /** What all contracts say at one block. */
-export interface View extends Omit<Sections, "core" | "payouts" | "terms">, CoreView {
+export interface View extends Omit<Sections, "core" | "terms">, CoreView {
   readonly time: number;
   readonly block: number;
   /** Of the pools, at the latest block. */
   readonly epoch: number;
-  readonly credits: Readonly<Record<"market" | "court", ReadonlyMap<string, bigint>>>;
-  /** In the order of their ids, from 1 on. */
-  readonly payouts: readonly PayoutView[];
+  readonly credits: Readonly<Record<Creditor, ReadonlyMap<string, bigint>>>;
   readonly terms: readonly string[];
 }
 
@@ -162,16 +162,24 @@ export class Lens {
   readonly #world: World;
   readonly #subjects: Subject[] = [];
   readonly #known = new Set<string>();
-  #sections: { [S in Section]: Map<string, unknown> };
+  readonly #sections: { [S in Section]: Sections[S] } = {
+    ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
+    ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
+    ...{
+      stakingCredits: new Map(),
+      dataCredits: new Map(),
+      accusers: new Map(),
+      balances: new Map(),
+      versions: new Map(),
+      terms: new Map(),
+      routes: new Map(),
+    },
+    ...{ managers: new Map(), draws: new Map() },
+  };
   #epoch = 0;
 
   constructor(world: World) {
     this.#world = world;
-    const names: Section[] = ["core", "requests", "disputes", "demands", "operators", "places", "locks"];
-    names.push("marketCredits", "courtCredits", "balances", "payouts", "versions", "terms", "routes", "managers");
-    names.push("draws");
-    const sections = Object.fromEntries(names.map((name) => [name, new Map<string, unknown>()]));
-    this.#sections = sections as { [S in Section]: Map<string, unknown> };
     this.#addFixed();
   }
 
@@ -190,14 +198,11 @@ export class Lens {
     this.#epoch = epoch;
     const due = this.#subjects.filter(
       ({ stale, answered }) =>
-        all ||
-        answered === undefined ||
-        stale.length === 0 ||
-        stale.some((word) => dirty.has(word)),
+        all || answered === undefined || stale.length === 0 || stale.some((word) => dirty.has(word)),
     );
     const reads = due.map((subject) => subject.reads());
     const answers = await this.#read(reads.flat());
-    const changed = new Set<Section>();
+    const changed = new Map<Section, Map<string, unknown>>();
     let at = 0;
     for (const [i, subject] of due.entries()) {
       const own = answers.slice(at, (at += reads[i]?.length ?? 0));
@@ -207,10 +212,11 @@ export class Lens {
       const aged = section === "places" || section === "versions" ? ` ${epoch}` : "";
       if (answered + aged === subject.answered) continue;
       subject.answered = answered + aged;
-      if (!changed.has(section)) this.#sections[section] = new Map(this.#sections[section]);
-      changed.add(section);
-      this.#sections[section].set(key, subject.decode(own));
+      const row = changed.get(section) ?? new Map<string, unknown>(this.#sections[section]);
+      changed.set(section, row);
+      row.set(key, subject.decode(own));
     }
+    Object.assign(this.#sections, Object.fromEntries(changed));
     return this.#view();
   }
 
@@ -227,15 +233,14 @@ export class Lens {
 
   #view(): View {
     const { time, block } = this.#world.chain;
-    const { core, marketCredits, courtCredits, payouts, terms, ...rest } = this.#sections as unknown as Sections;
+    const { core, marketCredits, courtCredits, stakingCredits, dataCredits, terms, ...rest } = this.#sections;
     const facts = core.get("core");
     if (facts === undefined) throw new Error("nothing was read");
     return {
       ...rest,
       ...facts,
-      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits },
-      credits: { market: marketCredits, court: courtCredits },
-      payouts: [...payouts.values()],
+      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits, stakingCredits, dataCredits },
+      credits: { market: marketCredits, court: courtCredits, staking: stakingCredits, availability: dataCredits },
       terms: [...terms.values()],
     };
   }
@@ -259,16 +264,19 @@ export class Lens {
 
   /** What is there from the beginning. */
   #addFixed(): void {
-    const { market, staking, court, token } = this.#world.contracts;
+    const { market, staking, court, token, availability } = this.#world.contracts;
     const { people } = this.#world;
-    const core = ["clock", "paused", "court", "requestCount"].map((name) => read(market, name));
-    const more = [read(staking, "payoutCount"), read(staking, "totalHeld"), read(token, "totalSupply")];
+    const core = ["clock", "paused", "court", "requestCount", "auditFund"].map((name) => read(market, name));
+    const more = [
+      ...["totalHeld", "totalStake", "slashedLately"].map((name) => read(staking, name)),
+      read(token, "totalSupply"),
+    ];
     this.#add("core", "core", "always", [...core, ...more], (answers) => {
-      const [clock, paused, judge, requests, payouts, held, supply] = answers as [Words, ...Words[]];
+      const [clock, paused, judge, requests, fund, held, stake, slashed, supply] = answers as [Words, ...Words[]];
       return {
         ...{ clock: clock.number(0), paused: paused?.number(0) === 1, court: judge?.address(0) ?? "" },
-        ...{ requestCount: requests?.number(0) ?? 0, payoutCount: payouts?.number(0) ?? 0 },
-        ...{ totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
+        ...{ auditFund: fund?.big(0) ?? 0n, requestCount: requests?.number(0) ?? 0, totalStake: stake?.big(0) ?? 0n },
+        ...{ slashedLately: slashed?.big(0) ?? 0n, totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
       };
     });
     for (const { address } of people.operators) {
@@ -281,8 +289,10 @@ export class Lens {
     for (const owner of owners) {
       this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
       this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
+      this.#add("dataCredits", owner, [wordOf(owner)], [read(availability, "creditOf", owner)], big);
+      this.#add("stakingCredits", owner, [wordOf(owner)], [read(staking, "creditOf", owner)], big);
     }
-    for (const holder of [...owners, ...[market, staking, court].map(addressOf)]) {
+    for (const holder of [...owners, ...[market, staking, court, token, availability].map(addressOf)]) {
       this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
     }
   }
@@ -294,7 +304,7 @@ export class Lens {
     for (const job of jobs) {
       const { id } = job;
       const reads = [
-        ...["claimOf", "resultOf", "compensationOf"].map((name) => read(market, name, id)),
+        ...["claimOf", "resultOf", "compensationOf", "damagesOf"].map((name) => read(market, name, id)),
         read(staking, "lockOf", addressOf(market), id),
       ];
       this.#add("requests", id, [wordOf(id)], reads, decodeRequest);
@@ -308,16 +318,18 @@ export class Lens {
       const reads = (): Read[] => found.demands.map(({ opening }) => demandRead(found, opening, court));
       this.#add("demands", found.claimId, [wordOf(found.claimId)], reads, (answers) => answers.map(decodeDemand));
     }
+    for (const found of cases) {
+      const reads = (): Read[] =>
+        found.accusations.map(({ commitment }) => read(court, "accusationOf", found.claimId, commitment));
+      const decode = (answers: readonly Words[]): string[] => answers.map((it) => it.address(0));
+      this.#add("accusers", found.claimId, [wordOf(found.claimId)], reads, decode);
+    }
     for (const id of locks) {
       const reads = [read(staking, "lockOf", people.manager.address, id)];
       this.#add("locks", id, [wordOf(id)], reads, ([it]) => ({
         operator: it?.address(0) ?? "",
         amount: it?.big(1) ?? 0n,
       }));
-    }
-    for (let id = 1; id <= ledger.payouts; id++) {
-      const reads = [read(staking, "payoutOf", id)];
-      this.#add("payouts", String(id), [wordOf(id)], reads, decodePayout);
     }
     for (const { id } of versions) {
       const total = (back: number): Read => epochRead(pools, "totalWeightOf", [id], this.#epoch - back);
@@ -403,19 +415,26 @@ function demandRead({ claimId }: Case, opening: object, court: BaseContract): Re
 
 const NOTHING = new Words("", true);
 
-function decodeRequest([claim = NOTHING, result = NOTHING, paid = NOTHING, lock = NOTHING]: readonly Words[]): RequestView {
+function decodeRequest([
+  claim = NOTHING,
+  result = NOTHING,
+  paid = NOTHING,
+  harm = NOTHING,
+  lock = NOTHING,
+]: readonly Words[]): RequestView {
   return {
     ...{ status: claim.big(0), operator: claim.address(1), outputRoot: claim.hash(2), deadline: claim.number(3) },
     ...{ claimedBlock: claim.number(4), claimId: claim.hash(5), lockedOf: lock.address(0), lock: lock.big(1) },
-    ...{ finality: result.big(0), result: result.hash(1), compensation: paid.big(0) },
+    ...{ finality: result.big(0), result: result.hash(1), compensation: paid.big(0), damages: harm.big(0) },
   };
 }
 
 function decodeDispute([it = NOTHING, trace = NOTHING]: readonly Words[]): DisputeView {
   return {
     ...{ challenger: it.address(0), termsId: it.number(1), traceUntil: it.number(2), status: it.big(3) },
-    ...{ operator: it.address(4), demandUntil: it.number(5), end: it.number(6), demands: it.big(7) },
-    ...{ openDemands: it.big(8), challengeableUntil: it.number(9), requestId: it.hash(10), trace: trace.hex },
+    ...{ source: it.number(4), operator: it.address(5), demandUntil: it.number(6), end: it.number(7) },
+    ...{ demands: it.big(8), openDemands: it.big(9), challengeableUntil: it.number(10), accusations: it.big(11) },
+    ...{ requestId: it.hash(13), trace: trace.hex },
   };
 }
 
@@ -443,18 +462,18 @@ function decodePlace(answers: readonly Words[], epoch: number): PlaceView {
   };
 }
 
-function decodePayout([it = NOTHING]: readonly Words[]): PayoutView {
-  return {
-    ...{ amounts: [it.big(0), it.big(1), it.big(2)], accuser: it.address(3), harmed: it.address(4) },
-    ...{ payableAt: it.number(5), frozen: it.number(6) === 1 },
-  };
-}
-
 function decodeVersion(answers: readonly Words[], epoch: number): VersionView {
   const [version = NOTHING, holders = NOTHING, total = NOTHING, before = NOTHING] = answers;
   // The struct begins at the second word; its status is the third of its fields.
   const facts = version.hex.slice(0, 64 * 3) + version.hex.slice(64 * 4);
   return {
-    ...{ epoch, status: version.big(3), holders: holders.big(0), total: total.big(0), totalBefore: before.big(0), facts },
+    ...{
+      epoch,
+      status: version.big(3),
+      holders: holders.big(0),
+      total: total.big(0),
+      totalBefore: before.big(0),
+      facts,
+    },
   };
 }

@@ -6,6 +6,8 @@ import { type Actor, featured } from "./actors.ts";
 import { dueBy, duties, type Duty } from "./duties.ts";
 import { INVARIANTS, type Step, titleOf, transitions } from "./invariants.ts";
 import { Refused } from "./chain.ts";
+import { DATA_MOVES } from "./data.ts";
+import { lie } from "./lies.ts";
 import { MARKET_MOVES } from "./market.ts";
 import type { Act, Move, Refusal } from "./move.ts";
 import { POOL_MOVES } from "./pools.ts";
@@ -18,6 +20,7 @@ export const MOVES: readonly Move[] = [
   ...STAKING_MOVES,
   ...POOL_MOVES,
   ...COURT_MOVES,
+  ...DATA_MOVES,
   ...GOVERNANCE_MOVES,
 ];
 
@@ -124,7 +127,7 @@ export class Walk {
 
   async #step(choice: Choice): Promise<void> {
     const { world, tally } = this;
-    const step: Step = { before: world.view, move: choice.move.name, draws: drawsOf(world) };
+    const [before, draws] = [world.view, drawsOf(world)];
     this.story.push(choice.act.text);
     try {
       await this.#send(choice);
@@ -139,7 +142,8 @@ export class Walk {
       Tally.add(tally.refused, refusalName(choice.move.name, choice.refusal));
       return;
     }
-    Tally.add(tally.succeeded, choice.move.name);
+    const step: Step = { before, draws, move: world.nameOf(choice.move.name) };
+    Tally.add(tally.succeeded, step.move);
     await world.look(this.story.length % FULL_LOOK === 0);
     const { requests, disputes } = transitions(world, step);
     for (const { name } of requests) Tally.add(tally.transitions, `request ${name}`);
@@ -225,6 +229,11 @@ export class Walk {
       const hunted = this.#hunt();
       if (hunted !== undefined) return hunted;
     }
+    const lied = kind > 5 ? lie(this.world, MOVES) : undefined;
+    if (lied !== undefined) {
+      Tally.add(this.tally.turns, "lying token");
+      return { ...lied, act: lied.refusal };
+    }
     const choice = kind < 3 ? this.#refusal() : kind < 4 ? this.#rarest() : kind < 8 ? this.#turn() : undefined;
     // Time can always pass.
     return choice ?? (this.#weighted(MOVES_AND_TIME) as Choice);
@@ -235,7 +244,7 @@ export class Walk {
     const { world, tally } = this;
     const actor = world.random.pick(this.actors);
     world.spotlight = actor;
-    const moves = MOVES.flatMap((move) => {
+    const moves = MOVES_AND_TIME.flatMap((move): (Move | TimeMove)[] => {
       const weight = actor.moves[move.name] ?? 0;
       return weight === 0 ? [] : [{ ...move, weight }];
     });
@@ -312,15 +321,17 @@ const drawsOf = ({ jobs, ledger }: World): Step["draws"] =>
     }),
   );
 
-const ABI_ERRORS = ["error TensorListBytes(uint256,uint256)"];
+/** Errors of libraries, which no contract's ABI names. */
+const MORE_ERRORS = ["error TensorListBytes(uint256,uint256)"];
 let known: Interface | undefined;
 
 /** All errors with which a transaction of a walk may be refused. */
 function errorsOf({ contracts }: World): Interface {
   if (known !== undefined) return known;
-  const { market, staking, pools, court, registry, attestation, optimistic, token, authority } = contracts;
-  const all = [market, staking, pools, court, registry, attestation, optimistic, token, authority];
+  const { availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } =
+    contracts;
+  const all = [availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
-  known = new Interface([...errors, ...ABI_ERRORS]);
+  known = new Interface([...errors, ...MORE_ERRORS]);
   return known;
 }

@@ -68,7 +68,7 @@ export const batchOf = (reads: readonly Read[]): string =>
 /** The answers of contracts/mocks/BatchReader.sol. */
 export function answersIn(given: string, count: number): Words[] {
   const answers: Words[] = [];
-  for (let at = 2; answers.length < count; ) {
+  for (let at = 2; answers.length < count;) {
     const reverted = given.charCodeAt(at) >= 0x38;
     const length = 2 * Number.parseInt(given.slice(at + 8, at + 64), 16);
     answers.push(new Words(given.slice(at + 64, at + 64 + length), reverted));

@@ -4,8 +4,11 @@ import { network } from "hardhat";
 import { createRandom, type Random } from "../../../../runner/machine/prng.ts";
 import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
 import { TERMS } from "../../../../testing/toy-court.ts";
+import type { TokenMock } from "../../../../typechain-types/index.ts";
 import {
+  AUDIT,
   type Connection,
+  DATA_BOND,
   EPOCH_SECONDS,
   MARKET,
   metadataOf,
@@ -21,6 +24,7 @@ import { Chain, Player } from "./chain.ts";
 import { type Args, Ledger } from "./ledger.ts";
 import { addressOf } from "./move.ts";
 import { type Answer, manifestFor, type Size } from "./toy.ts";
+import { bondOf } from "./invariants/bonds.ts";
 import { Lens, type View } from "./view.ts";
 
 /** Who sends transactions and signs. */
@@ -29,7 +33,14 @@ export type Contracts = Awaited<ReturnType<typeof deploy>>;
 
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
-export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
+export const COURT_TERMS = {
+  ...TERMS,
+  challengeBond: parseEther("50"),
+  demandBond: parseEther("1"),
+  accusationBond: parseEther("0.5"),
+};
+/** Amounts and times of stake: those of other tests, with the rule that operators who fail together lose more. */
+export const PENALTIES = { ...STAKING, correlationFactor: 3 };
 const OPERATORS = CHARACTERS.length;
 const REQUESTERS = SIDES.length;
 const WATCHERS = SIDES.length;
@@ -69,6 +80,7 @@ export interface Case {
   readonly demands: Demand[];
   /** Elements that were accused: who, with which salt. */
   readonly accusations: {
+    readonly commitment: string;
     readonly kernel: number;
     readonly element: number;
     readonly accuser: string;
@@ -79,25 +91,39 @@ export interface Case {
 }
 
 /** The whole suite on a chain of its own, with the real court on the toy machine. */
-async function deploy({ ethers }: Connection, sink: string, admin: { readonly address: string }) {
+async function deploy(
+  { ethers }: Connection,
+  sink: string,
+  admin: { readonly address: string },
+  liar: TokenMock | undefined,
+) {
   const authority = await ethers.deployContract("Authority", [admin.address]);
   const successor = await ethers.deployContract("Authority", [admin.address]);
-  const token = await ethers.deployContract("AssayToken");
+  // One that lies has the same functions, but for permits.
+  const token =
+    liar === undefined ? await ethers.deployContract("AssayToken") : await ethers.getContractAt("AssayToken", liar);
   const registry = await ethers.deployContract("ModelRegistry");
   const randomness = await ethers.deployContract("LocalBlockRandomness");
-  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, PENALTIES]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
   const signature = await ethers.deployContract("SignatureVerifier", [staking]);
-  const parts = [authority, registry, pools, attestation, randomness, MARKET] as const;
+  const availability = await ethers.deployContract("DataAvailability", [token, registry, DATA_BOND]);
+  const parts = [authority, registry, pools, attestation, randomness, availability, MARKET] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts]);
+  // Another source of claims, which nobody uses.
+  const spare = await ethers.deployContract("InferenceMarket", [...parts]);
   const machine = await ethers.deployContract("ToyMachine");
-  const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
+  const court = await ethers.deployContract("DisputeCourt", [
+    ...[authority, token, registry, machine, market, COURT_TERMS],
+  ]);
   const reader = await ethers.deployContract("BatchReader");
   const prober = await ethers.deployContract("VerdictProber");
+  const desk = await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]);
+  const relay = await ethers.deployContract("RequestRelay", [market]);
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, pools, market, court, reader, prober };
+  return { ...rules, token, staking, pools, market, court, relay, desk, availability, spare, reader, prober };
 }
 
 const AGENTS = 2;
@@ -129,7 +155,7 @@ function cast(players: readonly Player[]) {
  * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and one
  * operator of each character has begun. The market does not know its court yet.
  */
-export async function openStage() {
+export async function openStage({ lies = false } = {}) {
   const accounts = { count: FIRST_OPERATOR + OPERATORS + AGENTS };
   // What is refused is told by its receipt, which is cheaper than an error with the story of its call.
   const quiet = { throwOnTransactionFailures: false, throwOnCallFailures: false };
@@ -140,7 +166,8 @@ export async function openStage() {
   const signers = await ethers.getSigners();
   const people = cast(signers.map((signer) => new Player(chain, signer)));
   const { sink, admin, manager, royaltee } = people;
-  const contracts = sentBy(people.pauper, await deploy(connection, sink.address, admin));
+  const liar = lies ? (await ethers.deployContract("TokenMock")).connect(people.pauper) : undefined;
+  const contracts = sentBy(people.pauper, await deploy(connection, sink.address, admin, liar));
   const { token, market, staking, pools, court, attestation, registry, optimistic, signature } = contracts;
 
   // Consumers: one that listens, one that reverts, one that burns its gas, one that calls back into the market.
@@ -160,8 +187,10 @@ export async function openStage() {
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
     await token.connect(admin).mint(holder, PURSE);
-    for (const spender of [market, staking, court]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
+    for (const spender of [market, staking, court, contracts.relay, contracts.availability])
+      await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
+  if (liar !== undefined) await equip(liar, contracts);
   const beginners = operators.slice(0, BEGINNERS);
   for (const [i, operator] of beginners.entries()) {
     // The swarm has no more than it must.
@@ -183,8 +212,16 @@ export async function openStage() {
   const probe = (await chain.request("eth_getCode", [addressOf(contracts.prober), "latest"])) as string;
   const setUpUntil = Number(await staking.SETUP_UNTIL());
   const snapshot = await networkHelpers.takeSnapshot();
-  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, snapshot };
+  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, liar, snapshot };
 }
+/** Gives a token that lies what it needs to call back as an account of its own. */
+async function equip(liar: TokenMock, { token, staking, market, court, availability }: Contracts): Promise<void> {
+  await token.mint(token, PURSE);
+  for (const spender of [staking, market, court, availability]) {
+    await liar.execute(token, token.interface.encodeFunctionData("approve", [addressOf(spender), PURSE]));
+  }
+}
+
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
 /** A stage as it was at first, and what those who play on it remember. */
@@ -206,11 +243,18 @@ export class World {
   /** Locks of the manager that is no market. */
   readonly locks: string[] = [];
   readonly managers: string[];
+  /** From when on the court's newest terms count, and the next pause can begin. */
+  termsFrom = 0;
+  pauseFrom = 0;
+  /** Sources that the court was told of besides the market, and whether they were tombstoned. */
+  readonly sources = new Map<string, boolean>();
   /** Terms of the court, by id. */
   readonly terms: (typeof COURT_TERMS)[] = [COURT_TERMS];
   /** End of the pause that was begun last. */
   pausedUntil = 0;
   pauseSpent = false;
+  /** What the last move turned out to be, when it was decided while it was sent. */
+  playedAs: string | undefined;
   /** Whose turn it is, when it is an actor's. */
   spotlight: Actor | undefined;
   #view: View | undefined;
@@ -218,6 +262,8 @@ export class World {
 
   /** Code of contracts/mocks/VerdictProber.sol. */
   readonly probe: string;
+  /** The token when it lies now and then; it knows no permits. */
+  readonly liar: TokenMock | undefined;
   /** Until when managers of stake count at once. */
   readonly setUpUntil: number;
   readonly #lens: Lens;
@@ -232,8 +278,8 @@ export class World {
     this.people = people;
     this.consumers = consumers;
     this.versions = [...versions];
-    const { staking, pools, market, court } = contracts;
-    this.ledger = new Ledger({ staking, pools, market, court });
+    const { staking, pools, market, court, availability } = contracts;
+    this.ledger = new Ledger({ staking, pools, market, court, availability });
     this.routes.set(OPTIMISTIC, { by: "time", dead: false });
     this.routes.set(SIGNED, { by: "signature", dead: false });
     this.managers = [addressOf(contracts.market), people.manager.address];
@@ -243,6 +289,7 @@ export class World {
     this.#past = past;
     this.probe = probe;
     this.setUpUntil = stage.setUpUntil;
+    this.liar = stage.liar;
     this.#lens = new Lens(this);
   }
 
@@ -250,7 +297,7 @@ export class World {
     await stage.snapshot.restore();
     await stage.chain.sync();
     const world = new World(stage, seed);
-    world.ledger.read(world.#past, 0);
+    world.ledger.read(world.#past, 0, "");
     await world.look(true);
     return world;
   }
@@ -264,10 +311,17 @@ export class World {
   /** Takes in events, and reads what they may have changed: everything when asked for. */
   async look(all = false): Promise<View> {
     const { logs, senders } = this.chain.takeLogs();
-    this.ledger.read(logs, this.chain.time);
+    this.ledger.read(logs, this.chain.time, this.payer);
     for (const { name, args } of this.ledger.latest) if (name === "market.RequestOpened") this.#opened(args);
     this.#view = await this.#lens.look(logs, senders, all);
+    for (const of of ["court", "availability"] as const) this.ledger.charge(of, bondOf(this, of));
     return this.#view;
+  }
+
+  /** Who paid what the last transaction charged: who sent it, or the relay between. */
+  get payer(): string {
+    const { lastSender, lastTarget } = this.chain;
+    return lastTarget === addressOf(this.contracts.relay) ? lastTarget : lastSender;
   }
 
   #opened({ requestId, versionId, request }: Args): void {
@@ -300,6 +354,13 @@ export class World {
   /** What an operator is like. */
   characterOf(operator: string): Character {
     return CHARACTERS[this.people.operators.findIndex(({ address }) => address === operator)] ?? "lazy";
+  }
+
+  /** The name of the last move, which may have been decided while it was sent. */
+  nameOf(move: string): string {
+    const name = this.playedAs ?? move;
+    this.playedAs = undefined;
+    return name;
   }
 
   /** What a requester or a watcher is like. */

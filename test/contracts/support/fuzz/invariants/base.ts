@@ -44,7 +44,12 @@ export function* changes<T>(
 }
 
 /** Fields that must be the same as before. */
-export function* moved<T extends object>(name: string, now: T, then: T, fields: readonly (keyof T)[]): Iterable<string> {
+export function* moved<T extends object>(
+  name: string,
+  now: T,
+  then: T,
+  fields: readonly (keyof T)[],
+): Iterable<string> {
   for (const field of fields) {
     if (now[field] !== then[field]) yield `${name}: ${String(field)} ${String(then[field])}, now ${String(now[field])}`;
   }
@@ -61,6 +66,7 @@ export const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 /** Everything that an account has: tokens, stake, exits and credits. */
 export function wealthOf(view: View, address: string): bigint {
   const { stake = 0n, exits = [] } = view.operators.get(address) ?? {};
-  const owed = (view.credits.market.get(address) ?? 0n) + (view.credits.court.get(address) ?? 0n);
+  const { market, court, staking, availability } = view.credits;
+  const owed = sum([market, court, staking, availability].map((row) => row.get(address) ?? 0n));
   return (view.balances.get(address) ?? 0n) + stake + sum(exits.map(({ amount }) => amount)) + owed;
 }

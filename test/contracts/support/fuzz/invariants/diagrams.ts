@@ -1,4 +1,4 @@
-import { DISPUTE_STATES, REQUEST_STATES } from "../move.ts";
+import { CANCELLED, DISPUTE_STATES, REQUEST_STATES } from "../move.ts";
 import type { World } from "../world.ts";
 import type { Step } from "./base.ts";
 
@@ -10,16 +10,15 @@ const VERDICTS = ["court.convictWithoutTrace", "court.convictUnanswered", "court
 
 /** The transitions of a request and the moves that may make them. */
 export const REQUEST_DIAGRAM: Readonly<Record<string, readonly string[]>> = {
-  "None to Open": ["market.request", "market.requestWithPermit"],
+  "None to Open": ["market.request", "market.requestWithPermit", "market.requestFor", "relay.request"],
   "Open to Assigned": ["market.assign"],
+  "Open to Claimed": ["market.claim"],
   "Open to Refunded": ["market.refund"],
-  "Assigned to InputDemanded": ["market.demandInput"],
   "Assigned to Claimed": ["market.claim"],
   "Assigned to TimedOut": ["market.timeOut"],
-  "Assigned to Cancelled": ["market.timeOut"],
+  "Assigned to Cancelled": ["market.timeOut", "availability.settle"],
   "Assigned to Open": ["market.timeOut"],
-  "InputDemanded to Assigned": ["market.answerInput"],
-  "InputDemanded to Cancelled": ["market.cancelWithheld"],
+  "Claimed to Cancelled": ["availability.settle"],
   "Claimed to Challenged": ["court.challenge"],
   "Claimed to Final": ["market.finalise"],
   "Challenged to Claimed": ["court.resolve"],
@@ -51,7 +50,8 @@ export function transitions({ view }: World, { before }: Pick<Step, "before">) {
     requests: changes(view.requests, before.requests, REQUEST_STATES),
     disputes: changes(view.disputes, before.disputes, DISPUTE_STATES).map((change) => ({
       ...change,
-      late: before.requests.has(change.state.requestId) && view.requests.get(change.state.requestId)?.status === 9n,
+      late:
+        before.requests.has(change.state.requestId) && view.requests.get(change.state.requestId)?.status === CANCELLED,
     })),
   };
 }

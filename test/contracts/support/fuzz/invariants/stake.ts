@@ -1,10 +1,11 @@
 import type { BaseContract } from "ethers";
 import { ZeroAddress } from "ethers";
 
+import { encodeTerms } from "../../../../../services/chain/calldata.ts";
 import { MARKET, STAKING } from "../../protocol.ts";
 import { addressOf, CHALLENGED, FINAL, OPEN, REQUEST_STATES, short, TOMBSTONED } from "../move.ts";
 import type { View } from "../view.ts";
-import type { World } from "../world.ts";
+import { PENALTIES, type World } from "../world.ts";
 import { always, bigOf, changes, type Invariant, least, saidBy, sum, textOf } from "./base.ts";
 
 /*
@@ -49,13 +50,13 @@ export const STAKE: readonly Invariant[] = [
 
   always(
     "I-08",
-    "whatever has happened, a verdict on a challenged claim would be taken, for at least its lock",
+    "whatever has happened, a verdict on a challenged claim would be taken",
     async function* (world, { before }) {
       if (!isShaken(world, before)) return;
       const { market, court } = world.contracts;
       const challenged = world.jobs.flatMap(({ id, request }) => {
-        const { status, claimId = "", lock = 0n } = world.view.requests.get(id) ?? {};
-        return status === CHALLENGED ? [{ id, lock, values: [request, claimId, court.target] }] : [];
+        const { status, claimId = "" } = world.view.requests.get(id) ?? {};
+        return status === CHALLENGED ? [{ id, lock: 0n, values: [claimId, encodeTerms(request), court.target] }] : [];
       });
       yield* tried(challenged, await asIf(world, market, addressOf(court), "convict", challenged));
     },
@@ -79,33 +80,39 @@ export const STAKE: readonly Invariant[] = [
     },
   ),
 
-  always("I-31", "fraud takes the whole lock, and what it takes and leaves owed is at least the least penalty", function* (
-    world,
-    { before },
-  ) {
-    for (const event of saidBy(world, "staking.Slashed")) {
-      if (bigOf(event, "fault") !== FRAUD) continue;
-      const [operator, lockId] = [textOf(event, "operator"), textOf(event, "lockId")];
-      const lock = lockIn(world, before, textOf(event, "manager"), lockId);
-      const taken = sum(["fromLock", "fromFree", "fromUnbonding"].map((part) => bigOf(event, part)));
-      const collected = sum(saidBy(world, "staking.OwedTaken").map((it) => bigOf(it, "amount")));
-      const [then, now] = [before, world.view].map((view) => view.operators.get(operator)?.owed ?? 0n);
-      const owed = (now ?? 0n) + collected - (then ?? 0n);
-      const due = lock > STAKING.fraudMinimum ? lock : STAKING.fraudMinimum;
-      if (bigOf(event, "fromLock") !== lock || taken + owed !== due) {
-        yield `${short(lockId)}: ${taken} taken and ${owed} owed of ${due}, lock ${lock}`;
+  always(
+    "I-31",
+    "fraud takes the whole lock, at least the least penalty, and more the more was slashed lately; the rest is owed",
+    function* (world, { before }) {
+      for (const event of saidBy(world, "staking.Slashed")) {
+        if (bigOf(event, "fault") !== FRAUD) continue;
+        const [operator, lockId] = [textOf(event, "operator"), textOf(event, "lockId")];
+        const lock = lockIn(world, before, textOf(event, "manager"), lockId);
+        const taken = sum(["fromLock", "fromFree", "fromUnbonding"].map((part) => bigOf(event, part)));
+        const collected = sum(saidBy(world, "staking.OwedTaken").map((it) => bigOf(it, "amount")));
+        const [then, now] = [before, world.view].map((view) => view.operators.get(operator)?.owed ?? 0n);
+        const owed = (now ?? 0n) + collected - (then ?? 0n);
+        const due = penaltyOf(world, before, operator, lock, taken);
+        if (bigOf(event, "fromLock") !== lock || taken + owed !== due) {
+          yield `${short(lockId)}: ${taken} taken and ${owed} owed of ${due}, lock ${lock}`;
+        }
       }
-    }
-  }),
+    },
+  ),
 
-  always("I-32", "a missed answer takes the small penalty from its own lock, and nothing else", function* (world, { before }) {
-    for (const event of saidBy(world, "staking.Slashed")) {
-      if (bigOf(event, "fault") === FRAUD) continue;
-      const lock = lockIn(world, before, textOf(event, "manager"), textOf(event, "lockId"));
-      const [fromLock, rest] = [bigOf(event, "fromLock"), bigOf(event, "fromFree") + bigOf(event, "fromUnbonding")];
-      if (fromLock !== least(STAKING.livenessPenalty, lock) || rest !== 0n) yield `${fromLock} and ${rest} of ${lock}`;
-    }
-  }),
+  always(
+    "I-32",
+    "a missed answer takes the small penalty from its own lock, and nothing else",
+    function* (world, { before }) {
+      for (const event of saidBy(world, "staking.Slashed")) {
+        if (bigOf(event, "fault") === FRAUD) continue;
+        const lock = lockIn(world, before, textOf(event, "manager"), textOf(event, "lockId"));
+        const [fromLock, rest] = [bigOf(event, "fromLock"), bigOf(event, "fromFree") + bigOf(event, "fromUnbonding")];
+        if (fromLock !== least(STAKING.livenessPenalty, lock) || rest !== 0n)
+          yield `${fromLock} and ${rest} of ${lock}`;
+      }
+    },
+  ),
 
   always("I-33", "a penalty touches no lock but its own and no exit that is ripe", function* (world, { before }) {
     const { view } = world;
@@ -134,34 +141,36 @@ export const STAKE: readonly Invariant[] = [
     }
   }),
 
-  always("I-35", "what is owed of penalties is taken as soon as stake is free, and only then falls", function* (
-    world,
-    { before },
-  ) {
-    for (const [operator, now, then] of changes(world.view.operators, before.operators)) {
-      const opened = saidBy(world, "staking.Released", "staking.Slashed").some(
-        (event) => textOf(event, "operator") === operator,
-      );
-      if (opened && now.owed > 0n && now.stake > now.locked) yield `${operator}: owes ${now.owed} with free stake`;
-      const taken = saidBy(world, "staking.OwedTaken").filter((event) => textOf(event, "operator") === operator);
-      const paid = sum(taken.map((event) => bigOf(event, "amount")));
-      if (now.owed + paid < (then?.owed ?? 0n)) yield `${operator}: ${then?.owed} became ${now.owed} for ${paid}`;
-    }
-  }),
+  always(
+    "I-35",
+    "what is owed of penalties is taken as soon as stake is free, and only then falls",
+    function* (world, { before }) {
+      for (const [operator, now, then] of changes(world.view.operators, before.operators)) {
+        const opened = saidBy(world, "staking.Released", "staking.Slashed").some(
+          (event) => textOf(event, "operator") === operator,
+        );
+        if (opened && now.owed > 0n && now.stake > now.locked) yield `${operator}: owes ${now.owed} with free stake`;
+        const taken = saidBy(world, "staking.OwedTaken").filter((event) => textOf(event, "operator") === operator);
+        const paid = sum(taken.map((event) => bigOf(event, "amount")));
+        if (now.owed + paid < (then?.owed ?? 0n)) yield `${operator}: ${then?.owed} became ${now.owed} for ${paid}`;
+      }
+    },
+  ),
 
-  always("I-36", "jail counts from the missed deadline, ends where it was said to, and is never shortened", function* (
-    world,
-    { before, move },
-  ) {
-    for (const [operator, now, then] of changes(world.view.operators, before.operators)) {
-      if (now.jailedUntil === then?.jailedUntil) continue;
-      if (now.jailedUntil < (then?.jailedUntil ?? 0)) yield `${operator}: jail was shortened`;
-      if (move !== "market.timeOut") continue;
-      const missed = saidBy(world, "staking.Slashed").map((event) => before.requests.get(textOf(event, "lockId")));
-      const ends = missed.map((job) => missedAt(world, job?.deadline ?? 0) + STAKING.jailSeconds);
-      if (!ends.includes(now.jailedUntil)) yield `${operator}: until ${now.jailedUntil}, not ${ends.join()}`;
-    }
-  }),
+  always(
+    "I-36",
+    "jail counts from the missed deadline, ends where it was said to, and is never shortened",
+    function* (world, { before, move }) {
+      for (const [operator, now, then] of changes(world.view.operators, before.operators)) {
+        if (now.jailedUntil === then?.jailedUntil) continue;
+        if (now.jailedUntil < (then?.jailedUntil ?? 0)) yield `${operator}: jail was shortened`;
+        if (move !== "market.timeOut") continue;
+        const missed = saidBy(world, "staking.Slashed").map((event) => before.requests.get(textOf(event, "lockId")));
+        const ends = missed.map((job) => missedAt(world, job?.deadline ?? 0) + STAKING.jailSeconds);
+        if (!ends.includes(now.jailedUntil)) yield `${operator}: until ${now.jailedUntil}, not ${ends.join()}`;
+      }
+    },
+  ),
 
   always("I-37", "nobody leaves jail before its time or without the least stake", function* (world, { before }) {
     for (const event of saidBy(world, "staking.Unjailed")) {
@@ -171,33 +180,35 @@ export const STAKE: readonly Invariant[] = [
     }
   }),
 
-  always("I-38", "who was convicted stays out: its status never changes again and its stake never grows", function* (
-    { view },
-    { before },
-  ) {
-    for (const [operator, now, then] of changes(view.operators, before.operators)) {
-      if (then?.status !== TOMBSTONED) continue;
-      if (now.status !== TOMBSTONED || now.stake > then.stake) yield `${operator}: ${now.status}, ${now.stake}`;
-    }
-  }),
-
-  always("I-39", "an exit takes the whole time of unbonding, fixed when it was queued, and only grows smaller", function* (
-    world,
-    { before },
-  ) {
-    const { view } = world;
-    for (const [operator, now, then] of changes(view.operators, before.operators)) {
-      for (const [i, exit] of now.exits.entries()) {
-        const was = then?.exits[i] ?? { amount: 0n, releaseAt: 0 };
-        if (exit.amount === 0n || (exit.releaseAt === was.releaseAt && exit.amount <= was.amount)) continue;
-        const queued = was.amount === 0n && exit.releaseAt === view.time + STAKING.unbondingSeconds;
-        if (!queued) yield `${operator}: exit ${i} of ${exit.amount} until ${exit.releaseAt}`;
+  always(
+    "I-38",
+    "who was convicted stays out: its status never changes again and its stake never grows",
+    function* ({ view }, { before }) {
+      for (const [operator, now, then] of changes(view.operators, before.operators)) {
+        if (then?.status !== TOMBSTONED) continue;
+        if (now.status !== TOMBSTONED || now.stake > then.stake) yield `${operator}: ${now.status}, ${now.stake}`;
       }
-    }
-  }),
+    },
+  ),
+
+  always(
+    "I-39",
+    "an exit takes the whole time of unbonding, fixed when it was queued, and only grows smaller",
+    function* (world, { before }) {
+      const { view } = world;
+      for (const [operator, now, then] of changes(view.operators, before.operators)) {
+        for (const [i, exit] of now.exits.entries()) {
+          const was = then?.exits[i] ?? { amount: 0n, releaseAt: 0 };
+          if (exit.amount === 0n || (exit.releaseAt === was.releaseAt && exit.amount <= was.amount)) continue;
+          const queued = was.amount === 0n && exit.releaseAt === view.time + STAKING.unbondingSeconds;
+          if (!queued) yield `${operator}: exit ${i} of ${exit.amount} until ${exit.releaseAt}`;
+        }
+      }
+    },
+  ),
 
   always("I-40", "an exit leaves to its operator, whole and not before its time", function* (world, { before }) {
-    for (const event of saidBy(world, "staking.Withdrawn")) {
+    for (const event of saidBy(world, "staking.UnbondingCompleted")) {
       const [operator, position] = [textOf(event, "operator"), Number(event.args.position)];
       const { amount = 0n, releaseAt = Infinity } = before.operators.get(operator)?.exits[position] ?? {};
       const got = (world.view.balances.get(operator) ?? 0n) - (before.balances.get(operator) ?? 0n);
@@ -206,28 +217,42 @@ export const STAKE: readonly Invariant[] = [
   }),
 
   always("I-41", "unbonding takes longer than any request that an operator can be drawn for", function* ({ view }) {
-    // Two stages of a day, the longest window, dispute and pause: see InferenceMarket's constructor.
-    const longest = 2 * 86_400 + 7 * 86_400 + MARKET.maxDisputeSeconds + 3 * 86_400;
+    // Three stages of a day, the longest window, dispute and pause, and the time to show data: see InferenceMarket's constructor.
+    const longest = 3 * 86_400 + 13 * 3_600 + 7 * 86_400 + MARKET.maxDisputeSeconds + 3 * 86_400;
     if (STAKING.unbondingSeconds < longest && view.time > 0) yield `${STAKING.unbondingSeconds} of ${longest}`;
   }),
 
-  always("I-42", "keys and agents are their operator's own word: nobody else sets them, and old keys stay in force for what they signed", function* (
-    world,
-    { move },
-  ) {
-    for (const event of saidBy(world, "staking.SigningKeyRotated")) {
-      const operator = textOf(event, "operator");
-      const keys = world.ledger.account(operator).keys;
-      const [last, previous] = [keys.at(-1), keys.at(-2)];
-      const delay = previous === undefined ? 0 : STAKING.keyDelaySeconds;
-      if (move !== "staking.rotateSigningKey" || last?.activeFrom !== world.view.time + delay) yield `${operator}'s key`;
-    }
-    for (const [operator, account] of world.ledger.accounts) {
-      const { agent = ZeroAddress } = world.view.operators.get(operator) ?? {};
-      if (world.view.operators.has(operator) && agent !== account.agent) yield `${operator}'s agent`;
-    }
-  }),
+  always(
+    "I-42",
+    "keys and agents are their operator's own word: nobody else sets them, and old keys stay in force for what they signed",
+    function* (world, { move }) {
+      for (const event of saidBy(world, "staking.SigningKeyRotated")) {
+        const operator = textOf(event, "operator");
+        const keys = world.ledger.account(operator).keys;
+        const [last, previous] = [keys.at(-1), keys.at(-2)];
+        const delay = previous === undefined ? 0 : STAKING.keyDelaySeconds;
+        if (move !== "staking.rotateSigningKey" || last?.activeFrom !== world.view.time + delay)
+          yield `${operator}'s key`;
+      }
+      for (const [operator, account] of world.ledger.accounts) {
+        const { agent = ZeroAddress } = world.view.operators.get(operator) ?? {};
+        if (world.view.operators.has(operator) && agent !== account.agent) yield `${operator}'s agent`;
+      }
+    },
+  ),
 ];
+
+/** The penalty for fraud as the rules say: lock, least penalty, or the part of its stake for what was slashed lately. */
+function penaltyOf({ view, ledger }: World, before: View, operator: string, lock: bigint, taken: bigint): bigint {
+  const period = Math.floor(view.time / STAKING.unbondingSeconds);
+  const lately = (ledger.slashedIn.get(period) ?? 0n) + (ledger.slashedIn.get(period - 1) ?? 0n) - taken;
+  const { stake = 0n, exits = [] } = before.operators.get(operator) ?? {};
+  const own = stake + sum(exits.filter(({ releaseAt }) => releaseAt > view.time).map(({ amount }) => amount));
+  const all = before.totalStake + lately;
+  const part = least(BigInt(PENALTIES.correlationFactor) * (lately + lock), all);
+  const correlated = (own * part) / all;
+  return [lock, STAKING.fraudMinimum, correlated].reduce((most, it) => (it > most ? it : most));
+}
 
 /** When a deadline of the market was missed, in the chain's time. */
 function missedAt({ view }: World, deadline: number): number {
@@ -269,6 +294,6 @@ async function asIf(
   const calls = attempts.map(({ values }) => contract.interface.encodeFunctionData(name, values));
   const data = prober.interface.encodeFunctionData("probe", [addressOf(contract), calls]);
   const answer = await chain.call({ to: from, data }, { [from]: { code: probe } });
-  const [returned] = prober.interface.decodeFunctionResult("probe", answer) as unknown as [bigint[]];
+  const returned = prober.interface.decodeFunctionResult("probe", answer)[0] as bigint[];
   return [...returned].map((amount) => (amount === REFUSED ? undefined : amount));
 }

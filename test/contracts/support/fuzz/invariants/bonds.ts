@@ -1,0 +1,16 @@
+import { DATA_BOND } from "../../protocol.ts";
+import type { Creditor } from "../ledger.ts";
+import { COURT_TERMS, type World } from "../world.ts";
+
+/** The bond that the last transaction took, by what it did. */
+export function bondOf({ ledger: { latest }, terms, view }: World, of: Creditor): bigint {
+  const count = (name: string): bigint => BigInt(latest.filter((event) => event.name === name).length);
+  if (of === "availability") return count("availability.DataDemanded") * DATA_BOND;
+  if (of !== "court") return 0n;
+  const [claimId = ""] = latest
+    .filter(({ args }) => args.claimId !== undefined)
+    .map(({ args }) => String(args.claimId));
+  const { challengeBond, demandBond, accusationBond } = terms[view.disputes.get(claimId)?.termsId ?? 0] ?? COURT_TERMS;
+  const asked = count("court.Demanded") * demandBond + count("court.Accused") * accusationBond;
+  return count("court.Challenged") * challengeBond + asked;
+}
