@@ -135,6 +135,20 @@ describe("OperatorStaking", () => {
       expect((await protocol.staking.operatorOf(protocol.alice)).stake).to.equal(parseEther("490"));
       expect(await protocol.staking.totalHeld()).to.equal(STAKING.minimumStake);
     });
+    it("finds an operator that lost stake busy where the locks of others alone make it unable", async () => {
+      const { alice, byAlice, byManager } = protocol;
+      await byAlice.deposit(parseEther("1000"));
+      await lock(id("first"), parseEther("50"));
+      await byManager.slash(id("first"), LIVENESS, await since(), ZeroAddress, ZeroAddress);
+      await networkHelpers.time.increase(DAY + 1);
+      await byAlice.unjail();
+      await lock(id("others"), parseEther("1900"));
+      // Its weight still stands for 2,000, of which 100 would be free.
+      const drawn = async (amount: string) =>
+        byManager.lockDrawn.staticCall(alice, parseEther("2000"), 1_000, parseEther(amount), id("drawn"));
+      expect(await drawn("200")).to.equal(OUTCOME.busy);
+      expect(await drawn("100")).to.equal(OUTCOME.missed);
+    });
     it("takes no more than is free as that penalty, and nothing when nothing is", async () => {
       await lock(LOCK, parseEther("600"));
       await protocol.byAlice.unbond(parseEther("399"));

@@ -594,11 +594,11 @@ export const COURT_MOVES: readonly Move[] = [
     name: "court.challengeFor",
     weight: 0,
     valid: () => undefined,
-    refusals: ({ contracts: { court, market }, people: { pauper } }) => [
+    refusals: ({ contracts: { court }, people: { pauper } }) => [
       {
         text: "challengeFor by a stranger",
-        send: () => court.challengeFor(market, ZeroHash, ZeroHash, pauper.address),
-        error: "CourtNotAuditDesk",
+        send: () => court.connect(pauper).challengeFor(ZeroHash, ZeroHash, pauper.address),
+        error: "CourtSourceUnusable",
       },
     ],
   },
