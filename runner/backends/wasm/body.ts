@@ -1,6 +1,7 @@
 import { item } from "../../items.ts";
 import { type DType, registerClass } from "../../machine/dtype.ts";
 import type { Affine, Constant, Guard, Instruction, Kernel, Read, Stage, TensorType } from "../../machine/kernel.ts";
+import { OPCODES } from "../../machine/scalar.ts";
 import { product, rowMajor } from "../../machine/shape.ts";
 import { ANY, constantRange, dtypeRange, hull, intRange, type Range, resultRange } from "./range.ts";
 
@@ -98,6 +99,21 @@ export function extent({ base, strides }: Affine, sizes: readonly number[]): Ran
     else hi += span;
   });
   return { lo, hi };
+}
+
+/** Whether each accumulator of a reduction holds f32s: what its first value is. */
+export function floatAccumulators(kernel: LoopKernel, { accumulators, init }: BodyReduce): readonly boolean[] {
+  const floats: boolean[] = [];
+  for (const source of init.sources) {
+    const dtype = "body" in source ? source.body.dtype : item(kernel.operands, source.read.operand).dtype;
+    floats.push(registerClass(dtype) === "f32");
+  }
+  for (const constant of init.constants) floats.push("f32" in constant);
+  for (const { op, b } of init.code) {
+    const { gives } = OPCODES[op];
+    floats.push(gives === "any" ? item(floats, b) : gives === "f32");
+  }
+  return floats.slice(-accumulators);
 }
 
 /** Ranges of the registers of all stages of a body. */

@@ -1,15 +1,53 @@
+import { item } from "../../items.ts";
+import { product } from "../../machine/shape.ts";
 import { assembleModule, type EncodedFunction } from "./assembler.ts";
+import type { LoopKernel } from "./body.ts";
+import { generateKernel } from "./generate.ts";
+import type { Panel } from "./panel.ts";
 
 /** A function of a module: addresses, then a range of tiles. */
 export type WasmFunction = (...params: readonly number[]) => void;
+
+/** A function by its number in a module, and the tiles that it is called for. */
+export interface Routine {
+  readonly number: number;
+  readonly tiles: number;
+  /** Tiles of a call that takes well under a millisecond. */
+  readonly slice: number;
+}
+
+/** A kernel in a module. */
+export interface KernelRoutine extends Routine {
+  readonly panels: readonly { readonly panel: Panel; readonly copies: readonly Routine[] }[];
+  /** Operands that are read themselves, not only through panels. */
+  readonly direct: readonly boolean[];
+}
+
+/** Output elements and reduction steps of a slice. */
+const SLICE_WORK = 2 ** 21;
 
 /** Functions that go into one module; equal ones are one. */
 export class ModuleBuilder {
   readonly #functions: EncodedFunction[] = [];
   readonly #numbers = new Map<string, number>();
 
-  /** The number of a function in the module. */
-  add(made: EncodedFunction): number {
+  /** Adds a kernel. `constant`: whether an operand never changes. */
+  kernel(kernel: LoopKernel, constant: (operand: number) => boolean): KernelRoutine {
+    const made = generateKernel(kernel, constant);
+    const work = product(kernel.sizes) / made.tiles;
+    return {
+      number: this.#add(made.function),
+      tiles: made.tiles,
+      slice: Math.max(1, Math.floor(SLICE_WORK / work)),
+      direct: made.direct,
+      panels: made.panels.map((panel) => ({
+        panel,
+        copies: panel.copies.map((copy) => this.kernel(copy, () => false)),
+      })),
+    };
+  }
+
+  #add(made: EncodedFunction): number {
     const key = `${made.params.join()}:${made.code.join()}`;
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
@@ -28,4 +66,16 @@ export class ModuleBuilder {
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): readonly WasmFunction[] {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   return Array.from({ length: Object.keys(exports).length }, (_, i) => exports[String(i)] as WasmFunction);
+}
+
+/** Calls a routine for all of its tiles, slice by slice. */
+export function* runSlices(
+  functions: readonly WasmFunction[],
+  { routine: { number, tiles, slice }, addresses }: { readonly routine: Routine; readonly addresses: readonly number[] },
+): Generator<void, void> {
+  const run = item(functions, number);
+  for (let from = 0; from < tiles; from += slice) {
+    if (from > 0) yield;
+    run(...addresses, from, Math.min(tiles, from + slice));
+  }
 }

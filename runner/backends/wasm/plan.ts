@@ -1,7 +1,7 @@
 import { item } from "../../items.ts";
 import type { Affine, Read } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
-import { type Body, type BodyStage, extent, type LoopKernel } from "./body.ts";
+import { type Body, type BodyStage, extent, floatAccumulators, type LoopKernel } from "./body.ts";
 import type { Range } from "./range.ts";
 import { intForm } from "./value.ts";
 
@@ -79,7 +79,7 @@ const plain = (kernel: LoopKernel, read: Read): boolean =>
 export function planLoops(
   kernel: LoopKernel,
   constant: (operand: number) => boolean,
-  accumulators: readonly (Range | "f32")[],
+  accumulators: readonly Range[],
 ): Plan {
   const { sizes, outputs, body } = kernel;
   const long = (level: number): boolean => item(sizes, level) > 1;
@@ -121,7 +121,8 @@ export function planLoops(
   }
   const row = body.reduce === undefined ? -1 : rowFor(lanes);
   const rows = row < 0 ? 1 : Math.min(TILE_ROWS, item(sizes, row));
-  const width = accumulators.reduce((sum, range) => sum + (range !== "f32" && intForm(range) === "i64" ? 2 : 1), 0);
+  const floats = body.reduce === undefined ? [] : floatAccumulators(kernel, body.reduce);
+  const width = accumulators.reduce((sum, range, i) => sum + (floats[i] !== true && intForm(range) === "i64" ? 2 : 1), 0);
   const codeLength = Math.max(body.finish.code.length / (total > 8 ? 4 : 1), body.reduce?.step.code.length ?? 0);
   const most = codeLength > SHORT_CODE ? 1 : Math.floor(TILE_VECTORS / Math.max(1, width) / rows);
   let vectors = 1;

@@ -1,0 +1,144 @@
+import { item } from "../../items.ts";
+import { DTYPE_BYTES } from "../../machine/dtype.ts";
+import type { Operand, Program, TensorType } from "../../machine/kernel.ts";
+import { product } from "../../machine/shape.ts";
+import { Arena } from "./arena.ts";
+import { loopKernel } from "./body.ts";
+import { type KernelRoutine, ModuleBuilder, type Routine } from "./module.ts";
+
+/** A routine with the addresses that it works on. */
+export interface Call {
+  readonly routine: Routine;
+  readonly addresses: readonly number[];
+}
+
+/** A kernel: what packs its operands, then itself. */
+export interface Step {
+  readonly kernel: number;
+  readonly calls: readonly Call[];
+  /** Address of its output. */
+  readonly at: number;
+}
+
+/** A packed constant. */
+interface PackedConstant {
+  readonly constant: number;
+  readonly at: number;
+  readonly copies: readonly Routine[];
+}
+
+/** A program in a module, and where everything lies in its memory. */
+export interface Layout {
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** Bytes of memory. */
+  readonly bytes: number;
+  /** Addresses of the inputs; undefined for one that nothing reads. */
+  readonly inputs: readonly (number | undefined)[];
+  /** Addresses of the constants that kernels read themselves. */
+  readonly constants: ReadonlyMap<number, number>;
+  readonly packed: readonly PackedConstant[];
+  /** Where a constant lies while it is packed, unless kernels read it. */
+  readonly staging: number;
+  readonly steps: readonly Step[];
+}
+
+const PAGE = 65536;
+/** Memory beyond which a program is not for this backend. */
+const MOST_BYTES = 2 ** 32 - PAGE;
+
+const bytesOf = ({ dtype, length }: TensorType): number => length * DTYPE_BYTES[dtype];
+
+/** The layout of a program; undefined when it would take 4 GiB or more. */
+export function layOut(program: Program): Layout | undefined {
+  const builder = new ModuleBuilder();
+  const routines = program.kernels.map((kernel) =>
+    builder.kernel(loopKernel(kernel), (operand) => item(kernel.operands, operand).space === "constant"),
+  );
+  const fixed = placeConstants(program, routines);
+  if (fixed.end > MOST_BYTES) return undefined;
+  const arena = new Arena(fixed.end);
+  const lives = lastReaders(program);
+  const alive = new Map<string, number>();
+  const place = (key: string, type: TensorType): number => {
+    const at = arena.place(bytesOf(type));
+    alive.set(key, at);
+    return at;
+  };
+  const endAfter = (kernel: number): void => {
+    for (const [key, at] of alive) {
+      if ((lives.get(key) ?? -1) > kernel) continue;
+      arena.free(at);
+      alive.delete(key);
+    }
+  };
+  const inputs = program.inputs.map((type, i) => (lives.has(`input ${String(i)}`) ? place(`input ${String(i)}`, type) : undefined));
+  const steps = program.kernels.map((kernel, k): Step => {
+    const routine = item(routines, k);
+    const at = place(`kernel ${String(k)}`, { dtype: kernel.dtype, length: product(kernel.shape) });
+    const addressOf = ({ space, index }: Operand): number =>
+      (space === "constant" ? fixed.constants.get(index) : alive.get(`${space} ${String(index)}`)) ?? 0;
+    const operands = kernel.operands.map(addressOf);
+    const calls: Call[] = [];
+    const scratch: number[] = [];
+    const panels = routine.panels.map(({ panel, copies }) => {
+      const operand = item(kernel.operands, panel.operand);
+      if (operand.space === "constant") return item(fixed.packed, fixed.find(operand.index, copies)).at;
+      const packedAt = arena.place(panel.length * DTYPE_BYTES[operand.dtype]);
+      scratch.push(packedAt);
+      for (const copy of copies) calls.push({ routine: copy, addresses: [packedAt, item(operands, panel.operand)] });
+      return packedAt;
+    });
+    calls.push({ routine, addresses: [at, ...operands, ...panels] });
+    for (const address of scratch) arena.free(address);
+    endAfter(k);
+    return { kernel: k, calls, at };
+  });
+  const staged = fixed.packed.map(({ constant }) => (fixed.constants.has(constant) ? 0 : bytesOf(item(program.constants, constant))));
+  const bytes = Math.max(arena.end, fixed.end + Math.max(0, ...staged));
+  if (bytes > MOST_BYTES) return undefined;
+  return {
+    module: builder.assemble(),
+    bytes: Math.ceil(bytes / PAGE) * PAGE,
+    inputs,
+    constants: fixed.constants,
+    packed: fixed.packed,
+    staging: fixed.end,
+    steps,
+  };
+}
+
+/** Places the constants that kernels read, and once each panel of a constant. */
+function placeConstants(program: Program, routines: readonly KernelRoutine[]) {
+  const arena = new Arena(64);
+  const constants = new Map<number, number>();
+  const packed: PackedConstant[] = [];
+  const numbers = new Map<string, number>();
+  const keyOf = (constant: number, copies: readonly Routine[]): string =>
+    [constant, ...copies.flatMap(({ number, tiles }) => [number, tiles])].join();
+  program.kernels.forEach(({ operands }, k) => {
+    const routine = item(routines, k);
+    operands.forEach(({ space, index }, i) => {
+      if (space !== "constant" || constants.has(index) || !item(routine.direct, i)) return;
+      constants.set(index, arena.place(bytesOf(item(program.constants, index))));
+    });
+    for (const { panel, copies } of routine.panels) {
+      const { space, index, dtype } = item(operands, panel.operand);
+      const key = keyOf(index, copies);
+      if (space !== "constant" || numbers.has(key)) continue;
+      const at = arena.place(panel.length * DTYPE_BYTES[dtype]);
+      numbers.set(key, packed.push({ constant: index, at, copies }) - 1);
+    }
+  });
+  const find = (constant: number, copies: readonly Routine[]): number => numbers.get(keyOf(constant, copies)) ?? -1;
+  return { constants, packed, find, end: arena.end };
+}
+
+/** The last kernel that reads each input and each kernel's output; the program's outputs live to the end. */
+function lastReaders(program: Program): Map<string, number> {
+  const last = new Map<string, number>();
+  program.kernels.forEach(({ operands }, k) => {
+    for (const { space, index } of operands) if (space !== "constant") last.set(`${space} ${String(index)}`, k);
+  });
+  for (const output of program.outputs) last.set(`kernel ${String(output)}`, Infinity);
+  return last;
+}
