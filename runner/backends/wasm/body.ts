@@ -50,7 +50,7 @@ export function loopKernel(kernel: Kernel): LoopKernel {
   const outputs = kernel.shape.length;
   const indices = sizes.map((_, level): Affine => ({ base: 0, strides: sizes.map((_, l) => (l === level ? 1 : 0)) }));
   const stage = ({ reads, constants, code }: Stage): BodyStage => ({
-    sources: reads.map((read) => ({ read: { ...padded(read, sizes.length), ...wideRead(read, sizes.length) } })),
+    sources: reads.map((read) => ({ read: mapRead(read, (affine) => padded(affine, sizes.length)) })),
     constants,
     code,
     indices,
@@ -77,17 +77,18 @@ export function loopKernel(kernel: Kernel): LoopKernel {
   };
 }
 
-/** Outside of `step` an affine function has strides over the output alone: no other level moves it. */
-const padded = ({ base, strides }: Affine, levels: number): Affine => ({
+/** An affine function with a stride for each of so many levels: 0 for those that it does not have. */
+export const padded = ({ base, strides }: Affine, levels: number): Affine => ({
   base,
   strides: Array.from({ length: levels }, (_, level) => strides[level] ?? 0),
 });
 
-const wideRead = (read: Read, levels: number): Read => ({
+/** A read with its affine functions mapped. */
+export const mapRead = (read: Read, map: (affine: Affine) => Affine): Read => ({
   ...read,
-  ...padded(read, levels),
-  guards: read.guards.map((guard): Guard => ({ ...guard, ...padded(guard, levels) })),
-  ...(read.gather && { gather: { ...read.gather, ...padded(read.gather, levels) } }),
+  ...map(read),
+  guards: read.guards.map((guard): Guard => ({ ...map(guard), bound: guard.bound })),
+  ...(read.gather && { gather: { ...read.gather, ...map(read.gather) } }),
 });
 
 /** Least and greatest value of an affine function over all levels. */

@@ -3,7 +3,7 @@ import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import type { Operand, Program, TensorType } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
 import { Arena } from "./arena.ts";
-import { loopKernel } from "./body.ts";
+import type { Unit } from "./fuse.ts";
 import { type KernelRoutine, ModuleBuilder, type Routine } from "./module.ts";
 
 /** A routine with the addresses that it works on. */
@@ -48,40 +48,41 @@ const MOST_BYTES = 2 ** 32 - PAGE;
 
 const bytesOf = ({ dtype, length }: TensorType): number => length * DTYPE_BYTES[dtype];
 
-/** The layout of a program; undefined when it would take 4 GiB or more. */
-export function layOut(program: Program): Layout | undefined {
+/** The layout of a program's units; undefined when it would take 4 GiB or more. */
+export function layOut(program: Program, units: readonly Unit[]): Layout | undefined {
   const builder = new ModuleBuilder();
-  const routines = program.kernels.map((kernel) =>
-    builder.kernel(loopKernel(kernel), (operand) => item(kernel.operands, operand).space === "constant"),
+  const routines = units.map(({ loops, operands }) =>
+    builder.kernel(loops, (operand) => item(operands, operand).space === "constant"),
   );
-  const fixed = placeConstants(program, routines);
+  const fixed = placeConstants(program, units, routines);
   if (fixed.end > MOST_BYTES) return undefined;
   const arena = new Arena(fixed.end);
-  const lives = lastReaders(program);
+  const lives = lastReaders(program, units);
   const alive = new Map<string, number>();
   const place = (key: string, type: TensorType): number => {
     const at = arena.place(bytesOf(type));
     alive.set(key, at);
     return at;
   };
-  const endAfter = (kernel: number): void => {
+  const endAfter = (unit: number): void => {
     for (const [key, at] of alive) {
-      if ((lives.get(key) ?? -1) > kernel) continue;
+      if ((lives.get(key) ?? -1) > unit) continue;
       arena.free(at);
       alive.delete(key);
     }
   };
   const inputs = program.inputs.map((type, i) => (lives.has(`input ${String(i)}`) ? place(`input ${String(i)}`, type) : undefined));
-  const steps = program.kernels.map((kernel, k): Step => {
-    const routine = item(routines, k);
-    const at = place(`kernel ${String(k)}`, { dtype: kernel.dtype, length: product(kernel.shape) });
+  const steps = units.map(({ kernel, operands: read }, u): Step => {
+    const routine = item(routines, u);
+    const { dtype, shape } = item(program.kernels, kernel);
+    const at = place(`kernel ${String(kernel)}`, { dtype, length: product(shape) });
     const addressOf = ({ space, index }: Operand): number =>
       (space === "constant" ? fixed.constants.get(index) : alive.get(`${space} ${String(index)}`)) ?? 0;
-    const operands = kernel.operands.map(addressOf);
+    const operands = read.map(addressOf);
     const calls: Call[] = [];
     const scratch: number[] = [];
     const panels = routine.panels.map(({ panel, copies }) => {
-      const operand = item(kernel.operands, panel.operand);
+      const operand = item(read, panel.operand);
       if (operand.space === "constant") return item(fixed.packed, fixed.find(operand.index, copies)).at;
       const packedAt = arena.place(panel.length * DTYPE_BYTES[operand.dtype]);
       scratch.push(packedAt);
@@ -90,8 +91,8 @@ export function layOut(program: Program): Layout | undefined {
     });
     calls.push({ routine, addresses: [at, ...operands, ...panels] });
     for (const address of scratch) arena.free(address);
-    endAfter(k);
-    return { kernel: k, calls, at };
+    endAfter(u);
+    return { kernel, calls, at };
   });
   const staged = fixed.packed.map(({ constant }) => (fixed.constants.has(constant) ? 0 : bytesOf(item(program.constants, constant))));
   const bytes = Math.max(arena.end, fixed.end + Math.max(0, ...staged));
@@ -108,15 +109,15 @@ export function layOut(program: Program): Layout | undefined {
 }
 
 /** Places the constants that kernels read, and once each panel of a constant. */
-function placeConstants(program: Program, routines: readonly KernelRoutine[]) {
+function placeConstants(program: Program, units: readonly Unit[], routines: readonly KernelRoutine[]) {
   const arena = new Arena(64);
   const constants = new Map<number, number>();
   const packed: PackedConstant[] = [];
   const numbers = new Map<string, number>();
   const keyOf = (constant: number, copies: readonly Routine[]): string =>
     [constant, ...copies.flatMap(({ number, tiles }) => [number, tiles])].join();
-  program.kernels.forEach(({ operands }, k) => {
-    const routine = item(routines, k);
+  units.forEach(({ operands }, u) => {
+    const routine = item(routines, u);
     operands.forEach(({ space, index }, i) => {
       if (space !== "constant" || constants.has(index) || !item(routine.direct, i)) return;
       constants.set(index, arena.place(bytesOf(item(program.constants, index))));
@@ -133,11 +134,11 @@ function placeConstants(program: Program, routines: readonly KernelRoutine[]) {
   return { constants, packed, find, end: arena.end };
 }
 
-/** The last kernel that reads each input and each kernel's output; the program's outputs live to the end. */
-function lastReaders(program: Program): Map<string, number> {
+/** The last unit that reads each input and each kernel's output; the program's outputs live to the end. */
+function lastReaders(program: Program, units: readonly Unit[]): Map<string, number> {
   const last = new Map<string, number>();
-  program.kernels.forEach(({ operands }, k) => {
-    for (const { space, index } of operands) if (space !== "constant") last.set(`${space} ${String(index)}`, k);
+  units.forEach(({ operands }, u) => {
+    for (const { space, index } of operands) if (space !== "constant") last.set(`${space} ${String(index)}`, u);
   });
   for (const output of program.outputs) last.set(`kernel ${String(output)}`, Infinity);
   return last;

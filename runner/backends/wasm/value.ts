@@ -18,6 +18,8 @@ export type Form = "scalar f32" | "scalar i64" | "f32" | "i32" | "u32" | "i64" |
 export interface Held {
   readonly form: Form;
   readonly locals: readonly number[];
+  /** The bits of an f32 that is a constant. */
+  readonly bits?: number;
 }
 
 /** The form of an int of a range, in a vector. */
@@ -166,5 +168,5 @@ export function floatConstant(f: FunctionBody, lanes: number, bits: number): Hel
     return { form: "scalar f32", locals: [f.keep("f32")] };
   }
   f.v128([bits, bits, bits, bits]);
-  return { form: "f32", locals: [f.keep("v128")] };
+  return { form: "f32", locals: [f.keep("v128")], bits };
 }

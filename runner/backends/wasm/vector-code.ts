@@ -66,6 +66,12 @@ export function vectorCode(
 ): Held {
   const at = (i: number): Given => item(given, i);
   const kept = (form: Held["form"]): Held => ({ form, locals: [f.keep("v128")] });
+  const [same] = given;
+  if (same !== undefined && IDEMPOTENT.has(op) && given[1]?.value === same.value) return same.value;
+  if (op === "fmin" || op === "fmax") {
+    const clamped = clampCode(f, op, at(0), at(1)) ?? clampCode(f, op, at(1), at(0));
+    if (clamped !== undefined) return clamped;
+  }
   const float = FLOAT[op];
   if (float !== undefined) {
     for (const { value } of given) f.get(item(value.locals, 0));
@@ -134,6 +140,21 @@ export function vectorCode(
   return fromLanes(f, result, (lane) =>
     pushScalar(f, op, field, (operand) => pushLane(f, at(operand).value, lane)),
   );
+}
+
+/** Of a value and itself these give the value. */
+const IDEMPOTENT = new Set<Opcode>(["fmin", "fmax", "iand", "ior", "imin", "imax"]);
+
+/**
+ * The lesser or greater of a value and a constant that is a number. `pmin(a, b)` is b < a ? b : a, which keeps a NaN in a;
+ * it is one instruction of most processors. Of two zeros it gives a; 0 is added where +0 should win over -0.
+ */
+function clampCode(f: FunctionBody, op: "fmin" | "fmax", { value }: Given, { value: limit, range }: Given): Held | undefined {
+  const by = pointOf(range);
+  if (by === undefined || limit.bits === undefined || (op === "fmin" && Object.is(by, -0))) return undefined;
+  f.get(item(value.locals, 0)).get(item(limit.locals, 0)).op(op === "fmin" ? "f32x4.pmin" : "f32x4.pmax");
+  if (op === "fmax" && Object.is(by, 0)) f.v128([0, 0, 0, 0]).op("f32x4.add");
+  return { form: "f32", locals: [f.keep("v128")] };
 }
 
 function modularCode(
