@@ -91,6 +91,19 @@ export const mapRead = (read: Read, map: (affine: Affine) => Affine): Read => ({
   ...(read.gather && { gather: { ...read.gather, ...map(read.gather) } }),
 });
 
+/** Instructions of all steps and outputs, pairs of them counted once; a step counts at least once. */
+export function kernelWork({ sizes, outputs, body }: LoopKernel): number {
+  const of = (given: Body): number => {
+    const stage = ({ sources, code }: BodyStage): number =>
+      Math.max(1, code.length / 2) + sources.reduce((sum, source) => sum + ("body" in source ? of(source.body) : 0), 0);
+    const { reduce, finish } = given;
+    if (reduce === undefined) return stage(finish);
+    const steps = product(reduce.levels.map((level) => item(sizes, level)));
+    return stage(reduce.init) + steps * stage(reduce.step) + stage(finish);
+  };
+  return product(sizes.slice(0, outputs)) * of(body);
+}
+
 /** Least and greatest value of an affine function over all levels. */
 export function extent({ base, strides }: Affine, sizes: readonly number[]): Range {
   let [lo, hi] = [base, base];

@@ -4,7 +4,7 @@ import type { Affine, Read } from "../../machine/kernel.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import { Access, type Condition } from "./access.ts";
 import { type EncodedFunction, FunctionBody } from "./assembler.ts";
-import { type Body, bodyRanges, type BodyRanges, type BodyStage, extent, type LoopKernel } from "./body.ts";
+import { type Body, bodyRanges, type BodyRanges, type BodyStage, extent, kernelWork, type LoopKernel } from "./body.ts";
 import { type Panel, panelOf } from "./panel.ts";
 import { type Plan, planLoops } from "./plan.ts";
 import { StageCode } from "./stage-code.ts";
@@ -23,8 +23,12 @@ export interface GeneratedKernel {
   readonly direct: readonly boolean[];
   /** Tiles: `from` is below `to`, which is at most this. */
   readonly tiles: number;
+  /** Tiles of a call at most. */
+  readonly slice: number;
 }
 
+/** Work of a call, which takes some milliseconds at most. */
+const SLICE_WORK = 2 ** 25;
 /** Steps that one loop repeats. */
 const UNROLLED = 4;
 /** Longest innermost reduction that is written without a loop, and longest step that is written several times. */
@@ -99,11 +103,14 @@ export class Generator {
     });
     const { params } = f;
     const loop = plan.split < 0 ? undefined : this.#loopOf(plan.split);
+    const tiles = loop?.tiles ?? 1;
+    const slice = Math.floor(SLICE_WORK / (kernelWork(kernel) / tiles));
     return {
       function: { params, code: f.encode() },
       panels: this.panels,
       direct: this.#direct,
-      tiles: loop?.tiles ?? 1,
+      tiles,
+      slice: Math.max(1, Math.min(plan.most, slice)),
     };
   }
 

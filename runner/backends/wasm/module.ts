@@ -1,5 +1,4 @@
 import { item } from "../../items.ts";
-import { product } from "../../machine/shape.ts";
 import { assembleModule, type EncodedFunction } from "./assembler.ts";
 import type { LoopKernel } from "./body.ts";
 import { generateKernel } from "./generate.ts";
@@ -12,7 +11,7 @@ export type WasmFunction = (...params: readonly number[]) => void;
 export interface Routine {
   readonly number: number;
   readonly tiles: number;
-  /** Tiles of a call that takes well under a millisecond. */
+  /** Tiles of a call at most. */
   readonly slice: number;
 }
 
@@ -23,9 +22,6 @@ export interface KernelRoutine extends Routine {
   readonly direct: readonly boolean[];
 }
 
-/** Output elements and reduction steps of a slice. */
-const SLICE_WORK = 2 ** 21;
-
 /** Functions that go into one module; equal ones are one. */
 export class ModuleBuilder {
   readonly #functions: EncodedFunction[] = [];
@@ -34,11 +30,10 @@ export class ModuleBuilder {
   /** Adds a kernel. `constant`: whether an operand never changes. */
   kernel(kernel: LoopKernel, constant: (operand: number) => boolean): KernelRoutine {
     const made = generateKernel(kernel, constant);
-    const work = product(kernel.sizes) / made.tiles;
     return {
       number: this.#add(made.function),
       tiles: made.tiles,
-      slice: Math.max(1, Math.floor(SLICE_WORK / work)),
+      slice: made.slice,
       direct: made.direct,
       panels: made.panels.map((panel) => ({
         panel,

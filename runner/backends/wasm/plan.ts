@@ -20,6 +20,8 @@ export interface Plan {
   readonly order: readonly number[];
   /** Level whose tiles the caller chooses, from and to; -1: there is none. */
   readonly split: number;
+  /** Tiles of the split level that a call should have at most, so that what they share stays in the processor's cache. */
+  readonly most: number;
   /** Reads of steps whose operand is packed in panels: tiles of lanes, contiguous. */
   readonly packed: ReadonlySet<Read>;
 }
@@ -27,6 +29,8 @@ export interface Plan {
 /** Vectors of accumulators of a tile that is multiplied and added; two operands and a product need registers too. */
 const TILE_VECTORS = 8;
 const TILE_ROWS = 4;
+/** Bytes that stay in a core's cache while something else streams past. */
+const CACHE_BYTES = 2 ** 19;
 /** Longest step or finish that a tile of several vectors repeats. */
 const SHORT_CODE = 8;
 
@@ -117,7 +121,7 @@ export function planLoops(
     -1,
   );
   if (lanes < 0) {
-    return { lanes, vectors: 1, row: -1, rows: 1, order: outer, split: outer[0] ?? -1, packed: new Set() };
+    return { lanes, vectors: 1, row: -1, rows: 1, order: outer, split: outer[0] ?? -1, most: Infinity, packed: new Set() };
   }
   const row = body.reduce === undefined ? -1 : rowFor(lanes);
   const rows = row < 0 ? 1 : Math.min(TILE_ROWS, item(sizes, row));
@@ -130,14 +134,17 @@ export function planLoops(
     vectors *= 2;
   }
   const rest = outer.filter((level) => level !== lanes && level !== row);
-  const order = [...rest, lanes, ...(row < 0 ? [] : [row])];
+  // What a row reads is read again for every tile of lanes: all rows of a call should fit the cache.
+  const rowBytes = total * 4 * rows;
+  const split = row < 0 ? (rest[0] ?? lanes) : item(sizes, row) * total * 4 <= CACHE_BYTES ? lanes : row;
   return {
     lanes,
     vectors,
     row,
     rows,
-    order,
-    split: row >= 0 && item(sizes, row) > rows ? row : (rest[0] ?? lanes),
+    order: [...rest, lanes, ...(row < 0 ? [] : [row])],
+    split,
+    most: split === row ? Math.max(4, Math.floor(CACHE_BYTES / rowBytes)) : Infinity,
     packed: new Set(reads.filter(({ read, inStep }) => packs(read, inStep, lanes)).map(({ read }) => read)),
   };
 }
