@@ -67,6 +67,13 @@ export class Condition {
   }
 }
 
+/** A panel as a read sees it: the parameter with its address, where elements are, elements between lanes. */
+export interface PanelPlace {
+  readonly start: number;
+  readonly at: Affine;
+  readonly pitch: number;
+}
+
 /** A read in generated code. */
 export class Access {
   readonly #generator: Generator;
@@ -80,7 +87,7 @@ export class Access {
   readonly #never: boolean;
   readonly #range: Range;
 
-  constructor(generator: Generator, read: Read, panel: { readonly start: number; readonly at: Affine } | undefined) {
+  constructor(generator: Generator, read: Read, panel: PanelPlace | undefined) {
     this.#generator = generator;
     this.#read = read;
     const { kernel } = generator;
@@ -106,10 +113,10 @@ export class Access {
     for (const guard of read.guards) condition(guard, guard.bound);
     const { gather } = read;
     if (gather === undefined) {
-      condition(read, length);
+      if (!guardsImplyInside(read, length, kernel.sizes)) condition(read, length);
       const inside = alwaysInside(kernel, read);
       this.#walk = panel
-        ? generator.walk(panel.at, { start: panel.start, scale, inside: true, panel: true })
+        ? generator.walk(panel.at, { start: panel.start, scale, inside: true, pitch: panel.pitch })
         : generator.walk(read, { start: 1 + read.operand, scale, inside });
       this.#index = undefined;
     } else {
@@ -139,6 +146,22 @@ export class Access {
 
   movesWithLanes(): boolean {
     return !this.#never && this.#walks.some((walk) => this.#generator.laneStride(walk) !== 0);
+  }
+
+  /**
+   * What `load` leaves on the stack, a vector, for the address of the first element; the vector `fill` where the conditions
+   * do not hold. Lanes must share the conditions.
+   */
+  vector(row: number, vector: number, load: (address: (extra: number) => number) => void, fill: () => void): number {
+    const { f } = this.#generator;
+    const address = this.#generator.address(this.#walk, row, vector);
+    if (this.#never) fill();
+    else if (this.#conditions.length === 0) load(address);
+    else {
+      this.#pushTests(row, vector);
+      f.if("v128", () => load(address), fill);
+    }
+    return f.keep("v128");
   }
 
   /** The element, or four of them. */
@@ -338,4 +361,27 @@ export class Access {
     );
     return result;
   }
+}
+
+/**
+ * Whether the offset of a read is inside its operand wherever the guards hold. The offset is written as a sum of multiples
+ * of the guarded functions, of which each is known to lie in its bound, and what is left.
+ */
+function guardsImplyInside(read: Read, length: number, sizes: readonly number[]): boolean {
+  let [lo, hi] = [0, 0];
+  let { base } = read;
+  const strides = [...read.strides];
+  for (const guard of read.guards) {
+    const level = guard.strides.findIndex((stride, l) => stride !== 0 && item(sizes, l) > 1);
+    const times = level < 0 ? 0 : item(strides, level) / item(guard.strides, level);
+    if (!Number.isInteger(times)) continue;
+    base -= times * guard.base;
+    guard.strides.forEach((stride, l) => (strides[l] = item(strides, l) - times * stride));
+    const reach = extent(guard, sizes);
+    const ends = [times * Math.max(0, reach.lo), times * Math.min(guard.bound - 1, reach.hi)];
+    lo += Math.min(...ends);
+    hi += Math.max(...ends);
+  }
+  const rest = extent({ base, strides }, sizes);
+  return lo + rest.lo >= 0 && hi + rest.hi < length;
 }

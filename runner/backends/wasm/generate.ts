@@ -6,6 +6,7 @@ import { Access, type Condition } from "./access.ts";
 import { type EncodedFunction, FunctionBody } from "./assembler.ts";
 import { type Body, bodyRanges, type BodyRanges, type BodyStage, extent, kernelWork, type LoopKernel } from "./body.ts";
 import { type Panel, panelOf } from "./panel.ts";
+import { PairCode, type Paired, pairProducts, takesPairs } from "./pairs.ts";
 import { type Plan, planLoops } from "./plan.ts";
 import { StageCode } from "./stage-code.ts";
 import { store } from "./memory-code.ts";
@@ -36,9 +37,22 @@ const LOOPLESS = 9;
 const SHORT_STEP = 8;
 
 export function generateKernel(kernel: LoopKernel, constant: (operand: number) => boolean): GeneratedKernel {
-  const ranges = bodyRanges(kernel, kernel.body);
-  const plan = planLoops(kernel, constant, ranges.accumulators);
-  return new Generator(kernel, plan).generate();
+  const { accumulators } = bodyRanges(kernel, kernel.body);
+  const paired = pairProducts(kernel, accumulators);
+  if (paired !== undefined) {
+    const plan = planLoops(paired.kernel, constant, accumulators);
+    if (takesPairs(paired, plan)) return new Generator(paired.kernel, plan, paired).generate();
+  }
+  return new Generator(kernel, planLoops(kernel, constant, accumulators)).generate();
+}
+
+/** What a walk is besides its affine function; see `Walk`. `wide`: its values are needed as i64. */
+interface WalkOptions {
+  readonly start?: number;
+  readonly scale?: number;
+  readonly inside?: boolean;
+  readonly pitch?: number;
+  readonly wide?: boolean;
 }
 
 /** One level as a loop over tiles. */
@@ -64,9 +78,11 @@ export class Generator {
   readonly #open = new Set<number>();
   readonly #direct: boolean[];
   readonly #from: number;
+  readonly #paired: Paired | undefined;
 
-  constructor(kernel: LoopKernel, plan: Plan) {
+  constructor(kernel: LoopKernel, plan: Plan, paired?: Paired) {
     this.kernel = kernel;
+    this.#paired = paired;
     this.plan = plan;
     this.lanes = plan.lanes < 0 ? 1 : 4;
     this.#direct = kernel.operands.map(() => false);
@@ -115,9 +131,9 @@ export class Generator {
   }
 
   /** A walk; equal walks are one. */
-  walk(affine: Affine, of: { start?: number; scale?: number; inside?: boolean; panel?: boolean; wide?: boolean }): Walk {
+  walk(affine: Affine, of: WalkOptions): Walk {
     const { lo, hi } = extent(affine, this.kernel.sizes);
-    const { start, scale = 1, inside = false, panel = false, wide = false } = of;
+    const { start, scale = 1, inside = false, pitch, wide = false } = of;
     const fits = start !== undefined || (!wide && lo >= -(2 ** 31) && hi < 2 ** 31);
     const type = fits ? "i32" : "i64";
     const known = this.walks.find(
@@ -125,13 +141,13 @@ export class Generator {
         walk.start === start &&
         walk.scale === scale &&
         walk.type === type &&
-        walk.panel === panel &&
+        walk.pitch === pitch &&
         walk.inside === inside &&
         walk.affine.base === affine.base &&
         this.kernel.sizes.every((_, level) => strideOf(walk, level) === (affine.strides[level] ?? 0)),
     );
     if (known !== undefined) return known;
-    const walk: Walk = { affine, scale, start, type, panel, inside, locals: [] };
+    const walk: Walk = { affine, scale, start, type, pitch, inside, locals: [] };
     this.walks.push(walk);
     return walk;
   }
@@ -147,7 +163,7 @@ export class Generator {
 
   laneStride(walk: Walk): number {
     if (this.plan.lanes < 0) return 0;
-    return walk.panel ? 1 : strideOf(walk, this.plan.lanes);
+    return walk.pitch ?? strideOf(walk, this.plan.lanes);
   }
 
   /** Pushes the address of a walk for a part of the tile plus `extra` bytes; returns the offset that is left to add. */
@@ -211,7 +227,14 @@ export class Generator {
         for (const { locals } of held.toReversed()) for (const local of locals.toReversed()) f.set(local);
       }
     };
-    this.#steps(reduce.levels.filter((level) => item(this.kernel.sizes, level) > 1), reduce.step, step);
+    const levels = reduce.levels.filter((level) => item(this.kernel.sizes, level) > 1);
+    const paired = this.#paired;
+    if (paired === undefined) this.#steps(levels, reduce.step, step);
+    else {
+      const code = new PairCode(this, paired, accumulators);
+      const outer = levels.filter((level) => level !== paired.inner && level !== paired.outer);
+      this.#loops(outer, () => this.#runs(paired.outer, (pairs) => code.add(pairs)));
+    }
     return accumulators;
   }
 
@@ -245,6 +268,31 @@ export class Generator {
       const whole = loop(Math.floor(size / UNROLLED), UNROLLED);
       this.#loop(whole, false, () => copies(UNROLLED), () => copies(size % UNROLLED));
     }
+  }
+
+  /** Loops one inside the other. */
+  #loops(levels: readonly number[], body: () => void): void {
+    const [level, ...inner] = levels;
+    if (level === undefined) body();
+    else {
+      const tiles = item(this.kernel.sizes, level);
+      this.#loop({ level, step: 1, tiles, rest: 1 }, false, () => this.#opened(level, () => this.#loops(inner, body)));
+    }
+  }
+
+  /** Calls `run` for all indices of a level, in groups of `UNROLLED`, then one by one. */
+  #runs(level: number, run: (count: number) => void): void {
+    const size = item(this.kernel.sizes, level);
+    const whole: Loop = { level, step: UNROLLED, tiles: Math.floor(size / UNROLLED), rest: UNROLLED };
+    const rest = (): void => {
+      for (let copy = 0; copy < size % UNROLLED; copy++) {
+        this.ahead.set(level, copy);
+        this.f.scope(() => this.#opened(level, () => run(1)));
+      }
+      this.ahead.delete(level);
+    };
+    if (size < UNROLLED) rest();
+    else this.#loop(whole, false, () => this.#opened(level, () => run(UNROLLED)), rest);
   }
 
   /** Loops over the output from `order[depth]` on. */
@@ -295,7 +343,7 @@ export class Generator {
           const by = strideOf(walk, level) * walk.scale;
           const local = currentLocal(walk);
           f.get(local);
-          if (short === undefined || walk.panel) pushNumber(f, walk, by * step);
+          if (short === undefined || walk.pitch !== undefined) pushNumber(f, walk, by * step);
           else {
             pushNumber(f, walk, by * rest);
             pushNumber(f, walk, by * step);
@@ -323,7 +371,7 @@ export class Generator {
       pushNumber(f, walk, by * step);
       f.op(`${walk.type}.mul`);
     };
-    if (rest === step || walk.panel) start();
+    if (rest === step || walk.pitch !== undefined) start();
     else {
       pushNumber(f, walk, by * ((tiles - 2) * step + rest));
       start();
@@ -353,13 +401,14 @@ export class Generator {
         if ("body" in source) this.#prepare(source.body);
         else if (!this.#accesses.has(source.read)) {
           const { read } = source;
+          const pair = this.#paired?.packed === read ? this.#paired.inner : undefined;
           const panel = this.plan.packed.has(read)
-            ? panelOf(this.kernel, this.plan.lanes, this.tile, read)
+            ? panelOf(this.kernel, this.plan.lanes, this.tile, read, pair)
             : undefined;
           if (panel !== undefined) {
             // Parameters of panels follow those of all operands.
             const start = 1 + this.kernel.operands.length + this.panels.push(panel) - 1;
-            this.#accesses.set(read, new Access(this, read, { start, at: panel.at }));
+            this.#accesses.set(read, new Access(this, read, { start, at: panel.at, pitch: pair === undefined ? 1 : 2 }));
           } else {
             this.#direct[read.operand] = true;
             if (read.gather !== undefined) this.#direct[read.gather.operand] = true;

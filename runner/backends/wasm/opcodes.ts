@@ -94,6 +94,7 @@ export const WASM_OPCODES = {
   "v128.load8x8_u": 0xfd02,
   "v128.load16x4_s": 0xfd03,
   "v128.load16x4_u": 0xfd04,
+  "v128.load16_splat": 0xfd08,
   "v128.load32_splat": 0xfd09,
   "v128.load64_splat": 0xfd0a,
   "v128.store": 0xfd0b,

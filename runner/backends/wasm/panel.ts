@@ -17,27 +17,34 @@ export interface Panel {
   readonly copies: readonly LoopKernel[];
 }
 
-/** The panel of a read that is always inside its operand; `width` is the number of lanes of a tile. */
-export function panelOf(kernel: LoopKernel, lanes: number, width: number, read: Read): Panel {
+/**
+ * The panel of a read that is always inside its operand; `width` is the number of lanes of a tile. With `pair`, a level of
+ * two indices, both elements of a lane lie side by side.
+ */
+export function panelOf(kernel: LoopKernel, lanes: number, width: number, read: Read, pair?: number): Panel {
   const { sizes } = kernel;
   const operand = item(kernel.operands, read.operand);
   const strideOf = (level: number): number => item(read.strides, level);
-  const moving = sizes.flatMap((size, level) => (strideOf(level) !== 0 && size > 1 && level !== lanes ? [level] : []));
+  const moving = sizes.flatMap((size, level) =>
+    strideOf(level) !== 0 && size > 1 && level !== lanes && level !== pair ? [level] : [],
+  );
   const outer = moving.filter((level) => level < kernel.outputs);
   const inner = moving.filter((level) => level >= kernel.outputs);
   const size = item(sizes, lanes);
   const tiles = Math.ceil(size / width);
   const of = (levels: readonly number[]): number[] => levels.map((level) => item(sizes, level));
-  const dims = [...of(outer), tiles, ...of(inner), width];
+  const pairs = pair === undefined ? [] : [pair];
+  const dims = [...of(outer), tiles, ...of(inner), width, ...of(pairs)];
   const steps = rowMajor(dims);
   const tileStep = item(steps, outer.length);
   const strides = sizes.map(() => 0);
   [...outer, lanes, ...inner].forEach((level, i) => (strides[level] = item(steps, i)));
+  for (const level of pairs) strides[level] = 1;
   strides[lanes] = tileStep / width;
 
   /** Copies `count` tiles from tile `tile` on, the first of which begins at lane `first`. */
   const copy = (tile: number, first: number, count: number): LoopKernel => {
-    const loops = [...of(outer), count, ...of(inner), width];
+    const loops = [...of(outer), count, ...of(inner), width, ...of(pairs)];
     const lane = strideOf(lanes);
     return {
       sizes: loops,
@@ -53,7 +60,7 @@ export function panelOf(kernel: LoopKernel, lanes: number, width: number, read: 
               read: {
                 operand: 0,
                 base: read.base + first * lane,
-                strides: [...outer.map(strideOf), width * lane, ...inner.map(strideOf), lane],
+                strides: [...outer.map(strideOf), width * lane, ...inner.map(strideOf), lane, ...pairs.map(strideOf)],
                 fill: 0n,
                 guards: [],
               },

@@ -12,8 +12,8 @@ export interface Walk {
   /** Parameter with the address of element 0; undefined for a count. */
   readonly start: number | undefined;
   readonly type: "i32" | "i64";
-  /** A panel: the stride of the lanes' level counts tiles, inside of which lanes follow each other. */
-  readonly panel: boolean;
+  /** Of a panel, elements between two lanes of a tile; the stride of the lanes' level then moves by tiles alone. */
+  readonly pitch: number | undefined;
   /** Whether the values that it takes, and those of single lanes and steps, can be an offset of a load. */
   readonly inside: boolean;
   /** Locals that hold it, of the innermost loop last. */
