@@ -67,6 +67,12 @@ export const ROOMS = [
     "runner/machine",
   ]),
   room("runner/backends/javascript", "kernels compiled to JavaScript", [...BASE, "runner/machine", "runner/backends"]),
+  room("runner/backends/wasm", "kernels compiled to WebAssembly, whole programs in one memory", [
+    ...BASE,
+    "runner/machine",
+    "runner/backends",
+    "runner/backends/javascript",
+  ]),
   room("runner/commitment", "Merkle roots and proofs of tensors, programs and traces", [
     ...BASE,
     "runner/protocol",
