@@ -25,7 +25,8 @@ export interface KernelRoutine extends Routine {
 /** Functions that go into one module; equal ones are one. */
 export class ModuleBuilder {
   readonly #functions: EncodedFunction[] = [];
-  readonly #numbers = new Map<string, number>();
+  /** Numbers of the functions, by the hash of their code. */
+  readonly #numbers = new Map<number, number[]>();
 
   /** Adds a kernel. `constant`: whether an operand never changes. */
   kernel(kernel: LoopKernel, constant: (operand: number) => boolean): KernelRoutine {
@@ -43,18 +44,32 @@ export class ModuleBuilder {
   }
 
   #add(made: EncodedFunction): number {
-    const key = `${made.params.join()}:${made.code.join()}`;
-    const known = this.#numbers.get(key);
+    const hash = hashOf(made.code);
+    const alike = this.#numbers.get(hash) ?? [];
+    this.#numbers.set(hash, alike);
+    const known = alike.find((number) => same(item(this.#functions, number), made));
     if (known !== undefined) return known;
     const number = this.#functions.push(made) - 1;
-    this.#numbers.set(key, number);
+    alike.push(number);
     return number;
   }
 
   /** The module as bytes. */
   assemble(): Uint8Array<ArrayBuffer> {
-    return assembleModule(this.#functions, false);
+    return assembleModule(this.#functions);
   }
+}
+
+const same = (a: EncodedFunction, b: EncodedFunction): boolean =>
+  a.params.length === b.params.length &&
+  a.code.length === b.code.length &&
+  a.code.every((byte, i) => byte === b.code[i]);
+
+/** FNV-1a, 32 bits. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
 }
 
 /** The functions of a module over a memory, by number. */

@@ -87,7 +87,6 @@ export const WASM_OPCODES = {
   "i64.extend16_s": 0xc3,
   "i64.extend32_s": 0xc4,
   "i64.trunc_sat_f32_s": 0xfc04,
-  "memory.copy": 0xfc0a,
 
   "v128.load": 0xfd00,
   "v128.load8x8_s": 0xfd01,

@@ -34,6 +34,9 @@ const CACHE_BYTES = 2 ** 19;
 /** Longest step or finish that a tile of several vectors repeats. */
 const SHORT_CODE = 8;
 
+/** Steps against which the length of `finish` does not matter. */
+const LONG_SUM = 16;
+
 interface Weighed {
   readonly read: Read;
   readonly weight: number;
@@ -127,7 +130,8 @@ export function planLoops(
   const rows = row < 0 ? 1 : Math.min(TILE_ROWS, item(sizes, row));
   const floats = body.reduce === undefined ? [] : floatAccumulators(kernel, body.reduce);
   const width = accumulators.reduce((sum, range, i) => sum + (floats[i] !== true && intForm(range) === "i64" ? 2 : 1), 0);
-  const codeLength = Math.max(body.finish.code.length / (total > 8 ? 4 : 1), body.reduce?.step.code.length ?? 0);
+  const stepLength = body.reduce?.step.code.length ?? 0;
+  const codeLength = total >= LONG_SUM ? stepLength : Math.max(body.finish.code.length, stepLength);
   const most = codeLength > SHORT_CODE ? 1 : Math.floor(TILE_VECTORS / Math.max(1, width) / rows);
   let vectors = 1;
   while (2 * vectors <= Math.min(body.reduce === undefined ? 4 : 8, most) && 8 * vectors <= item(sizes, lanes)) {
