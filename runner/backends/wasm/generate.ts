@@ -8,7 +8,7 @@ import { type Body, bodyRanges, type BodyRanges, type BodyStage, extent, kernelW
 import { type Panel, panelOf } from "./panel.ts";
 import { PairCode, type Paired, pairProducts, takesPairs } from "./pairs.ts";
 import { type Plan, planLoops } from "./plan.ts";
-import { StageCode } from "./stage-code.ts";
+import { StageCode, type Variance } from "./stage-code.ts";
 import { store } from "./memory-code.ts";
 import { converted, type Form, type Held, intForm } from "./value.ts";
 import { currentLocal, pushNumber, strideOf, type Walk } from "./walk.ts";
@@ -74,6 +74,8 @@ export class Generator {
   readonly conditions: Condition[] = [];
   /** Indices by which code is ahead of the loops, by level: copies of a step. */
   readonly ahead = new Map<number, number>();
+  /** Which registers of a stage differ inside of a tile. */
+  readonly variances = new Map<BodyStage, readonly Variance[]>();
   readonly #accesses = new Map<Read, Access>();
   readonly #open = new Set<number>();
   readonly #direct: boolean[];

@@ -11,7 +11,7 @@ import { vectorCode } from "./vector-code.ts";
 import { currentLocal } from "./walk.ts";
 
 /** Whether a register differs between rows, and between vectors, of a tile. */
-interface Variance {
+export interface Variance {
   readonly row: boolean;
   readonly vector: boolean;
 }
@@ -45,7 +45,9 @@ export class StageCode {
     this.#ranges = ranges;
     this.#accumulators = accumulators;
     this.#first = accumulators[0]?.length ?? 0;
-    this.#variances = this.#findVariances();
+    const known = generator.variances.get(stage);
+    this.#variances = known ?? this.#findVariances();
+    if (known === undefined) generator.variances.set(stage, this.#variances);
   }
 
   /** A register for a part of the tile. */
