@@ -3,7 +3,7 @@ import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import type { Affine, Read } from "../../machine/kernel.ts";
 import { registerClass } from "../../machine/dtype.ts";
 import { Access, type Condition } from "./access.ts";
-import { type EncodedFunction, FunctionBody } from "./assembler.ts";
+import { type EncodedFunction, FunctionBody } from "../../webassembly/assembler.ts";
 import { type Body, bodyRanges, type BodyRanges, type BodyStage, extent, kernelWork, type LoopKernel } from "./body.ts";
 import { type Panel, panelOf } from "./panel.ts";
 import { PairCode, type Paired, pairProducts, takesPairs } from "./pairs.ts";

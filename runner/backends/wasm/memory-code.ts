@@ -1,7 +1,7 @@
 import { item } from "../../items.ts";
 import { DTYPE_BYTES, type DType, registerClass } from "../../machine/dtype.ts";
-import type { FunctionBody } from "./assembler.ts";
-import type { WasmOpcode } from "./opcodes.ts";
+import type { FunctionBody } from "../../webassembly/assembler.ts";
+import type { WasmOpcode } from "../../webassembly/opcodes.ts";
 import { type Form, type Held, pushCanonical, pushLow, pushWide } from "./value.ts";
 
 /** Pushes an address plus so many bytes and returns what is left to add. */

@@ -1,5 +1,5 @@
 import { item } from "../../items.ts";
-import { assembleModule, type EncodedFunction } from "./assembler.ts";
+import { assembleModule, type EncodedFunction } from "../../webassembly/assembler.ts";
 import type { LoopKernel } from "./body.ts";
 import { generateKernel } from "./generate.ts";
 import type { Panel } from "./panel.ts";

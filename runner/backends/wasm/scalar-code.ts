@@ -1,8 +1,8 @@
 import { item } from "../../items.ts";
 import { DTYPE_BYTES, DTYPES, type DType } from "../../machine/dtype.ts";
 import type { Opcode } from "../../machine/scalar.ts";
-import type { FunctionBody } from "./assembler.ts";
-import type { WasmOpcode } from "./opcodes.ts";
+import type { FunctionBody } from "../../webassembly/assembler.ts";
+import type { WasmOpcode } from "../../webassembly/opcodes.ts";
 import { pushCanonical } from "./value.ts";
 
 /** Instructions that WebAssembly has, on f32 and i64. */

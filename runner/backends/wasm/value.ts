@@ -1,5 +1,5 @@
 import { CANONICAL_NAN } from "../../machine/float.ts";
-import type { FunctionBody } from "./assembler.ts";
+import type { FunctionBody } from "../../webassembly/assembler.ts";
 import { isInt32, isUint32, type Range } from "./range.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { item } from "../../items.ts";
 import { DTYPE_BYTES, DTYPES } from "../../machine/dtype.ts";
 import type { Opcode } from "../../machine/scalar.ts";
-import type { FunctionBody } from "./assembler.ts";
-import type { WasmOpcode } from "./opcodes.ts";
+import type { FunctionBody } from "../../webassembly/assembler.ts";
+import type { WasmOpcode } from "../../webassembly/opcodes.ts";
 import { isInt32, pointOf, type Range } from "./range.ts";
 import { pushScalar } from "./scalar-code.ts";
 import {

@@ -1,5 +1,5 @@
 import type { Affine } from "../../machine/kernel.ts";
-import type { FunctionBody } from "./assembler.ts";
+import type { FunctionBody } from "../../webassembly/assembler.ts";
 
 /**
  * An affine function of the loop indices in generated code: a local that moves with the loops. It counts elements, or
