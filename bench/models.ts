@@ -55,7 +55,11 @@ async function session(path: string, level: "disabled" | undefined): Promise<ort
   });
 }
 
-const median = (times: readonly number[]): number => item(times.toSorted((a, b) => a - b), Math.floor(times.length / 2));
+const median = (times: readonly number[]): number =>
+  item(
+    times.toSorted((a, b) => a - b),
+    Math.floor(times.length / 2),
+  );
 
 async function timed(run: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -95,7 +99,10 @@ async function measure(path: string, name: string, least: number): Promise<Row> 
   model.outputs.forEach(({ name: output }, i) => {
     const tensor = item(outputs, i);
     const bytes = tensorBytes(tensor);
-    const { data } = item([wanted[output]].flatMap((t) => t ?? []), 0);
+    const { data } = item(
+      [wanted[output]].flatMap((t) => t ?? []),
+      0,
+    );
     const other = data as Float32Array;
     const theirs = new Uint8Array(other.buffer, other.byteOffset, other.byteLength);
     const width = bytes.length / tensor.data.length;
@@ -125,15 +132,21 @@ const { values, positionals } = parseArgs({
 });
 const folder = item(positionals, 0);
 const ratios: number[] = [];
-console.log("model                    ours min    median  theirs min   median  ratio   differ / outputs   prepare  first run");
+console.log(
+  "model                    ours min    median  theirs min   median  ratio   differ / outputs   prepare  first run",
+);
 for (const file of readdirSync(folder).sort()) {
   if (!file.endsWith(".onnx") || !file.includes(values.filter)) continue;
   const row = await measure(join(folder, file), file.slice(0, -5), Number(values.runs));
   const ratio = Math.min(...row.theirs) / Math.min(...row.ours);
   ratios.push(ratio);
-  const times = [Math.min(...row.ours), median(row.ours), Math.min(...row.theirs), median(row.theirs)].map(ms).join(" ");
+  const times = [Math.min(...row.ours), median(row.ours), Math.min(...row.theirs), median(row.theirs)]
+    .map(ms)
+    .join(" ");
   const same = `${String(row.differ)} / ${String(row.outputs)}`.padStart(18);
-  console.log(`${row.name.padEnd(22)} ${times} ${ratio.toFixed(2).padStart(6)} ${same} ${ms(row.prepareMs)} ${ms(row.firstMs)}`);
+  console.log(
+    `${row.name.padEnd(22)} ${times} ${ratio.toFixed(2).padStart(6)} ${same} ${ms(row.prepareMs)} ${ms(row.firstMs)}`,
+  );
 }
 const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 console.log(`geometric mean of ${String(ratios.length)} ratios: ${mean.toFixed(2)}`);

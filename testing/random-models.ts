@@ -74,7 +74,10 @@ const matrices = (random: Random): TestModel => {
     const [scale, bias] = [draft.constant(floats(random, [columns])), draft.constant(floats(random, [columns]))];
     value = draft.node("LayerNormalization", [value, scale, bias], { axis: -1 });
   }
-  if (random.chance(0.3)) value = draft.node("Transpose", [value], { perm: [...batch.map((_, d) => d), ...(batch.length > 0 ? [2, 1] : [1, 0])] });
+  if (random.chance(0.3))
+    value = draft.node("Transpose", [value], {
+      perm: [...batch.map((_, d) => d), ...(batch.length > 0 ? [2, 1] : [1, 0])],
+    });
   return draft.model(value);
 };
 
@@ -99,7 +102,9 @@ const convShape = (random: Random): ConvShape => {
       kernel_shape: kernel,
       group,
       strides: [random.between(1, 2), random.between(1, 3)],
-      pads: kernel.flatMap((extent) => [random.below(Math.min(3, extent)), 0].slice(0, 1)).concat(kernel.map((extent) => random.below(Math.min(3, extent)))),
+      pads: kernel
+        .flatMap((extent) => [random.below(Math.min(3, extent)), 0].slice(0, 1))
+        .concat(kernel.map((extent) => random.below(Math.min(3, extent)))),
     },
   };
 };
@@ -128,8 +133,22 @@ const quantized = (random: Random): TestModel => {
   const zero = (dtype: "u8" | "i8"): string =>
     draft.constant({ dtype, shape: [], data: [random.chance(0.5) ? 0 : random.between(1, 120)] });
   const scale = draft.constant(scalar(0.02));
-  const bias = { dtype: "i32", shape: w.slice(0, 1), data: Array.from({ length: w[0] ?? 1 }, () => random.below(500)) } as const;
-  const operands = ["x", scale, zero(xType), draft.constant(bytes(random, wType, w)), scale, zero(wType), draft.constant(scalar(0.5)), zero("u8"), draft.constant(bias)];
+  const bias = {
+    dtype: "i32",
+    shape: w.slice(0, 1),
+    data: Array.from({ length: w[0] ?? 1 }, () => random.below(500)),
+  } as const;
+  const operands = [
+    "x",
+    scale,
+    zero(xType),
+    draft.constant(bytes(random, wType, w)),
+    scale,
+    zero(wType),
+    draft.constant(scalar(0.5)),
+    zero("u8"),
+    draft.constant(bias),
+  ];
   return draft.model(draft.node("QLinearConv", operands, attributes));
 };
 

@@ -34,7 +34,13 @@ interface Attention {
 }
 
 /** Attention of a row of tokens; gives the output, and the keys and values of all tokens. */
-const attention = (g: Graph, q: string, k: string, v: string, of: Attention): { out: string; keys: string; values: string } => {
+const attention = (
+  g: Graph,
+  q: string,
+  k: string,
+  v: string,
+  of: Attention,
+): { out: string; keys: string; values: string } => {
   const { tokens, width, heads, mask, past } = of;
   const split = (x: string): string =>
     g.node("Transpose", [g.node("Reshape", [x, g.i64(1, tokens, heads, width / heads)])], { perm: [0, 2, 1, 3] });
@@ -56,7 +62,11 @@ export function gpt2(tokens: number, past: number): Graph {
   const g = new Graph();
   const ids = g.input("input_ids", "i64", [1, tokens]);
   const embedding = g.weights([vocabulary, width], 0.02);
-  const positions = g.constant("i64", [1, tokens], BigInt64Array.from({ length: tokens }, (_, i) => BigInt(past + i)));
+  const positions = g.constant(
+    "i64",
+    [1, tokens],
+    BigInt64Array.from({ length: tokens }, (_, i) => BigInt(past + i)),
+  );
   let x = g.node("Add", [
     g.node("Gather", [embedding, ids], { axis: 0 }),
     g.node("Gather", [g.weights([1024, width], 0.02), positions], { axis: 0 }),
@@ -66,9 +76,14 @@ export function gpt2(tokens: number, past: number): Graph {
   const mask = tokens > 1 ? g.constant("f32", [1, 1, tokens, tokens], causal) : undefined;
   for (let layer = 0; layer < layers; layer++) {
     const normal = layerNorm(g, x, width);
-    const [q = "", k = "", v = ""] = g.nodes("Split", [linear(g, normal, width, 3 * width), g.i64(width, width, width)], 3, {
-      axis: 2,
-    });
+    const [q = "", k = "", v = ""] = g.nodes(
+      "Split",
+      [linear(g, normal, width, 3 * width), g.i64(width, width, width)],
+      3,
+      {
+        axis: 2,
+      },
+    );
     const before = past > 0 ? pastOf(g, layer, heads, past, width / heads) : undefined;
     const { out, keys, values } = attention(g, q, k, v, {
       tokens,

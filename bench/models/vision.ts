@@ -8,7 +8,13 @@ interface ConvOptions {
 }
 
 /** A convolution with a bias, padded so that stride 1 keeps the size. */
-const conv = (g: Graph, x: string, [from, to]: readonly [number, number], kernel: number, options: ConvOptions = {}): string => {
+const conv = (
+  g: Graph,
+  x: string,
+  [from, to]: readonly [number, number],
+  kernel: number,
+  options: ConvOptions = {},
+): string => {
   const { stride = 1, groups = 1 } = options;
   const perGroup = from / groups;
   const pad = Math.floor(kernel / 2);

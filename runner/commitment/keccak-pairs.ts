@@ -10,11 +10,30 @@ const RATE = 136;
 const HASH_BYTES = 32;
 /** Round constants of Keccak-f[1600]. */
 const ROUND_CONSTANTS = [
-  0x0000000000000001n, 0x0000000000008082n, 0x800000000000808an, 0x8000000080008000n, 0x000000000000808bn,
-  0x0000000080000001n, 0x8000000080008081n, 0x8000000000008009n, 0x000000000000008an, 0x0000000000000088n,
-  0x0000000080008009n, 0x000000008000000an, 0x000000008000808bn, 0x800000000000008bn, 0x8000000000008089n,
-  0x8000000000008003n, 0x8000000000008002n, 0x8000000000000080n, 0x000000000000800an, 0x800000008000000an,
-  0x8000000080008081n, 0x8000000000008080n, 0x0000000080000001n, 0x8000000080008008n,
+  0x0000000000000001n,
+  0x0000000000008082n,
+  0x800000000000808an,
+  0x8000000080008000n,
+  0x000000000000808bn,
+  0x0000000080000001n,
+  0x8000000080008081n,
+  0x8000000000008009n,
+  0x000000000000008an,
+  0x0000000000000088n,
+  0x0000000080008009n,
+  0x000000008000000an,
+  0x000000008000808bn,
+  0x800000000000008bn,
+  0x8000000000008089n,
+  0x8000000000008003n,
+  0x8000000000008002n,
+  0x8000000000000080n,
+  0x000000000000800an,
+  0x800000008000000an,
+  0x8000000080008081n,
+  0x8000000000008080n,
+  0x0000000080000001n,
+  0x8000000080008008n,
 ];
 /** Bits by which each word (x + 5 y) is rotated. */
 const ROTATIONS = [0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14];
@@ -46,7 +65,10 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
       return;
     }
     f.get(value).i32(by).op("i64x2.shl");
-    f.get(value).i32(64 - by).op("i64x2.shr_u").op("v128.or");
+    f.get(value)
+      .i32(64 - by)
+      .op("i64x2.shr_u")
+      .op("v128.or");
   };
   const permute = (): void => {
     f.i32(CONSTANTS_AT).set(round);
@@ -59,7 +81,9 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
       for (let x = 0; x < 5; x++) {
         const turned = f.local("v128");
         rotate(local(column, (x + 1) % 5), 1);
-        f.get(local(column, (x + 4) % 5)).op("v128.xor").set(turned);
+        f.get(local(column, (x + 4) % 5))
+          .op("v128.xor")
+          .set(turned);
         for (let y = 0; y < 5; y++) {
           const from = word(x, y);
           const mixed = f.local("v128");
@@ -72,7 +96,9 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
       }
       for (let y = 0; y < 5; y++) {
         for (let x = 0; x < 5; x++) {
-          f.get(local(next, word(x + 2, y))).get(local(next, word(x + 1, y))).op("v128.andnot");
+          f.get(local(next, word(x + 2, y)))
+            .get(local(next, word(x + 1, y)))
+            .op("v128.andnot");
           f.get(local(next, word(x, y))).op("v128.xor");
           if (x + y === 0) f.get(round).memory("v128.load64_splat", 0).op("v128.xor");
           f.set(local(state, word(x, y)));
@@ -86,7 +112,9 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
   const load = (offset: number): void => {
     f.get(at).memory("v128.load64_zero", offset);
     const first = f.keep("v128");
-    f.get(at).get(first).memory("v128.load64_lane", offset + rowBytes, 1);
+    f.get(at)
+      .get(first)
+      .memory("v128.load64_lane", offset + rowBytes, 1);
   };
   const absorb = (index: number, push: () => void): void => {
     push();
@@ -104,7 +132,9 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
     f.get(rows).i32(-1).op("i32.add").set(at);
     f.i32(0).set(block);
     f.repeat(() => {
-      f.get(block).i32(blocks - 1).op("i32.lt_u");
+      f.get(block)
+        .i32(blocks - 1)
+        .op("i32.lt_u");
       f.if(
         undefined,
         () => {
@@ -129,18 +159,33 @@ function hashPairs(tag: number, rowBytes: number): FunctionBody {
       f.get(block).op("i32.eqz");
       f.if(undefined, () => {
         const first = local(state, 0);
-        f.get(first).v128(words(~0xffn)).op("v128.and").v128(words(BigInt(tag))).op("v128.or").set(first);
+        f.get(first)
+          .v128(words(~0xffn))
+          .op("v128.and")
+          .v128(words(BigInt(tag)))
+          .op("v128.or")
+          .set(first);
       });
       permute();
       f.get(at).i32(RATE).op("i32.add").set(at);
       f.get(block).i32(1).op("i32.add").tee(block).i32(blocks).op("i32.lt_u");
     });
     for (let i = 0; i < 4; i++) {
-      f.get(hashes).get(local(state, i)).memory("v128.store64_lane", 8 * i, 0);
-      f.get(hashes).get(local(state, i)).memory("v128.store64_lane", HASH_BYTES + 8 * i, 1);
+      f.get(hashes)
+        .get(local(state, i))
+        .memory("v128.store64_lane", 8 * i, 0);
+      f.get(hashes)
+        .get(local(state, i))
+        .memory("v128.store64_lane", HASH_BYTES + 8 * i, 1);
     }
-    f.get(hashes).i32(2 * HASH_BYTES).op("i32.add").set(hashes);
-    f.get(rows).i32(2 * rowBytes).op("i32.add").set(rows);
+    f.get(hashes)
+      .i32(2 * HASH_BYTES)
+      .op("i32.add")
+      .set(hashes);
+    f.get(rows)
+      .i32(2 * rowBytes)
+      .op("i32.add")
+      .set(rows);
     f.get(left).i32(1).op("i32.sub").tee(left);
   });
   return f;
@@ -154,10 +199,15 @@ export const ROW = { leaf: { number: 0, tag: 0x00, bytes: 1024 }, node: { number
 const { memory, functions } = (() => {
   const memory = new WebAssembly.Memory({ initial: PAGES });
   const bodies = Object.values(ROW).map(({ tag, bytes }) => hashPairs(tag, bytes));
-  const module = new WebAssembly.Module(assembleModule(bodies.map((body) => ({ params: body.params, code: body.encode() }))));
+  const module = new WebAssembly.Module(
+    assembleModule(bodies.map((body) => ({ params: body.params, code: body.encode() }))),
+  );
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   new BigUint64Array(memory.buffer, CONSTANTS_AT, ROUND_CONSTANTS.length).set(ROUND_CONSTANTS);
-  return { memory: new Uint8Array(memory.buffer), functions: Object.values(ROW).map(({ number }) => exports[String(number)] as HashPairs) };
+  return {
+    memory: new Uint8Array(memory.buffer),
+    functions: Object.values(ROW).map(({ number }) => exports[String(number)] as HashPairs),
+  };
 })();
 
 /** Rows of a kind that one call of `hashRows` hashes at most. */

@@ -142,7 +142,7 @@ export class FunctionBody {
   /** The i32 of the low 32 bits of an integer that may be as large as 2^53. */
   i32(value: number): this {
     this.#code.byte(0x41);
-    this.#code.signed32(Number.isSafeInteger(value) ? value % 2 ** 32 | 0 : Number(BigInt.asIntN(32, BigInt(value))));
+    this.#code.signed32(Number.isSafeInteger(value) ? (value % 2 ** 32) | 0 : Number(BigInt.asIntN(32, BigInt(value))));
     return this;
   }
 
@@ -231,7 +231,11 @@ export function assembleModule(functions: readonly EncodedFunction[]): Uint8Arra
   });
   const all = new Bytes();
   all.push(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-  const section = <T>(id: number, parts: readonly T[], write: (content: Bytes, part: T, index: number) => void): void => {
+  const section = <T>(
+    id: number,
+    parts: readonly T[],
+    write: (content: Bytes, part: T, index: number) => void,
+  ): void => {
     const content = new Bytes();
     content.unsigned(parts.length);
     parts.forEach((part, index) => write(content, part, index));

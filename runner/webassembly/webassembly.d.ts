@@ -1,6 +1,8 @@
 /** What this room uses of WebAssembly, which Node and browsers have and the ECMAScript library of TypeScript does not. */
 declare namespace WebAssembly {
   class Module {
+    static exports(module: Module): readonly { readonly name: string }[];
+    private readonly opaque;
     constructor(bytes: Uint8Array<ArrayBuffer>);
   }
   class Memory {

@@ -3,69 +3,13 @@ import { DTYPE_BYTES, type DType, registerClass } from "../../machine/dtype.ts";
 import { f32FromBits, f32ToBits } from "../../machine/float.ts";
 import type { Affine, Gather, Read } from "../../machine/kernel.ts";
 import { extent } from "./body.ts";
-import type { Generator } from "./generate.ts";
+import { Condition } from "./condition.ts";
 import { load, loadedForm, pushElement } from "./memory-code.ts";
 import { alwaysInside } from "./plan.ts";
 import { dtypeRange, hull, intRange, type Range } from "./range.ts";
 import { converted, floatConstant, type Form, fromLanes, type Held, intConstant, intForm } from "./value.ts";
-import { currentLocal, pushNumber, strideOf, type Walk } from "./walk.ts";
-
-/** `0 <= walk < bound`, of loop indices alone. */
-export class Condition {
-  readonly walk: Walk;
-  readonly bound: number;
-  /** Locals that say whether it holds for all lanes of a part of the tile, where that is decided. */
-  flags: readonly number[] | undefined = undefined;
-
-  constructor(walk: Walk, bound: number) {
-    this.walk = walk;
-    this.bound = bound;
-  }
-
-  /** Whether lanes of a vector may differ. */
-  varies(generator: Generator): boolean {
-    return generator.laneStride(this.walk) !== 0;
-  }
-
-  decide(generator: Generator): void {
-    const { f, plan } = generator;
-    const rows = plan.row >= 0 && strideOf(this.walk, plan.row) !== 0 ? plan.rows : 1;
-    const varies = this.varies(generator);
-    const vectors = varies ? plan.vectors : 1;
-    this.flags = Array.from({ length: rows * vectors }, (_, i) => {
-      const [row, vector] = [Math.floor(i / vectors), i % vectors];
-      this.push(generator, row, vector, 0);
-      if (varies) {
-        this.push(generator, row, vector, 3);
-        f.op("i32.and");
-      }
-      return f.keep("i32");
-    });
-  }
-
-  /** Pushes whether it holds for one lane. */
-  push(generator: Generator, row: number, vector: number, lane: number): void {
-    const { f } = generator;
-    const { walk, bound } = this;
-    f.get(currentLocal(walk));
-    const ahead = generator.aheadOf(walk, row, vector, lane);
-    if (ahead !== 0) {
-      pushNumber(f, walk, ahead);
-      f.op(`${walk.type}.add`);
-    }
-    // As unsigned numbers, those below 0 are above every bound.
-    pushNumber(f, walk, walk.type === "i32" ? Math.min(bound, 2 ** 31) : bound);
-    f.op(`${walk.type}.lt_u`);
-  }
-
-  /** Pushes whether it holds for all lanes. */
-  pushAll(generator: Generator, row: number, vector: number): void {
-    const { plan, f } = generator;
-    const vectors = this.varies(generator) ? plan.vectors : 1;
-    const rows = (this.flags?.length ?? 0) / vectors;
-    f.get(item(this.flags ?? [], (rows > 1 ? row * vectors : 0) + (vectors > 1 ? vector : 0)));
-  }
-}
+import type { Tile } from "./tile.ts";
+import { currentLocal, strideOf, type Walk } from "./walk.ts";
 
 /** A panel as a read sees it: the parameter with its address, where elements are, elements between lanes. */
 export interface PanelPlace {
@@ -76,7 +20,7 @@ export interface PanelPlace {
 
 /** A read in generated code. */
 export class Access {
-  readonly #generator: Generator;
+  readonly #tile: Tile;
   readonly #read: Read;
   readonly #dtype: DType;
   readonly #length: number;
@@ -87,10 +31,11 @@ export class Access {
   readonly #never: boolean;
   readonly #range: Range;
 
-  constructor(generator: Generator, read: Read, panel: PanelPlace | undefined) {
-    this.#generator = generator;
+  /** @param conditions Those of the kernel, to which what the read needs is added. */
+  constructor(tile: Tile, conditions: Condition[], read: Read, panel: PanelPlace | undefined) {
+    this.#tile = tile;
     this.#read = read;
-    const { kernel } = generator;
+    const { kernel } = tile;
     const { dtype, length } = item(kernel.operands, read.operand);
     this.#dtype = dtype;
     this.#length = length;
@@ -103,10 +48,10 @@ export class Access {
       if (lo >= 0 && hi < bound) return;
       if (hi < 0 || lo >= bound) found.push(false);
       else {
-        const walk = generator.walk(affine, {});
-        const known = generator.conditions.find((c) => c.walk === walk && c.bound === bound);
+        const walk = tile.walk(affine, {});
+        const known = conditions.find((c) => c.walk === walk && c.bound === bound);
         const made = known ?? new Condition(walk, bound);
-        if (known === undefined) generator.conditions.push(made);
+        if (known === undefined) conditions.push(made);
         found.push(made);
       }
     };
@@ -116,15 +61,15 @@ export class Access {
       if (!guardsImplyInside(read, length, kernel.sizes)) condition(read, length);
       const inside = alwaysInside(kernel, read);
       this.#walk = panel
-        ? generator.walk(panel.at, { start: panel.start, scale, inside: true, pitch: panel.pitch })
-        : generator.walk(read, { start: 1 + read.operand, scale, inside });
+        ? tile.walk(panel.at, { start: panel.start, scale, inside: true, pitch: panel.pitch })
+        : tile.walk(read, { start: 1 + read.operand, scale, inside });
       this.#index = undefined;
     } else {
       const table = item(kernel.operands, gather.operand);
       condition(gather, table.length);
       const inside = extent(gather, kernel.sizes).lo >= 0 && extent(gather, kernel.sizes).hi < table.length;
-      this.#walk = generator.walk(read, { wide: true });
-      this.#index = generator.walk(gather, {
+      this.#walk = tile.walk(read, { wide: true });
+      this.#index = tile.walk(gather, {
         start: 1 + gather.operand,
         scale: DTYPE_BYTES[table.dtype],
         inside,
@@ -140,12 +85,12 @@ export class Access {
   }
 
   movesWithRow(): boolean {
-    const { row } = this.#generator.plan;
+    const { row } = this.#tile.plan;
     return !this.#never && row >= 0 && this.#walks.some((walk) => strideOf(walk, row) !== 0);
   }
 
   movesWithLanes(): boolean {
-    return !this.#never && this.#walks.some((walk) => this.#generator.laneStride(walk) !== 0);
+    return !this.#never && this.#walks.some((walk) => this.#tile.laneStride(walk) !== 0);
   }
 
   /**
@@ -153,8 +98,8 @@ export class Access {
    * do not hold. Lanes must share the conditions.
    */
   vector(row: number, vector: number, load: (address: (extra: number) => number) => void, fill: () => void): number {
-    const { f } = this.#generator;
-    const address = this.#generator.address(this.#walk, row, vector);
+    const { f } = this.#tile;
+    const address = this.#tile.address(this.#walk, row, vector);
     if (this.#never) fill();
     else if (this.#conditions.length === 0) load(address);
     else {
@@ -166,7 +111,7 @@ export class Access {
 
   /** The element, or four of them. */
   value(row: number, vector: number): Held {
-    const { f, lanes } = this.#generator;
+    const { f, lanes } = this.#tile;
     if (this.#never) return this.#fill();
     if (lanes === 1) {
       this.#pushLane(row, vector, 0);
@@ -174,8 +119,8 @@ export class Access {
       return { form: float ? "scalar f32" : "scalar i64", locals: [f.keep(float ? "f32" : "i64")] };
     }
     if (this.#read.gather !== undefined) return this.#gathered(this.#read.gather, row, vector);
-    const stride = this.#generator.laneStride(this.#walk);
-    const address = this.#generator.address(this.#walk, row, vector);
+    const stride = this.#tile.laneStride(this.#walk);
+    const address = this.#tile.address(this.#walk, row, vector);
     if (this.#conditions.length === 0) return load(f, this.#dtype, stride, address);
     const result = this.#result();
     this.#pushTests(row, vector);
@@ -183,7 +128,7 @@ export class Access {
       undefined,
       () => this.#become(result, load(f, this.#dtype, stride, address)),
       () => {
-        const varies = this.#conditions.some((condition) => condition.varies(this.#generator));
+        const varies = this.#conditions.some((condition) => condition.varies(this.#tile));
         this.#become(result, varies ? this.#laneByLane(row, vector) : this.#fill());
       },
     );
@@ -203,26 +148,26 @@ export class Access {
   }
 
   #result(): Held {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const form = this.#form;
     return { form, locals: form === "i64" ? [f.local("v128"), f.local("v128")] : [f.local("v128")] };
   }
 
   #become({ form, locals }: Held, value: Held): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const same = converted(f, value, form);
     same.locals.forEach((local, i) => f.get(local).set(item(locals, i)));
   }
 
   #fill(): Held {
-    const { f, lanes } = this.#generator;
+    const { f, lanes } = this.#tile;
     const { fill } = this.#read;
     if (this.#float) return floatConstant(f, lanes, f32ToBits(f32FromBits(Number(fill))));
     return intConstant(f, lanes, fill, this.#range);
   }
 
   #pushFill(): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const { fill } = this.#read;
     if (this.#float) f.f32(f32ToBits(f32FromBits(Number(fill))));
     else f.i64(fill);
@@ -231,29 +176,33 @@ export class Access {
   /** Pushes whether all conditions hold for all lanes; nothing when there are none. */
   #pushTests(row: number, vector: number): void {
     this.#conditions.forEach((condition, i) => {
-      condition.pushAll(this.#generator, row, vector);
-      if (i > 0) this.#generator.f.op("i32.and");
+      condition.pushAll(this.#tile, row, vector);
+      if (i > 0) this.#tile.f.op("i32.and");
     });
   }
 
   #laneByLane(row: number, vector: number): Held {
-    return fromLanes(this.#generator.f, this.#form, (lane) => this.#pushLane(row, vector, lane));
+    return fromLanes(this.#tile.f, this.#form, (lane) => this.#pushLane(row, vector, lane));
   }
 
   /** Pushes one element: an f32, or an int as i64. */
   #pushLane(row: number, vector: number, lane: number): void {
-    const { f, lanes } = this.#generator;
+    const { f, lanes } = this.#tile;
     const type = this.#float ? "f32" : "i64";
     const element = (): void => {
       if (this.#read.gather === undefined) {
-        const stride = this.#generator.laneStride(this.#walk) * this.#walk.scale;
-        const address = this.#generator.address(this.#walk, row, vector);
+        const stride = this.#tile.laneStride(this.#walk) * this.#walk.scale;
+        const address = this.#tile.address(this.#walk, row, vector);
         pushElement(f, this.#dtype, () => address(lane * stride));
       } else {
         const gather = this.#read.gather;
         this.#pushOffset(gather, row, vector, lane, (offset) => {
           f.get(offset).i64(BigInt(this.#length)).op("i64.lt_u");
-          f.if(type, () => this.#pushAt(offset), () => this.#pushFill());
+          f.if(
+            type,
+            () => this.#pushAt(offset),
+            () => this.#pushFill(),
+          );
         });
       }
     };
@@ -262,8 +211,8 @@ export class Access {
       return;
     }
     this.#conditions.forEach((condition, i) => {
-      if (lanes === 1 || !condition.varies(this.#generator)) condition.pushAll(this.#generator, row, vector);
-      else condition.push(this.#generator, row, vector, lane);
+      if (lanes === 1 || !condition.varies(this.#tile)) condition.pushAll(this.#tile, row, vector);
+      else condition.push(this.#tile, row, vector, lane);
       if (i > 0) f.op("i32.and");
     });
     f.if(type, element, () => this.#pushFill());
@@ -271,7 +220,7 @@ export class Access {
 
   /** Pushes the element at an offset that is inside the operand. */
   #pushAt(offset: number): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     pushElement(f, this.#dtype, () => {
       this.#pushAddress(offset);
       return 0;
@@ -279,14 +228,14 @@ export class Access {
   }
 
   #pushAddress(offset: number): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     f.get(offset).op("i32.wrap_i64").i32(DTYPE_BYTES[this.#dtype]).op("i32.mul");
     f.get(1 + this.#read.operand).op("i32.add");
   }
 
   /** Pushes what `then` pushes of the gathered offset, or the fill when the index is out of its bound. */
   #pushOffset(gather: Gather, row: number, vector: number, lane: number, then: (offset: number) => void): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const index = this.#pushIndex(gather, row, vector, lane);
     f.get(index).i64(BigInt(gather.bound)).op("i64.lt_u");
     f.if(
@@ -301,31 +250,31 @@ export class Access {
 
   /** A local with the element of the gather's operand. */
   #pushIndex(gather: Gather, row: number, vector: number, lane: number): number {
-    const { f, kernel } = this.#generator;
+    const { f, kernel } = this.#tile;
     const walk = this.#index;
     if (walk === undefined) throw new RangeError("not a gather");
-    const address = this.#generator.address(walk, row, vector);
+    const address = this.#tile.address(walk, row, vector);
     const { dtype } = item(kernel.operands, gather.operand);
-    pushElement(f, dtype, () => address(lane * this.#generator.laneStride(walk) * walk.scale));
+    pushElement(f, dtype, () => address(lane * this.#tile.laneStride(walk) * walk.scale));
     return f.keep("i64");
   }
 
   /** Pushes the offset that an index leads to. */
   #pushGathered(gather: Gather, index: number, row: number, vector: number, lane: number): void {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const walk = this.#walk;
     f.get(currentLocal(walk));
-    f.i64(BigInt(this.#generator.aheadOf(walk, row, vector, lane))).op("i64.add");
+    f.i64(BigInt(this.#tile.aheadOf(walk, row, vector, lane))).op("i64.add");
     f.get(index).i64(BigInt(gather.stride)).op("i64.mul").op("i64.add");
   }
 
   /** Four gathered elements: in one load where all lanes have one index. */
   #gathered(gather: Gather, row: number, vector: number): Held {
-    const { f } = this.#generator;
-    const fixed = this.#index !== undefined && this.#generator.laneStride(this.#index) === 0;
-    const varies = this.#conditions.some((condition) => condition.varies(this.#generator));
+    const { f } = this.#tile;
+    const fixed = this.#index !== undefined && this.#tile.laneStride(this.#index) === 0;
+    const varies = this.#conditions.some((condition) => condition.varies(this.#tile));
     if (!fixed || varies) return this.#laneByLane(row, vector);
-    const stride = this.#generator.laneStride(this.#walk);
+    const stride = this.#tile.laneStride(this.#walk);
     const offset = f.local("i64");
     f.i64(-1n).set(offset);
     const look = (): void => {
@@ -342,7 +291,12 @@ export class Access {
       f.if(undefined, look);
     }
     f.get(offset).i64(BigInt(this.#length)).op("i64.lt_u");
-    f.get(offset).i64(BigInt(3 * stride)).op("i64.add").i64(BigInt(this.#length)).op("i64.lt_u").op("i32.and");
+    f.get(offset)
+      .i64(BigInt(3 * stride))
+      .op("i64.add")
+      .i64(BigInt(this.#length))
+      .op("i64.lt_u")
+      .op("i32.and");
     const result = this.#result();
     f.if(
       undefined,

@@ -10,9 +10,16 @@ export type Digits = { readonly digits: readonly Affine[] } | { readonly level: 
  * The indices of the element at an affine offset of a row-major tensor of the given dimensions, where each is an affine
  * function of the levels too. Undefined where they are not.
  */
-export function digitsOf({ base, strides }: Affine, sizes: readonly number[], dims: readonly number[]): Digits | undefined {
+export function digitsOf(
+  { base, strides }: Affine,
+  sizes: readonly number[],
+  dims: readonly number[],
+): Digits | undefined {
   const steps = rowMajor(dims);
-  const digits = dims.map((_, d) => ({ base: Math.floor(base / item(steps, d)) % item(dims, d), strides: sizes.map(() => 0) }));
+  const digits = dims.map((_, d) => ({
+    base: Math.floor(base / item(steps, d)) % item(dims, d),
+    strides: sizes.map(() => 0),
+  }));
   const most = digits.map((digit) => digit.base);
   for (const [level, stride] of strides.entries()) {
     const size = sizes[level] ?? 1;

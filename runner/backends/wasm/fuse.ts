@@ -3,7 +3,16 @@ import { registerClass } from "../../machine/dtype.ts";
 import { wrapTo } from "../../machine/interpreter.ts";
 import type { Affine, Operand, Program, Read } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
-import { type Body, type BodyStage, extent, type LoopKernel, loopKernel, mapRead, padded, type Source } from "./body.ts";
+import {
+  type Body,
+  type BodyStage,
+  extent,
+  type LoopKernel,
+  loopKernel,
+  mapRead,
+  padded,
+  type Source,
+} from "./body.ts";
 import { digitsOf, splitLevel } from "./digits.ts";
 
 /** A kernel with what it reads. Its loops may do the work of earlier kernels too. */
@@ -43,23 +52,27 @@ export function fusedUnits(program: Program): readonly Unit[] {
     units[k] = unit;
     for (const { space, index } of unit.operands) if (space === "kernel") readers[index]?.add(k);
   }
-  return units.filter(({ kernel }) => !gone.has(kernel) && (item(readers, kernel).size > 0 || program.outputs.includes(kernel)));
+  return units.filter(
+    ({ kernel }) => !gone.has(kernel) && (item(readers, kernel).size > 0 || program.outputs.includes(kernel)),
+  );
 }
 
 /** `outer` with the work of its operand, the unit `inner`, done where it is read; undefined where that does not pay. */
 function takeOver(inner: Unit, outer: Unit, operand: number): Unit | undefined {
   const { loops } = inner;
-  const length = product(loops.sizes.slice(0, loops.outputs));
-  let reads = 0;
-  let possible = !usesGather(loops.body);
-  visitReads(outer.loops, outer.loops.body, 1, (read, times) => {
-    if (read.gather?.operand === operand) possible = false;
-    if (read.operand !== operand) return;
-    reads += times;
-    if (read.gather !== undefined || read.guards.length > 0) possible = false;
-    const { lo, hi } = extent(read, outer.loops.sizes);
-    if (lo < 0 || hi >= length) possible = false;
-  });
+  const dims = loops.sizes.slice(0, loops.outputs);
+  const length = product(dims);
+  const outerOutputs = product(outer.loops.sizes.slice(0, outer.loops.outputs));
+  const all = readsOf(outer.loops, outer.loops.body, outerOutputs);
+  const taken = all.filter(({ read }) => read.operand === operand);
+  const reads = taken.reduce((sum, { times }) => sum + times, 0);
+  const possible =
+    !usesGather(loops.body) &&
+    all.every(({ read }) => read.gather?.operand !== operand) &&
+    taken.every(({ read }) => {
+      const { lo, hi } = extent(read, outer.loops.sizes);
+      return read.gather === undefined && read.guards.length === 0 && lo >= 0 && hi < length;
+    });
   const copy = copiedRead(loops);
   if (!possible || (copy === undefined && !reduces(loops.body)) || reads > length) return undefined;
   const operands = outer.operands.filter((_, i) => i !== operand);
@@ -69,26 +82,13 @@ function takeOver(inner: Unit, outer: Unit, operand: number): Unit | undefined {
   };
   const innerNumbers = inner.operands.map(numberOf);
   const outerNumbers = outer.operands.map((given, i) => (i === operand ? -1 : numberOf(given)));
-  // All reads of the operand split the loops until each walks the inner kernel's dimensions one by one.
-  let split = outer.loops;
-  for (let changed = true; changed; ) {
-    changed = false;
-    visitReads(split, split.body, 1, (read) => {
-      if (read.operand !== operand || changed) return;
-      const digits = digitsOf(read, split.sizes, loops.sizes.slice(0, loops.outputs));
-      if (digits === undefined) possible = false;
-      else if ("level" in digits) {
-        split = splitLevel(split, digits.level, digits.inner);
-        changed = true;
-      }
-    });
-    if (!possible) return undefined;
-  }
+  const split = splitFor(outer.loops, operand, dims);
+  if (split === undefined) return undefined;
   const reduction = loops.sizes.slice(loops.outputs);
   let sizes = [...split.sizes];
   const body = mapSources(split.body, (read): Source => {
     if (read.operand !== operand) return { read: renumbered(read, outerNumbers) };
-    const digits = digitsOf(read, split.sizes, loops.sizes.slice(0, loops.outputs));
+    const digits = digitsOf(read, split.sizes, dims);
     if (digits === undefined || "level" in digits) throw new RangeError("a read that was split has digits");
     const first = sizes.length;
     if (copy === undefined) sizes = [...sizes, ...reduction];
@@ -110,6 +110,17 @@ function takeOver(inner: Unit, outer: Unit, operand: number): Unit | undefined {
   };
 }
 
+/** The loops split until each read of an operand walks its dimensions one by one; undefined where none does. */
+function splitFor(loops: LoopKernel, operand: number, dims: readonly number[]): LoopKernel | undefined {
+  for (const { read } of readsOf(loops, loops.body, 1)) {
+    if (read.operand !== operand) continue;
+    const digits = digitsOf(read, loops.sizes, dims);
+    if (digits === undefined) return undefined;
+    if ("level" in digits) return splitFor(splitLevel(loops, digits.level, digits.inner), operand, dims);
+  }
+  return loops;
+}
+
 /** Parameters of a function are no problem for engines up to hundreds. */
 const MOST_OPERANDS = 64;
 
@@ -129,21 +140,24 @@ function usesGather(body: Body): boolean {
   return stage(body.finish) || (body.reduce !== undefined && (stage(body.reduce.init) || stage(body.reduce.step)));
 }
 
-/** Calls `see` for each read, with how often it is done in all. */
-function visitReads(kernel: LoopKernel, body: Body, times: number, see: (read: Read, times: number) => void): void {
-  const outputs = times === 1 ? product(kernel.sizes.slice(0, kernel.outputs)) : times;
-  const stage = ({ sources }: BodyStage, count: number): void => {
-    for (const source of sources) {
-      if ("read" in source) see(source.read, count);
-      else visitReads(kernel, source.body, count, see);
-    }
-  };
-  if (body.reduce !== undefined) {
-    const steps = product(body.reduce.levels.map((level) => item(kernel.sizes, level)));
-    stage(body.reduce.init, outputs);
-    stage(body.reduce.step, outputs * steps);
-  }
-  stage(body.finish, outputs);
+/** All reads of a body, each with how often it is done in all when the body is evaluated so often. */
+function readsOf(
+  kernel: LoopKernel,
+  body: Body,
+  evaluations: number,
+): { readonly read: Read; readonly times: number }[] {
+  const stage = ({ sources }: BodyStage, times: number): { readonly read: Read; readonly times: number }[] =>
+    sources.flatMap((source) =>
+      "read" in source ? [{ read: source.read, times }] : readsOf(kernel, source.body, times),
+    );
+  const { reduce, finish } = body;
+  if (reduce === undefined) return stage(finish, evaluations);
+  const steps = product(reduce.levels.map((level) => item(kernel.sizes, level)));
+  return [
+    ...stage(reduce.init, evaluations),
+    ...stage(reduce.step, evaluations * steps),
+    ...stage(finish, evaluations),
+  ];
 }
 
 function mapSources(body: Body, map: (read: Read) => Source): Body {
@@ -196,7 +210,7 @@ const renumbered = (read: Read, numbers: readonly number[]): Read => ({
  * the levels behind follow from level `first` on.
  */
 function substituted({ base, strides }: Affine, digits: readonly Affine[], first: number): Affine {
-  const made: number[] = [];
+  const made: (number | undefined)[] = [];
   let start = base;
   strides.forEach((stride, level) => {
     const digit = digits[level];
@@ -209,4 +223,3 @@ function substituted({ base, strides }: Affine, digits: readonly Affine[], first
   });
   return { base: start, strides: Array.from(made, (stride) => stride ?? 0) };
 }
-

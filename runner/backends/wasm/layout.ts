@@ -71,7 +71,9 @@ export function layOut(program: Program, units: readonly Unit[]): Layout | undef
       alive.delete(key);
     }
   };
-  const inputs = program.inputs.map((type, i) => (lives.has(`input ${String(i)}`) ? place(`input ${String(i)}`, type) : undefined));
+  const inputs = program.inputs.map((type, i) =>
+    lives.has(`input ${String(i)}`) ? place(`input ${String(i)}`, type) : undefined,
+  );
   const steps = units.map(({ kernel, operands: read }, u): Step => {
     const routine = item(routines, u);
     const { dtype, shape } = item(program.kernels, kernel);
@@ -94,7 +96,9 @@ export function layOut(program: Program, units: readonly Unit[]): Layout | undef
     endAfter(u);
     return { kernel, calls, at };
   });
-  const staged = fixed.packed.map(({ constant }) => (fixed.constants.has(constant) ? 0 : bytesOf(item(program.constants, constant))));
+  const staged = fixed.packed.map(({ constant }) =>
+    fixed.constants.has(constant) ? 0 : bytesOf(item(program.constants, constant)),
+  );
   const bytes = Math.max(arena.end, fixed.end + Math.max(0, ...staged));
   if (bytes > MOST_BYTES) return undefined;
   return {

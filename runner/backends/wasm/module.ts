@@ -75,13 +75,16 @@ function hashOf(bytes: Uint8Array): number {
 /** The functions of a module over a memory, by number. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): readonly WasmFunction[] {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return Array.from({ length: Object.keys(exports).length }, (_, i) => exports[String(i)] as WasmFunction);
+  return WebAssembly.Module.exports(module).map((_, i) => exports[String(i)] as WasmFunction);
 }
 
 /** Calls a routine for all of its tiles, slice by slice. */
 export function* runSlices(
   functions: readonly WasmFunction[],
-  { routine: { number, tiles, slice }, addresses }: { readonly routine: Routine; readonly addresses: readonly number[] },
+  {
+    routine: { number, tiles, slice },
+    addresses,
+  }: { readonly routine: Routine; readonly addresses: readonly number[] },
 ): Generator<void, void> {
   const run = item(functions, number);
   for (let from = 0; from < tiles; from += slice) {

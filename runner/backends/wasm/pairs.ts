@@ -1,11 +1,12 @@
 import { item } from "../../items.ts";
 import { DTYPE_BYTES } from "../../machine/dtype.ts";
 import type { Read } from "../../machine/kernel.ts";
+import type { Access } from "./access.ts";
 import type { LoopKernel } from "./body.ts";
 import { splitLevel } from "./digits.ts";
-import type { Generator } from "./generate.ts";
 import type { Plan } from "./plan.ts";
 import { isInt32, type Range } from "./range.ts";
+import type { Tile } from "./tile.ts";
 import type { Held } from "./value.ts";
 
 /*
@@ -46,7 +47,8 @@ export function pairProducts(kernel: LoopKernel, accumulators: readonly Range[])
   if (!fitsInt16(kernel, a.read) || !fitsInt16(kernel, b.read)) return undefined;
   const lanesShare = (read: Read): boolean => read.strides[level + 1] === 1;
   // Which of them lanes share is known when the loops are planned; both orders are tried there.
-  const [shared, packed] = lanesShare(a.read) && a.read.guards.length >= b.read.guards.length ? [a.read, b.read] : [b.read, a.read];
+  const [shared, packed] =
+    lanesShare(a.read) && a.read.guards.length >= b.read.guards.length ? [a.read, b.read] : [b.read, a.read];
   return { kernel: split, outer: level, inner: level + 1, shared, packed };
 }
 
@@ -66,19 +68,21 @@ export function takesPairs({ shared, packed, outer, inner }: Paired, plan: Plan)
 
 /** Code that adds products of pairs to the accumulators of a tile. */
 export class PairCode {
-  readonly #generator: Generator;
+  readonly #tile: Tile;
+  readonly #access: (read: Read) => Access;
   readonly #paired: Paired;
   readonly #accumulators: readonly (readonly Held[])[];
 
-  constructor(generator: Generator, paired: Paired, accumulators: readonly (readonly Held[])[]) {
-    this.#generator = generator;
+  constructor(tile: Tile, access: (read: Read) => Access, paired: Paired, accumulators: readonly (readonly Held[])[]) {
+    this.#tile = tile;
+    this.#access = access;
     this.#paired = paired;
     this.#accumulators = accumulators;
   }
 
   /** The next pairs: one, or four. */
   add(pairs: number): void {
-    const { f, plan, ahead } = this.#generator;
+    const { f, plan, ahead } = this.#tile;
     const { outer, packed } = this.#paired;
     const rows = Array.from({ length: plan.rows }, (_, row) => this.#row(row, pairs));
     const first = ahead.get(outer) ?? 0;
@@ -86,7 +90,7 @@ export class PairCode {
       ahead.set(outer, first + pair);
       const sign = this.#sign(packed);
       const columns = Array.from({ length: plan.vectors }, (_, vector) =>
-        this.#generator.access(packed).vector(
+        this.#access(packed).vector(
           0,
           vector,
           (address) => f.memory(`v128.load8x8_${sign}`, address(0)),
@@ -109,11 +113,11 @@ export class PairCode {
 
   /** A vector of the shared factors of a row as 16-bit numbers: four pairs, or one pair four times. */
   #row(row: number, pairs: number): number {
-    const { f } = this.#generator;
+    const { f } = this.#tile;
     const { shared } = this.#paired;
     const sign = this.#sign(shared);
     const fill = Number(BigInt.asUintN(16, shared.fill)) * 0x10001;
-    return this.#generator.access(shared).vector(
+    return this.#access(shared).vector(
       row,
       0,
       (address) => {
@@ -125,6 +129,6 @@ export class PairCode {
   }
 
   #sign(read: Read): "s" | "u" {
-    return item(this.#generator.kernel.operands, read.operand).dtype.startsWith("i") ? "s" : "u";
+    return item(this.#tile.kernel.operands, read.operand).dtype.startsWith("i") ? "s" : "u";
   }
 }

@@ -74,9 +74,6 @@ export function panelOf(kernel: LoopKernel, lanes: number, width: number, read: 
     };
   };
   const whole = Math.floor(size / width);
-  const copies = [
-    ...(whole > 0 ? [copy(0, 0, whole)] : []),
-    ...(whole < tiles ? [copy(whole, size - width, 1)] : []),
-  ];
+  const copies = [...(whole > 0 ? [copy(0, 0, whole)] : []), ...(whole < tiles ? [copy(whole, size - width, 1)] : [])];
   return { operand: read.operand, length: product(dims), at: { base: 0, strides }, copies };
 }

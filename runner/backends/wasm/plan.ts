@@ -119,17 +119,26 @@ export function planLoops(
     return cost;
   };
   const candidates = outer.filter((level) => item(sizes, level) >= 4);
-  const lanes = candidates.reduce(
-    (best, level) => (best < 0 || costOf(level) <= costOf(best) ? level : best),
-    -1,
-  );
+  const lanes = candidates.reduce((best, level) => (best < 0 || costOf(level) <= costOf(best) ? level : best), -1);
   if (lanes < 0) {
-    return { lanes, vectors: 1, row: -1, rows: 1, order: outer, split: outer[0] ?? -1, most: Infinity, packed: new Set() };
+    return {
+      lanes,
+      vectors: 1,
+      row: -1,
+      rows: 1,
+      order: outer,
+      split: outer[0] ?? -1,
+      most: Infinity,
+      packed: new Set(),
+    };
   }
   const row = body.reduce === undefined ? -1 : rowFor(lanes);
   const rows = row < 0 ? 1 : Math.min(TILE_ROWS, item(sizes, row));
   const floats = body.reduce === undefined ? [] : floatAccumulators(kernel, body.reduce);
-  const width = accumulators.reduce((sum, range, i) => sum + (floats[i] !== true && intForm(range) === "i64" ? 2 : 1), 0);
+  const width = accumulators.reduce(
+    (sum, range, i) => sum + (floats[i] !== true && intForm(range) === "i64" ? 2 : 1),
+    0,
+  );
   const stepLength = body.reduce?.step.code.length ?? 0;
   const codeLength = total >= LONG_SUM ? stepLength : Math.max(body.finish.code.length, stepLength);
   const most = codeLength > SHORT_CODE ? 1 : Math.floor(TILE_VECTORS / Math.max(1, width) / rows);

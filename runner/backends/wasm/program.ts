@@ -59,7 +59,8 @@ function* load(code: Code, constants: readonly Tensor[]): Generator<number, Load
     const direct = layout.constants.get(constant);
     const from = direct ?? layout.staging;
     if (direct === undefined) bytes.set(tensorBytes(item(constants, constant)), from);
-    for (const routine of copies) for (const _pause of runSlices(functions, { routine, addresses: [at, from] })) yield 0;
+    for (const routine of copies)
+      for (const _pause of runSlices(functions, { routine, addresses: [at, from] })) yield 0;
   }
   return { code, constants, memory: bytes, functions };
 }

@@ -1,11 +1,12 @@
 import { item } from "../../items.ts";
 import { f32FromBits, f32ToBits } from "../../machine/float.ts";
-import type { Instruction } from "../../machine/kernel.ts";
+import type { Instruction, Read } from "../../machine/kernel.ts";
 import { OPCODES, type OpcodeRow } from "../../machine/scalar.ts";
-import type { BodyStage } from "./body.ts";
-import type { Generator } from "./generate.ts";
+import type { Body, BodyStage } from "./body.ts";
+import type { Access } from "./access.ts";
 import type { Range } from "./range.ts";
 import { pushScalar } from "./scalar-code.ts";
+import type { Tile } from "./tile.ts";
 import { floatConstant, type Held, intConstant, intForm } from "./value.ts";
 import { vectorCode } from "./vector-code.ts";
 import { currentLocal } from "./walk.ts";
@@ -19,12 +20,22 @@ export interface Variance {
 const SAME: Variance = { row: false, vector: false };
 const ALL: Variance = { row: true, vector: true };
 
+/** What stages of one kernel share. */
+export interface StageHost {
+  readonly tile: Tile;
+  readonly access: (read: Read) => Access;
+  /** Values of a body for all parts of the tile: rows by vectors. */
+  readonly evaluate: (body: Body) => readonly Held[];
+  /** Which registers of a stage differ inside of a tile, once that is known. */
+  readonly variances: Map<BodyStage, readonly Variance[]>;
+}
+
 /**
  * The registers of a stage, for all parts of a tile. A register is computed when it is first asked for: what shares it
  * finds it again, what nobody asks for is never computed.
  */
 export class StageCode {
-  readonly #generator: Generator;
+  readonly #host: StageHost;
   readonly #stage: BodyStage;
   readonly #ranges: readonly Range[];
   readonly #accumulators: readonly (readonly Held[])[];
@@ -34,25 +45,20 @@ export class StageCode {
   readonly #bodies = new Map<number, readonly Held[]>();
 
   /** @param accumulators By part of the tile, then by number; empty in stages without. */
-  constructor(
-    generator: Generator,
-    stage: BodyStage,
-    ranges: readonly Range[],
-    accumulators: readonly (readonly Held[])[],
-  ) {
-    this.#generator = generator;
+  constructor(host: StageHost, stage: BodyStage, ranges: readonly Range[], accumulators: readonly (readonly Held[])[]) {
+    this.#host = host;
     this.#stage = stage;
     this.#ranges = ranges;
     this.#accumulators = accumulators;
     this.#first = accumulators[0]?.length ?? 0;
-    const known = generator.variances.get(stage);
+    const known = host.variances.get(stage);
     this.#variances = known ?? this.#findVariances();
-    if (known === undefined) generator.variances.set(stage, this.#variances);
+    if (known === undefined) host.variances.set(stage, this.#variances);
   }
 
   /** A register for a part of the tile. */
   value(register: number, row: number, vector: number): Held {
-    const { plan } = this.#generator;
+    const { plan } = this.#host.tile;
     if (register < this.#first) return item(item(this.#accumulators, row * plan.vectors + vector), register);
     const variance = item(this.#variances, register);
     const part = (variance.row ? row * plan.vectors : 0) + (variance.vector ? vector : 0);
@@ -65,13 +71,13 @@ export class StageCode {
   }
 
   #make(register: number, row: number, vector: number): Held {
-    const { f, lanes, plan } = this.#generator;
+    const { f, lanes, plan } = this.#host.tile;
     const { sources, constants, code } = this.#stage;
     let index = register - this.#first;
     const source = sources[index];
     if (source !== undefined) {
-      if ("read" in source) return this.#generator.access(source.read).value(row, vector);
-      const known = this.#bodies.get(index) ?? this.#generator.evaluate(source.body);
+      if ("read" in source) return this.#host.access(source.read).value(row, vector);
+      const known = this.#bodies.get(index) ?? this.#host.evaluate(source.body);
       this.#bodies.set(index, known);
       return item(known, row * plan.vectors + vector);
     }
@@ -85,7 +91,7 @@ export class StageCode {
   }
 
   #instruction({ op, a, b, c }: Instruction, register: number, row: number, vector: number): Held {
-    const { f, lanes } = this.#generator;
+    const { f, lanes } = this.#host.tile;
     if (op === "index") return this.#index(a, register, row, vector);
     const { takes }: OpcodeRow = OPCODES[op];
     const registers = [a, b, c].slice(0, takes.length);
@@ -99,9 +105,9 @@ export class StageCode {
 
   /** The loop index of a dimension. */
   #index(dimension: number, register: number, row: number, vector: number): Held {
-    const { f, lanes } = this.#generator;
-    const walk = this.#generator.walk(item(this.#stage.indices, dimension), {});
-    const ahead = this.#generator.aheadOf(walk, row, vector);
+    const { f, lanes } = this.#host.tile;
+    const walk = this.#host.tile.walk(item(this.#stage.indices, dimension), {});
+    const ahead = this.#host.tile.aheadOf(walk, row, vector);
     const push = (): void => {
       f.get(currentLocal(walk));
       if (walk.type === "i32") f.op("i64.extend_i32_s");
@@ -111,7 +117,7 @@ export class StageCode {
       push();
       return { form: "scalar i64", locals: [f.keep("i64")] };
     }
-    const stride = this.#generator.laneStride(walk);
+    const stride = this.#host.tile.laneStride(walk);
     const form = intForm(item(this.#ranges, register));
     const vectorOf = (first: number, wide: boolean): number => {
       push();
@@ -132,13 +138,13 @@ export class StageCode {
   }
 
   #findVariances(): readonly Variance[] {
-    const { plan } = this.#generator;
+    const { plan } = this.#host.tile;
     const { sources, constants, code, indices } = this.#stage;
     const variances: Variance[] = Array.from({ length: this.#first }, () => ALL);
     for (const source of sources) {
       if ("body" in source) variances.push(ALL);
       else {
-        const access = this.#generator.access(source.read);
+        const access = this.#host.access(source.read);
         variances.push({ row: access.movesWithRow(), vector: access.movesWithLanes() });
       }
     }
@@ -156,4 +162,3 @@ export class StageCode {
     return variances;
   }
 }
-

@@ -80,7 +80,9 @@ export function vectorCode(
   }
   const comparison = FLOAT_COMPARISONS[op];
   if (comparison !== undefined) {
-    f.get(item(at(0).value.locals, 0)).get(item(at(1).value.locals, 0)).op(comparison);
+    f.get(item(at(0).value.locals, 0))
+      .get(item(at(1).value.locals, 0))
+      .op(comparison);
     return kept("mask");
   }
   const modular = MODULAR[op];
@@ -135,11 +137,10 @@ export function vectorCode(
     default:
       break;
   }
-  const form = item(given, given.length - 1).value.form === "f32" || op === "i2f" || op === "u2f" ? "f32" : intForm(range);
+  const form =
+    item(given, given.length - 1).value.form === "f32" || op === "i2f" || op === "u2f" ? "f32" : intForm(range);
   const result = op === "f2i" ? intForm(range) : form;
-  return fromLanes(f, result, (lane) =>
-    pushScalar(f, op, field, (operand) => pushLane(f, at(operand).value, lane)),
-  );
+  return fromLanes(f, result, (lane) => pushScalar(f, op, field, (operand) => pushLane(f, at(operand).value, lane)));
 }
 
 /** Of a value and itself these give the value. */
@@ -149,10 +150,17 @@ const IDEMPOTENT = new Set<Opcode>(["fmin", "fmax", "iand", "ior", "imin", "imax
  * The lesser or greater of a value and a constant that is a number. `pmin(a, b)` is b < a ? b : a, which keeps a NaN in a;
  * it is one instruction of most processors. Of two zeros it gives a; 0 is added where +0 should win over -0.
  */
-function clampCode(f: FunctionBody, op: "fmin" | "fmax", { value }: Given, { value: limit, range }: Given): Held | undefined {
+function clampCode(
+  f: FunctionBody,
+  op: "fmin" | "fmax",
+  { value }: Given,
+  { value: limit, range }: Given,
+): Held | undefined {
   const by = pointOf(range);
   if (by === undefined || limit.bits === undefined || (op === "fmin" && Object.is(by, -0))) return undefined;
-  f.get(item(value.locals, 0)).get(item(limit.locals, 0)).op(op === "fmin" ? "f32x4.pmin" : "f32x4.pmax");
+  f.get(item(value.locals, 0))
+    .get(item(limit.locals, 0))
+    .op(op === "fmin" ? "f32x4.pmin" : "f32x4.pmax");
   if (op === "fmax" && Object.is(by, 0)) f.v128([0, 0, 0, 0]).op("f32x4.add");
   return { form: "f32", locals: [f.keep("v128")] };
 }
