@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import * as ort from "onnxruntime-web";
 
 import { prepareProgram } from "../runner/backends/backend.ts";
-import { wasm } from "../runner/backends/wasm/wasm.ts";
+import { wasmOn } from "../runner/backends/wasm/wasm.ts";
 import { item } from "../runner/items.ts";
 import { createRandom } from "../runner/machine/prng.ts";
 import { product } from "../runner/machine/shape.ts";
@@ -13,8 +13,8 @@ import { createTensor, type Tensor, tensorBytes } from "../runner/machine/tensor
 import { importModel, type Port } from "../runner/onnx/index.ts";
 
 /*
- * Speed of this runner and of onnxruntime-web: `npm run bench:models -- DIR [--runs N] [--filter TEXT]`. Every model of a
- * folder runs on both in one process, one thread each, in turns. Times are milliseconds; the ratio is onnxruntime-web's
+ * Speed of this runner and of onnxruntime-web: `npm run bench:models -- DIR [--runs N] [--filter TEXT] [--threads N] [--out FILE]`. Every model of a
+ * folder runs on both in one process, in turns, this runner on so many threads, the other on one. Times are milliseconds; the ratio is onnxruntime-web's
  * least time with its default options over ours, above 1 where this runner is faster. Outputs are compared bit by bit
  * with onnxruntime-web without graph optimisation, which computes what the file says.
  */
@@ -77,7 +77,7 @@ interface Row {
   readonly firstMs: number;
 }
 
-async function measure(path: string, name: string, least: number): Promise<Row> {
+async function measure(path: string, name: string, least: number, threads: number): Promise<Row> {
   const model = importModel(path);
   const inputs = model.inputs.map(randomInput);
   const feeds = Object.fromEntries(
@@ -89,7 +89,7 @@ async function measure(path: string, name: string, least: number): Promise<Row> 
   const reference = await session(path, "disabled");
   const wanted = await reference.run(feeds);
   let executable: ReturnType<typeof prepareProgram> | undefined;
-  const prepareMs = await timed(() => Promise.resolve((executable = prepareProgram(model.program, wasm))));
+  const prepareMs = await timed(() => Promise.resolve((executable = prepareProgram(model.program, wasmOn(threads)))));
   const ready = executable;
   if (ready === undefined) throw new Error("not prepared");
   const ourRun = (): Promise<readonly Tensor[]> => ready.infer(inputs, model.constants);
@@ -128,25 +128,61 @@ const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 1).padStart
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: "string", default: "10" }, filter: { type: "string", default: "" } },
+  options: {
+    runs: { type: "string", default: "10" },
+    filter: { type: "string", default: "" },
+    threads: { type: "string", default: "1" },
+    out: { type: "string" },
+  },
 });
 const folder = item(positionals, 0);
-const ratios: number[] = [];
+const rows: Row[] = [];
+const ratioOf = ({ ours, theirs }: Row): number => Math.min(...theirs) / Math.min(...ours);
+const timesOf = ({ ours, theirs }: Row): number[] => [
+  Math.min(...ours),
+  median(ours),
+  Math.min(...theirs),
+  median(theirs),
+];
 console.log(
   "model                    ours min    median  theirs min   median  ratio   differ / outputs   prepare  first run",
 );
 for (const file of readdirSync(folder).sort()) {
   if (!file.endsWith(".onnx") || !file.includes(values.filter)) continue;
-  const row = await measure(join(folder, file), file.slice(0, -5), Number(values.runs));
-  const ratio = Math.min(...row.theirs) / Math.min(...row.ours);
-  ratios.push(ratio);
-  const times = [Math.min(...row.ours), median(row.ours), Math.min(...row.theirs), median(row.theirs)]
-    .map(ms)
-    .join(" ");
+  const row = await measure(join(folder, file), file.slice(0, -5), Number(values.runs), Number(values.threads));
+  rows.push(row);
+  const times = timesOf(row).map(ms).join(" ");
   const same = `${String(row.differ)} / ${String(row.outputs)}`.padStart(18);
-  console.log(
-    `${row.name.padEnd(22)} ${times} ${ratio.toFixed(2).padStart(6)} ${same} ${ms(row.prepareMs)} ${ms(row.firstMs)}`,
-  );
+  const begin = `${ms(row.prepareMs)} ${ms(row.firstMs)}`;
+  console.log(`${row.name.padEnd(22)} ${times} ${ratioOf(row).toFixed(2).padStart(6)} ${same} ${begin}`);
 }
-const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-console.log(`geometric mean of ${String(ratios.length)} ratios: ${mean.toFixed(2)}`);
+const mean = Math.exp(rows.reduce((sum, row) => sum + Math.log(ratioOf(row)), 0) / rows.length);
+const summary = `geometric mean of ${String(rows.length)} ratios: ${mean.toFixed(2)}`;
+console.log(summary);
+if (values.out !== undefined) {
+  const cell = (value: number): string => ms(value).trim();
+  const lines = rows.map((row) => {
+    const cells = [
+      row.name,
+      ...timesOf(row).map(cell),
+      ratioOf(row).toFixed(2),
+      `${String(row.differ)} of ${String(row.outputs)}`,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const text = [
+    "<!-- Generated by `npm run bench:models -- DIR --out FILE`. -->",
+    "",
+    `# Speed of models, on ${values.threads} of this runner's threads and one of onnxruntime-web's`,
+    "",
+    "Milliseconds. The ratio is onnxruntime-web's least time over this runner's.",
+    "",
+    "| model | least | median | onnxruntime-web, least | median | ratio | elements that differ |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...lines,
+    "",
+    `The ${summary}.`,
+    "",
+  ];
+  writeFileSync(values.out, text.join("\n"));
+}

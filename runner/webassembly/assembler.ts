@@ -215,14 +215,22 @@ export class FunctionBody {
   }
 }
 
+/** A memory that threads share, which must have a maximum. */
+const SHARED = 0x03;
+/** Pages of 64 KiB of the largest memory: 4 GiB. */
+const MOST_PAGES = 65536;
+
 /** A function of a module, encoded, with its parameters. It returns nothing. */
 export interface EncodedFunction {
   readonly params: readonly WasmType[];
   readonly code: Uint8Array;
 }
 
-/** A module that imports the memory `env.memory` and exports its functions by number: "0", "1" and so on. */
-export function assembleModule(functions: readonly EncodedFunction[]): Uint8Array<ArrayBuffer> {
+/**
+ * A module that imports the memory `env.memory` and exports its functions by number: "0", "1" and so on.
+ * @param shared Whether threads share the memory.
+ */
+export function assembleModule(functions: readonly EncodedFunction[], shared = false): Uint8Array<ArrayBuffer> {
   const types: string[] = [];
   const typeNumbers = functions.map(({ params }) => {
     const key = params.join();
@@ -253,7 +261,8 @@ export function assembleModule(functions: readonly EncodedFunction[]): Uint8Arra
   section(2, ["memory"], (content, name) => {
     content.name("env");
     content.name(name);
-    content.push(2, 0, 0);
+    content.push(2, shared ? SHARED : 0, 0);
+    if (shared) content.unsigned(MOST_PAGES);
   });
   section(3, typeNumbers, (content, type) => content.unsigned(type));
   section(7, functions, (content, _, index) => {

@@ -28,6 +28,8 @@ export interface GeneratedKernel {
   readonly tiles: number;
   /** Tiles of a call at most. */
   readonly slice: number;
+  /** Instructions of all tiles, about. */
+  readonly work: number;
 }
 
 /** Work of a call, which takes some milliseconds at most. */
@@ -82,13 +84,15 @@ class Generator {
       });
     });
     const { tiles } = this.#loops;
-    const slice = Math.floor(SLICE_WORK / (kernelWork(kernel) / tiles));
+    const work = kernelWork(kernel);
+    const slice = Math.floor(SLICE_WORK / (work / tiles));
     return {
       function: { params: f.params, code: f.encode() },
       panels: this.#panels,
       direct: this.#direct,
       tiles,
       slice: Math.max(1, Math.min(plan.most, slice)),
+      work,
     };
   }
 

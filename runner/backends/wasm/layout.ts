@@ -4,13 +4,7 @@ import type { Operand, Program, TensorType } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
 import { Arena } from "./arena.ts";
 import type { Unit } from "./fuse.ts";
-import { type KernelRoutine, ModuleBuilder, type Routine } from "./module.ts";
-
-/** A routine with the addresses that it works on. */
-export interface Call {
-  readonly routine: Routine;
-  readonly addresses: readonly number[];
-}
+import { type Call, type KernelRoutine, ModuleBuilder, type Routine } from "./module.ts";
 
 /** A kernel: what packs its operands, then itself. */
 export interface Step {
@@ -49,7 +43,7 @@ const MOST_BYTES = 2 ** 32 - PAGE;
 const bytesOf = ({ dtype, length }: TensorType): number => length * DTYPE_BYTES[dtype];
 
 /** The layout of a program's units; undefined when it would take 4 GiB or more. */
-export function layOut(program: Program, units: readonly Unit[]): Layout | undefined {
+export function layOut(program: Program, units: readonly Unit[], shared = false): Layout | undefined {
   const builder = new ModuleBuilder();
   const routines = units.map(({ loops, operands }) =>
     builder.kernel(loops, (operand) => item(operands, operand).space === "constant"),
@@ -102,7 +96,7 @@ export function layOut(program: Program, units: readonly Unit[]): Layout | undef
   const bytes = Math.max(arena.end, fixed.end + Math.max(0, ...staged));
   if (bytes > MOST_BYTES) return undefined;
   return {
-    module: builder.assemble(),
+    module: builder.assemble(shared),
     bytes: Math.ceil(bytes / PAGE) * PAGE,
     inputs,
     constants: fixed.constants,

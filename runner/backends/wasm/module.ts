@@ -13,6 +13,8 @@ export interface Routine {
   readonly tiles: number;
   /** Tiles of a call at most. */
   readonly slice: number;
+  /** Instructions of all tiles, about. */
+  readonly work: number;
 }
 
 /** A kernel in a module. */
@@ -35,6 +37,7 @@ export class ModuleBuilder {
       number: this.#add(made.function),
       tiles: made.tiles,
       slice: made.slice,
+      work: made.work,
       direct: made.direct,
       panels: made.panels.map((panel) => ({
         panel,
@@ -54,9 +57,9 @@ export class ModuleBuilder {
     return number;
   }
 
-  /** The module as bytes. */
-  assemble(): Uint8Array<ArrayBuffer> {
-    return assembleModule(this.#functions);
+  /** The module as bytes; `shared`: its memory is one that threads share. */
+  assemble(shared: boolean): Uint8Array<ArrayBuffer> {
+    return assembleModule(this.#functions, shared);
   }
 }
 
@@ -78,17 +81,21 @@ export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memo
   return WebAssembly.Module.exports(module).map((_, i) => exports[String(i)] as WasmFunction);
 }
 
-/** Calls a routine for all of its tiles, slice by slice. */
-export function* runSlices(
-  functions: readonly WasmFunction[],
-  {
-    routine: { number, tiles, slice },
-    addresses,
-  }: { readonly routine: Routine; readonly addresses: readonly number[] },
-): Generator<void, void> {
-  const run = item(functions, number);
-  for (let from = 0; from < tiles; from += slice) {
-    if (from > 0) yield;
-    run(...addresses, from, Math.min(tiles, from + slice));
-  }
+/** A routine with the addresses that it works on. */
+export interface Call {
+  readonly routine: Routine;
+  readonly addresses: readonly number[];
 }
+
+/** Does a call; may yield between slices of it. */
+export type Run = (call: Call) => Iterable<void>;
+
+/** Does calls in this thread, slice by slice. */
+export const runHere = (functions: readonly WasmFunction[]): Run =>
+  function* ({ routine: { number, tiles, slice }, addresses }) {
+    const run = item(functions, number);
+    for (let from = 0; from < tiles; from += slice) {
+      if (from > 0) yield;
+      run(...addresses, from, Math.min(tiles, from + slice));
+    }
+  };

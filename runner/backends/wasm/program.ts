@@ -5,7 +5,8 @@ import { createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts"
 import type { Kept, PreparedProgram } from "../backend.ts";
 import { fusedUnits, singleUnits } from "./fuse.ts";
 import { type Layout, layOut } from "./layout.ts";
-import { instantiate, runSlices, type WasmFunction } from "./module.ts";
+import { instantiate, type Run, runHere } from "./module.ts";
+import { Threads } from "./threads.ts";
 
 const PAGE = 65536;
 
@@ -21,16 +22,19 @@ interface Loaded {
   readonly code: Code;
   readonly constants: readonly Tensor[];
   readonly memory: Uint8Array;
-  readonly functions: readonly WasmFunction[];
+  readonly run: Run;
+  readonly threads: Threads | undefined;
 }
 
 /**
  * Prepares a program; undefined when it would take 4 GiB of memory or more. An execution that gives back only outputs has
  * its own code and memory layout; the memory is kept until the other kind of execution, or other constants, come.
+ * @param threads How many threads share the work, this one included.
  */
-export function prepareWasmProgram(program: Program): PreparedProgram | undefined {
+export function prepareWasmProgram(program: Program, threads: number): PreparedProgram | undefined {
   const codeFor = (kept: Kept): Code | undefined => {
-    const layout = layOut(program, kept === "trace" ? singleUnits(program) : fusedUnits(program));
+    const units = kept === "trace" ? singleUnits(program) : fusedUnits(program);
+    const layout = layOut(program, units, threads > 1);
     return layout && { kept, layout, module: new WebAssembly.Module(layout.module) };
   };
   const first = codeFor("outputs");
@@ -40,16 +44,23 @@ export function prepareWasmProgram(program: Program): PreparedProgram | undefine
   return function* (inputs, constants, kept) {
     const code = codes.get(kept) ?? codeFor(kept) ?? first;
     codes.set(kept, code);
-    if (loaded?.constants !== constants || loaded.code !== code) loaded = yield* load(code, constants);
+    if (loaded?.constants !== constants || loaded.code !== code) {
+      loaded?.threads?.end();
+      loaded = yield* load(code, constants, threads);
+    }
     return yield* execute(program, loaded, inputs, kept);
   };
 }
 
 /** Copies constants to a new memory and packs them. */
-function* load(code: Code, constants: readonly Tensor[]): Generator<number, Loaded> {
+function* load(code: Code, constants: readonly Tensor[], threads: number): Generator<number, Loaded> {
   const { layout, module } = code;
-  const memory = new WebAssembly.Memory({ initial: layout.bytes / PAGE });
+  const pages = layout.bytes / PAGE;
+  const memory = new WebAssembly.Memory(
+    threads > 1 ? { initial: pages, maximum: pages, shared: true } : { initial: pages },
+  );
   const functions = instantiate(module, memory);
+  const run = runHere(functions);
   const bytes = new Uint8Array(memory.buffer);
   for (const [index, at] of layout.constants) {
     bytes.set(tensorBytes(item(constants, index)), at);
@@ -59,15 +70,15 @@ function* load(code: Code, constants: readonly Tensor[]): Generator<number, Load
     const direct = layout.constants.get(constant);
     const from = direct ?? layout.staging;
     if (direct === undefined) bytes.set(tensorBytes(item(constants, constant)), from);
-    for (const routine of copies)
-      for (const _pause of runSlices(functions, { routine, addresses: [at, from] })) yield 0;
+    for (const routine of copies) for (const _pause of run({ routine, addresses: [at, from] })) yield 0;
   }
-  return { code, constants, memory: bytes, functions };
+  const started = threads > 1 ? new Threads(module, memory, functions, run, threads) : undefined;
+  return { code, constants, memory: bytes, run: started?.run ?? run, threads: started };
 }
 
 function* execute(
   program: Program,
-  { code: { layout }, memory, functions }: Loaded,
+  { code: { layout }, memory, run }: Loaded,
   inputs: readonly Tensor[],
   kept: Kept,
 ): Generator<number, readonly Tensor[]> {
@@ -77,7 +88,7 @@ function* execute(
   const wanted = kept === "trace" ? undefined : new Set(program.outputs);
   const outputs = new Map<number, Tensor>();
   for (const { kernel, calls, at } of layout.steps) {
-    for (const call of calls) for (const _pause of runSlices(functions, call)) yield kernel;
+    for (const call of calls) for (const _pause of run(call)) yield kernel;
     if (wanted?.has(kernel) !== false) {
       const { dtype, shape } = item(program.kernels, kernel);
       const output = createTensor(dtype, product(shape));

@@ -9,13 +9,22 @@ import { prepareWasmProgram } from "./program.ts";
  * with the interpreter on every bit; a fuzz test compares the two. What needs 4 GiB of memory or more is left to the
  * JavaScript backend.
  */
-export const wasm: Backend = { name: "wasm", prepare: prepareKernel, prepareProgram: prepareWasmProgram };
+export const wasm: Backend = wasmOn(1);
+
+/** The same with several threads, which share the work of each kernel; results do not depend on their number. */
+export function wasmOn(threads: number): Backend {
+  return {
+    name: threads === 1 ? "wasm" : `wasm on ${String(threads)} threads`,
+    prepare: prepareKernel,
+    prepareProgram: (program) => prepareWasmProgram(program, threads),
+  };
+}
 
 /** One kernel by itself, as a program whose inputs are its operands. */
 function prepareKernel(kernel: Kernel): PreparedKernel {
   const inputs = kernel.operands.map(({ dtype, length }) => ({ dtype, length }));
   const operands = kernel.operands.map((operand, index): Operand => ({ ...operand, space: "input", index }));
-  const execute = prepareWasmProgram({ inputs, constants: [], kernels: [{ ...kernel, operands }], outputs: [0] });
+  const execute = prepareWasmProgram({ inputs, constants: [], kernels: [{ ...kernel, operands }], outputs: [0] }, 1);
   if (execute === undefined) return compiled.prepare(kernel);
   return function* (tensors, output) {
     const run = execute(tensors, [], "outputs");
