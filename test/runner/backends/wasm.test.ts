@@ -4,13 +4,25 @@ import { prepareProgram } from "../../../runner/backends/backend.ts";
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
 import { wasm, wasmOn } from "../../../runner/backends/wasm/wasm.ts";
 import { item } from "../../../runner/items.ts";
+import { DTYPE_CODE, DTYPES } from "../../../runner/machine/dtype.ts";
 import { executeKernel, executeProgram } from "../../../runner/machine/interpreter.ts";
-import { createRandom } from "../../../runner/machine/prng.ts";
+import type { Constant, Kernel } from "../../../runner/machine/kernel.ts";
+import { createRandom, type Random } from "../../../runner/machine/prng.ts";
+import { OPCODES, type Opcode, type OpcodeRow } from "../../../runner/machine/scalar.ts";
 import { product } from "../../../runner/machine/shape.ts";
-import { createTensor, type Tensor, tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
+import { createTensor, firstDifference, type Tensor, tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
+import { verifyKernel } from "../../../runner/machine/verify.ts";
 import { importModel } from "../../../runner/onnx/index.ts";
 import { onnxFile, type TestModel, type TestTensor } from "../../../testing/onnx-model.ts";
-import { DEFAULT_LIMITS, randomKernel } from "../../../testing/random-kernels.ts";
+import {
+  DEFAULT_LIMITS,
+  type RandomKernel,
+  type RandomLimits,
+  randomF32Bits,
+  randomInt,
+  randomKernel,
+  randomTensor,
+} from "../../../testing/random-kernels.ts";
 import { randomModel } from "../../../testing/random-models.ts";
 
 /** A model large enough for threads to share each of its kernels, packing included. */
@@ -35,9 +47,47 @@ const wide = (): TestModel => {
   };
 };
 
+/** One instruction on rows of random and difficult operands, some of which are constants. */
+function scalarKernel(random: Random, op: Exclude<Opcode, "index">): RandomKernel {
+  const length = 64;
+  const { takes, gives }: OpcodeRow = OPCODES[op];
+  const any = random.pick(["f32", "int"] as const);
+  const classes = takes.map((kind) => (kind === "any" ? any : kind));
+  const operands: Tensor[] = [];
+  const constants: Constant[] = [];
+  // Reads come before constants; the first operand is always read.
+  const read = classes.map((_, i) => i === 0 || random.chance(0.6));
+  classes.forEach((kind, i) => {
+    if (read[i] === true) {
+      const dtype = kind === "f32" ? "f32" : random.pick(DTYPES.filter((name) => name !== "f32"));
+      operands.push(randomTensor(random, dtype, length));
+    } else constants.push(kind === "f32" ? { f32: randomF32Bits(random) } : { int: randomInt(random) });
+  });
+  let [nextRead, nextConstant] = [0, operands.length];
+  const registers = classes.map((_, i) => (read[i] === true ? nextRead++ : nextConstant++));
+  const [a = 0, b = 0, c = 0] = registers;
+  const result = gives === "any" ? any : gives;
+  const field = op === "wrap" ? DTYPE_CODE[random.pick(DTYPES.slice(1))] : b;
+  const kernel: Kernel = {
+    dtype: result === "f32" ? "f32" : random.pick(["i64", "i64", "u8", "i16", "u32"]),
+    shape: [length],
+    operands: operands.map(({ dtype, data }, index) => ({ space: "input", index, dtype, length: data.length })),
+    finish: {
+      reads: operands.map((_, operand) => ({ operand, base: 0, strides: [1], fill: 0n, guards: [] })),
+      constants,
+      code: [{ op, a, b: field, c }],
+    },
+  };
+  return { kernel, operands };
+}
+
 /** Random kernels and models: some by default, more with ASSAY_FUZZ. */
 const KERNELS = Math.max(500, Number(process.env.ASSAY_FUZZ ?? 0));
 const MODELS = Math.max(120, Number(process.env.ASSAY_FUZZ ?? 0) / 20);
+/** Enough outputs for tiles of several vectors. */
+const WIDE_LIMITS: RandomLimits = { elements: 200, steps: 40, operandLength: 900 };
+/** Kernels for each instruction. */
+const OPERANDS = Math.max(40, Number(process.env.ASSAY_FUZZ ?? 0) / 50);
 const SEED = Number(process.env.ASSAY_SEED ?? 1);
 
 const bits = (tensors: readonly Tensor[]): readonly string[] =>
@@ -47,7 +97,7 @@ describe("WebAssembly backend", () => {
   it(`agrees with the interpreter on every bit of ${KERNELS} random kernels (seed ${SEED})`, () => {
     const random = createRandom(SEED);
     for (let i = 0; i < KERNELS; i++) {
-      const { kernel, operands } = randomKernel(random, DEFAULT_LIMITS);
+      const { kernel, operands } = randomKernel(random, i % 2 === 0 ? DEFAULT_LIMITS : WIDE_LIMITS);
       const output = createTensor(kernel.dtype, product(kernel.shape));
       for (const _pause of wasm.prepare(kernel)(operands, output));
       const expected = executeKernel(kernel, operands);
@@ -56,6 +106,21 @@ describe("WebAssembly backend", () => {
       expect(same, `kernel ${i} of seed ${SEED}`).to.equal(true);
     }
   });
+
+  for (const op of Object.keys(OPCODES) as Opcode[]) {
+    if (op === "index") continue;
+    it(`${op}: gives what the interpreter gives, four elements at a time (${OPERANDS} kernels)`, () => {
+      const random = createRandom(SEED);
+      for (let i = 0; i < OPERANDS; i++) {
+        const { kernel, operands } = scalarKernel(random, op);
+        verifyKernel(kernel);
+        const output = createTensor(kernel.dtype, product(kernel.shape));
+        for (const _pause of wasm.prepare(kernel)(operands, output));
+        const expected = executeKernel(kernel, operands);
+        expect(firstDifference(output, expected), `kernel ${i} of seed ${SEED}`).to.equal(-1);
+      }
+    });
+  }
 
   it("gives the same bits on one, two and three threads, again and again", async () => {
     const model = wide();
