@@ -12,6 +12,13 @@ export const executeModel = (
   context: CommandContext,
 ): Promise<readonly Tensor[]> => prepareProgram(model.program, wasm).run(inputs, model.constants, context);
 
+/** The outputs of a model, in order, without its trace. @throws AssayError ABORTED. */
+export const inferModel = (
+  model: Model,
+  inputs: readonly Tensor[],
+  context: CommandContext,
+): Promise<readonly Tensor[]> => prepareProgram(model.program, wasm).infer(inputs, model.constants, context);
+
 /** Outputs of a model out of a trace, in the order of its outputs. */
 export const outputsOf = (model: Model, trace: readonly Tensor[]): readonly Tensor[] =>
   model.program.outputs.map((kernel) => item(trace, kernel));
