@@ -13,8 +13,8 @@ import { runTask, type TaskOptions } from "../task.ts";
 export interface Backend {
   readonly name: string;
   readonly prepare: (kernel: Kernel) => PreparedKernel;
-  /** Whole programs, for a backend that has a better way than kernel by kernel; undefined for one that it cannot take. */
-  readonly prepareProgram?: (program: Program) => PreparedProgram | undefined;
+  /** Whole programs, for a backend that has a better way than kernel by kernel. */
+  readonly prepareProgram?: (program: Program) => PreparedProgram;
 }
 
 /** Fills `output` from the kernel's operands; yields from time to time so that the caller can pause or stop it. */
@@ -83,7 +83,8 @@ export function prepareProgram(program: Program, backend: Backend): Executable {
   return { program, run: task("trace"), infer: task("outputs") };
 }
 
-function kernelByKernel(program: Program, backend: Backend): PreparedProgram {
+/** Executes a verified program one kernel after the other. */
+export function kernelByKernel(program: Program, backend: Backend): PreparedProgram {
   const kernels = program.kernels.map((kernel) => ({ kernel, fill: backend.prepare(kernel) }));
   return function* (inputs, constants, kept) {
     const trace: Tensor[] = [];

@@ -2,7 +2,8 @@ import { item } from "../../items.ts";
 import type { Program } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
 import { createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts";
-import type { Kept, PreparedProgram } from "../backend.ts";
+import { kernelByKernel, type Kept, type PreparedProgram } from "../backend.ts";
+import { compiled } from "../javascript/compiled.ts";
 import { fusedUnits, singleUnits } from "./fuse.ts";
 import { type Layout, layOut } from "./layout.ts";
 import { instantiate, type Run, runHere } from "./module.ts";
@@ -12,7 +13,6 @@ const PAGE = 65536;
 
 /** A program's code for what an execution gives back. */
 interface Code {
-  readonly kept: Kept;
   readonly layout: Layout;
   readonly module: WebAssembly.Module;
 }
@@ -27,28 +27,41 @@ interface Loaded {
 }
 
 /**
- * Prepares a program; undefined when it would take 4 GiB of memory or more. An execution that gives back only outputs has
- * its own code and memory layout; the memory is kept until the other kind of execution, or other constants, come.
+ * Prepares a program. An execution that gives back only outputs has its own code and memory layout. A memory is kept for
+ * the next execution of the same kind with the same constants; executions at the same time have a memory each. What would
+ * take 4 GiB of memory or more is left to the JavaScript backend.
  * @param threads How many threads share the work, this one included.
  */
-export function prepareWasmProgram(program: Program, threads: number): PreparedProgram | undefined {
+export function prepareWasmProgram(program: Program, threads: number): PreparedProgram {
+  const codes = new Map<Kept, Code | undefined>();
   const codeFor = (kept: Kept): Code | undefined => {
-    const units = kept === "trace" ? singleUnits(program) : fusedUnits(program);
-    const layout = layOut(program, units, threads > 1);
-    return layout && { kept, layout, module: new WebAssembly.Module(layout.module) };
+    if (!codes.has(kept)) {
+      const units = kept === "trace" ? singleUnits(program) : fusedUnits(program);
+      const layout = layOut(program, units, threads > 1);
+      codes.set(kept, layout && { layout, module: new WebAssembly.Module(layout.module) });
+    }
+    return codes.get(kept);
   };
-  const first = codeFor("outputs");
-  if (first === undefined) return undefined;
-  const codes = new Map<Kept, Code>([["outputs", first]]);
-  let loaded: Loaded | undefined;
+  codeFor("outputs");
+  let instead: PreparedProgram | undefined;
+  /** At most one. */
+  const idle: Loaded[] = [];
   return function* (inputs, constants, kept) {
-    const code = codes.get(kept) ?? codeFor(kept) ?? first;
-    codes.set(kept, code);
+    const code = codeFor(kept);
+    if (code === undefined) {
+      instead ??= kernelByKernel(program, compiled);
+      return yield* instead(inputs, constants, kept);
+    }
+    // Taken while it is in use: an execution that is never finished does not give it back.
+    let loaded = idle.pop();
     if (loaded?.constants !== constants || loaded.code !== code) {
       loaded?.threads?.end();
       loaded = yield* load(code, constants, threads);
     }
-    return yield* execute(program, loaded, inputs, kept);
+    const outputs = yield* execute(program, loaded, inputs, kept);
+    for (const { threads: others } of idle.splice(0)) others?.end();
+    idle.push(loaded);
+    return outputs;
   };
 }
 

@@ -1,7 +1,6 @@
 import type { Kernel, Operand } from "../../machine/kernel.ts";
-import { tensorBytes } from "../../machine/tensor.ts";
+import { type Tensor, tensorBytes } from "../../machine/tensor.ts";
 import type { Backend, PreparedKernel } from "../backend.ts";
-import { compiled } from "../javascript/compiled.ts";
 import { prepareWasmProgram } from "./program.ts";
 
 /**
@@ -20,14 +19,17 @@ export function wasmOn(threads: number): Backend {
   };
 }
 
+/** Constants of a kernel by itself: always the same list, so that its memory is kept. */
+const NONE: readonly Tensor[] = [];
+
 /** One kernel by itself, as a program whose inputs are its operands. */
 function prepareKernel(kernel: Kernel): PreparedKernel {
   const inputs = kernel.operands.map(({ dtype, length }) => ({ dtype, length }));
   const operands = kernel.operands.map((operand, index): Operand => ({ ...operand, space: "input", index }));
-  const execute = prepareWasmProgram({ inputs, constants: [], kernels: [{ ...kernel, operands }], outputs: [0] }, 1);
-  if (execute === undefined) return compiled.prepare(kernel);
+  const program = { inputs, constants: [], kernels: [{ ...kernel, operands }], outputs: [0] };
+  const execute = prepareWasmProgram(program, 1);
   return function* (tensors, output) {
-    const run = execute(tensors, [], "outputs");
+    const run = execute(tensors, NONE, "outputs");
     let step = run.next();
     for (; step.done !== true; step = run.next()) yield;
     for (const made of step.value) tensorBytes(output).set(tensorBytes(made));

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { prepareProgram } from "../../../runner/backends/backend.ts";
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
+import { prepareWasmProgram } from "../../../runner/backends/wasm/program.ts";
 import { wasm, wasmOn } from "../../../runner/backends/wasm/wasm.ts";
 import { item } from "../../../runner/items.ts";
 import { DTYPE_CODE, DTYPES } from "../../../runner/machine/dtype.ts";
@@ -133,6 +134,30 @@ describe("WebAssembly backend", () => {
         expect(bits(await executable.run(inputs, constants)), `${threads} threads, run ${run}`).to.deep.equal(expected);
       }
     }
+  });
+
+  it("keeps executions apart that take turns, and forgets one that is not finished", async () => {
+    const model = wide();
+    const { program, constants, inputs: ports } = importModel(onnxFile(model));
+    const inputs = ports.map(({ name, dtype }) => tensorFrom(dtype, model.inputs[name]?.data ?? []));
+    const others = inputs.map(({ dtype, data }) => tensorFrom(dtype, [...data].reverse()));
+    const execute = prepareWasmProgram(program, 1);
+    const plain = prepareProgram(program, compiled);
+    const expected = await Promise.all(
+      [inputs, others].map(async (given) => bits(await plain.infer(given, constants))),
+    );
+    const forgotten = execute(inputs, constants, "outputs");
+    forgotten.next();
+    const results: (readonly string[])[] = [];
+    let runs = [inputs, others].map((given, i) => ({ i, steps: execute(given, constants, "outputs") }));
+    while (runs.length > 0) {
+      runs = runs.filter(({ i, steps }) => {
+        const step = steps.next();
+        if (step.done === true) results[i] = bits(step.value);
+        return step.done !== true;
+      });
+    }
+    expect(results).to.deep.equal(expected);
   });
 
   it(`gives trace and outputs of ${MODELS} random models as the interpreter does (seed ${SEED})`, async () => {
