@@ -24,7 +24,7 @@ export interface Unit {
 }
 
 /** Every kernel by itself. */
-export const singleUnits = ({ kernels }: Program): readonly Unit[] =>
+const singleUnits = ({ kernels }: Program): readonly Unit[] =>
   kernels.map((kernel, k) => ({ kernel: k, operands: kernel.operands, loops: loopKernel(kernel) }));
 
 /**
@@ -55,6 +55,24 @@ export function fusedUnits(program: Program): readonly Unit[] {
   return units.filter(
     ({ kernel }) => !gone.has(kernel) && (item(readers, kernel).size > 0 || program.outputs.includes(kernel)),
   );
+}
+
+/** Units that give the outputs of all kernels. They read past copies: what a copy moves is read where it lay. */
+export function tracedUnits(program: Program): readonly Unit[] {
+  const units = [...singleUnits(program)];
+  for (let k = 0; k < units.length; k++) {
+    let unit = item(units, k);
+    for (let operand = 0; operand < unit.operands.length; operand++) {
+      const { space, index } = item(unit.operands, operand);
+      if (space !== "kernel" || copiedRead(item(units, index).loops) === undefined) continue;
+      const taken = takeOver(item(units, index), unit, operand);
+      if (taken === undefined) continue;
+      unit = taken;
+      operand = -1;
+    }
+    units[k] = unit;
+  }
+  return units;
 }
 
 /** `outer` with the work of its operand, the unit `inner`, done where it is read; undefined where that does not pay. */

@@ -4,7 +4,7 @@ import { product } from "../../machine/shape.ts";
 import { createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts";
 import { kernelByKernel, type Kept, type PreparedProgram } from "../backend.ts";
 import { compiled } from "../javascript/compiled.ts";
-import { fusedUnits, singleUnits } from "./fuse.ts";
+import { fusedUnits, tracedUnits } from "./fuse.ts";
 import { type Layout, layOut } from "./layout.ts";
 import { instantiate, type Run, runHere } from "./module.ts";
 import { Threads } from "./threads.ts";
@@ -36,7 +36,7 @@ export function prepareWasmProgram(program: Program, threads: number): PreparedP
   const codes = new Map<Kept, Code | undefined>();
   const codeFor = (kept: Kept): Code | undefined => {
     if (!codes.has(kept)) {
-      const units = kept === "trace" ? singleUnits(program) : fusedUnits(program);
+      const units = kept === "trace" ? tracedUnits(program) : fusedUnits(program);
       const layout = layOut(program, units, threads > 1);
       codes.set(kept, layout && { layout, module: new WebAssembly.Module(layout.module) });
     }
