@@ -34,6 +34,8 @@ const CACHE_BYTES = 2 ** 19;
 /** Longest step or finish that a tile of several vectors repeats. */
 const SHORT_CODE = 8;
 
+/** How often a packed copy may have an element of its operand. */
+const MOST_GROWTH = 2;
 /** Steps against which the length of `finish` does not matter. */
 const LONG_SUM = 16;
 
@@ -70,6 +72,10 @@ export const alwaysInside = (kernel: LoopKernel, read: Read): boolean => {
   return lo >= 0 && hi < item(kernel.operands, read.operand).length;
 };
 
+/** Elements of a packed copy: one for each index of the levels that a read moves with. */
+const elementsRead = ({ sizes }: LoopKernel, read: Read): number =>
+  product(sizes.filter((_, level) => strideAt(read, level) !== 0));
+
 /** A read that panels can replace: without gather, its guards always hold, always inside. */
 const plain = (kernel: LoopKernel, read: Read): boolean =>
   read.gather === undefined &&
@@ -104,6 +110,7 @@ export function planLoops(
     inStep &&
     ![0, 1].includes(strideAt(read, lanes)) &&
     plain(kernel, read) &&
+    elementsRead(kernel, read) <= MOST_GROWTH * item(kernel.operands, read.operand).length &&
     (constant(read.operand) ||
       outer.some((level) => level !== lanes && item(sizes, level) >= TILE_ROWS && !movesWith(read, level)));
   const costOf = (lanes: number): number => {
