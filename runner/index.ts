@@ -4,6 +4,7 @@ export type { TaskOptions, TaskProgress } from "./task.ts";
 
 export { type Backend, type Executable, interpreter, type PreparedKernel, prepareProgram } from "./backends/backend.ts";
 export { compiled } from "./backends/javascript/compiled.ts";
+export { wasm, wasmOn } from "./backends/wasm/wasm.ts";
 export { type KernelCost, kernelCost } from "./machine/cost.ts";
 export { type DType, DTYPE_BYTES, DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./machine/dtype.ts";
 export { decodeKernel, encodeKernel } from "./machine/encoding.ts";

@@ -4,8 +4,10 @@ import { item } from "../runner/items.ts";
 import { isAssayError } from "../runner/errors.ts";
 import { checkTrace } from "../runner/check/check.ts";
 import type { Program } from "../runner/machine/kernel.ts";
+import { prepareProgram } from "../runner/backends/backend.ts";
+import { wasm } from "../runner/backends/wasm/wasm.ts";
 import { executeProgram } from "../runner/machine/interpreter.ts";
-import type { Tensor } from "../runner/machine/tensor.ts";
+import { firstDifference, type Tensor } from "../runner/machine/tensor.ts";
 import { decodeModel, decodeTensor } from "../runner/onnx/file/decode.ts";
 import { importModel, type ImportOptions, type Model } from "../runner/onnx/import/import.ts";
 import { toNumbers } from "../runner/onnx/file/numbers.ts";
@@ -13,7 +15,7 @@ import { type Dense, readTensor } from "../runner/onnx/file/tensors.ts";
 
 /*
  * Runs a folder of ONNX backend node tests: `npm run conformance -- DIR [--filter RE] [--provable K] [--verbose]`.
- * Each test either passes (all outputs equal, floats within the tolerance of the ONNX test runner), is refused at
+ * Each test runs on the interpreter and on the WebAssembly backend. It either passes (all outputs equal, floats within the tolerance of the ONNX test runner), is refused at
  * import with a reason, or is wrong. With --provable, K elements of every kernel of every passing test are executed
  * again by the TensorMachine contract. Exits 1 when any is wrong.
  */
@@ -117,7 +119,18 @@ interface Ran {
   readonly trace: readonly Tensor[];
 }
 
-const runCase = (folder: string, onPass: (ran: Ran) => void): CaseVerdict => {
+/** What the WebAssembly backend gives that the interpreter does not. */
+const backendDifference = async ({ program, inputs, constants, trace }: Ran): Promise<string | undefined> => {
+  const executable = prepareProgram(program, wasm);
+  const outputs = program.outputs.map((kernel) => item(trace, kernel));
+  const [ownTrace, ownOutputs] = [await executable.run(inputs, constants), await executable.infer(inputs, constants)];
+  const kernel = trace.findIndex((tensor, k) => firstDifference(tensor, item(ownTrace, k)) >= 0);
+  if (kernel >= 0) return `the WebAssembly backend gives another output of kernel ${String(kernel)}`;
+  const output = outputs.findIndex((tensor, i) => firstDifference(tensor, item(ownOutputs, i)) >= 0);
+  return output >= 0 ? `the WebAssembly backend gives another output ${String(output)} without a trace` : undefined;
+};
+
+const runCase = async (folder: string, onPass: (ran: Ran) => void): Promise<CaseVerdict> => {
   const path = join(folder, "model.onnx");
   const sets = readdirSync(folder).filter((name) => name.startsWith("test_data_set"));
   for (const set of sets) {
@@ -145,7 +158,10 @@ const runCase = (folder: string, onPass: (ran: Ran) => void): CaseVerdict => {
       const reason = difference(output, port.shape, port.element, expected);
       if (reason !== undefined) return { kind: "wrong", reason: `output ${port.name}: ${reason}` };
     }
-    onPass({ program: model.program, inputs, constants: model.constants, trace: outputs });
+    const ran = { program: model.program, inputs, constants: model.constants, trace: outputs };
+    const reason = await backendDifference(ran);
+    if (reason !== undefined) return { kind: "wrong", reason };
+    onPass(ran);
   }
   return { kind: "passed" };
 };
@@ -172,7 +188,7 @@ const main = async (argv: readonly string[]): Promise<void> => {
   for (const name of readdirSync(folder).sort()) {
     if (!filter.test(name) || !existsSync(join(folder, name, "model.onnx"))) continue;
     const runs: Ran[] = [];
-    let verdict = runCase(join(folder, name), (ran) => runs.push(ran));
+    let verdict = await runCase(join(folder, name), (ran) => runs.push(ran));
     if (contract !== undefined && verdict.kind === "passed") {
       for (const ran of runs) {
         const kernels = await checkTrace(contract, ran.program, ran, { samples, seed: 1 });

@@ -12,7 +12,7 @@ import { SUITES, exitWith, runSuites } from "./tests.mjs";
 
 /** What each amount runs, and how much of it when none is given. */
 const FUZZERS = {
-  // Random kernels: compiled backend, interpreter and contract.
+  // Random kernels: JavaScript backend, interpreter and contract.
   kernels: {
     amount: 20_000,
     files: [
@@ -20,6 +20,8 @@ const FUZZERS = {
       [SUITES.integration, "test/integration/machine.test.ts"],
     ],
   },
+  // Random kernels: the WebAssembly backend and the interpreter; a twentieth as many random models.
+  wasm: { amount: 20_000, files: [[SUITES.runner, "test/runner/backends/wasm.test.ts"]] },
   // Rewriting of terms inside the compiled backend.
   terms: { amount: 100_000, files: [[SUITES.runner, "test/runner/backends/term.test.ts"]] },
   // Operands of every scalar instruction.

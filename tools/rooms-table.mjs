@@ -65,6 +65,7 @@ export const ROOMS = [
   room("runner/errors.ts", "typed errors"),
   room("runner/items.ts", "reads of lists at places that must exist"),
   room("runner/task.ts", "long work: progress and interruption", ["runner/errors.ts"]),
+  room("runner/webassembly", "assembler of WebAssembly modules"),
   room("runner/protocol", "enums, constants, typed data and errors of the contracts, generated", BASE),
   room("runner/machine", "the tensor machine: kernels, their verification, the interpreter", [
     ...BASE,
@@ -75,8 +76,16 @@ export const ROOMS = [
     "runner/machine",
   ]),
   room("runner/backends/javascript", "kernels compiled to JavaScript", [...BASE, "runner/machine", "runner/backends"]),
+  room("runner/backends/wasm", "kernels compiled to WebAssembly, whole programs in one memory", [
+    ...BASE,
+    "runner/webassembly",
+    "runner/machine",
+    "runner/backends",
+    "runner/backends/javascript",
+  ]),
   room("runner/commitment", "Merkle roots and proofs of tensors, programs and traces", [
     ...BASE,
+    "runner/webassembly",
     "runner/protocol",
     "runner/machine",
   ]),

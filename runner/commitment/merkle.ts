@@ -1,12 +1,14 @@
 import { item } from "../items.ts";
 import { AssayError } from "../errors.ts";
 import { runNow } from "../task.ts";
+import { hashRows, rowsPerCall } from "./keccak-pairs.ts";
 import { type Hash, hashBytes, keccak256, toHash, ZERO_HASH } from "./keccak.ts";
 
 /** Tags in front of the hashed bytes: the hash of a leaf, of a node and of a tensor root can never be confused. */
 const LEAF_TAG = 0x00;
 const NODE_TAG = 0x01;
 const HASH_BYTES = 32;
+const NODES_PER_CALL = rowsPerCall("node");
 
 let leafBuffer = new Uint8Array(1025);
 const nodeBuffer = new Uint8Array(1 + 2 * HASH_BYTES);
@@ -61,12 +63,15 @@ export class MerkleTree {
     while (below.length > HASH_BYTES) {
       const count = below.length / HASH_BYTES;
       const level = new Uint8Array(Math.ceil(count / 2) * HASH_BYTES);
-      for (let i = 0; 2 * i < count; i++) {
-        const pair = below.subarray(2 * i * HASH_BYTES, (2 * i + 2) * HASH_BYTES);
-        const alone = pair.length === HASH_BYTES;
-        level.set(alone ? pair : nodeHash(pair.subarray(0, HASH_BYTES), pair.subarray(HASH_BYTES)), i * HASH_BYTES);
-        if ((++hashed & 0xff) === 0) yield hashed;
+      const pairs = Math.floor(count / 2);
+      for (let i = 0; i < pairs; i += NODES_PER_CALL) {
+        const end = Math.min(pairs, i + NODES_PER_CALL);
+        const rows = below.subarray(2 * i * HASH_BYTES, 2 * end * HASH_BYTES);
+        hashRows("node", rows, level.subarray(i * HASH_BYTES));
+        hashed += end - i;
+        if (pairs >= NODES_PER_CALL) yield hashed;
       }
+      if (count % 2 === 1) level.set(below.subarray((count - 1) * HASH_BYTES), pairs * HASH_BYTES);
       levels.push(level);
       below = level;
     }

@@ -6,12 +6,14 @@ import { type Tensor, tensorBytes, tensorType } from "../machine/tensor.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
 import { runNow, runTask, type TaskOptions } from "../task.ts";
 import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
+import { hashRows, rowsPerCall } from "./keccak-pairs.ts";
 import { leafHash, MerkleTree, rootOfRange } from "./merkle.ts";
 
 /** Bytes of a whole leaf of a tensor. */
 export const LEAF_BYTES = CONSTANTS.TensorTree.LEAF_BYTES;
 
 const TENSOR_TAG = 0x02;
+const LEAVES_PER_CALL = rowsPerCall("leaf");
 
 /** A tensor's commitment with the tree that proofs come from (about 1/16 of the tensor's bytes). */
 export interface TensorCommitment {
@@ -42,7 +44,7 @@ export function tensorRootOf({ dtype, length }: TensorType, merkleRoot: Hash): H
   return toHash(keccak256(bytes));
 }
 
-/** Commits a tensor at once: about 4 ms a megabyte. */
+/** Commits a tensor at once: about 2 ms a megabyte. */
 export const commitTensor = (tensor: Tensor): TensorCommitment => item(runNow(committing([tensor])), 0);
 
 /** Commits tensors in slices, progress in leaves. @throws AssayError ABORTED. */
@@ -95,10 +97,15 @@ function* committing(tensors: readonly Tensor[]): Generator<number, readonly Ten
     const bytes = tensorBytes(tensor);
     const count = leafCount(type);
     const leaves = new Uint8Array(count * 32);
-    for (let i = 0; i < count; i++) {
-      leaves.set(leafHash(bytes.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES)), i * 32);
-      if ((++done & 0x3f) === 0) yield done;
+    const whole = Math.floor(bytes.length / LEAF_BYTES);
+    for (let i = 0; i < whole; i += LEAVES_PER_CALL) {
+      const end = Math.min(whole, i + LEAVES_PER_CALL);
+      hashRows("leaf", bytes.subarray(i * LEAF_BYTES, end * LEAF_BYTES), leaves.subarray(i * 32));
+      done += end - i;
+      yield done;
     }
+    if (whole < count) leaves.set(leafHash(bytes.subarray(whole * LEAF_BYTES)), whole * 32);
+    done += count - whole;
     const growing = MerkleTree.grow(leaves);
     let step = growing.next();
     for (; step.done !== true; step = growing.next()) yield done;

@@ -1,5 +1,3 @@
-import { item } from "../items.ts";
-import type { Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
 import type { TaskOptions } from "../task.ts";
 import type { Hash } from "./keccak.ts";
@@ -28,14 +26,12 @@ export interface Ends {
   readonly outputRoot: Hash;
 }
 
-/** Roots that a claim names, without committing the rest of the trace; progress in leaves. @throws AssayError ABORTED. */
+/** Roots that a claim names; progress in leaves. @throws AssayError ABORTED. */
 export async function commitEnds(
-  program: Program,
   inputs: readonly Tensor[],
-  trace: readonly Tensor[],
+  outputs: readonly Tensor[],
   options?: TaskOptions,
 ): Promise<Ends> {
-  const outputs = program.outputs.map((index) => item(trace, index));
   return {
     inputRoot: tensorsRoot(await commitTensors("commit inputs", inputs, options)),
     outputRoot: tensorsRoot(await commitTensors("commit outputs", outputs, options)),

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 
-import { compiled } from "../../runner/backends/javascript/compiled.ts";
+import { wasm } from "../../runner/backends/wasm/wasm.ts";
 import { type Executable, prepareProgram } from "../../runner/backends/backend.ts";
 import { commitModel, type ModelCommitment, tensorsRoot } from "../../runner/commitment/model.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
@@ -47,7 +47,7 @@ export async function hostModel(spec: string, options?: TaskOptions): Promise<Ho
   const [path = "", sizes = ""] = spec.split("?");
   const { model } = readModel(path, { shapes: sizesOption("ASSAY_MODEL", sizes) }, options);
   const commitment = await commitModel(model.program, model.constants, options);
-  return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, compiled) };
+  return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, wasm) };
 }
 
 /** Models listed with `;` between them. */

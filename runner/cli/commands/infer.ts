@@ -9,7 +9,7 @@ import { writeFileAtomic } from "../../files/write.ts";
 import type { Tensor } from "../../machine/tensor.ts";
 import type { Port } from "../../onnx/import/import.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
-import { executeModel, outputsOf } from "../execute.ts";
+import { executeModel, inferModel, outputsOf } from "../execute.ts";
 import { readInputs, readModel } from "../../files/model.ts";
 import { parseShapes } from "../options.ts";
 import { list } from "../table.ts";
@@ -26,13 +26,15 @@ export async function infer(path: string, options: InferOptions, context: Comman
   const { model } = readModel(path, parseShapes(options.shape), context);
   const inputs = readInputs(model, "--input", options.input);
   const { commitment } = await commitModel(model.program, model.constants, context);
-  const trace = await executeModel(model, inputs, context);
-  const ends = await commitEnds(model.program, inputs, trace, context);
-  const traceRoot = options.trace === true ? (await commitTrace(trace, context)).root : undefined;
+  // A trace takes longer, and memory for the outputs of all kernels.
+  const trace = options.trace === true ? await executeModel(model, inputs, context) : undefined;
+  const results = trace ? outputsOf(model, trace) : await inferModel(model, inputs, context);
+  const ends = await commitEnds(inputs, results, context);
+  const traceRoot = trace && (await commitTrace(trace, context)).root;
 
   const folder = options.outputDir;
   const names = fileNames(model.outputs);
-  const outputs = outputsOf(model, trace).map((tensor, i) => {
+  const outputs = results.map((tensor, i) => {
     const port = item(model.outputs, i);
     const file = folder === undefined ? undefined : join(folder, item(names, i));
     return { port, tensor, file };

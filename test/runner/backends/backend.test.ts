@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { interpreter, prepareProgram } from "../../../runner/backends/backend.ts";
 import { isAssayError } from "../../../runner/errors.ts";
 import { compiled } from "../../../runner/backends/javascript/compiled.ts";
+import { wasm } from "../../../runner/backends/wasm/wasm.ts";
 import { executeProgram } from "../../../runner/machine/interpreter.ts";
 import type { Kernel, Program } from "../../../runner/machine/kernel.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
@@ -36,14 +37,17 @@ function heavy(): Program {
 }
 
 describe("prepareProgram", () => {
-  for (const backend of [interpreter, compiled]) {
+  for (const backend of [interpreter, compiled, wasm]) {
     describe(backend.name, () => {
       it("gives the outputs of all kernels, bit for bit as the definition (40 programs)", async () => {
         const random = createRandom(21);
         for (let i = 0; i < 40; i++) {
           const { program, inputs, constants } = randomProgram(random, 5);
-          const trace = await prepareProgram(program, backend).run(inputs, constants);
-          expect(trace).to.deep.equal(executeProgram(program, inputs, constants));
+          const executable = prepareProgram(program, backend);
+          const expected = executeProgram(program, inputs, constants);
+          expect(await executable.run(inputs, constants)).to.deep.equal(expected);
+          const outputs = program.outputs.map((kernel) => expected[kernel]);
+          expect(await executable.infer(inputs, constants)).to.deep.equal(outputs);
         }
       });
     });

@@ -1,0 +1,188 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import * as ort from "onnxruntime-web";
+
+import { prepareProgram } from "../runner/backends/backend.ts";
+import { wasmOn } from "../runner/backends/wasm/wasm.ts";
+import { item } from "../runner/items.ts";
+import { createRandom } from "../runner/machine/prng.ts";
+import { product } from "../runner/machine/shape.ts";
+import { createTensor, type Tensor, tensorBytes } from "../runner/machine/tensor.ts";
+import { importModel, type Port } from "../runner/onnx/index.ts";
+
+/*
+ * Speed of this runner and of onnxruntime-web: `npm run bench:models -- DIR [--runs N] [--filter TEXT] [--threads N] [--out FILE]`. Every model of a
+ * folder runs on both in one process, in turns, this runner on so many threads, the other on one. Times are milliseconds; the ratio is onnxruntime-web's
+ * least time with its default options over ours, above 1 where this runner is faster. Outputs are compared bit by bit
+ * with onnxruntime-web without graph optimisation, which computes what the file says.
+ */
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+const TYPE = {
+  f32: "float32",
+  i64: "int64",
+  i32: "int32",
+  i16: "int16",
+  i8: "int8",
+  u64: "uint64",
+  u32: "uint32",
+  u16: "uint16",
+  u8: "uint8",
+  bool: "bool",
+} as const;
+
+/** Bell-shaped floats; whole numbers below 100, or 1 for a mask. */
+function randomInput({ name, dtype, shape }: Port): Tensor {
+  const random = createRandom(7);
+  const tensor = createTensor(dtype, product(shape));
+  const { data } = tensor;
+  for (let i = 0; i < data.length; i++) {
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+      data[i] = name.includes("mask") ? 1n : BigInt(random.below(100));
+    } else data[i] = dtype === "f32" ? (random.u32() + random.u32() + random.u32()) / 2 ** 31 - 3 : random.below(100);
+  }
+  return tensor;
+}
+
+async function session(path: string, level: "disabled" | undefined): Promise<ort.InferenceSession> {
+  return await ort.InferenceSession.create(readFileSync(path), {
+    executionProviders: ["wasm"],
+    ...(level && { graphOptimizationLevel: level }),
+  });
+}
+
+const median = (times: readonly number[]): number =>
+  item(
+    times.toSorted((a, b) => a - b),
+    Math.floor(times.length / 2),
+  );
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}
+
+interface Row {
+  readonly name: string;
+  readonly ours: readonly number[];
+  readonly theirs: readonly number[];
+  readonly differ: number;
+  readonly outputs: number;
+  readonly prepareMs: number;
+  readonly firstMs: number;
+}
+
+async function measure(path: string, name: string, least: number, threads: number): Promise<Row> {
+  const model = importModel(path);
+  const inputs = model.inputs.map(randomInput);
+  const feeds = Object.fromEntries(
+    model.inputs.map((port, i) => {
+      const { dtype, data } = item(inputs, i);
+      return [port.name, new ort.Tensor(TYPE[dtype], data, port.shape)];
+    }),
+  );
+  const reference = await session(path, "disabled");
+  const wanted = await reference.run(feeds);
+  let executable: ReturnType<typeof prepareProgram> | undefined;
+  const prepareMs = await timed(() => Promise.resolve((executable = prepareProgram(model.program, wasmOn(threads)))));
+  const ready = executable;
+  if (ready === undefined) throw new Error("not prepared");
+  const ourRun = (): Promise<readonly Tensor[]> => ready.infer(inputs, model.constants);
+  const firstMs = await timed(ourRun);
+  const outputs = await ourRun();
+  let [differ, count] = [0, 0];
+  model.outputs.forEach(({ name: output }, i) => {
+    const tensor = item(outputs, i);
+    const bytes = tensorBytes(tensor);
+    const { data } = item(
+      [wanted[output]].flatMap((t) => t ?? []),
+      0,
+    );
+    const other = data as Float32Array;
+    const theirs = new Uint8Array(other.buffer, other.byteOffset, other.byteLength);
+    const width = bytes.length / tensor.data.length;
+    count += tensor.data.length;
+    for (let e = 0; e < tensor.data.length; e++) {
+      if (bytes.subarray(e * width, e * width + width).some((byte, b) => byte !== theirs[e * width + b])) differ++;
+    }
+  });
+  await reference.release();
+  const standard = await session(path, undefined);
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  await standard.run(feeds);
+  const until = performance.now() + 6000;
+  while (ours.length < least || (performance.now() < until && ours.length < 200)) {
+    ours.push(await timed(ourRun));
+    theirs.push(await timed(() => standard.run(feeds)));
+  }
+  await standard.release();
+  return { name, ours, theirs, differ, outputs: count, prepareMs, firstMs };
+}
+
+const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 1).padStart(9);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: "string", default: "10" },
+    filter: { type: "string", default: "" },
+    threads: { type: "string", default: "1" },
+    out: { type: "string" },
+  },
+});
+const folder = item(positionals, 0);
+const rows: Row[] = [];
+const ratioOf = ({ ours, theirs }: Row): number => Math.min(...theirs) / Math.min(...ours);
+const timesOf = ({ ours, theirs }: Row): number[] => [
+  Math.min(...ours),
+  median(ours),
+  Math.min(...theirs),
+  median(theirs),
+];
+console.log(
+  "model                    ours min    median  theirs min   median  ratio   differ / outputs   prepare  first run",
+);
+for (const file of readdirSync(folder).sort()) {
+  if (!file.endsWith(".onnx") || !file.includes(values.filter)) continue;
+  const row = await measure(join(folder, file), file.slice(0, -5), Number(values.runs), Number(values.threads));
+  rows.push(row);
+  const times = timesOf(row).map(ms).join(" ");
+  const same = `${String(row.differ)} / ${String(row.outputs)}`.padStart(18);
+  const begin = `${ms(row.prepareMs)} ${ms(row.firstMs)}`;
+  console.log(`${row.name.padEnd(22)} ${times} ${ratioOf(row).toFixed(2).padStart(6)} ${same} ${begin}`);
+}
+const mean = Math.exp(rows.reduce((sum, row) => sum + Math.log(ratioOf(row)), 0) / rows.length);
+const summary = `geometric mean of ${String(rows.length)} ratios: ${mean.toFixed(2)}`;
+console.log(summary);
+if (values.out !== undefined) {
+  const cell = (value: number): string => ms(value).trim();
+  const lines = rows.map((row) => {
+    const cells = [
+      row.name,
+      ...timesOf(row).map(cell),
+      ratioOf(row).toFixed(2),
+      `${String(row.differ)} of ${String(row.outputs)}`,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const text = [
+    "<!-- Generated by `npm run bench:models -- DIR --out FILE`. -->",
+    "",
+    `# Speed of models, on ${values.threads} of this runner's threads and one of onnxruntime-web's`,
+    "",
+    "Milliseconds. The ratio is onnxruntime-web's least time over this runner's.",
+    "",
+    "| model | least | median | onnxruntime-web, least | median | ratio | elements that differ |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...lines,
+    "",
+    `The ${summary}.`,
+    "",
+  ];
+  writeFileSync(values.out, text.join("\n"));
+}
