@@ -55,10 +55,14 @@ export interface AssayErrorDetails {
   readonly DEPLOYMENT_MISSING: { readonly chainId: number; readonly file: string };
   /** A blob that cannot be fetched from its location. */
   readonly BLOB_UNAVAILABLE: { readonly location: string; readonly reason: string };
+  /** An execution of a model that did not end: too little memory, for example. */
+  readonly EXECUTION_FAILED: { readonly reason: string };
   /** A mode of evidence that this operator cannot provide. */
   readonly EVIDENCE_UNSUPPORTED: { readonly mode: string };
   /** A node of a chain that does not answer, or whose answer is not valid. */
   readonly RPC_UNUSABLE: { readonly reason: string };
+  /** A call that would not fit one transaction. */
+  readonly TRANSACTION_TOO_LARGE: { readonly size: string };
   /** Bytes of a randomness beacon that are not a signature. */
   readonly BEACON_MALFORMED: { readonly reason: string };
   /** The work was stopped through its AbortSignal. */

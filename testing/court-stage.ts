@@ -1,3 +1,7 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { parseEther, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
@@ -15,8 +19,9 @@ import { publish } from "../services/publisher/publish.ts";
 import { contextOf, type ServiceContext } from "../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
-import { allow, fund, join } from "../services/operator/stake.ts";
+import { allow, fund, join as joinOperators } from "../services/operator/stake.ts";
 import { type WatcherOptions, WatcherService } from "../services/watcher/watcher.ts";
+import { openWorkshop, type Workshop } from "../services/work/workshop.ts";
 
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
@@ -73,7 +78,10 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   for (const model of models) {
     await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
   }
-  await join(contextFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
+  await joinOperators(contextFor(operating), models, {
+    amount: parseEther("10000"),
+    endpoint: "https://operator.example",
+  });
   const asking = contextFor(requester);
   await fund(asking, parseEther("1000"));
   await allow(asking, asking.suite.market);
@@ -81,11 +89,22 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   await fund(accusing, parseEther("10000"));
   await allow(accusing, accusing.suite.court);
 
-  /** An operator that has just started: it knows only what is on chain. */
+  const custody = await mkdtemp(join(tmpdir(), "assay-held-"));
+  const workshopOf = (): Workshop => openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
+
+  /** An operator that has just started: it knows only what is on chain, and what it kept. */
   const operator = (more: Partial<OperatorOptions> = {}): OperatorService =>
-    new OperatorService({ ...contextFor(operating), models, store, locationPrefix: "store:", ...more });
+    new OperatorService({
+      ...contextFor(operating),
+      ...{ models, store, custody, workshop: workshopOf(), locationPrefix: "store:" },
+      ...more,
+    });
   const watcher = (more: Partial<WatcherOptions> = {}): WatcherService =>
-    new WatcherService({ ...contextFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
+    new WatcherService({
+      ...contextFor(watching),
+      ...{ models, store, workshop: workshopOf(), secret: `0x${"5e".repeat(32)}` },
+      ...more,
+    });
 
   /** The present state of a request on chain. */
   const view = async (id: Hash): Promise<RequestView> => {

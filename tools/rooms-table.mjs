@@ -176,18 +176,22 @@ export const ROOMS = [
     ...services("environment", "chain", "models"),
     "runner/*",
   ]),
-  room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
-  room("services/operator", "stakes, answers, defends", [
+  room("services/work", "slow work beside the looks at the chain: what comes first, and who pays for it", [
     ...services("environment", "chain", "models", "blobs"),
     "runner/*",
   ]),
+  room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
+  room("services/operator", "stakes, answers, defends", [
+    ...services("environment", "chain", "models", "blobs", "work"),
+    "runner/*",
+  ]),
   room("services/requester", "asks and waits", [
-    ...services("environment", "chain", "models", "blobs", "operator"),
+    ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
     "ignition",
   ]),
   room("services/watcher", "executes again and convicts", [
-    ...services("environment", "chain", "models", "blobs", "operator"),
+    ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
   ]),
 

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import { parseEther } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
@@ -17,8 +19,9 @@ import { publish } from "../../services/publisher/publish.ts";
 import { contextOf, type ServiceContext } from "../../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import type { Reporter } from "../../services/environment/events.ts";
-import { allow, fund, join } from "../../services/operator/stake.ts";
+import { allow, fund, join as joinOperators } from "../../services/operator/stake.ts";
 import { WatcherService } from "../../services/watcher/watcher.ts";
+import { openWorkshop } from "../../services/work/workshop.ts";
 import { phraseOf } from "./phrases.ts";
 import { type Print, Story, tokens } from "./story.ts";
 
@@ -83,18 +86,24 @@ export async function assemble(
   if (versionId === undefined) throw new Error("there is no model to publish");
 
   const store = createFolderStore(folder);
+  const workshop = openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
   const lies = new Map<string, Run>();
   const operators: { readonly signer: Signer; readonly operator: OperatorService }[] = [];
   for (const signer of signers) {
     const context = contextFor(signer);
     const what = `joins and stakes ${tokens(STAKE)} ASSAY`;
     await story.digest(story.nameOf(signer.address), what, "something to lose, a place in the draw", async () => {
-      await join(context, models, { amount: STAKE, endpoint: "" });
+      await joinOperators(context, models, { amount: STAKE, endpoint: "" });
     });
     const tamper = (run: Run): Promise<Run> => Promise.resolve(lies.get(signer.address) ?? run);
     operators.push({
       signer,
-      operator: new OperatorService({ ...context, models, store, locationPrefix: "store:", tamper }),
+      operator: new OperatorService({
+        ...context,
+        ...{ models, store, workshop, tamper },
+        custody: join(folder, "held", signer.address),
+        locationPrefix: "store:",
+      }),
     });
   }
   const watching = contextFor(watcherAccount);
@@ -103,7 +112,7 @@ export async function assemble(
     await fund(watching, parseEther("1000"));
     await allow(watching, suite.court);
   });
-  const watcher = new WatcherService({ ...watching, models, store, secret: `0x${"5e".repeat(32)}` });
+  const watcher = new WatcherService({ ...watching, models, store, workshop, secret: `0x${"5e".repeat(32)}` });
   const parts = { deployment, suite, story, publisher, requester, watcherAccount };
   return { ...parts, asking, watcher, operators, versionId, lies };
 }

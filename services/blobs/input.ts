@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt } from "ethers";
+import type { TransactionReceipt } from "ethers";
 
 import { tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors, leafCount, openSegment } from "../../runner/commitment/tensor.ts";
@@ -8,44 +8,41 @@ import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { type BlobSource, fetchBlob } from "./blobs.ts";
 import { mutable } from "../chain/calldata.ts";
 import type { RequestView } from "../chain/ledger.ts";
-import { describeError } from "../environment/describe.ts";
-import type { Reporter } from "../environment/events.ts";
-import { type HostedModel, splitTensors } from "../models/models.ts";
+import { bytesOfTensors, type HostedModel, splitTensors } from "../models/models.ts";
 import { send, type ServiceContext } from "../chain/context.ts";
 
 const { CHUNK_LEAVES } = CONSTANTS.TensorList;
 
-/**
- * A request's input: from calldata, from answered demands once they are all there, or from where the requester put it;
- * undefined when it is nowhere. What comes from a stranger counts only if it is what the request commits to: whoever
- * executed something else would be convicted for it, or lose a bond over it.
- */
-export async function inputOf(
-  source: BlobSource & { readonly report: Reporter },
-  view: RequestView,
-  hosted: HostedModel,
-): Promise<Uint8Array | undefined> {
+/** A request's input that is on chain, in calldata or in answered demands; undefined when it is not, or not yet all. */
+export async function inputOnChain(view: RequestView, hosted: HostedModel): Promise<Uint8Array | undefined> {
   if (view.inputs.length > 0) return view.inputs;
   const answered = Buffer.concat(view.chunks);
-  if (await isInput(answered, view, hosted)) return answered;
-  const fetched = await fetchBlob(source, view.inputUri).catch((error: unknown) => {
-    source.report({ kind: "inputUnavailable", requestId: view.id, reason: describeError(error) });
-    return undefined;
-  });
-  if (fetched === undefined) return undefined;
+  return (await isInput(answered, view, hosted)) ? answered : undefined;
+}
+
+/**
+ * A request's input from where the requester put it. What comes from a stranger counts only if it is what the request
+ * commits to: whoever executed something else would be convicted for it, or lose a bond over it.
+ * @throws AssayError BLOB_UNAVAILABLE, COMMITMENT_MISMATCH.
+ */
+export async function fetchInput(
+  source: BlobSource,
+  view: RequestView,
+  hosted: HostedModel,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const maxBytes = bytesOfTensors(hosted.model.program.inputs);
+  const fetched = await fetchBlob(source, view.inputUri, { maxBytes, counterparty: view.requester, signal });
   if (await isInput(fetched, view, hosted)) return fetched;
-  source.report({ kind: "inputMismatch", requestId: view.id });
-  return undefined;
+  const details = { name: "input", expected: String(view.request.inputRoot), actual: "other data" };
+  throw new AssayError("COMMITMENT_MISMATCH", "it is not what its requester committed to", details);
 }
 
 async function isInput(bytes: Uint8Array, { request }: RequestView, { model }: HostedModel): Promise<boolean> {
-  try {
-    const tensors = splitTensors("input", model.program.inputs, bytes);
-    return tensorsRoot(await commitTensors("commit inputs", tensors)) === request.inputRoot;
-  } catch {
-    // Not as many bytes as the model takes.
-    return false;
-  }
+  const { inputs } = model.program;
+  if (bytes.length !== bytesOfTensors(inputs)) return false;
+  const tensors = splitTensors("input", inputs, bytes);
+  return tensorsRoot(await commitTensors("commit inputs", tensors)) === request.inputRoot;
 }
 
 /** Puts the next chunk of an input on chain, as its operator demanded. */
@@ -53,7 +50,7 @@ export async function answerInput(
   context: ServiceContext,
   view: RequestView,
   inputs: readonly Tensor[],
-): Promise<ContractTransactionReceipt> {
+): Promise<TransactionReceipt> {
   const committed = await commitTensors("commit inputs", inputs);
   const roots = committed.map(({ root }) => root);
   let chunk = view.chunks.length;
@@ -63,7 +60,11 @@ export async function answerInput(
     if (commitment !== undefined && first < leaves) {
       const segment = openSegment(tensor, commitment, first, Math.min(CHUNK_LEAVES, leaves - first));
       const action = { kind: "inputShown", requestId: view.id, chunk: view.chunks.length } as const;
-      return await send(context, action, context.suite.market.answerInput(view.request, roots, mutable(segment)));
+      return await send(
+        context,
+        action,
+        context.suite.market.answerInput.populateTransaction(view.request, roots, mutable(segment)),
+      );
     }
     chunk -= Math.ceil(leaves / CHUNK_LEAVES);
   }

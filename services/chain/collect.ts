@@ -10,11 +10,24 @@ export async function collect(context: ServiceContext): Promise<void> {
     nowOf(context),
   ]);
   if (market > 0n) {
-    await send(context, { kind: "collected", from: "market", amount: market }, suite.market.withdraw(own));
+    await send(
+      context,
+      { kind: "collected", from: "market", amount: market },
+      suite.market.withdraw.populateTransaction(own),
+    );
   }
-  if (court > 0n) await send(context, { kind: "collected", from: "court", amount: court }, suite.court.withdraw(own));
+  if (court > 0n)
+    await send(
+      context,
+      { kind: "collected", from: "court", amount: court },
+      suite.court.withdraw.populateTransaction(own),
+    );
   for (const { id, share, recipient, payableAt } of [...ledger.payouts]) {
     if (recipient !== own || time < payableAt) continue;
-    await send(context, { kind: "payoutCollected", payoutId: id }, suite.staking.payPayout(id, share));
+    await send(
+      context,
+      { kind: "payoutCollected", payoutId: id },
+      suite.staking.payPayout.populateTransaction(id, share),
+    );
   }
 }

@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt } from "ethers";
+import type { TransactionReceipt } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 
@@ -47,7 +47,7 @@ export interface SentEvent {
   readonly action: Action;
   /** Account that sent it. */
   readonly from: string;
-  readonly receipt: ContractTransactionReceipt;
+  readonly receipt: TransactionReceipt;
   /** Bytes. */
   readonly calldata: number;
 }
@@ -56,9 +56,11 @@ export interface SentEvent {
 export type ServiceEvent =
   | SentEvent
   | { readonly kind: "reorganised" }
+  /** A text of a stranger's event is not UTF-8; it counts as empty. */
+  | { readonly kind: "textUnusable"; readonly event: string; readonly field: string; readonly block: number }
+  | { readonly kind: "eventUnusable"; readonly event: string; readonly block: number; readonly reason: string }
   | { readonly kind: "unpublished"; readonly model: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
-  | { readonly kind: "inputMismatch"; readonly requestId: Hash }
   | {
       readonly kind: "outputUnavailable";
       readonly requestId: Hash;

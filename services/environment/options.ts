@@ -18,6 +18,7 @@ export const OPTIONS = {
   ASSAY_ONCE: "1 for one look at the chain only",
   ASSAY_PARAMETERS: "JSON5 file like those in ignition/parameters/",
   ASSAY_PARENTS: "VERSION:RELATION,… where VERSION is an id, or a model file for its newest version",
+  ASSAY_PRIVATE_URLS: "1 to fetch from URLs that lead to private addresses, as on a development chain",
   ASSAY_REQUEST: "id of a request that an earlier run opened: goes on waiting for that one",
   ASSAY_ROYALTY_BPS: "share of every fee for the publisher, in 1/10,000, default 0",
   ASSAY_ROYALTY_RECIPIENT: "who gets the royalty",

@@ -1,10 +1,15 @@
+import { join } from "node:path";
+
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
-import { integerOption, invalid, option, requiredOption } from "../environment/options.ts";
+import { invalid, option, requiredOption } from "../environment/options.ts";
+import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
+import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
+import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
 
 /** Runs an operator as the environment's options say, until the signal fires. */
@@ -14,15 +19,17 @@ export async function serve(
   tamper: Pick<OperatorOptions, "tamper"> = {},
 ): Promise<void> {
   const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
-  const store = createFolderStore(option("ASSAY_STORE") ?? ".assay/store");
+  const folder = option("ASSAY_STORE") ?? ".assay/store";
+  const store = createFolderStore(folder);
+  const privateAddresses = await mayFetchPrivately(context);
   const locationPrefix = await locationPrefixOf(store, signal);
-  const operator = new OperatorService({ ...context, models, store, locationPrefix, ...tamper });
+  const workshop = openWorkshop({ clock: context.clock, privateAddresses, executor: threadedExecutor() });
+  const custody = join(folder, "held", await context.signer.getAddress());
+  const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix, ...tamper });
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
-  else
-    await keepLooking(context, "serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
-      operator.look(look),
-    );
+  else await keepLooking(context, lookingOf("serve", operator, workshop), signal);
+  await closeWorkshop(workshop);
   log("stopped");
 }
 

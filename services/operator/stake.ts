@@ -8,7 +8,8 @@ export async function fund(context: ServiceContext, amount: bigint): Promise<voi
   const { suite, signer } = context;
   const own = await signer.getAddress();
   const missing = amount - (await suite.token.balanceOf(own));
-  if (missing > 0n) await send(context, { kind: "minted", amount: missing }, suite.token.mint(own, missing));
+  if (missing > 0n)
+    await send(context, { kind: "minted", amount: missing }, suite.token.mint.populateTransaction(own, missing));
 }
 
 /** Lets a contract take the account's tokens, once. */
@@ -16,7 +17,7 @@ export async function allow(context: ServiceContext, spender: { readonly target:
   const { suite, signer } = context;
   const [own, target] = [await signer.getAddress(), String(spender.target)];
   if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send(context, { kind: "approved" }, suite.token.approve(target, MaxUint256));
+    await send(context, { kind: "approved" }, suite.token.approve.populateTransaction(target, MaxUint256));
   }
 }
 
@@ -35,22 +36,22 @@ export async function join(
     const missing = options.amount - stake;
     await fund(context, missing);
     await allow(context, staking);
-    await send(context, { kind: "staked", amount: missing }, staking.deposit(missing));
+    await send(context, { kind: "staked", amount: missing }, staking.deposit.populateTransaction(missing));
   }
   const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
-    await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey(own));
+    await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey.populateTransaction(own));
   }
   if (options.endpoint !== "" && (await staking.endpointOf(own)) !== options.endpoint) {
     const { endpoint } = options;
-    await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint(endpoint));
+    await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint.populateTransaction(endpoint));
   }
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
     if (versions.length === 0) context.report({ kind: "unpublished", model: name });
     for (const versionId of versions) {
       if (!(await staking.isOptedIn(own, versionId))) {
-        await send(context, { kind: "optedIn", model: name }, staking.optIn(versionId));
+        await send(context, { kind: "optedIn", model: name }, staking.optIn.populateTransaction(versionId));
       }
     }
   }

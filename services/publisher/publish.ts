@@ -38,7 +38,7 @@ export async function publish(context: ServiceContext, hosted: HostedModel, opti
     royaltyRecipient: options.royaltyRecipient ?? ZeroAddress,
   };
   const before = new Set(ledger.versionsOf(hosted.commitment.commitment));
-  const sending = suite.registry.publish(mutable(hosted.commitment.manifest), metadata);
+  const sending = suite.registry.publish.populateTransaction(mutable(hosted.commitment.manifest), metadata);
   await send(context, { kind: "published", model: hosted.name }, sending);
   await ledger.sync();
   const versionId = ledger.versionsOf(hosted.commitment.commitment).find((id) => !before.has(id));
