@@ -12,6 +12,7 @@ import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
 import { type Connection, deploySuite, type Deployment, type Signer } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
+import type { Journal } from "../services/chain/journal.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
 import { type OperatorOptions, OperatorService } from "../services/operator/operator.ts";
@@ -72,8 +73,12 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   };
   /** The transactions that services sent, from a place in the list of events on. */
   const sentSince = (from: number): readonly SentEvent[] => events.slice(from).filter((event) => event.kind === "sent");
-  const contextFor = (signer: Signer): ServiceContext =>
-    contextOf(connection, deployment, signer, { report, clock: CHAIN_CLOCK });
+  const contextFor = (signer: Signer, journal?: Journal): ServiceContext =>
+    contextOf(connection, deployment, signer, {
+      report,
+      clock: CHAIN_CLOCK,
+      ...(journal === undefined ? {} : { journal }),
+    });
   const publishing = contextFor(publisher);
   for (const model of models) {
     await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
@@ -152,7 +157,7 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
   const { suite } = asking;
   const accounts = { publisher, requester, watching, operating, stranger };
   return {
-    ...{ connection, networkHelpers, suite, asking, accusing, events, sentSince, accounts, contextFor },
+    ...{ connection, deployment, networkHelpers, suite, asking, accusing, events, sentSince, accounts, contextFor },
     ...{ operator, watcher, view, status, advance, open, termsOf },
   };
 }

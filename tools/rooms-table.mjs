@@ -171,6 +171,7 @@ export const ROOMS = [
     "ignition",
     "typechain-types",
   ]),
+  room("services/database", "what services know between two starts", [...services("environment", "chain"), "runner/*"]),
   room("services/models", "models that a service hosts", [...services("environment", "chain"), "runner/*"]),
   room("services/blobs", "inputs, outputs and traces that are kept or fetched", [
     ...services("environment", "chain", "models"),

@@ -5,6 +5,7 @@ import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
 import { attach, type Connection, type Deployment, type Signer, type Suite } from "./deployment.ts";
+import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { plainSender, type Sender } from "./sender.ts";
 
@@ -24,11 +25,11 @@ export const contextOf = (
   { ethers }: Connection,
   deployment: Deployment,
   signer: Signer,
-  { report, clock }: Pick<ServiceContext, "report" | "clock">,
+  { report, clock, journal }: Pick<ServiceContext, "report" | "clock"> & { readonly journal?: Journal },
 ): ServiceContext => {
   const { provider } = ethers;
   const suite = attach(deployment, signer);
-  const ledger = new Ledger(suite, provider, deployment, report);
+  const ledger = new Ledger(suite, provider, deployment, report, journal);
   return { suite, signer, sender: plainSender(signer), provider, ledger, report, clock };
 };
 

@@ -23,11 +23,25 @@ export type ReadContract = (typeof READ)[number];
 /** Decodes the logs of the suite's contracts, each on its own: whatever one of them holds, the others are read. */
 export class EventDecoder {
   readonly #interfaces: ReadonlyMap<string, readonly [ReadContract, Interface]>;
+  readonly #handled = new Set<string>();
 
-  constructor(suite: Suite) {
+  /** @param handled Names of the events that somebody wants. */
+  constructor(suite: Suite, handled: readonly string[]) {
     this.#interfaces = new Map(
       READ.map((name) => [(suite[name].target as string).toLowerCase(), [name, suite[name].interface]] as const),
     );
+    for (const name of handled) {
+      const [contract, event = ""] = name.split(".");
+      const found = READ.find((each) => each === contract);
+      const topic = found === undefined ? undefined : suite[found].interface.getEvent(event as never)?.topicHash;
+      if (topic === undefined) throw new Error(`no contract has the event ${name}`);
+      this.#handled.add(topic);
+    }
+  }
+
+  /** Whether anybody wants the event with this topic. */
+  isHandled(topic: string): boolean {
+    return this.#handled.has(topic);
   }
 
   /** Contracts whose logs are read. */

@@ -41,7 +41,7 @@ export class Ledger {
   #running: { readonly work: Promise<boolean>; readonly signal: AbortSignal | undefined } | undefined;
 
   constructor(suite: Suite, rpc: Rpc, deployment: Deployment, report: Reporter, journal?: Journal) {
-    this.#decoder = new EventDecoder(suite);
+    this.#decoder = new EventDecoder(suite, Object.keys(HANDLERS));
     this.#reader = new BlockReader(rpc, this.#decoder.addresses);
     this.#from = deployment.block;
     this.#report = report;
@@ -182,7 +182,8 @@ export class Ledger {
     return chain.length === headers.length;
   }
 
-  async #take(headers: readonly BlockHeader[], logs: readonly ChainLog[], ask: Ask): Promise<void> {
+  async #take(headers: readonly BlockHeader[], read: readonly ChainLog[], ask: Ask): Promise<void> {
+    const logs = read.filter(({ topics: [event = ""] }) => this.#decoder.isHandled(event));
     const marks = headers.map(({ number, hash }) => ({ number, hash }));
     if (this.#journal !== undefined) await ask(this.#journal.append({ marks, logs }));
     this.#apply(logs);
