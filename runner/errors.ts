@@ -63,6 +63,14 @@ export interface AssayErrorDetails {
   readonly RPC_UNUSABLE: { readonly reason: string };
   /** A call that would not fit one transaction. */
   readonly TRANSACTION_TOO_LARGE: { readonly size: string };
+  /** A transaction that was included, but that the contract refused there. */
+  readonly TRANSACTION_REFUSED: { readonly hash: string };
+  /** What the owner allows transactions to cost is spent, or gas costs more than that. */
+  readonly BUDGET_SPENT: { readonly reason: string };
+  /** A transaction that was not sent because the owner wants none sent. */
+  readonly DRY_RUN: { readonly gas: bigint };
+  /** Mistakes in a configuration file, all of them. */
+  readonly CONFIGURATION_INVALID: { readonly file: string; readonly mistakes: readonly string[] };
   /** Bytes of a randomness beacon that are not a signature. */
   readonly BEACON_MALFORMED: { readonly reason: string };
   /** The work was stopped through its AbortSignal. */

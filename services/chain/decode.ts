@@ -33,7 +33,7 @@ export class EventDecoder {
     for (const name of handled) {
       const [contract, event = ""] = name.split(".");
       const found = READ.find((each) => each === contract);
-      const topic = found === undefined ? undefined : suite[found].interface.getEvent(event as never)?.topicHash;
+      const topic = found === undefined ? undefined : (suite[found].interface as Interface).getEvent(event)?.topicHash;
       if (topic === undefined) throw new Error(`no contract has the event ${name}`);
       this.#handled.add(topic);
     }
