@@ -2,7 +2,7 @@
 import { readDeploymentParameters } from "@nomicfoundation/hardhat-ignition/helpers";
 import { network } from "hardhat";
 
-import { deploySuite } from "../services/chain/deployment.ts";
+import { deploySuite } from "../services/chain/deploy.ts";
 import { option } from "../services/environment/options.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 

@@ -5,14 +5,8 @@ import { parseEther } from "ethers";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { RELATION } from "../../runner/protocol/enums.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
-import {
-  attach,
-  type Connection,
-  deploySuite,
-  type Deployment,
-  type Signer,
-  type Suite,
-} from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
+import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
 import { type HostedModel, type Run } from "../../services/models/models.ts";
 import { OperatorService } from "../../services/operator/operator.ts";
 import { publish } from "../../services/publisher/publish.ts";

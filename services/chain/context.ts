@@ -1,10 +1,10 @@
-import type { ContractTransaction, TransactionReceipt, Provider } from "ethers";
+import type { ContractTransaction, Provider, Signer, TransactionReceipt } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
-import { attach, type Connection, type Deployment, type Signer, type Suite } from "./deployment.ts";
+import { attach, type Connection, type Deployment, type Suite } from "./deployment.ts";
 import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { plainSender, type Sender } from "./sender.ts";

@@ -1,13 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { getAddress, isAddress, ZeroAddress } from "ethers";
+import { type ContractRunner, isAddress } from "ethers";
 import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";
-import { invalid } from "../environment/options.ts";
-import GovernanceModule, { HandoverModule } from "../../ignition/modules/Assay.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
@@ -33,7 +31,7 @@ export interface Deployment {
   readonly contracts: Readonly<Record<ContractName, string>>;
 }
 
-const NAMES = {
+export const NAMES = {
   authority: "Authority",
   token: "AssayToken",
   registry: "ModelRegistry",
@@ -56,7 +54,7 @@ export const CONTRACT_NAMES: readonly ContractName[] = Object.values(NAMES);
 export type Suite = ReturnType<typeof attach>;
 
 /** Binds a deployment's contracts to a signer or provider. */
-export const attach = ({ contracts }: Deployment, runner: Signer | Connection["ethers"]["provider"]) => ({
+export const attach = ({ contracts }: Deployment, runner: ContractRunner) => ({
   authority: Authority__factory.connect(contracts.Authority, runner),
   token: AssayToken__factory.connect(contracts.AssayToken, runner),
   registry: ModelRegistry__factory.connect(contracts.ModelRegistry, runner),
@@ -69,96 +67,15 @@ export const attach = ({ contracts }: Deployment, runner: Signer | Connection["e
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
 });
 
-/** Parameters of the Ignition modules, by module and name. */
-export type DeploymentParameters = Exclude<
-  NonNullable<NonNullable<Parameters<Connection["ignition"]["deploy"]>[1]>["parameters"]>,
-  string
->;
-
-export interface DeployOptions {
-  readonly parameters?: DeploymentParameters;
-  /** Who governs after the delay; the deployer when it is not given. */
-  readonly governance?: string | undefined;
-  readonly displayUi?: boolean;
-  /** Where addresses are written. */
-  readonly folder?: string | undefined;
-}
-
-const DEVELOPMENT_CHAIN = 31_337;
-const FOLDER = "deployments";
-const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
-
-/** Who governs: as the options say, else as the parameters say, else the deployer. Checked before anything is sent. */
-function governorOf({ governance, parameters }: DeployOptions, deployer: string): string {
-  const given = governance ?? parameters?.Governance?.governance ?? deployer;
-  if (typeof given === "string" && isAddress(given) && given !== ZeroAddress) return getAddress(given);
-  throw invalid(
-    "ASSAY_GOVERNANCE",
-    typeof given === "string" ? given : typeof given,
-    "give the address of the account that shall govern",
-  );
-}
-
-/**
- * Deploys the suite with Ignition, which goes on where an interrupted deployment stopped, and writes its addresses.
- * @returns The deployment and the file that holds it; no file on an in-process network, which nobody else can reach.
- */
-export async function deploySuite(
-  connection: Connection,
-  options: DeployOptions = {},
-): Promise<Deployment & { readonly file?: string }> {
-  const { ethers, ignition, networkConfig } = connection;
-  const { folder = FOLDER } = options;
-  const provider = ethers.provider;
-  const chainId = Number((await provider.getNetwork()).chainId);
-  const block = await provider.getBlockNumber();
-  const deployer = (await ethers.getSigners())[0]?.address ?? "";
-  const persistent = networkConfig.type === "http";
-  const known = persistent ? await readDeployment(connection, folder).catch(() => undefined) : undefined;
-  const development = chainId === DEVELOPMENT_CHAIN;
-  const deploymentId = `chain-${String(chainId)}`;
-  // A development chain starts anew with the same id: what was deployed on the last one is no start for this one.
-  if (persistent && development && known === undefined) {
-    await rm(join("ignition", "deployments", deploymentId), { recursive: true, force: true });
-  }
-  const governance = governorOf(options, deployer);
-  const { parameters = {} } = options;
-  const settings = {
-    deploymentId,
-    displayUi: options.displayUi ?? false,
-    parameters: {
-      ...parameters,
-      Governance: { ...parameters.Governance, governance },
-      Handover: { ...parameters.Governance, governance },
-    },
-    ...(development ? { config: { requiredConfirmations: 1 } } : {}),
-  };
-  const result = await ignition.deploy(governance === deployer ? GovernanceModule : HandoverModule, settings);
-
-  const addresses = await Promise.all(
-    Object.entries(NAMES).map(async ([key, name]) => {
-      const contract = result[key as keyof typeof NAMES];
-      return [name, await contract.getAddress()] as const;
-    }),
-  );
-  const deployment: Deployment = {
-    chainId,
-    block: known?.block ?? block,
-    contracts: Object.fromEntries(addresses) as Record<ContractName, string>,
-  };
-  if (!persistent) return deployment;
-  const file = fileOf(folder, chainId);
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${file}.part`, JSON.stringify(deployment, null, 2) + "\n");
-  await rename(`${file}.part`, file);
-  return { ...deployment, file };
-}
+/** Where addresses are, unless an option says otherwise. */
+export const DEPLOYMENTS = "deployments";
+export const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
 
 /**
  * Reads where the suite is on the connection's chain.
  * @throws AssayError DEPLOYMENT_MISSING when it was never deployed there, or its chain is gone.
  */
-export async function readDeployment(connection: Connection, folder = FOLDER): Promise<Deployment> {
+export async function readDeployment(connection: Connection, folder = DEPLOYMENTS): Promise<Deployment> {
   const provider = connection.ethers.provider;
   const chainId = Number((await provider.getNetwork()).chainId);
   const file = fileOf(folder, chainId);
@@ -166,8 +83,29 @@ export async function readDeployment(connection: Connection, folder = FOLDER): P
   const missing = (reason: string): AssayError<"DEPLOYMENT_MISSING"> =>
     new AssayError("DEPLOYMENT_MISSING", `${reason}; ${remedy}`, { chainId, file });
   if (!existsSync(file)) throw missing(`there is no ${file}`);
-  const deployment = JSON.parse(await readFile(file, "utf8")) as Deployment;
+  const deployment = await deploymentIn(file);
   const market = deployment.contracts.InferenceMarket;
   if ((await provider.getCode(market)) === "0x") throw missing(`${file} names ${market}, where nothing is deployed`);
   return deployment;
+}
+
+/** The deployment that a file holds. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
+export async function deploymentIn(file: string): Promise<Deployment> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AssayError("FILE_UNREADABLE", `${file} cannot be read: ${reason}`, { path: file, reason });
+  });
+  const malformed = (reason: string): AssayError<"FILE_MALFORMED"> =>
+    new AssayError("FILE_MALFORMED", `${file} is not a deployment: ${reason}`, { path: file, reason });
+  let parsed: Partial<Deployment>;
+  try {
+    parsed = JSON.parse(text) as Partial<Deployment>;
+  } catch {
+    throw malformed("it is not JSON");
+  }
+  const { chainId, block, contracts } = parsed;
+  if (!Number.isSafeInteger(chainId) || !Number.isSafeInteger(block)) throw malformed("it has no chainId or no block");
+  const missing = CONTRACT_NAMES.filter((name) => !isAddress(contracts?.[name]));
+  if (missing.length > 0) throw malformed(`it has no address of ${missing.join(", ")}`);
+  return parsed as Deployment;
 }

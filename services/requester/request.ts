@@ -1,12 +1,11 @@
 import { parseEther } from "ethers";
 
-import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { isHash } from "../../runner/files/fields.ts";
 import { readInputs } from "../../runner/files/model.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import type { ServiceContext } from "../chain/context.ts";
-import { policyOf } from "../chain/evidence.ts";
+import { OPTIMISTIC_MODE, policyOf, SIGNATURE_MODE } from "../chain/evidence.ts";
 import { log } from "../environment/log.ts";
 import { integerOption, invalid, option, requiredOption } from "../environment/options.ts";
 import { hostModel, type HostedModel } from "../models/models.ts";

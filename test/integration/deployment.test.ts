@@ -3,7 +3,8 @@ import { ZeroAddress } from "ethers";
 import { network } from "hardhat";
 
 import { isAssayError } from "../../runner/errors.ts";
-import { attach, deploySuite } from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
+import { attach } from "../../services/chain/deployment.ts";
 
 const ADMIN_ROLE = 0n;
 /** Longer than unbonding, which takes 35 days. */
