@@ -69,6 +69,8 @@ export interface AssayErrorDetails {
   readonly BUDGET_SPENT: { readonly reason: string };
   /** A transaction that was not sent because the owner wants none sent. */
   readonly DRY_RUN: { readonly gas: bigint };
+  /** An account that cannot do what it is to do; the message says what is missing. */
+  readonly NOT_READY: { readonly reasons: readonly string[] };
   /** Mistakes in a configuration file, all of them. */
   readonly CONFIGURATION_INVALID: { readonly file: string; readonly mistakes: readonly string[] };
   /** Bytes of a randomness beacon that are not a signature. */

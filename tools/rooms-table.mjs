@@ -195,6 +195,10 @@ export const ROOMS = [
     ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
   ]),
+  room("services/node", "the command `assay-node`: configuration, logs, metrics, health, roles", [
+    "services/*",
+    "runner/*",
+  ]),
 
   // What no user imports
   room("testing", "kernels, models, forgeries and stages for tests, measurements and the demo", [

@@ -68,6 +68,11 @@ export class Ledger {
     return this.#state.versions.get(versionId);
   }
 
+  /** All published versions with the commitments of their models. */
+  get versions(): readonly { readonly versionId: string; readonly commitment: Hash }[] {
+    return [...this.#state.versions].map(([versionId, commitment]) => ({ versionId, commitment }));
+  }
+
   /** Published versions of a model, by model commitment. */
   versionsOf(commitment: Hash): readonly Hash[] {
     return [...this.#state.versions].flatMap(([version, model]) => (model === commitment ? [version as Hash] : []));

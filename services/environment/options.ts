@@ -77,14 +77,17 @@ export const invalid = (name: OptionName, value: string, remedy: string): AssayE
  */
 export function refuseUnknownOptions(environment: Environment): void {
   for (const [name, value = ""] of Object.entries(environment)) {
-    if (!name.startsWith("ASSAY_") || Object.hasOwn(OPTIONS, name)) continue;
-    const nearest = Object.keys(OPTIONS).reduce((best, known) =>
-      distance(name, known) < distance(name, best) ? known : best,
-    );
+    // Those of a node are checked against its configuration.
+    if (!name.startsWith("ASSAY_") || name.startsWith("ASSAY_NODE_") || Object.hasOwn(OPTIONS, name)) continue;
+    const nearest = nearestOf(name, Object.keys(OPTIONS));
     const remedy = `no script reads ${name}; did you mean ${nearest}?`;
     throw new AssayError("OPTION_INVALID", remedy, { name, value, remedy });
   }
 }
+
+/** The known name that is most like another one. */
+export const nearestOf = (name: string, known: readonly string[]): string =>
+  known.reduce((best, other) => (distance(name, other) < distance(name, best) ? other : best));
 
 /** How many letters must be put in, taken out, changed or swapped with the next one to make one text the other. */
 function distance(a: string, b: string): number {

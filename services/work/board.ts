@@ -68,6 +68,15 @@ export class TaskBoard {
     return this.#atWork > 0;
   }
 
+  /** How many tasks wait, run, and are done but still asked for. */
+  get counts(): Readonly<Record<"waiting" | "running" | "done" | "failed", number>> {
+    const counts = { waiting: 0, running: 0, done: 0, failed: 0 };
+    for (const { running, result } of this.#tasks.values()) {
+      counts[running ? "running" : result === undefined ? "waiting" : result.ok ? "done" : "failed"]++;
+    }
+    return counts;
+  }
+
   /** How many tasks have ended so far. */
   get ended(): number {
     return this.#ended;
