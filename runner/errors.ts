@@ -69,6 +69,8 @@ export interface AssayErrorDetails {
   readonly BUDGET_SPENT: { readonly reason: string };
   /** A transaction that was not sent because the owner wants none sent. */
   readonly DRY_RUN: { readonly gas: bigint };
+  /** A host and port that a server cannot listen on. */
+  readonly ADDRESS_UNUSABLE: { readonly address: string; readonly reason: string };
   /** An account that cannot do what it is to do; the message says what is missing. */
   readonly NOT_READY: { readonly reasons: readonly string[] };
   /** Mistakes in a configuration file, all of them. */

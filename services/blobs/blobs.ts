@@ -7,6 +7,7 @@ import { DTYPE_BYTES } from "../../runner/machine/dtype.ts";
 import type { TensorType } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
+import { type Address, listen } from "../environment/listen.ts";
 import type { Download, GuardedClient } from "./guarded-client.ts";
 
 /*
@@ -116,8 +117,8 @@ const unavailable = (location: string, reason: string): AssayError<"BLOB_UNAVAIL
   return new AssayError("BLOB_UNAVAILABLE", `${shown} cannot be had: ${reason}`, { location: shown, reason });
 };
 
-/** Serves the store's blobs, read only, until the signal fires. @returns The port that it listens on. */
-export async function serveBlobs(store: Store, host: string, port: number, signal: AbortSignal): Promise<number> {
+/** Serves the store's blobs, read only, until the signal fires. @returns The port. @throws AssayError ADDRESS_UNUSABLE. */
+export async function serveBlobs(store: Store, address: Address, signal: AbortSignal): Promise<number> {
   const server: Server = createServer((request, response) => {
     const id = /^\/blobs\/(0x[0-9a-f]{64})$/.exec(request.url ?? "")?.[1] as Hash | undefined;
     if (request.method !== "GET" || id === undefined) {
@@ -130,14 +131,5 @@ export async function serveBlobs(store: Store, host: string, port: number, signa
     );
   });
   server.requestTimeout = PATIENCE_MILLISECONDS;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  signal.addEventListener("abort", () => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
+  return await listen(server, address, signal);
 }

@@ -59,11 +59,11 @@ export type ServiceEvent =
   /** A text of a stranger's event is not UTF-8; it counts as empty. */
   | { readonly kind: "textUnusable"; readonly event: string; readonly field: string; readonly block: number }
   | { readonly kind: "eventUnusable"; readonly event: string; readonly block: number; readonly reason: string }
+  | { readonly kind: "publishedBefore"; readonly model: string; readonly versionId: Hash }
   /** A node of the chain gave no answer that can be used. */
   | { readonly kind: "endpointFailed"; readonly endpoint: string; readonly reason: string }
   /** A transaction was not included in time: it was sent again and pays more, in wei. */
   | { readonly kind: "feeRaised"; readonly nonce: number; readonly maxFeePerGas: bigint }
-  | { readonly kind: "unpublished"; readonly model: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
   | {
       readonly kind: "outputUnavailable";

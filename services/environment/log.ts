@@ -23,12 +23,12 @@ export function eventText(event: ServiceEvent): string {
       return `${event.field} of ${event.event} in block ${String(event.block)} is not UTF-8: it counts as empty`;
     case "eventUnusable":
       return `${event.event} in block ${String(event.block)} cannot be used: ${event.reason}`;
+    case "publishedBefore":
+      return `${event.model} is published already, as version ${event.versionId}`;
     case "endpointFailed":
       return `the node at ${event.endpoint} gives no answer: ${event.reason}`;
     case "feeRaised":
       return `transaction ${String(event.nonce)} was not included; it pays ${String(event.maxFeePerGas)} wei a gas now`;
-    case "unpublished":
-      return `${event.model} is not published here; publish it and run this again`;
     case "inputUnavailable":
       return `the input of ${short(event.requestId)} cannot be fetched: ${event.reason}`;
     case "outputUnavailable":

@@ -13,7 +13,7 @@ export const OPTIONS = {
   ASSAY_LICENCE: "SPDX licence of the model, default MIT",
   ASSAY_LISTEN: "HOST:PORT to serve the store on; without it, others need the same store",
   ASSAY_MODEL: "model file, sizes of symbolic dimensions behind a question mark: model.onnx?N=1",
-  ASSAY_MODELS: "model files, with ; between them",
+  ASSAY_MODELS: "model files, with ; between them: a.onnx?N=1;b.onnx",
   ASSAY_MODES: "evidence that the answer must bring: optimistic, or optimistic+signature, default optimistic",
   ASSAY_ONCE: "1 for one look at the chain only",
   ASSAY_PARAMETERS: "JSON5 file like those in ignition/parameters/",
@@ -42,8 +42,9 @@ export const option = (name: OptionName): string | undefined => process.env[name
 /** An option that must be there. @throws AssayError OPTION_INVALID with what it is for. */
 export function requiredOption(name: OptionName): string {
   const value = option(name);
-  if (value === undefined) throw invalid(name, "", `set it to: ${OPTIONS[name]}`);
-  return value;
+  if (value !== undefined) return value;
+  const remedy = `set it to ${OPTIONS[name]}`;
+  throw new AssayError("OPTION_INVALID", `${name} is not set: ${remedy}`, { name, value: "", remedy });
 }
 
 /** A whole number within bounds, or its default. @throws AssayError OPTION_INVALID. */

@@ -7,7 +7,7 @@ import { readModel } from "../../runner/files/model.ts";
 import type { Model } from "../../runner/onnx/import/import.ts";
 import type { TaskOptions } from "../../runner/task.ts";
 import type { Ledger, RequestView } from "../chain/ledger.ts";
-import { invalid, sizesOption } from "../environment/options.ts";
+import { invalid, type OptionName, sizesOption } from "../environment/options.ts";
 import { executePrepared, type Run } from "./run.ts";
 
 export { bytesOfTensors, joinTensors, type Run, splitTensors } from "./run.ts";
@@ -31,10 +31,18 @@ export const modelFor = (
   return models.find(({ commitment }) => commitment.commitment === wanted);
 };
 
-/** Compiles a model file. `spec` is its path, with the sizes of symbolic dimensions behind `?`: `model.onnx?N=1`. */
-export async function hostModel(spec: string, options?: TaskOptions): Promise<HostedModel> {
+/**
+ * Compiles a model file. `spec` is its path, with the sizes of symbolic dimensions behind `?`: `model.onnx?N=1`.
+ * @param name Option that the path is from, for errors.
+ * @throws AssayError OPTION_INVALID, FILE_UNREADABLE and those of the importer.
+ */
+export async function hostModel(
+  spec: string,
+  options?: TaskOptions,
+  name: OptionName = "ASSAY_MODEL",
+): Promise<HostedModel> {
   const [path = "", sizes = ""] = spec.split("?");
-  const { model } = readModel(path, { shapes: sizesOption("ASSAY_MODEL", sizes) }, options);
+  const { model } = readModel(path, { shapes: sizesOption(name, sizes) }, options);
   const commitment = await commitModel(model.program, model.constants, options);
   return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, compiled) };
 }
@@ -42,7 +50,9 @@ export async function hostModel(spec: string, options?: TaskOptions): Promise<Ho
 /** Models listed with `;` between them. */
 export async function hostModels(list: string, options?: TaskOptions): Promise<readonly HostedModel[]> {
   const models: HostedModel[] = [];
-  for (const spec of list.split(";").filter((part) => part !== "")) models.push(await hostModel(spec, options));
+  for (const spec of list.split(";").filter((part) => part !== "")) {
+    models.push(await hostModel(spec, options, "ASSAY_MODELS"));
+  }
   if (models.length === 0) throw invalid("ASSAY_MODELS", list, "give model files, with ; between them");
   return models;
 }

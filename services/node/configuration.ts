@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { parseEther, parseUnits } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
+import { type Address, addressOf } from "../environment/listen.ts";
 import { type Environment, nearestOf } from "../environment/options.ts";
 
 /** What a node runs with. */
@@ -30,12 +31,6 @@ export interface Configuration {
   readonly bumpSeconds: number;
   readonly dryRun: boolean;
   readonly bonds: bigint;
-}
-
-/** Where a server listens. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
 }
 
 interface Field<T> {
@@ -70,9 +65,9 @@ const urls = (value: string): readonly string[] => {
   return given.map(url);
 };
 const address = (value: string): Address => {
-  const [, host = "", port = ""] = /^(.+):([0-9]{1,5})$/.exec(value) ?? [];
-  if (host === "" || Number(port) > 65_535) throw new Error("give HOST:PORT");
-  return { host, port: Number(port) };
+  const parsed = addressOf(value);
+  if (parsed === undefined) throw new Error("give HOST:PORT");
+  return parsed;
 };
 const account = (value: string): string => {
   if (/^0x[0-9a-f]{40}$/i.test(value)) return value;
@@ -228,6 +223,7 @@ async function objectIn(file: string, mistakes: string[]): Promise<Readonly<Reco
 /** A value of the file as the environment would give it. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (Array.isArray(value)) return value.map(String).join(";");
-  return typeof value === "object" ? JSON.stringify(value) : String(value as string | number | boolean);
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map((part: unknown) => textOf(part) ?? "").join(";");
+  return JSON.stringify(value);
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
 import type { Clock } from "../environment/clock.ts";
-import type { Address } from "./configuration.ts";
+import { type Address, listen } from "../environment/listen.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What others may ask a node about itself. */
@@ -26,9 +26,9 @@ export function stateOf(pulse: Pulse, now: number, patienceSeconds: number): { h
   return { healthy: recent(Math.max(pulse.begun, pulse.done)), ready: pulse.done > 0 && recent(pulse.done) };
 }
 
-/** Serves /health, /ready, /metrics and tables, until the signal fires. @returns The port that it listens on. */
+/** Serves /health, /ready, /metrics and tables, until the signal fires. @returns The port. @throws AssayError ADDRESS_UNUSABLE. */
 export async function serveMonitor(
-  { host, port }: Address,
+  address: Address,
   monitored: Monitored,
   pulse: Pulse,
   signal: AbortSignal,
@@ -39,16 +39,7 @@ export async function serveMonitor(
     });
   });
   server.requestTimeout = 10_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  signal.addEventListener("abort", () => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
+  return await listen(server, address, signal);
 }
 
 async function answer(

@@ -56,7 +56,6 @@ const WARNINGS: ReadonlySet<ServiceEvent["kind"]> = new Set([
   "outputUnavailable",
   "textUnusable",
   "eventUnusable",
-  "unpublished",
   "reorganised",
 ]);
 /** Looks that may fail in a row before a node counts as not ready. */
@@ -105,7 +104,7 @@ export async function openNode(configuration: Configuration, environment: Enviro
 export async function serveStore({ configuration, store }: Node, signal: AbortSignal): Promise<string> {
   const { listen, endpoint } = configuration;
   if (listen === undefined) return "store:";
-  const port = await serveBlobs(store, listen.host, listen.port, signal);
+  const port = await serveBlobs(store, listen, signal);
   return `${endpoint ?? `http://${listen.host}:${String(port)}`}/blobs/`;
 }
 

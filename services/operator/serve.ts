@@ -5,12 +5,14 @@ import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
+import { addressOf } from "../environment/listen.ts";
 import { invalid, option, requiredOption } from "../environment/options.ts";
 import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
 import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
 import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
+import { expectReady, operatorFindings } from "./readiness.ts";
 
 /** Runs an operator as the environment's options say, until the signal fires. */
 export async function serve(
@@ -19,6 +21,7 @@ export async function serve(
   tamper: Pick<OperatorOptions, "tamper"> = {},
 ): Promise<void> {
   const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
+  expectReady(await operatorFindings(context, models));
   const folder = option("ASSAY_STORE") ?? ".assay/store";
   const store = createFolderStore(folder);
   const privateAddresses = await mayFetchPrivately(context);
@@ -37,8 +40,8 @@ export async function serve(
 async function locationPrefixOf(store: Store, signal: AbortSignal): Promise<string> {
   const listen = option("ASSAY_LISTEN");
   if (listen === undefined) return "store:";
-  const [, host = "", port = ""] = /^(.+):([0-9]{1,5})$/.exec(listen) ?? [];
-  if (host === "") throw invalid("ASSAY_LISTEN", listen, "give HOST:PORT");
-  const actual = await serveBlobs(store, host, Number(port), signal);
-  return `${option("ASSAY_ENDPOINT") ?? `http://${host}:${String(actual)}`}/blobs/`;
+  const address = addressOf(listen);
+  if (address === undefined) throw invalid("ASSAY_LISTEN", listen, "give HOST:PORT");
+  const port = await serveBlobs(store, address, signal);
+  return `${option("ASSAY_ENDPOINT") ?? `http://${address.host}:${String(port)}`}/blobs/`;
 }

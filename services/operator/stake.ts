@@ -1,5 +1,6 @@
 import { MaxUint256, ZeroAddress } from "ethers";
 
+import { AssayError } from "../../runner/errors.ts";
 import type { HostedModel } from "../models/models.ts";
 import { send, type ServiceContext } from "../chain/context.ts";
 
@@ -21,7 +22,10 @@ export async function allow(context: ServiceContext, spender: { readonly target:
   }
 }
 
-/** Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions. */
+/**
+ * Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions.
+ * @throws AssayError NOT_READY at the end when models are not published.
+ */
 export async function join(
   context: ServiceContext,
   models: readonly HostedModel[],
@@ -46,13 +50,19 @@ export async function join(
     const { endpoint } = options;
     await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint.populateTransaction(endpoint));
   }
+  const unpublished: string[] = [];
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
-    if (versions.length === 0) context.report({ kind: "unpublished", model: name });
+    if (versions.length === 0) unpublished.push(name);
     for (const versionId of versions) {
       if (!(await staking.isOptedIn(own, versionId))) {
         await send(context, { kind: "optedIn", model: name }, staking.optIn.populateTransaction(versionId));
       }
     }
   }
+  if (unpublished.length === 0) return;
+  const reasons = unpublished.map(
+    (name) => `${name} is not published here: run scripts/publish-model.ts for it, then this again`,
+  );
+  throw new AssayError("NOT_READY", reasons.join("; "), { reasons });
 }

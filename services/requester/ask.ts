@@ -5,7 +5,7 @@ import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { finalityOf, requestStatusOf } from "../../runner/protocol/enums.ts";
+import { finalityOf, type RequestStatus, requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type BlobSource, fetchBlob } from "../blobs/blobs.ts";
@@ -35,6 +35,8 @@ export interface Question {
 export interface Outcome {
   readonly requestId: Hash;
   readonly finality: "provisional" | "final" | "failed";
+  /** Why: where the request stands, as `RequestStatus` names it. */
+  readonly status: RequestStatus;
   readonly operator: string;
   readonly outputRoot: string;
   /** Empty when there is no answer, or its data are not where the operator said. */
@@ -120,7 +122,7 @@ export async function awaitOutcome(
     if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
       const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
       const outputs = finality === "failed" ? [] : await outputsOf({ ...context, store, client }, hosted, view);
-      outcome = { requestId, finality, operator, outputRoot, outputs };
+      outcome = { requestId, finality, status: view.status, operator, outputRoot, outputs };
       answered.abort();
     } else await attend(context, view, inputs);
   };

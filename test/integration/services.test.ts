@@ -402,6 +402,7 @@ describe("Services", () => {
       expect(answer).to.deep.equal({
         requestId: id,
         finality: "provisional",
+        status: "claimed",
         operator: stage.accounts.operating.address,
         outputRoot: expected.outputRoot,
         outputs: [{ name: "y", values: [...(expected.outputs[0]?.data ?? [])] }],
