@@ -59,16 +59,21 @@ const selectedBindings = definePlugin({
   },
 });
 
+const build = {
+  compilers: [compiler(10_000)],
+  // Near the limit of a contract's size: size counts there, not the last unit of gas.
+  overrides: {
+    "contracts/court/DisputeCourt.sol": compiler(200),
+    "contracts/market/InferenceMarket.sol": compiler(1_000),
+  },
+  isolated: false,
+  toolVersionsInBuildInfo: false,
+};
+
 export default defineConfig({
   plugins: [selectedBindings, hardhatToolboxMochaEthers],
-  solidity: {
-    compilers: [compiler(10_000)],
-    // Near the limit of a contract's size: size counts there, not the last unit of gas.
-    overrides: {
-      "contracts/court/DisputeCourt.sol": compiler(200),
-      "contracts/market/InferenceMarket.sol": compiler(1_000),
-    },
-  },
+  // `ignition deploy` builds with the profile `production`: what it deploys must be what is tested.
+  solidity: { profiles: { default: build, production: build } },
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },
   coverage: { skipFiles: ["contracts/mocks/**"] },

@@ -8,6 +8,7 @@ import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
+import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
 
@@ -18,6 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
+  randomnessScenario,
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),

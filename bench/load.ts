@@ -39,7 +39,7 @@ const opened = (i: number, block: number): ChainLog => {
   const values = event.inputs.map((input): unknown => valueOf(input, { id, party }));
   const { topics, data } = suite.market.interface.encodeEventLog(event, values);
   const address = deployment.contracts.InferenceMarket.toLowerCase();
-  return { address, topics: topics as string[], data, block, blockHash: toBeHex(block, 32), index: i };
+  return { address, topics, data, block, blockHash: toBeHex(block, 32), index: i };
 };
 
 interface Input {

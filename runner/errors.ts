@@ -53,6 +53,8 @@ export interface AssayErrorDetails {
   readonly OPTION_INVALID: { readonly name: string; readonly value: string; readonly remedy: string };
   /** The suite is not deployed on a chain, as far as `deployments/` knows. */
   readonly DEPLOYMENT_MISSING: { readonly chainId: number; readonly file: string };
+  /** A chain without opcodes, precompiles or system contracts that the suite stands on. */
+  readonly CHAIN_LACKS: { readonly chainId: number; readonly missing: readonly string[] };
   /** A blob that cannot be fetched from its location. */
   readonly BLOB_UNAVAILABLE: { readonly location: string; readonly reason: string };
   /** An execution of a model that did not end: too little memory, for example. */
@@ -75,6 +77,8 @@ export interface AssayErrorDetails {
   readonly NOT_READY: { readonly reasons: readonly string[] };
   /** Mistakes in a configuration file, all of them. */
   readonly CONFIGURATION_INVALID: { readonly file: string; readonly mistakes: readonly string[] };
+  /** A round whose signature none of the configured beacons gives. */
+  readonly BEACON_UNAVAILABLE: { readonly round: bigint; readonly reasons: readonly string[] };
   /** Bytes of a randomness beacon that are not a signature. */
   readonly BEACON_MALFORMED: { readonly reason: string };
   /** The work was stopped through its AbortSignal. */

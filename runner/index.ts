@@ -88,6 +88,7 @@ export {
   witnessElement,
 } from "./proving/witness.ts";
 export { decompressSignature, type DrandBeacon, drandRoundAt, drandTimeOf, QUICKNET } from "./randomness/drand.ts";
+export { verifySignature } from "./randomness/verify.ts";
 
 export { compareTraces, type Comparison, type Fault, type OperatorTrace } from "./dispute/compare.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";

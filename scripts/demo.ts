@@ -6,14 +6,14 @@
  *   npm start -- --model text          with another model: digits, int8 or text
  *   npm start -- --report out.html     the same story as one self-contained page
  */
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import { Command, Option } from "commander";
 import { network } from "hardhat";
 
-import { AssayError } from "../runner/errors.ts";
+import { expectWritable } from "../services/environment/files.ts";
 import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { renderReport } from "./demo/report.ts";
@@ -28,17 +28,6 @@ const { model, report } = program.opts<{ model: ScenarioName; report?: string }>
 const print = (line = ""): void => {
   console.log(line);
 };
-
-/** Makes the folder of a file that is to be written. @throws AssayError FILE_UNWRITABLE. */
-async function expectWritable(path: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await (await open(path, "a")).close();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AssayError("FILE_UNWRITABLE", `${path} cannot be written: ${reason}`, { path, reason });
-  }
-}
 
 await run(async (signal) => {
   // Not after the whole demo.

@@ -2,16 +2,17 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { parseEther, ZeroAddress, ZeroHash } from "ethers";
+import { parseEther } from "ethers";
 import { network } from "hardhat";
 
 import { OPTIMISTIC_MODE } from "../ignition/modules/Assay.ts";
 import type { Hash } from "../runner/commitment/keccak.ts";
+import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
-import { deploySuite } from "../services/chain/deploy.ts";
-import { type Connection, type Deployment, type Signer } from "../services/chain/deployment.ts";
+import { type DeployOptions, deploySuite } from "../services/chain/deploy.ts";
+import { attach, type Connection, type Deployment, type Signer } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import type { Journal } from "../services/chain/journal.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
@@ -21,7 +22,8 @@ import { publish } from "../services/publisher/publish.ts";
 import { contextOf, type ServiceContext } from "../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
-import { allow, fund, join as joinOperators } from "../services/operator/stake.ts";
+import { allow, fund } from "../services/chain/funds.ts";
+import { join as joinOperators } from "../services/operator/stake.ts";
 import { type WatcherOptions, WatcherService } from "../services/watcher/watcher.ts";
 import { openWorkshop, type Workshop } from "../services/work/workshop.ts";
 
@@ -49,13 +51,22 @@ export function steadyTime({ provider }: Pick<Connection, "provider">): void {
   };
 }
 
+/** How the suite is deployed, and what is done to the chain before. */
+export interface StageOptions extends DeployOptions {
+  readonly prepare?: (connection: Connection) => Promise<void>;
+}
+
 export type CourtStage = Awaited<ReturnType<typeof openStage>>;
 
 /**
  * The whole suite with its services on a chain of its own: models published, one operator with a stake, one watcher
  * with bonds, one requester with money; all that services report is kept. One operator, so that the draw is certain.
  */
-export async function openStage(models: readonly HostedModel[], store: Store) {
+export async function openStage(
+  models: readonly HostedModel[],
+  store: Store,
+  { prepare, ...options }: StageOptions = {},
+) {
   const connection = await network.create({ override: { initialDate: BEGINNING } });
   steadyTime(connection);
   const { ethers, networkHelpers } = connection;
@@ -67,7 +78,8 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     Signer,
     Signer,
   ];
-  const deployment: Deployment = await deploySuite(connection);
+  await prepare?.(connection);
+  const deployment: Deployment = await deploySuite(connection, options);
   const events: ServiceEvent[] = [];
   const report = (event: ServiceEvent): void => {
     events.push(event);
@@ -88,6 +100,8 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     amount: parseEther("10000"),
     endpoint: "https://operator.example",
   });
+  // Draws count who joined from the next epoch on.
+  await networkHelpers.time.increase(await attach(deployment, requester).pools.EPOCH_SECONDS());
   const asking = contextFor(requester);
   await fund(asking, parseEther("1000"));
   await allow(asking, asking.suite.market);
@@ -138,21 +152,18 @@ export async function openStage(models: readonly HostedModel[], store: Store) {
     return id;
   };
 
-  /** Terms of a request with its input in calldata, for a consumer contract. */
-  const termsOf = (versionId: Hash, inputs: Uint8Array, callback = ZeroAddress) => ({
+  /** Terms of a consumer contract. */
+  const termsOf = (versionId: Hash) => ({
     versionId,
-    inputs,
-    inputRoot: ZeroHash,
-    inputUri: "",
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
     valueAtRisk: parseEther("750"),
-    assignSeconds: WINDOW_SECONDS,
+    openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,
-    callback,
-    callbackGas: callback === ZeroAddress ? 0 : 150_000,
+    callbackGas: 150_000,
     minimumHolders: 1,
+    acceptedStage: ANSWER_STAGE.provisional,
   });
 
   const { suite } = asking;

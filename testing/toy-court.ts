@@ -12,6 +12,7 @@ import { commitTensor, openSegment, type Segment, type TensorCommitment } from "
 import { LEVEL_BYTES, type Place, TRACE_TREE } from "../runner/dispute/view.ts";
 import { DTYPE_CODE, type DType } from "../runner/machine/dtype.ts";
 import type { Progress } from "../runner/machine/interpreter.ts";
+import { encodeTerms } from "../services/chain/calldata.ts";
 import { createTensor, elementBits, setElementBits, type Tensor, tensorFrom } from "../runner/machine/tensor.ts";
 
 /*
@@ -38,6 +39,7 @@ export const TERMS = {
   demandBond: 10n,
   traceWindow: HOUR,
   demandWindow: 8 * HOUR,
+  accusationBond: 7n,
   answerWindow: 2 * HOUR,
   proofMargin: 3 * HOUR,
   burnBps: 2_500,
@@ -181,6 +183,8 @@ export class Trace {
 const input = commitTensor(INPUT);
 const constants = CONSTANTS.map(commitTensor);
 const inputTree = rootsTree([input.root]);
+/** Root over the inputs of every claim here. */
+export const INPUT_ROOT = inputTree.root;
 const weightsTree = rootsTree(constants.map(({ root }) => root));
 const encoded = KERNELS.map(encodeToy);
 const programTree = MerkleTree.ofItems(encoded.map((kernel) => Buffer.from(kernel.slice(2), "hex")));
@@ -305,23 +309,27 @@ export const MANIFEST = {
   outputKernels: OUTPUT_KERNELS,
 };
 
-export const requestOf = (nonce: number) => ({
-  requester: ZeroAddress,
-  nonce,
-  versionId: id("version"),
-  inputRoot: inputTree.root,
-  policy: ZeroHash,
-  fee: 0,
-  royalty: 0,
-  royaltyRecipient: ZeroAddress,
-  collateral: 0,
-  numericsVersion: 1,
-  claimSeconds: 0,
-  windowSeconds: WINDOW,
-  callback: ZeroAddress,
-  callbackGas: 0,
-  inputInline: true,
-});
+/** Terms of a claim, as the court takes them. */
+export const requestOf = (nonce: number, changed: object = {}): string =>
+  encodeTerms({
+    requester: ZeroAddress,
+    nonce,
+    versionId: id("version"),
+    inputRoot: inputTree.root,
+    policy: ZeroHash,
+    fee: 0,
+    royalty: 0,
+    royaltyRecipient: ZeroAddress,
+    collateral: 0,
+    numericsVersion: 1,
+    openUntil: 0,
+    claimSeconds: 0,
+    windowSeconds: WINDOW,
+    callback: ZeroAddress,
+    callbackGas: 0,
+    inputInline: true,
+    ...changed,
+  });
 
 /** The element that the forger changed: kernel 1 element 600, on its second leaf. */
 export const FORGED = { kernel: 1, element: 600, leaf: 1 } as const;
@@ -346,8 +354,8 @@ async function openToyCourt<Token extends BondTokenMock | TokenMock>(trace: Trac
   const market = await ethers.deployContract("CourtStageMock", [token]);
   const marketErrors = await ethers.getContractAt("IInferenceMarket", market);
   const machine = await ethers.deployContract("ToyMachine");
-  const court = await ethers.deployContract("DisputeCourt", [market, market, machine, TERMS]);
-  for (const signer of [operator, challenger, watcher, stranger]) {
+  const court = await ethers.deployContract("DisputeCourt", [market, token, market, machine, market, TERMS]);
+  for (const signer of [governor, operator, challenger, watcher, stranger]) {
     await token.mint(signer, RICH);
     await token.connect(signer).approve(court, RICH);
   }
@@ -363,7 +371,7 @@ async function openToyCourt<Token extends BondTokenMock | TokenMock>(trace: Trac
 
 async function challenged<Token extends BondTokenMock | TokenMock>(trace: Trace, deployToken: () => Promise<Token>) {
   const stage = await openToyCourt(trace, deployToken);
-  await stage.court.connect(stage.challenger).challenge(stage.requestId, stage.claimId);
+  await stage.court.connect(stage.challenger).challenge(stage.market, stage.requestId, stage.claimId);
   return stage;
 }
 

@@ -34,6 +34,10 @@ export const ROOMS = [
   ]),
   room("contracts/staking", "who stands behind answers, with how much, and how it is taken away", SOLIDITY),
   room("contracts/evidence", "what a claim must bring: the policy and its verifiers", SOLIDITY),
+  room("contracts/availability", "committed inputs and outputs, demanded and shown on chain", [
+    ...SOLIDITY,
+    "contracts/credit",
+  ]),
   room("contracts/market", "requests, fees, claims, settlement, callbacks", [
     ...SOLIDITY,
     "contracts/governance",
@@ -51,7 +55,6 @@ export const ROOMS = [
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),
-  room("ignition", "what is deployed, in which order, with which parameters"),
 
   // Runner
   room("runner/errors.ts", "typed errors"),
@@ -164,6 +167,7 @@ export const ROOMS = [
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),
 
   // What runs beside a chain
+  room("ignition", "what is deployed, in which order, with which parameters", ["runner/randomness"]),
   room("services/environment", "options, clock, log, errors in words", ["runner/errors.ts", "runner/*"]),
   room("services/chain", "the deployment, its events, transactions", [
     ...services("environment"),
@@ -182,9 +186,15 @@ export const ROOMS = [
     "runner/*",
   ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
-  room("services/operator", "stakes, answers, defends", [
-    ...services("environment", "chain", "models", "blobs", "work"),
+  room("services/randomness", "brings rounds of a beacon and headers of blocks to the source of seeds", [
+    ...services("environment", "chain"),
     "runner/*",
+    "typechain-types",
+  ]),
+  room("services/operator", "stakes, answers, defends", [
+    ...services("environment", "chain", "models", "blobs", "randomness", "work"),
+    "runner/*",
+    "typechain-types",
   ]),
   room("services/requester", "asks and waits", [
     ...services("environment", "chain", "models", "blobs", "work", "operator"),

@@ -10,7 +10,8 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
+  getContractFactory(name: 'DataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAvailability__factory>
+getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
@@ -20,47 +21,66 @@ getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer |
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
+getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
+getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
+getContractFactory(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAvailability__factory>
+getContractFactory(name: 'IDataSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataSource__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
 getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IModelRegistry__factory>
+getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorPools__factory>
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
+getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
+getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
 getContractFactory(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ITensorMachine__factory>
 getContractFactory(name: 'IVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IVerifier__factory>
 getContractFactory(name: 'TensorMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorMachine__factory>
+getContractFactory(name: 'EncodedRequest', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequest__factory>
 getContractFactory(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceMarket__factory>
+getContractFactory(name: 'QuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuoteReader__factory>
+getContractFactory(name: 'RequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RequestRelay__factory>
 getContractFactory(name: 'BatchReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BatchReader__factory>
 getContractFactory(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeaderHarness__factory>
 getContractFactory(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381Harness__factory>
 getContractFactory(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BondTokenMock__factory>
 getContractFactory(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BoundedCallHarness__factory>
+getContractFactory(name: 'CommittedReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CommittedReader__factory>
 getContractFactory(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ConsumerMock__factory>
 getContractFactory(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CourtStageMock__factory>
 getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DotProductHarness__factory>
+getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
+getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
+getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
 getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TokenMock__factory>
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
+getContractFactory(name: 'VerdictProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerdictProber__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
+getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
-getContractFactory(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.FutureBlockRandomness__factory>
+getContractFactory(name: 'LocalBlockRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.LocalBlockRandomness__factory>
 getContractFactory(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.RandaoRandomness__factory>
 getContractFactory(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModelRegistry__factory>
+getContractFactory(name: 'OperatorPools', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorPools__factory>
 getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OperatorStaking__factory>
+getContractFactory(name: 'WeightTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTree__factory>
 getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
-  getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
+  getContractAt(name: 'DataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAvailability>
+getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
@@ -70,47 +90,66 @@ getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, 
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
+getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
+getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
+getContractAt(name: 'IDataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAvailability>
+getContractAt(name: 'IDataSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataSource>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
 getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IModelRegistry>
+getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorPools>
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
+getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
+getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
 getContractAt(name: 'ITensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ITensorMachine>
 getContractAt(name: 'IVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IVerifier>
 getContractAt(name: 'TensorMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorMachine>
+getContractAt(name: 'EncodedRequest', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequest>
 getContractAt(name: 'InferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceMarket>
+getContractAt(name: 'QuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuoteReader>
+getContractAt(name: 'RequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RequestRelay>
 getContractAt(name: 'BatchReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BatchReader>
 getContractAt(name: 'BlockHeaderHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeaderHarness>
 getContractAt(name: 'Bls12381Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381Harness>
 getContractAt(name: 'BondTokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BondTokenMock>
 getContractAt(name: 'BoundedCallHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BoundedCallHarness>
+getContractAt(name: 'CommittedReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CommittedReader>
 getContractAt(name: 'ConsumerMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ConsumerMock>
 getContractAt(name: 'CourtStageMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CourtStageMock>
 getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DotProductHarness>
+getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
+getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
+getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
 getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TokenMock>
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
+getContractAt(name: 'VerdictProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerdictProber>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
+getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
-getContractAt(name: 'FutureBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.FutureBlockRandomness>
+getContractAt(name: 'LocalBlockRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.LocalBlockRandomness>
 getContractAt(name: 'RandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.RandaoRandomness>
 getContractAt(name: 'ModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModelRegistry>
+getContractAt(name: 'OperatorPools', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorPools>
 getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OperatorStaking>
+getContractAt(name: 'WeightTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTree>
 getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'DataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -120,47 +159,66 @@ deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | Dep
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
+deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
+deployContract(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
+deployContract(name: 'IDataSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
+deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
+deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
 deployContract(name: 'ITensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'EncodedRequest', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequest>
 deployContract(name: 'InferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'QuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
+deployContract(name: 'RequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
 deployContract(name: 'BatchReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BlockHeaderHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'BoundedCallHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
+deployContract(name: 'CommittedReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CommittedReader>
 deployContract(name: 'ConsumerMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
+deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
+deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
+deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'VerdictProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
-deployContract(name: 'FutureBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
+deployContract(name: 'LocalBlockRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LocalBlockRandomness>
 deployContract(name: 'RandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'ModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorPools', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorPools>
 deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'WeightTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
+  deployContract(name: 'DataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
@@ -170,44 +228,62 @@ deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
+deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
+deployContract(name: 'IDataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
+deployContract(name: 'IDataSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
+deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorPools>
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
+deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
+deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
 deployContract(name: 'ITensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ITensorMachine>
 deployContract(name: 'IVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IVerifier>
 deployContract(name: 'TensorMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorMachine>
+deployContract(name: 'EncodedRequest', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequest>
 deployContract(name: 'InferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceMarket>
+deployContract(name: 'QuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteReader>
+deployContract(name: 'RequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RequestRelay>
 deployContract(name: 'BatchReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BatchReader>
 deployContract(name: 'BlockHeaderHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeaderHarness>
 deployContract(name: 'Bls12381Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381Harness>
 deployContract(name: 'BondTokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BondTokenMock>
 deployContract(name: 'BoundedCallHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BoundedCallHarness>
+deployContract(name: 'CommittedReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CommittedReader>
 deployContract(name: 'ConsumerMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ConsumerMock>
 deployContract(name: 'CourtStageMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CourtStageMock>
 deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DotProductHarness>
+deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
+deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
+deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'VerdictProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
+deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
-deployContract(name: 'FutureBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.FutureBlockRandomness>
+deployContract(name: 'LocalBlockRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.LocalBlockRandomness>
 deployContract(name: 'RandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.RandaoRandomness>
 deployContract(name: 'ModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModelRegistry>
+deployContract(name: 'OperatorPools', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorPools>
 deployContract(name: 'OperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OperatorStaking>
+deployContract(name: 'WeightTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
     // default types

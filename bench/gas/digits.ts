@@ -10,7 +10,7 @@ import { policyOf } from "../../services/chain/evidence.ts";
 import { execute, type HostedModel, joinTensors, hostModel, type Run } from "../../services/models/models.ts";
 import { send } from "../../services/chain/context.ts";
 import type { Action } from "../../services/environment/events.ts";
-import { allow, fund } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { openStage, type CourtStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { DigitReader__factory } from "../../typechain-types/index.ts";
@@ -109,17 +109,19 @@ export const answerScenario = (folder: string): GasScenario => ({
       await story(label, id, gasSince(stage, from, "asked"), from);
     }
 
-    const reader = await new DigitReader__factory(stage.accounts.requester).deploy(stage.suite.market);
+    const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
+    const reader = await new DigitReader__factory(stage.accounts.requester).deploy(
+      stage.suite.market,
+      stage.termsOf(versionId),
+    );
     await fund(stage.asking, parseEther("1000"));
     await allow(stage.asking, reader);
-    const versionId = stage.asking.ledger.versionsOf(model.commitment.commitment).at(-1) ?? "0x";
     const label = "consumer with callback";
     const from = stage.events.length;
-    const terms = stage.termsOf(versionId, joinTensors(image), await reader.getAddress());
     const receipt = await send(
       stage.asking,
       { kind: "asked", model: model.name },
-      reader.ask.populateTransaction(terms),
+      reader.ask.populateTransaction(joinTensors(image)),
     );
     const id = openedIn(stage.asking, receipt);
     await stage.networkHelpers.mine(3);

@@ -27,12 +27,12 @@ export const disputeScenario: GasScenario = {
     // Ids of claims hold times and stand in calldata, where a zero byte is cheaper: at the same times, the same gas.
     steadyTime(connection);
     await networkHelpers.time.increaseTo(BEGINNING);
-    const { court, challenger, operator, watcher, requestId, claimId, request } = await stageAt("open");
+    const { court, market, challenger, operator, watcher, requestId, claimId, request } = await stageAt("open");
     const { root, outputRoots, outputSiblings } = HONEST;
     await gauge.measure(
       "challenge",
       "a claim that cannot become final",
-      court.connect(challenger).challenge(requestId, claimId),
+      court.connect(challenger).challenge(market, requestId, claimId),
     );
     await gauge.measure(
       "commitTrace",

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
-import {AnswerStage, RequestTerms} from "../types/Request.sol";
+import {ConsumerTerms} from "../types/Consumer.sol";
+import {AnswerStage} from "../types/Request.sol";
 import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
@@ -14,7 +15,7 @@ contract DigitReader is PaidConsumer {
     /// @notice Digit of a request.
     /// @param digit Class with the highest score.
     /// @param stage How far it may be relied on.
-    /// @param known Whether there is an answer.
+    /// @param known Whether there is an answer; not after a failure.
     struct Reading {
         uint8 digit;
         AnswerStage stage;
@@ -24,22 +25,25 @@ contract DigitReader is PaidConsumer {
     mapping(bytes32 requestId => Reading reading) public readingOf;
 
     event DigitRead(bytes32 indexed requestId, uint8 digit, AnswerStage stage);
+    /// @notice There is no answer; one that was read before does not hold.
+    event DigitFailed(bytes32 indexed requestId);
 
-    constructor(IInferenceMarket market) InferenceConsumer(market) {}
+    constructor(IInferenceMarket market, ConsumerTerms memory terms) InferenceConsumer(market, terms) {}
 
     /// @notice Asks on the caller's money: the fee is taken from the caller by allowance.
-    function ask(RequestTerms calldata terms) external returns (bytes32 requestId) {
-        return _askPaid(terms);
-    }
-
-    /// @notice Index of the largest of at most 256 little-endian f32 scores; the first of equal ones.
-    function argmax(bytes calldata scores) external pure returns (uint8) {
-        return Scores.best(scores);
+    /// @param image Bytes of the input tensor.
+    function ask(bytes calldata image) external returns (bytes32 requestId) {
+        return _askPaid(image);
     }
 
     function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
         uint8 digit = Scores.best(outputs);
         readingOf[requestId] = Reading({digit: digit, stage: stage, known: true});
         emit DigitRead(requestId, digit, stage);
+    }
+
+    function _onFailure(bytes32 requestId) internal override {
+        delete readingOf[requestId];
+        emit DigitFailed(requestId);
     }
 }

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
-import {AnswerStage, RequestTerms} from "../types/Request.sol";
+import {ConsumerTerms} from "../types/Consumer.sol";
+import {AnswerStage} from "../types/Request.sol";
 import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
@@ -14,7 +15,7 @@ contract NextCharacter is PaidConsumer {
     /// @notice Character of a request.
     /// @param token Index in the model's vocabulary.
     /// @param stage How far it may be relied on.
-    /// @param known Whether there is an answer.
+    /// @param known Whether there is an answer; not after a failure.
     struct Reading {
         uint8 token;
         AnswerStage stage;
@@ -30,14 +31,21 @@ contract NextCharacter is PaidConsumer {
     mapping(bytes32 requestId => uint256 position) public positionOf;
 
     event CharacterRead(bytes32 indexed requestId, uint8 token, AnswerStage stage);
+    /// @notice There is no answer; one that was read before does not hold.
+    event CharacterFailed(bytes32 indexed requestId);
 
-    constructor(IInferenceMarket market, uint256 vocabulary) InferenceConsumer(market) {
+    constructor(
+        IInferenceMarket market,
+        ConsumerTerms memory terms,
+        uint256 vocabulary
+    ) InferenceConsumer(market, terms) {
         VOCABULARY = vocabulary;
     }
 
     /// @notice Asks on the caller's money for the character after the one at `position`.
-    function ask(RequestTerms calldata terms, uint256 position) external returns (bytes32 requestId) {
-        requestId = _askPaid(terms);
+    /// @param text Bytes of the input tensor.
+    function ask(bytes calldata text, uint256 position) external returns (bytes32 requestId) {
+        requestId = _askPaid(text);
         positionOf[requestId] = position;
     }
 
@@ -47,5 +55,10 @@ contract NextCharacter is PaidConsumer {
         uint8 token = Scores.best(outputs[row:row + VOCABULARY * 4]);
         readingOf[requestId] = Reading({token: token, stage: stage, known: true});
         emit CharacterRead(requestId, token, stage);
+    }
+
+    function _onFailure(bytes32 requestId) internal override {
+        delete readingOf[requestId];
+        emit CharacterFailed(requestId);
     }
 }

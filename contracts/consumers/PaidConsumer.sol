@@ -4,7 +4,8 @@ pragma solidity >=0.8.20 <0.9.0;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
-import {Finality, RequestTerms} from "../types/Request.sol";
+import {ICreditLedger} from "../interfaces/ICreditLedger.sol";
+import {Finality} from "../types/Request.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 
 /// @title PaidConsumer
@@ -12,33 +13,45 @@ import {InferenceConsumer} from "./InferenceConsumer.sol";
 abstract contract PaidConsumer is InferenceConsumer {
     using SafeERC20 for IERC20;
 
-    /// @notice Who paid for a request, and how much that asker can still reclaim.
-    struct Payment {
-        address asker;
-        uint96 fee;
-    }
-
-    mapping(bytes32 requestId => Payment payment) public paymentOf;
+    /// @notice Who paid for a request; zero when it was reclaimed.
+    mapping(bytes32 requestId => address asker) public askerOf;
 
     error ConsumerNothingToReclaim(bytes32 requestId);
 
-    /// @notice Returns what came back of the fee of a failed request to whoever asked; anyone may call. That is the fee, or
-    /// less where the asker withheld the input and the market compensated the operator.
+    /// @notice Gives whoever asked what a failed request returned; anyone may call, once. That is the fee, or less where the
+    /// asker withheld the input and the market compensated the operator; and the damages, where the answer was convicted.
     function reclaim(bytes32 requestId) external {
-        Payment memory payment = paymentOf[requestId];
+        address asker = askerOf[requestId];
         (Finality finality, ) = MARKET.resultOf(requestId);
-        if (payment.fee == 0 || finality != Finality.Failed) {
+        if (asker == address(0) || finality != Finality.Failed) {
             revert ConsumerNothingToReclaim(requestId);
         }
-        delete paymentOf[requestId];
-        if (MARKET.creditOf(address(this)) != 0) MARKET.withdraw(address(this));
-        MARKET.TOKEN().safeTransfer(payment.asker, payment.fee - MARKET.compensationOf(requestId));
+        delete askerOf[requestId];
+        _withdraw(MARKET);
+        _withdraw(MARKET.STAKING());
+        TOKEN.safeTransfer(asker, FEE - MARKET.compensationOf(requestId) + MARKET.damagesOf(requestId));
     }
 
     /// @dev Asks on the caller's money: the fee is taken from the caller by allowance.
-    function _askPaid(RequestTerms calldata terms) internal returns (bytes32 requestId) {
-        MARKET.TOKEN().safeTransferFrom(msg.sender, address(this), terms.fee);
-        requestId = _ask(terms);
-        paymentOf[requestId] = Payment({asker: msg.sender, fee: terms.fee});
+    function _askPaid(bytes memory inputs) internal returns (bytes32 requestId) {
+        _collectFee();
+        requestId = _ask(inputs);
+        askerOf[requestId] = msg.sender;
+    }
+
+    /// @dev The same with committed input.
+    function _askPaid(bytes32 inputRoot, string memory inputUri) internal returns (bytes32 requestId) {
+        _collectFee();
+        requestId = _ask(inputRoot, inputUri);
+        askerOf[requestId] = msg.sender;
+    }
+
+    function _collectFee() private {
+        TOKEN.safeTransferFrom(msg.sender, address(this), FEE);
+    }
+
+    /// @dev Somebody else may have withdrawn it before.
+    function _withdraw(ICreditLedger ledger) private {
+        if (ledger.creditOf(address(this)) != 0) ledger.withdraw(address(this));
     }
 }

@@ -2,62 +2,61 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
+import {PrepaidLedger} from "../credit/PrepaidLedger.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {ICreditLedger} from "../interfaces/ICreditLedger.sol";
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
-import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {ITensorMachine} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
-import {CourtTerms, Dispute, DisputeStatus, KernelOpening, TraceCase} from "../types/Dispute.sol";
-import {Request, RequestStatus} from "../types/Request.sol";
+import {CourtTerms, Dispute, DisputeStatus, KernelOpening, Opening, TraceCase} from "../types/Dispute.sol";
 
 /// @title CourtRecord
-/// @notice What every part of the court shares: disputes, terms, bonds and the verdict.
-/// @dev Money comes in as bonds of exact size and goes out as credit that its owner withdraws. At any time
-/// balance >= credits + challenge bonds of open disputes + bonds of demands that are not yet settled.
-abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
+/// @notice What every part of the court shares: disputes, terms, sources, demands and the verdict.
+/// @dev Money comes in as bonds of exact size, from credit or from tokens, and goes out as credit that its owner withdraws. At any time
+/// balance >= credits + challenge bonds of open disputes + bonds of demands and accusations that are not yet settled.
+/// Every bond is paid out once, by the dispute that it came in for: a source can move no other.
+abstract contract CourtRecord is IDisputeCourt, PrepaidLedger, ReentrancyGuardTransient {
+    /// @dev One word of storage.
+    struct Demand {
+        address demander;
+        uint40 answerUntil;
+        uint40 demandedIn;
+        bool answered;
+    }
 
-    /// @notice Where the claims stand.
-    IInferenceMarket public immutable MARKET;
+    /// @notice `level` of a place that stands for the bytes of a leaf.
+    uint8 public constant LEVEL_BYTES = type(uint8).max;
 
-    /// @notice Which model a version is: the market's registry.
+    /// @inheritdoc IDisputeCourt
     IModelRegistry public immutable REGISTRY;
 
-    /// @notice Re-executes elements.
+    /// @inheritdoc IDisputeCourt
     ITensorMachine public immutable MACHINE;
 
     /// @dev Terms are added and never changed, so an open dispute still finds the terms that it was opened under.
     CourtTerms[] internal _terms;
 
+    /// @dev By number, from 1. Sources are added and never replaced.
+    mapping(uint256 number => IClaimSource source) internal _sources;
+
     mapping(bytes32 claimId => Dispute dispute) internal _disputes;
     mapping(bytes32 claimId => TraceCase trace) internal _cases;
+    mapping(bytes32 demandId => Demand demand) internal _demands;
 
-    constructor(IInferenceMarket market, ITensorMachine machine) CreditLedger(market.TOKEN()) {
-        MARKET = market;
-        REGISTRY = market.REGISTRY();
+    constructor(IERC20 token, IModelRegistry registry, ITensorMachine machine) CreditLedger(token) {
+        REGISTRY = registry;
         MACHINE = machine;
     }
-
-    // ------------------------------------------------------------------------------------------------ money
 
     /// @inheritdoc ICreditLedger
     function withdraw(
         address account
     ) public override(CreditLedger, ICreditLedger) nonReentrant returns (uint256 amount) {
         return super.withdraw(account);
-    }
-
-    /// @dev Takes `amount` from the caller. A token that keeps a fee is refused: what is owed later is the whole bond.
-    function _takeBond(uint256 amount) internal {
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        require(received >= amount, CourtBondShort(received, amount));
     }
 
     // ------------------------------------------------------------------------------------------------ states
@@ -112,24 +111,22 @@ abstract contract CourtRecord is IDisputeCourt, CreditLedger, ReentrancyGuardTra
         require(root == traceRoot, CourtTraceMismatch(root, traceRoot));
     }
 
-    /// @dev The caller's request is the one in dispute; the market keeps only its hash.
-    function _requireRequest(Dispute storage dispute, Request calldata request) internal view {
-        bytes32 requestId = MARKET.idOf(request);
-        require(requestId == dispute.requestId, CourtRequestMismatch(requestId, dispute.requestId));
+    /// @dev The id binds everything that an answer is checked against, so the record does not store it.
+    function _demandId(bytes32 claimId, Opening memory opening) internal pure returns (bytes32) {
+        return keccak256(abi.encode(claimId, opening));
     }
 
-    /// @dev Whether the market still waits for a verdict. It gives up on a dispute that takes too long; the court then
-    /// settles its own bonds without it.
-    function _marketWaits(Dispute storage dispute) internal view returns (bool) {
-        return MARKET.claimOf(dispute.requestId).status == RequestStatus.Challenged;
+    /// @dev Where the claim of a dispute stands.
+    function _sourceOf(Dispute storage dispute) internal view returns (IClaimSource) {
+        return _sources[dispute.source];
     }
 
     /// @dev The verdict against an operator. The challenger gets its bond back, whoever found the fault.
-    function _convict(bytes32 claimId, Dispute storage dispute, Request calldata request, address accuser) internal {
-        _requireRequest(dispute, request);
+    function _convict(bytes32 claimId, Dispute storage dispute, bytes calldata terms, address accuser) internal {
         dispute.status = DisputeStatus.Convicted;
         _credit(claimId, dispute.challenger, _termsOf(dispute).challengeBond);
         emit Convicted(claimId, accuser);
-        if (_marketWaits(dispute)) MARKET.convict(request, claimId, accuser);
+        IClaimSource source = _sourceOf(dispute);
+        if (source.isChallenged(dispute.id, claimId)) source.convict(claimId, terms, accuser);
     }
 }

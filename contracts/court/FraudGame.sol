@@ -4,9 +4,17 @@ pragma solidity 0.8.37;
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {OperandRoot, Progress} from "../interfaces/ITensorMachine.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
-import {Accusation, Dispute, DisputeStatus, Execution, OutputOpening, TraceCase} from "../types/Dispute.sol";
+import {
+    Accusation,
+    Dispute,
+    DisputeStatus,
+    Execution,
+    Opening,
+    OutputOpening,
+    Place,
+    TraceCase
+} from "../types/Dispute.sol";
 import {Space} from "../types/Space.sol";
-import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 
 /// @title FraudGame
@@ -23,22 +31,49 @@ abstract contract FraudGame is CourtRecord {
         uint64 accusedIn;
     }
 
-    /// @inheritdoc IDisputeCourt
-    mapping(bytes32 claimId => mapping(bytes32 commitment => uint256 blockNumber)) public accusedIn;
+    /// @dev An accusation that was committed. One word of storage.
+    struct Filed {
+        address payer;
+        uint64 accusedIn;
+    }
 
+    mapping(bytes32 claimId => mapping(bytes32 commitment => Filed filed)) private _filed;
     mapping(bytes32 key => bytes32 state) private _replays;
     mapping(bytes32 key => Pursuit pursuit) private _pursuits;
 
     // ------------------------------------------------------------------------------------------------ moves
 
     /// @inheritdoc IDisputeCourt
-    function accuse(bytes32 claimId, bytes32 commitment) external {
+    function accuse(bytes32 claimId, bytes32 commitment) external nonReentrant {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         _requireUntil(dispute.end);
         // Kept for each claim: whoever sees a commitment and registers it under another claim takes nothing from its author.
-        require(accusedIn[claimId][commitment] == 0, CourtAccusationKnown(commitment));
-        accusedIn[claimId][commitment] = block.number;
+        Filed storage filed = _filed[claimId][commitment];
+        require(filed.accusedIn == 0, CourtAccusationKnown(commitment));
+        (filed.payer, filed.accusedIn) = (msg.sender, uint64(block.number));
+        // SAFETY: every accusation costs a bond and a slot; 2^64 cannot be reached.
+        ++dispute.accusations;
         emit Accused(claimId, commitment);
+        _charge(_termsOf(dispute).accusationBond);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function reclaimAccusation(bytes32 claimId, bytes32 commitment) external {
+        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.Convicted);
+        Filed storage filed = _filed[claimId][commitment];
+        address payer = filed.payer;
+        require(payer != address(0), CourtAccusationUnknown(commitment));
+        filed.payer = address(0);
+        _credit(claimId, payer, _termsOf(dispute).accusationBond);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function accusationOf(
+        bytes32 claimId,
+        bytes32 commitment
+    ) external view returns (address payer, uint256 accusedIn) {
+        Filed storage filed = _filed[claimId][commitment];
+        return (filed.payer, filed.accusedIn);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -63,7 +98,7 @@ abstract contract FraudGame is CourtRecord {
     /// @inheritdoc IDisputeCourt
     function proveFraud(
         bytes32 claimId,
-        Request calldata request,
+        bytes calldata terms,
         Accusation calldata accusation,
         Execution calldata execution,
         OutputOpening calldata output
@@ -75,10 +110,11 @@ abstract contract FraudGame is CourtRecord {
         uint64 maxSteps = type(uint64).max - execution.progress.position;
         (bool done, uint64 executed, Progress memory next) = _execute(claimId, execution, maxSteps);
         require(done, CourtReplayUnfinished(next.position));
-        uint64 claimed = _committedBits(_cases[claimId], execution, output);
+        (uint8 dtype, uint64 length) = MACHINE.outputType(execution.kernel.encoded);
+        uint64 claimed = _committedBits(_cases[claimId], execution, output, dtype, length);
         require(claimed != executed, CourtNoFraud(executed));
         emit FraudProven(claimId, execution.kernel.index, execution.element, claimed, executed);
-        _convict(claimId, dispute, request, pursuit.accuser);
+        _convict(claimId, dispute, terms, _rewarded(claimId, execution, dtype, length, pursuit));
     }
 
     /// @inheritdoc IDisputeCourt
@@ -103,13 +139,33 @@ abstract contract FraudGame is CourtRecord {
     ) private view returns (Pursuit memory pursuit) {
         (uint32 kernelIndex, uint32 element) = (execution.kernel.index, execution.element);
         bytes32 commitment = keccak256(abi.encode(claimId, kernelIndex, element, accusation.accuser, accusation.salt));
-        uint256 committedIn = accusedIn[claimId][commitment];
+        uint256 committedIn = _filed[claimId][commitment].accusedIn;
         require(committedIn != 0, CourtAccusationUnknown(commitment));
         require(block.number > committedIn, CourtAccusationTooRecent(block.number, committedIn));
         pursuit = _pursuits[_elementKey(claimId, kernelIndex, element)];
         if (pursuit.accusedIn == 0 || committedIn < pursuit.accusedIn) {
             pursuit = Pursuit({accuser: accusation.accuser, accusedIn: uint64(committedIn)});
         }
+    }
+
+    /// @dev Who is paid for the element: the accuser, unless the element is in a leaf that somebody demanded no later than the
+    /// accusation was committed, and that was shown. Whoever demands a leaf tells everybody where to look, and everybody
+    /// reads the answer: without this, a stranger could accuse every element of the leaf before the demander can know
+    /// which one is wrong.
+    function _rewarded(
+        bytes32 claimId,
+        Execution calldata execution,
+        uint8 dtype,
+        uint64 length,
+        Pursuit memory pursuit
+    ) private view returns (address) {
+        uint256 leaf = (uint256(execution.element) << TensorTree.dtypeShift(dtype)) / TensorTree.LEAF_BYTES;
+        // SAFETY: a leaf's index is below 2^25 times the size of an element.
+        Place memory place = Place({level: LEVEL_BYTES, index: uint32(leaf)});
+        Opening memory opening = Opening(execution.kernel.index, dtype, length, place);
+        Demand storage demand = _demands[_demandId(claimId, opening)];
+        bool earlier = demand.answered && demand.demandedIn <= pursuit.accusedIn;
+        return earlier ? demand.demander : pursuit.accuser;
     }
 
     function _elementKey(bytes32 claimId, uint32 kernelIndex, uint32 element) private pure returns (bytes32) {
@@ -190,9 +246,10 @@ abstract contract FraudGame is CourtRecord {
     function _committedBits(
         TraceCase storage trace,
         Execution calldata execution,
-        OutputOpening calldata output
+        OutputOpening calldata output,
+        uint8 dtype,
+        uint64 length
     ) private view returns (uint64) {
-        (uint8 dtype, uint64 length) = MACHINE.outputType(execution.kernel.encoded);
         bytes32 tensorRoot = TensorTree.segmentRoot(
             dtype,
             length,

@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
 import {Answer, Dispute, DisputeStatus, KernelOpening, Opening, Place, TraceCase} from "../types/Dispute.sol";
-import {Request} from "../types/Request.sol";
 import {CourtRecord} from "./CourtRecord.sol";
 
 /// @title OpeningGame
@@ -16,23 +15,11 @@ import {CourtRecord} from "./CourtRecord.sol";
 ///
 /// All demands run side by side and their deadlines end before the dispute does, so their number delays nothing.
 abstract contract OpeningGame is CourtRecord {
-    /// @dev One word of storage.
-    struct Demand {
-        address demander;
-        uint40 answerUntil;
-        bool answered;
-    }
-
     /// @notice Most nodes of one demand.
     uint256 public constant NODES = 16;
 
-    /// @notice `level` of a place that stands for the bytes of a leaf.
-    uint8 public constant LEVEL_BYTES = type(uint8).max;
-
     /// @notice `kernelIndex` of an opening that stands for the tree of traceRoot itself.
     uint32 public constant TRACE_TREE = type(uint32).max;
-
-    mapping(bytes32 demandId => Demand demand) private _demands;
 
     // ------------------------------------------------------------------------------------------------ demands
 
@@ -89,6 +76,7 @@ abstract contract OpeningGame is CourtRecord {
                 demander: msg.sender,
                 // SAFETY: a time of this era plus at most 30 days.
                 answerUntil: uint40(answerUntil),
+                demandedIn: uint40(block.number),
                 answered: false
             });
             emit Demanded(claimId, demandId, msg.sender, opening, answerUntil);
@@ -97,7 +85,7 @@ abstract contract OpeningGame is CourtRecord {
         // SAFETY: every demand costs a bond and a slot; 2^64 cannot be reached.
         dispute.demands += uint64(fresh);
         dispute.openDemands += uint64(fresh);
-        _takeBond(fresh * _termsOf(dispute).demandBond);
+        _charge(fresh * _termsOf(dispute).demandBond);
     }
 
     /// @dev Whether a tree has the place. Levels above the root would repeat the root: they are refused, so that the number
@@ -171,13 +159,13 @@ abstract contract OpeningGame is CourtRecord {
     // ------------------------------------------------------------------------------------------------ outcome
 
     /// @inheritdoc IDisputeCourt
-    function convictUnanswered(bytes32 claimId, Request calldata request, Opening calldata opening) external {
+    function convictUnanswered(bytes32 claimId, bytes calldata terms, Opening calldata opening) external {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.TraceCommitted);
         bytes32 demandId = _demandId(claimId, opening);
         Demand storage demand = _demandAt(demandId);
         require(!demand.answered, CourtDemandAnswered(demandId));
         _requireAfter(demand.answerUntil);
-        _convict(claimId, dispute, request, demand.demander);
+        _convict(claimId, dispute, terms, demand.demander);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -201,10 +189,5 @@ abstract contract OpeningGame is CourtRecord {
     function _demandAt(bytes32 demandId) private view returns (Demand storage demand) {
         demand = _demands[demandId];
         require(demand.demander != address(0), CourtDemandUnknown(demandId));
-    }
-
-    /// @dev The id binds everything that an answer is checked against, so the record does not store it.
-    function _demandId(bytes32 claimId, Opening memory opening) private pure returns (bytes32) {
-        return keccak256(abi.encode(claimId, opening));
     }
 }

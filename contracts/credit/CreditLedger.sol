@@ -35,4 +35,12 @@ abstract contract CreditLedger is ICreditLedger {
         creditOf[account] += amount;
         emit Credited(account, cause, amount);
     }
+
+    /// @dev Takes tokens from the caller. A token that delivers less, or calls back into another payment, ends here.
+    function _receive(uint256 amount) internal {
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = TOKEN.balanceOf(address(this)) - before;
+        require(received == amount, CreditTokenMismatch(received, amount));
+    }
 }

@@ -6,13 +6,13 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 /// @title Authority
 /// @notice Says who may call the restricted functions of this suite, and after which delay. These are all of them:
 /// - AttestationVerifier: `addRoute`, `tombstoneRoute`;
-/// - OperatorStaking: `addManager`, `freezePayout` (once a payout, by a fixed time);
+/// - OperatorStaking: `addManager`;
 /// - InferenceMarket: `setCourt` (once), `pause` (for a fixed time), `unpause`, `rearmPause`;
-/// - DisputeCourt: `addTerms`, for disputes opened later.
+/// - DisputeCourt: `addTerms`, `addSource`, `tombstoneSource`, for disputes opened later.
 /// Governance also grants and revokes roles, sets delays, and can give a contract another authority (AccessManager). No
 /// function anywhere lets it move stake or escrow.
-/// @dev A deployment gives `pause` and `freezePayout` to a guardian, because governance's delay is too long for them:
-/// see ignition/modules/Assay.ts.
+/// @dev A deployment gives `pause` and `unpause` to a guardian, because governance's delay is longer than a pause: see
+/// ignition/modules/Assay.ts.
 contract Authority is AccessManager {
     constructor(address admin) AccessManager(admin) {}
 }

@@ -15,9 +15,11 @@ import {
     Place,
     TraceCase
 } from "../types/Dispute.sol";
-import {ICreditLedger} from "./ICreditLedger.sol";
+import {IClaimSource} from "./IClaimSource.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
+import {ITensorMachine} from "./ITensorMachine.sol";
 import {ModelManifest} from "../types/Model.sol";
-import {Request} from "../types/Request.sol";
 
 /// @title IDisputeCourt
 /// @notice Decides whether a claimed answer is what its model computes. Arithmetic decides, not a vote: one output
@@ -31,23 +33,33 @@ import {Request} from "../types/Request.sol";
 /// 4. `accuse` and, in a later block, `proveFraud` convict; a long reduction is prepared by `replay`.
 /// 5. `resolve` at the end upholds the operator if nothing convicted it.
 ///
+/// Where a claim comes from is its source's matter (IClaimSource): the court learns its facts there, and the source acts on
+/// the verdict. A claim's id binds its source.
+///
 /// Every move but the challenge and the trace is open to everybody, because its content is checkable: a challenger who
 /// is the operator's friend cannot keep others out. Only the operator may call `commitTrace`: the court can check only
 /// the outputs of a trace, so a stranger could commit a wrong trace in the operator's name.
 ///
 /// Nothing here can be paused.
-interface IDisputeCourt is ICreditLedger {
+interface IDisputeCourt is IPrepaidLedger {
     // ------------------------------------------------------------------------------------------------ events
 
-    /// @notice New terms for disputes opened from now on.
-    event TermsAdded(uint256 indexed termsId, CourtTerms terms);
+    /// @notice New terms, for disputes opened from `from` on, seconds since the epoch.
+    event TermsAdded(uint256 indexed termsId, CourtTerms terms, uint256 from);
+
+    /// @notice The court judges claims of this contract.
+    event SourceAdded(IClaimSource indexed source, uint256 number);
+
+    /// @notice Claims of this contract cannot be challenged after `until`.
+    event SourceTombstoned(IClaimSource indexed source, uint256 until);
 
     /// @notice A claim is in dispute.
     event Challenged(
         bytes32 indexed claimId,
-        bytes32 indexed requestId,
+        bytes32 indexed id,
         address indexed challenger,
         address operator,
+        address source,
         uint256 termsId,
         uint256 traceUntil
     );
@@ -106,11 +118,19 @@ interface IDisputeCourt is ICreditLedger {
     /// @notice A term is out of range.
     error CourtTermOutside(CourtTerm term, uint256 actual, uint256 minimum, uint256 maximum);
     error CourtStatus(DisputeStatus actual, DisputeStatus expected);
-    error CourtRequestMismatch(bytes32 actual, bytes32 expected);
+    /// @notice The newest terms do not count yet: only one set may wait.
+    error CourtTermsPending(uint256 from);
+    error CourtSourceKnown(IClaimSource source);
+    /// @notice The source is unknown (`until` 0) or was tombstoned.
+    error CourtSourceUnusable(IClaimSource source, uint256 until);
+    /// @notice The source gives up on disputes before they must end.
+    error CourtSourcePatience(uint256 actual, uint256 minimum);
+    /// @notice The source's facts are not those of the claim that is named.
+    error CourtClaimMismatch(bytes32 actual, bytes32 expected);
+    error CourtWindowTooLong(uint256 secondsLeft, uint256 maximum);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
-    error CourtBondShort(uint256 actual, uint256 expected);
 
     error CourtManifestMismatch(bytes32 actual, bytes32 expected);
     error CourtOutputCount(uint256 actual, uint256 expected);
@@ -141,12 +161,14 @@ interface IDisputeCourt is ICreditLedger {
 
     // ------------------------------------------------------------------------------------------------ terms
 
-    /// @notice Sets the terms of disputes opened from now on. Open disputes keep theirs.
+    /// @notice Sets the terms of disputes opened after `NOTICE_SECONDS`. Open disputes keep theirs.
     /// @dev Requirements:
     /// - the caller may call it by the access manager;
     /// - every window is at least one minute; `demandWindow` is at least four answer windows, so that a watcher has its
-    ///   rounds; all windows together leave a day of the market's longest dispute, so that the court ends it before the
-    ///   market gives up; the bonds are not zero; `burnBps` is at most 10,000 (CourtTermOutside).
+    ///   rounds; all windows together leave a day of the longest dispute, so that the court ends it before a source gives
+    ///   up; the bonds are not zero, and at most `MAX_BOND_FACTOR` times those of the first terms; `burnBps` is at most
+    ///   10,000 (CourtTermOutside);
+    /// - no other terms wait (CourtTermsPending).
     function addTerms(CourtTerms calldata terms) external returns (uint256 termsId);
 
     /// @notice Terms of a given id; ids count from 0.
@@ -155,25 +177,49 @@ interface IDisputeCourt is ICreditLedger {
     /// @notice Id of the terms of a dispute opened now.
     function currentTermsId() external view returns (uint256);
 
+    // ------------------------------------------------------------------------------------------------ sources
+
+    /// @notice Judges claims of `source` from now on.
+    /// @dev Requirements: the caller may call it by the access manager; the source is new (CourtSourceKnown) and waits
+    /// long enough for a verdict (CourtSourcePatience).
+    function addSource(IClaimSource source) external;
+
+    /// @notice Judges no claims of `source` that are challenged after `NOTICE_SECONDS`. Open disputes go on. A tombstoned
+    /// source never comes back.
+    /// @dev Requirements: the caller may call it by the access manager; the source is there and not tombstoned
+    /// (CourtSourceUnusable).
+    function tombstoneSource(IClaimSource source) external;
+
+    /// @notice Last second in which claims of a source can be challenged; 0 when it is unknown, 2^40 - 1 while it is not
+    /// tombstoned.
+    function sourceUntil(IClaimSource source) external view returns (uint256);
+
+    /// @notice Source of a number, from 1; zero when there is none.
+    function sourceAt(uint256 number) external view returns (IClaimSource);
+
     // ------------------------------------------------------------------------------------------------ dispute
 
     /// @notice Opens the dispute of a claim and takes the challenger's bond.
     /// @dev Requirements:
     /// - the claim has no dispute yet (CourtStatus);
-    /// - the market knows `claimId` as the present claim of `requestId` and its window is open (errors of the market);
-    /// - the bond arrives whole (CourtBondShort).
-    /// @param requestId The market's request.
+    /// - the source is registered and not tombstoned (CourtSourceUnusable);
+    /// - the source knows `claimId` as the present claim of `id` and its window is open (errors of the source);
+    /// - the facts that it gives are the claim's (CourtClaimMismatch), and the window is not longer than
+    ///   `NOTICE_SECONDS` (CourtWindowTooLong);
+    /// - the bond arrives whole (CreditTokenMismatch).
+    /// @param source Where the claim stands.
+    /// @param id The source's own id of what is claimed: a request of the market.
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
-    function challenge(bytes32 requestId, bytes32 claimId) external;
+    function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external;
 
     /// @notice Commits the operator's trace and fixes the end of the dispute.
     /// @dev Requirements:
     /// - the claim is Challenged (CourtStatus) and the caller is its operator (CourtOperatorOnly), in time (CourtTooLate);
-    /// - the request is the claim's (CourtRequestMismatch), the manifest its model (CourtManifestMismatch);
+    /// - the request is the claim's (errors of the source), the manifest its model (CourtManifestMismatch);
     /// - one output root and proof for each output (CourtOutputCount); their list root is the claim's output root
     ///   (CourtOutputRootMismatch); each is in the trace at the kernel that gives it (CourtTraceMismatch).
     /// @param claimId The claim.
-    /// @param request The claim's request.
+    /// @param terms As IClaimSource.factsOf takes them.
     /// @param manifest The claim's model.
     /// @param traceRoot Root over the tensor roots of all kernel outputs.
     /// @param outputRoots Tensor root of each output.
@@ -181,7 +227,7 @@ interface IDisputeCourt is ICreditLedger {
     /// @param location Where the trace can be fetched; optional. Published data need not be demanded.
     function commitTrace(
         bytes32 claimId,
-        Request calldata request,
+        bytes calldata terms,
         ModelManifest calldata manifest,
         bytes32 traceRoot,
         bytes32[] calldata outputRoots,
@@ -191,8 +237,8 @@ interface IDisputeCourt is ICreditLedger {
 
     /// @notice Convicts an operator that committed no trace in time. The challenger is rewarded.
     /// @dev Requirements: the claim is Challenged (CourtStatus), the time for the trace is over (CourtTooEarly) and the
-    /// request is the claim's (CourtRequestMismatch).
-    function convictWithoutTrace(bytes32 claimId, Request calldata request) external;
+    /// request is the claim's (errors of the source).
+    function convictWithoutTrace(bytes32 claimId, bytes calldata terms) external;
 
     /// @notice Upholds the operator when the end has passed: it gets the challenger's bond, less the burn, and the bonds of
     /// all demands.
@@ -202,17 +248,24 @@ interface IDisputeCourt is ICreditLedger {
 
     // ------------------------------------------------------------------------------------------------ fraud
 
-    /// @notice Commits to an accusation, so that nobody gains by copying the proof from the mempool.
+    /// @notice Commits to an accusation, so that nobody gains by copying the proof from the mempool. Takes a bond, which
+    /// comes back with a conviction (`reclaimAccusation`) and is the operator's when it is upheld.
     /// @dev Requirements: a trace is committed (CourtStatus), the end is not over (CourtTooLate), the commitment is new
-    /// (CourtAccusationKnown).
+    /// (CourtAccusationKnown), the bond arrives whole (CreditTokenMismatch).
     /// @param claimId The claim.
     /// @param commitment keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)).
     function accuse(bytes32 claimId, bytes32 commitment) external;
 
+    /// @notice Returns the bond of an accusation of a convicted claim to who paid it.
+    /// @dev Requirements: the claim is Convicted (CourtStatus); it was accused and the bond not yet returned
+    /// (CourtAccusationUnknown).
+    function reclaimAccusation(bytes32 claimId, bytes32 commitment) external;
+
     /// @notice Executes a part of an element's reduction and stores where it stands.
     /// @dev Requirements as for `proveFraud` up to the operands, then:
     /// - the element is not finished with this call (CourtReplayFinished).
-    /// Of several accusers of one element, the one whose accusation was committed first is rewarded.
+    /// Of several accusers of one element, the one whose accusation was committed first is rewarded; but who demanded the
+    /// element's leaf no later, and had it shown, comes before all of them.
     /// @param claimId The claim.
     /// @param accusation Committed in an earlier block.
     /// @param execution Where to go on, with the witness of this part.
@@ -235,16 +288,16 @@ interface IDisputeCourt is ICreditLedger {
     /// - the element is finished (CourtReplayUnfinished);
     /// - the output leaves hold the element (CourtElementOutside) and are in the trace (CourtTraceMismatch);
     /// - the committed bits are not the executed ones (CourtNoFraud);
-    /// - the request is the claim's (CourtRequestMismatch).
+    /// - the request is the claim's (errors of the source).
     /// Errors of the machine and of the trees pass through.
     /// @param claimId The claim.
-    /// @param request The claim's request.
+    /// @param terms As IClaimSource.factsOf takes them.
     /// @param accusation Who is rewarded, whoever sends the proof.
     /// @param execution The re-execution.
     /// @param output The committed element.
     function proveFraud(
         bytes32 claimId,
-        Request calldata request,
+        bytes calldata terms,
         Accusation calldata accusation,
         Execution calldata execution,
         OutputOpening calldata output
@@ -255,7 +308,7 @@ interface IDisputeCourt is ICreditLedger {
     /// @notice Demands nodes of the tree of traceRoot. The bond is taken for every place that is new; places demanded
     /// before are skipped, so that nobody can block a batch.
     /// @dev Requirements: a trace is committed (CourtStatus), demands are in time (CourtTooLate), the places exist
-    /// (CourtPlaceOutside), the bond arrives whole (CourtBondShort).
+    /// (CourtPlaceOutside), the bond arrives whole (CreditTokenMismatch).
     /// @return fresh Number of new demands.
     function demandTrace(bytes32 claimId, Place[] calldata places) external returns (uint256 fresh);
 
@@ -277,8 +330,8 @@ interface IDisputeCourt is ICreditLedger {
 
     /// @notice Convicts an operator that left a demand unanswered. The demander is rewarded.
     /// @dev Requirements: a trace is committed (CourtStatus); it was demanded (CourtDemandUnknown), is not answered
-    /// (CourtDemandAnswered) and its time is over (CourtTooEarly); the request is the claim's (CourtRequestMismatch).
-    function convictUnanswered(bytes32 claimId, Request calldata request, Opening calldata opening) external;
+    /// (CourtDemandAnswered) and its time is over (CourtTooEarly); the request is the claim's (errors of the source).
+    function convictUnanswered(bytes32 claimId, bytes calldata terms, Opening calldata opening) external;
 
     /// @notice Returns the bond of a demand, answered or not, of a convicted claim to its demander.
     /// @dev Requirements: the claim is Convicted (CourtStatus); it was demanded and its bond not yet returned
@@ -289,6 +342,12 @@ interface IDisputeCourt is ICreditLedger {
 
     /// @notice The dispute of a claim; all zero when there is none.
     function disputeOf(bytes32 claimId) external view returns (Dispute memory);
+
+    /// @notice Says how a manifest is hashed.
+    function REGISTRY() external view returns (IModelRegistry);
+
+    /// @notice Re-executes elements.
+    function MACHINE() external view returns (ITensorMachine);
 
     /// @notice What the trace is judged against; all zero before it is committed.
     function caseOf(bytes32 claimId) external view returns (TraceCase memory);
@@ -302,8 +361,10 @@ interface IDisputeCourt is ICreditLedger {
         Opening calldata opening
     ) external view returns (address demander, uint256 answerUntil, bool answered);
 
-    /// @notice Block in which an accusation was committed; 0 when it was not.
-    function accusedIn(bytes32 claimId, bytes32 commitment) external view returns (uint256);
+    /// @notice An accusation.
+    /// @return payer Who paid its bond; zero when there is none or its bond was returned.
+    /// @return accusedIn Block in which it was committed; 0 when it was not.
+    function accusationOf(bytes32 claimId, bytes32 commitment) external view returns (address payer, uint256 accusedIn);
 
     /// @notice keccak256(abi.encode(progress)) of a stored state of a replay; zero when there is none.
     function replayOf(

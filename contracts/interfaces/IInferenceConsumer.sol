@@ -9,7 +9,8 @@ interface IInferenceConsumer {
     /// @notice Called by the market at most once per stage with a fixed amount of gas; a revert changes nothing.
     /// @param requestId Request that is answered.
     /// @param stage How final the answer is.
-    /// @param outputRoot Root over the output tensor roots.
-    /// @param outputs Bytes of the output tensors in order, without gaps; empty when they are too large for calldata.
+    /// @param outputRoot Root over the output tensor roots; zero when the request failed.
+    /// @param outputs Bytes of the output tensors in order, without gaps; empty when the request failed, and for a version
+    /// whose outputs exceed the market's inline limit.
     function onInference(bytes32 requestId, AnswerStage stage, bytes32 outputRoot, bytes calldata outputs) external;
 }

@@ -1,30 +1,39 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {ICreditLedger} from "./ICreditLedger.sol";
+import {IAttestationVerifier} from "./IAttestationVerifier.sol";
+import {IClaimSource} from "./IClaimSource.sol";
+import {IDataSource} from "./IDataSource.sol";
+import {IPrepaidLedger} from "./IPrepaidLedger.sol";
 import {IExpiringPause} from "./IExpiringPause.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IOperatorStaking} from "./IOperatorStaking.sol";
+import {IOperatorPools} from "./IOperatorPools.sol";
+import {DrawOutcome} from "../types/Place.sol";
+import {DataKind} from "../types/Availability.sol";
 import {AnswerStage, Claim, Finality, Request, RequestStatus, RequestTerms} from "../types/Request.sol";
-import {Segment} from "../types/Witness.sol";
 
 /// @title IInferenceMarket
 /// @notice Requests, escrow, assignment, claims and settlement. Every state that is not terminal has an exit that anyone
 /// can take once its time is over; every unit of the token that enters leaves exactly once, as a credit of one account.
-interface IInferenceMarket is ICreditLedger, IExpiringPause {
+/// @dev As a source of claims (IClaimSource) its ids are those of requests, and `terms` are abi.encode(Request).
+interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiringPause {
     event RequestOpened(
         bytes32 indexed requestId,
         bytes32 indexed versionId,
         address indexed requester,
         Request request,
-        uint40 assignBy,
         bytes inputs,
         string inputUri
     );
-    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint40 cutoff, uint32 candidates);
+    event DrawCommitted(bytes32 indexed requestId, uint64 ticket, uint64 epoch);
+    /// @notice A draw ended without an operator; another one is committed.
+    event DrawEnded(bytes32 indexed requestId, DrawOutcome outcome, address operator);
+    /// @notice The operator did not claim in time; another one is drawn.
+    event RequestReopened(bytes32 indexed requestId, address indexed operator);
     event RequestAssigned(bytes32 indexed requestId, address indexed operator, uint40 claimBy);
-    event InputDemanded(bytes32 indexed requestId, uint256 chunk, uint40 answerBy);
-    event InputAnswered(bytes32 indexed requestId, uint256 chunk, Segment segment, uint40 claimBy);
+    /// @notice The operator demanded the input and has more time to claim.
+    event ClaimPostponed(bytes32 indexed requestId, uint40 claimBy);
     event Claimed(
         bytes32 indexed requestId,
         bytes32 indexed claimId,
@@ -63,13 +72,16 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     error MarketParameterOutside(string name, uint256 actual, uint256 minimum, uint256 maximum);
     error MarketUriLength(uint256 actual, uint256 maximum);
     error MarketRootMismatch(bytes32 actual, bytes32 expected);
-    error MarketTokenAmountMismatch(uint256 actual, uint256 expected);
     error MarketSeedPending(uint64 ticket);
-    error MarketSeedExpired(uint64 ticket);
-    error MarketDrawStands(uint64 ticket);
     error MarketNotOperator(address actual, address expected);
-    error MarketInputPublic(bytes32 requestId);
-    error MarketDemandsExhausted(uint256 maximum);
+    error MarketNoCallback(bytes32 requestId);
+    /// @notice The data stood in calldata.
+    error MarketDataPublic(bytes32 requestId, DataKind kind);
+    error MarketNotAvailability(address actual, address expected);
+    /// @notice An operator demands the input once before its claim.
+    error MarketDemandedBefore(bytes32 requestId);
+    /// @notice Demanded data are still to be shown, or were not shown in time.
+    error MarketDemandsOpen(bytes32 requestId, uint256 count);
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
@@ -77,6 +89,9 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
 
     /// @notice Opens a request and escrows its fee.
     function request(RequestTerms calldata terms) external returns (bytes32 requestId);
+
+    /// @notice `request` for somebody else: the caller pays, and the request, its refund and its damages are `requester`'s.
+    function requestFor(address requester, RequestTerms calldata terms) external returns (bytes32 requestId);
 
     /// @notice `request` with an ERC-2612 permit for the fee; a permit that fails is ignored.
     function requestWithPermit(
@@ -87,23 +102,14 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
         bytes32 s
     ) external returns (bytes32 requestId);
 
-    /// @notice Draws the operator once the seed is there; anyone may call.
-    /// @return operator Who was drawn; zero when nobody was able, and a new draw is committed instead.
+    /// @notice Draws the operator once the seed is there; anyone may call. Commits a new draw when the draw names nobody who
+    /// is able, or when nobody made it while its seed and its epoch's weights were kept.
+    /// @return operator Who was drawn; zero when a new draw is committed instead.
     function assign(Request calldata request_) external returns (address operator);
 
-    /// @notice Commits a new draw when the seed of the last one was missed; anyone may call.
-    function recommit(Request calldata request_) external;
-
-    /// @notice Demands the next chunk of a committed input on chain; only the assigned operator.
-    function demandInput(Request calldata request_) external;
-
-    /// @notice Answers a demand; anyone who has the data may call.
-    /// @param request_ The request.
-    /// @param roots Tensor roots of all inputs.
-    /// @param segment The demanded leaves and their proof.
-    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external;
-
-    /// @notice Claims an answer; only the assigned operator.
+    /// @notice Claims an answer; only the assigned operator or its agent. Draws first when nobody did (see `assign`), so an
+    /// operator that the seed names claims in one transaction. Evidence that names the claim's deadline, such as a signature,
+    /// needs `assign` before, because the deadline counts from the draw.
     /// @param request_ The request.
     /// @param outputs Bytes of the output tensors in order, without gaps; empty when they exceed the inline limit.
     /// @param outputRoot Root over the output tensor roots; must match `outputs` when they are given.
@@ -126,36 +132,22 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice Refunds a request that found no operator in time.
     function refund(Request calldata request_) external;
 
-    /// @notice Settles a request whose operator did not claim in time: refund, small slash, jail. When the policy cannot
-    /// be met any more (a route died), the operator is spared.
+    /// @notice Takes a request from an operator that did not claim in time: small slash, jail from the deadline on. Another
+    /// one is drawn at the same price while the request is open; then its fee is refunded. When the policy cannot be met any
+    /// more (a route died), the operator is spared and the fee is refunded.
     function timeOut(Request calldata request_) external;
-
-    /// @notice Cancels a request whose requester did not answer a demand for input; the operator is unharmed.
-    function cancelWithheld(Request calldata request_) external;
 
     /// @notice Ends a dispute that the court did not end in `MAX_DISPUTE_SECONDS`: refund, collateral freed.
     function expireDispute(Request calldata request_) external;
 
+    /// @notice Tells the consumer of a request that failed; anyone may call, once.
+    function notifyFailure(Request calldata request_) external;
+
     /// @notice Names the court, once; restricted to governance.
     function setCourt(address court) external;
 
-    /// @notice A first challenge was opened: the claim cannot become final until `upheld`. Only the court, only while
-    /// the status is `Claimed` and the window is open.
-    function markChallenged(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice No challenge of the claim is open any more: it becomes final when its window is over. Only the court.
-    function upheld(bytes32 requestId, bytes32 claimId) external;
-
-    /// @notice The claim was proven wrong or not defended: collateral slashed, requester refunded. Only the court, only
-    /// while the status is `Challenged`.
-    /// @return taken Amount slashed.
-    function convict(Request calldata request_, bytes32 claimId, address accuser) external returns (uint256 taken);
-
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
-
-    /// @notice Time a dispute may take after the window before `expireDispute`.
-    function MAX_DISPUTE_SECONDS() external view returns (uint40);
 
     /// @notice What is claimed for a request.
     function claimOf(bytes32 requestId) external view returns (Claim memory);
@@ -166,9 +158,19 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @notice The result, with how far to trust it; `outputRoot` is zero before a claim and after a failure.
     function resultOf(bytes32 requestId) external view returns (Finality finality, bytes32 outputRoot);
 
-    /// @notice Part of the fee of a failed request that its operator got because the requester withheld the input; zero for
-    /// every other request. The rest of a failed request's fee is the requester's.
+    /// @notice Part of the fee of a failed request that the requester lost because its input was withheld; zero for every
+    /// other request. The rest of a failed request's fee is the requester's.
     function compensationOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice What the requester of a convicted answer was credited in the staking contract, from the operator's stake;
+    /// zero for every other request.
+    function damagesOf(bytes32 requestId) external view returns (uint256);
+
+    /// @notice Who draws operators.
+    function POOLS() external view returns (IOperatorPools);
+
+    /// @notice Who says which evidence counts.
+    function ATTESTATION() external view returns (IAttestationVerifier);
 
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);
@@ -178,6 +180,8 @@ interface IInferenceMarket is ICreditLedger, IExpiringPause {
     /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
     function collateralFor(uint96 valueAtRisk) external view returns (uint256);
 
-    /// @notice Least fee for a collateral.
-    function minimumFeeFor(uint256 collateral) external view returns (uint256);
+    /// @notice Least fee for a collateral that is locked for claim time and window, royalty included.
+    /// @param collateral Token units.
+    /// @param lockSeconds Claim time and window together.
+    function minimumFeeFor(uint256 collateral, uint256 lockSeconds) external view returns (uint256);
 }

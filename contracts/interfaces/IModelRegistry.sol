@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
+import {DataKind} from "../types/Availability.sol";
 import {ModelManifest} from "../types/Model.sol";
 import {Version, VersionMetadata, VersionStatus} from "../types/Version.sol";
 import {Segment} from "../types/Witness.sol";
@@ -115,13 +116,18 @@ interface IModelRegistry {
     /// @notice Root over the output tensor roots, from their bytes in order without gaps.
     function outputRootFor(bytes32 versionId, bytes calldata data) external view returns (bytes32);
 
-    /// @notice Root over the input tensor roots, from these roots and one chunk that belongs to them.
+    /// @notice Chunks in which the inputs or the outputs of a version are put on chain, see `inputSizeOf`.
+    function chunksOf(bytes32 versionId, DataKind kind) external view returns (uint256);
+
+    /// @notice Root over the tensor roots of the inputs or the outputs, from these roots and one chunk that belongs to them.
     /// @param versionId Model version.
+    /// @param kind Inputs or outputs.
     /// @param chunk Index of the chunk, below the number of chunks.
-    /// @param roots Tensor roots of all inputs.
+    /// @param roots Tensor roots of all of them.
     /// @param segment Leaves of the chunk with their proof.
-    function inputRootFromChunk(
+    function rootFromChunk(
         bytes32 versionId,
+        DataKind kind,
         uint256 chunk,
         bytes32[] calldata roots,
         Segment calldata segment

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-
-import {Fault, Lock, Operator, OperatorStatus, Payout, Share, Unbonding} from "../types/Staking.sol";
+import {ICreditLedger} from "./ICreditLedger.sol";
+import {DrawOutcome} from "../types/Place.sol";
+import {Fault, Lock, Operator, OperatorStatus, Unbonding} from "../types/Staking.sol";
 
 /// @title IKeyRegistry
 /// @notice Which key signed for an operator at a time.
@@ -15,17 +15,18 @@ interface IKeyRegistry {
 /// @title IOperatorStaking
 /// @notice Who stands behind answers, with how much, and how it is taken away. Every answer has its own locked part of
 /// the stake: verdicts do not compete, and no exit, pause or change of keys lowers what a lock can lose.
-interface IOperatorStaking is IKeyRegistry {
+interface IOperatorStaking is IKeyRegistry, ICreditLedger {
     event Deposited(address indexed operator, uint96 amount);
     event UnbondingQueued(address indexed operator, uint256 indexed position, uint96 amount, uint40 releaseAt);
-    event Withdrawn(address indexed operator, uint256 indexed position, uint96 amount);
+    event UnbondingCompleted(address indexed operator, uint256 indexed position, uint96 amount);
     event EndpointSet(address indexed operator, string endpoint);
     event SigningKeyRotated(address indexed operator, address indexed key, uint40 activeFrom);
-    event OptedIn(address indexed operator, bytes32 indexed versionId, uint32 slot);
-    event OptedOut(address indexed operator, bytes32 indexed versionId, uint40 lastBlock);
-    event Evicted(address indexed operator, bytes32 indexed versionId);
+    event AgentSet(address indexed operator, address indexed agent);
     event ManagerAdded(address indexed manager, uint40 activeFrom);
     event Locked(address indexed manager, bytes32 indexed lockId, address indexed operator, uint96 amount);
+    event DrawMissed(address indexed manager, bytes32 indexed lockId, address indexed operator, uint96 penalty);
+    event PenaltyOwed(address indexed operator, uint96 owed);
+    event OwedTaken(address indexed operator, uint96 amount, uint96 owed);
     event Released(address indexed manager, bytes32 indexed lockId, address indexed operator, uint96 amount);
     event Slashed(
         address indexed manager,
@@ -36,24 +37,12 @@ interface IOperatorStaking is IKeyRegistry {
         uint96 fromFree,
         uint96 fromUnbonding
     );
-    event PayoutMarked(
-        uint256 indexed payoutId,
-        address indexed accuser,
-        address indexed harmed,
-        uint96[3] amounts,
-        uint40 payableAt
-    );
-    event PayoutFrozen(uint256 indexed payoutId, uint40 payableAt);
-    event PayoutPaid(uint256 indexed payoutId, Share share, address indexed recipient, uint96 amount);
     event Jailed(address indexed operator, uint40 until);
     event Unjailed(address indexed operator);
     event Tombstoned(address indexed operator);
 
     error StakingAmountZero();
-    /// @notice A parameter of the constructor that may not be zero.
-    error StakingParameterZero(string name);
-    /// @notice The token moved another amount than asked: fee-on-transfer tokens are refused.
-    error StakingTokenAmountMismatch(uint256 actual, uint256 expected);
+    error StakingParameterOutOfRange(string parameter, uint256 actual);
     error StakingBelowMinimum(uint256 actual, uint256 minimum);
     error StakingFreeInsufficient(uint256 actual, uint256 wanted);
     error StakingStatusForbids(address operator, OperatorStatus status);
@@ -63,18 +52,10 @@ interface IOperatorStaking is IKeyRegistry {
     error StakingTextLength(uint256 actual, uint256 maximum);
     error StakingKeyInvalid(address key);
     error StakingKeyPending(uint40 activeFrom);
-    error StakingVersionUnusable(bytes32 versionId);
-    error StakingOptedIn(address operator, bytes32 versionId);
-    error StakingNotOptedIn(address operator, bytes32 versionId);
-    error StakingOptOutPending(uint40 lastBlock);
-    error StakingNotEvictable(address operator);
     error StakingNotManager(address caller);
     error StakingManagerKnown(address manager);
     error StakingLockExists(bytes32 lockId);
     error StakingLockUnknown(bytes32 lockId);
-    error StakingPayoutUnknown(uint256 payoutId, Share share);
-    error StakingPayoutPending(uint40 payableAt);
-    error StakingPayoutFrozenBefore(uint256 payoutId);
     error StakingNotJailed(address operator);
     error StakingJailPending(uint40 until);
 
@@ -89,7 +70,7 @@ interface IOperatorStaking is IKeyRegistry {
     function unbond(uint96 amount) external returns (uint256 position);
 
     /// @notice Pays a matured exit to its operator; anyone may call.
-    function withdraw(address operator, uint256 position) external;
+    function completeUnbonding(address operator, uint256 position) external;
 
     /// @notice Says where the operator is reached; at most 256 bytes.
     function setEndpoint(string calldata endpoint) external;
@@ -97,15 +78,9 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Sets the key that signs answers. The first one counts at once, every later one after a delay.
     function rotateSigningKey(address key) external;
 
-    /// @notice Says that the caller holds a model version and answers for it.
-    function optIn(bytes32 versionId) external;
-
-    /// @notice Ends an opt-in for requests opened from now on. Draws that are under way still find the operator, and its
-    /// slot stays its own for a number of blocks, so nobody steers a draw by going and coming.
-    function optOut(bytes32 versionId) external;
-
-    /// @notice Ends the opt-in of an operator whose stake is below the minimum or that is tombstoned; anyone may call.
-    function evict(address operator, bytes32 versionId) external;
+    /// @notice Lets another account act for the caller where an operator acts: claims, demands and traces. Fees stay the
+    /// operator's; stake, terms and keys stay in its hands. Zero for nobody.
+    function setAgent(address agent) external;
 
     /// @notice Ends jail after its time; explicit, so that an operator comes back only when it is there.
     function unjail() external;
@@ -115,22 +90,20 @@ interface IOperatorStaking is IKeyRegistry {
     /// the managers of that day.
     function addManager(address manager) external;
 
-    /// @notice Draws an operator for a version and locks its collateral; only for managers.
-    /// @param versionId Model version that the operator must have opted in to.
-    /// @param seed Randomness of the draw.
-    /// @param candidates Number of slots when the draw was committed; later ones do not take part.
-    /// @param cutoff Block of that commitment; opt-ins and deposits after it do not take part.
-    /// @param lockId Id of the lock, unique for the manager.
+    /// @notice Locks the collateral of an operator that was drawn; only for managers.
+    /// @param operator Who was drawn.
+    /// @param stake Its stake when the draw was committed, in token units.
+    /// @param capacity Most locks that it takes at once.
     /// @param amount Collateral.
-    /// @return operator Who was drawn; zero when no candidate that was looked at is able.
+    /// @param lockId Id of the lock, unique for the manager.
+    /// @return outcome What became of it; only `Drawn` makes a lock.
     function lockDrawn(
-        bytes32 versionId,
-        bytes32 seed,
-        uint32 candidates,
-        uint40 cutoff,
-        bytes32 lockId,
-        uint96 amount
-    ) external returns (address operator);
+        address operator,
+        uint256 stake,
+        uint32 capacity,
+        uint96 amount,
+        bytes32 lockId
+    ) external returns (DrawOutcome outcome);
 
     /// @notice Frees a lock; only for the manager that made it.
     function release(bytes32 lockId) external;
@@ -138,23 +111,22 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Takes the penalty of a fault from a lock and frees the rest; only for the manager that made it. Never
     /// reverts for an existing lock: takes what is there.
     /// @param lockId Lock of the faulty answer.
-    /// @param fault Fraud takes the whole lock, at least the minimum penalty (beyond the lock from free and unbonding
-    /// stake), and tombstones. Liveness takes a small fixed amount and jails.
+    /// @param fault Fraud takes the whole lock, at least the minimum penalty, and at least `CORRELATION_FACTOR` times the
+    /// part of all stake that was slashed lately, of the operator's own stake. Beyond the lock it takes unbonding stake,
+    /// then free stake, then other locks when they open. It tombstones. Liveness takes a small fixed amount and jails.
+    /// @param since When the fault happened, in seconds since the epoch: jail counts from then.
     /// @param accuser Who proved it; zero for none (its share goes to the sink).
     /// @param harmed Whose request it was; zero for none.
     /// @return taken Total amount.
-    function slash(bytes32 lockId, Fault fault, address accuser, address harmed) external returns (uint256 taken);
+    function slash(
+        bytes32 lockId,
+        Fault fault,
+        uint40 since,
+        address accuser,
+        address harmed
+    ) external returns (uint256 taken);
 
-    /// @notice Postpones a payout once, by a fixed time; restricted to governance, which can do no more than this.
-    function freezePayout(uint256 payoutId) external;
-
-    /// @notice Pays one share of slashed stake after the airgap; anyone may call.
-    function payPayout(uint256 payoutId, Share share) external;
-
-    /// @notice Token of stake and fees.
-    function TOKEN() external view returns (IERC20);
-
-    /// @notice All tokens that the contract owes: stake, exits and unpaid shares of slashed stake.
+    /// @notice All tokens that the contract owes: stake, exits and credits.
     function totalHeld() external view returns (uint256);
 
     /// @notice Seconds between `unbond` and `withdraw`.
@@ -163,6 +135,9 @@ interface IOperatorStaking is IKeyRegistry {
     /// @notice Share of slashed stake for the accuser, in 1/10,000. Half is burned or sunk, so an operator that accuses
     /// itself, with its own request even, loses half of its lock.
     function ACCUSER_BPS() external view returns (uint256);
+
+    /// @notice Share of slashed stake for the requester, in 1/10,000.
+    function HARMED_BPS() external view returns (uint256);
 
     /// @notice Least stake of an operator that takes part in draws.
     function MINIMUM_STAKE() external view returns (uint96);
@@ -179,15 +154,20 @@ interface IOperatorStaking is IKeyRegistry {
 
     function unbondingOf(address operator) external view returns (Unbonding[] memory);
 
-    function payoutOf(uint256 payoutId) external view returns (Payout memory);
+    /// @notice All bonded stake, unbonding parts not counted.
+    function totalStake() external view returns (uint256);
 
-    /// @notice Number of operators that are opted in to a version now.
-    function holders(bytes32 versionId) external view returns (uint32);
+    /// @notice Stake that was slashed lately: in this period of `UNBONDING_SECONDS` and in the one before.
+    function slashedLately() external view returns (uint256);
 
-    /// @notice Number of slots of a version: what a draw commits to.
-    function slotsOf(bytes32 versionId) external view returns (uint32);
+    /// @notice Whether `account` is the operator or its agent.
+    function actsFor(address account, address operator) external view returns (bool);
 
-    function isOptedIn(address operator, bytes32 versionId) external view returns (bool);
+    /// @notice The account that acts for an operator besides itself; zero for none.
+    function agentOf(address operator) external view returns (address);
+
+    /// @notice What an operator still owes of penalties for fraud, taken from its locks when they open.
+    function owedOf(address operator) external view returns (uint96);
 
     /// @notice When jail ends; zero when there was none.
     function jailedUntil(address operator) external view returns (uint40);

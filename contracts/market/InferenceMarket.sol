@@ -2,15 +2,22 @@
 pragma solidity 0.8.37;
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
+import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
 import {BoundedCall} from "./BoundedCall.sol";
+import {EncodedRequest} from "./EncodedRequest.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 import {RequestIntake} from "./RequestIntake.sol";
+import {CommittedData, DataKind} from "../types/Availability.sol";
 import {BPS} from "../types/BasisPoints.sol";
+import {ClaimFacts, HeldClaim} from "../types/Claim.sol";
 import {EvidenceContext} from "../types/Evidence.sol";
 import {MarketParameters} from "../types/Market.sol";
 import {AnswerStage, Request, RequestStatus} from "../types/Request.sol";
@@ -23,12 +30,10 @@ import {Fault} from "../types/Staking.sol";
 /// A conviction refunds the requester rather than reopening the request: its time is over by then, the input may be
 /// stale, and a second answer at the same price is one new request away.
 contract InferenceMarket is RequestIntake {
-    /// @notice Part of the fee for an operator whose requester withheld the input, in 1/10,000.
-    uint256 public constant WITHHELD_BPS = 1_000;
     /// @dev Gas that must remain for what follows a callback.
     uint256 private constant CALLBACK_RESERVE = 20_000;
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     uint40 public immutable MAX_DISPUTE_SECONDS;
 
     modifier onlyCourt() {
@@ -39,16 +44,22 @@ contract InferenceMarket is RequestIntake {
     constructor(
         address authority,
         IModelRegistry registry,
-        IOperatorStaking staking,
+        IOperatorPools pools,
         IAttestationVerifier attestation,
         IRandomness randomness,
+        IDataAvailability availability,
         MarketParameters memory parameters
-    ) MarketRecord(authority, registry, staking) RequestIntake(attestation, randomness, parameters) {
+    )
+        MarketRecord(authority, registry, pools.STAKING())
+        RequestIntake(pools, attestation, randomness, availability, parameters)
+    {
         MAX_DISPUTE_SECONDS = parameters.maxDisputeSeconds;
         // Stake whose exit begins when a request is opened is still there when the dispute of that request ends.
-        uint256 longest = uint256(2) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + PAUSE_SECONDS;
-        _requireParameter("unbondingSeconds", staking.UNBONDING_SECONDS(), longest, type(uint40).max);
-        _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, staking.MINIMUM_STAKE());
+        uint256 shown = availability.secondsFor(DataKind.Input) + availability.secondsFor(DataKind.Output);
+        uint256 longest = uint256(3) * MAX_STAGE_SECONDS + MAX_WINDOW_SECONDS + MAX_DISPUTE_SECONDS + shown;
+        longest += PAUSE_SECONDS;
+        _requireParameter("unbondingSeconds", STAKING.UNBONDING_SECONDS(), longest, type(uint40).max);
+        _requireParameter("minimumCollateral", MINIMUM_COLLATERAL, 1, STAKING.MINIMUM_STAKE());
     }
 
     // ------------------------------------------------------------------------------------------------ claims
@@ -61,22 +72,25 @@ contract InferenceMarket is RequestIntake {
         string calldata outputUri,
         bytes[] calldata evidence
     ) external whenNotPaused returns (bytes32 claimId) {
+        // An operator knows from the seed that it is named, and needs no other transaction to be drawn.
+        if (_jobs[idOf(request_)].status == RequestStatus.Open) assign(request_);
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
+        _requireOperator(job, msg.sender);
         _requireOutput(request_.versionId, outputs, outputRoot, outputUri);
-        _requireEvidence(requestId, request_, job.deadline, outputRoot, evidence);
+        _requireEvidence(requestId, request_, job.operator, job.deadline, outputRoot, evidence);
 
         job.claimedBlock = uint40(block.number);
         job.drawOrOutputRoot = outputRoot;
         uint40 windowEnd = _enter(job, RequestStatus.Claimed, request_.windowSeconds);
         claimId = _claimId(requestId, job);
-        emit Claimed(requestId, claimId, msg.sender, outputRoot, windowEnd, outputs, outputUri);
+        emit Claimed(requestId, claimId, job.operator, outputRoot, windowEnd, outputs, outputUri);
         _callBack(requestId, request_, AnswerStage.Provisional, outputRoot, outputs);
     }
 
     /// @inheritdoc IInferenceMarket
     function finalise(Request calldata request_, bytes calldata outputs) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Claimed);
+        _requireShown(requestId, job);
         bytes32 outputRoot = job.drawOrOutputRoot;
         // A callback gets the claimed bytes again; bytes that were too large for the claim, never. Whoever finalises has no
         // choice: a stranger could otherwise keep the bytes from the consumer.
@@ -106,22 +120,52 @@ contract InferenceMarket is RequestIntake {
     /// @inheritdoc IInferenceMarket
     function timeOut(Request calldata request_) external {
         (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.Assigned);
+        // An input that nobody shows is not the operator's fault.
+        _requireShown(requestId, job);
         // No operator can bring evidence that nobody verifies any more.
-        bool blameless = !ATTESTATION.isLive(request_.policy);
-        _fail(requestId, job, blameless ? RequestStatus.Cancelled : RequestStatus.TimedOut);
-        _credit(requestId, request_.requester, request_.fee);
+        if (!ATTESTATION.isLive(request_.policy)) {
+            _fail(requestId, job, RequestStatus.Cancelled);
+            _credit(requestId, request_.requester, request_.fee);
+            STAKING.release(requestId);
+            return;
+        }
+        uint40 since = uint40(block.timestamp) - (clock() - job.deadline);
+        if (clock() < request_.openUntil) {
+            emit RequestReopened(requestId, job.operator);
+            (job.operator, job.demanded) = (address(0), false);
+            job.status = RequestStatus.Open;
+            job.deadline = request_.openUntil;
+            _commitDraw(requestId, job);
+        } else {
+            _fail(requestId, job, RequestStatus.TimedOut);
+            _credit(requestId, request_.requester, request_.fee);
+        }
         // Nobody gets a share: the requester chooses how long a claim may take, and could choose too little on purpose.
-        if (blameless) STAKING.release(requestId);
-        else STAKING.slash(requestId, Fault.Liveness, address(0), address(0));
+        STAKING.slash(requestId, Fault.Liveness, since, address(0), address(0));
     }
 
-    /// @inheritdoc IInferenceMarket
-    function cancelWithheld(Request calldata request_) external {
-        (bytes32 requestId, Job storage job) = _requireDeadlinePassed(request_, RequestStatus.InputDemanded);
+    /// @inheritdoc IDataSource
+    function noteWithheld(
+        bytes calldata terms,
+        CommittedData calldata data,
+        address demander
+    ) external onlyAvailability {
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        require(requestId == data.id, MarketRequestUnknown(requestId));
+        Job storage job = _jobs[requestId];
+        bool claimed = job.status == RequestStatus.Claimed;
+        bool stands = claimed || (job.status == RequestStatus.Assigned && data.kind == DataKind.Input);
+        require(stands, MarketStatusForbids(requestId, job.status));
+        if (data.kind == DataKind.Output) {
+            // INVARIANT: a request has one claim, so the output that was demanded is the claimed one.
+            _convict(requestId, job, request_, _claimId(requestId, job), demander);
+            return;
+        }
         _fail(requestId, job, RequestStatus.Cancelled);
         uint256 compensation = (uint256(request_.fee) * WITHHELD_BPS) / BPS;
         job.drawOrOutputRoot = bytes32(compensation);
-        _credit(requestId, job.operator, compensation);
+        _credit(requestId, claimed ? demander : job.operator, compensation);
         _credit(requestId, request_.requester, request_.fee - compensation);
         STAKING.release(requestId);
     }
@@ -135,6 +179,17 @@ contract InferenceMarket is RequestIntake {
         STAKING.release(requestId);
     }
 
+    /// @inheritdoc IInferenceMarket
+    function notifyFailure(Request calldata request_) external {
+        bytes32 requestId = idOf(request_);
+        Job storage job = _jobs[requestId];
+        require(job.status > RequestStatus.Final, MarketStatusForbids(requestId, job.status));
+        require(request_.callback != address(0) && !job.notified, MarketNoCallback(requestId));
+        job.notified = true;
+        // Not with the failure itself: the gas of a callback must not stand in the way of a verdict.
+        _callBack(requestId, request_, AnswerStage.Failed, 0, msg.data[0:0]);
+    }
+
     // ------------------------------------------------------------------------------------------------ court
 
     /// @inheritdoc IInferenceMarket
@@ -144,36 +199,65 @@ contract InferenceMarket is RequestIntake {
         emit CourtSet(court_);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt {
+    /// @inheritdoc IClaimSource
+    function markChallenged(bytes32 requestId, bytes32 claimId) external onlyCourt returns (HeldClaim memory) {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Claimed);
-        _requireClockBefore(job.deadline);
+        uint40 windowEnd = job.deadline;
+        uint40 time = clock();
+        require(time < windowEnd, MarketDeadlinePassed(windowEnd, time));
         job.status = RequestStatus.Challenged;
         emit ClaimChallenged(requestId, claimId);
+        return
+            HeldClaim({
+                operator: job.operator,
+                outputRoot: job.drawOrOutputRoot,
+                windowEnd: windowEnd,
+                claimedBlock: job.claimedBlock,
+                secondsLeft: windowEnd - time
+            });
     }
 
-    /// @inheritdoc IInferenceMarket
+    /// @inheritdoc IClaimSource
     function upheld(bytes32 requestId, bytes32 claimId) external onlyCourt {
         Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
         job.status = RequestStatus.Claimed;
         emit ClaimUpheld(requestId, claimId);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function convict(
-        Request calldata request_,
-        bytes32 claimId,
-        address accuser
-    ) external onlyCourt returns (uint256 taken) {
+    /// @inheritdoc IClaimSource
+    function convict(bytes32 claimId, bytes calldata terms, address accuser) external onlyCourt {
+        Request calldata request_ = EncodedRequest.read(terms);
         bytes32 requestId = idOf(request_);
-        Job storage job = _claimed(requestId, claimId, RequestStatus.Challenged);
-        emit ClaimConvicted(requestId, claimId, accuser);
-        _fail(requestId, job, RequestStatus.Convicted);
-        _credit(requestId, request_.requester, request_.fee);
-        return STAKING.slash(requestId, Fault.Fraud, accuser, request_.requester);
+        _convict(requestId, _claimed(requestId, claimId, RequestStatus.Challenged), request_, claimId, accuser);
+    }
+
+    /// @inheritdoc IClaimSource
+    function factsOf(bytes32 claimId, bytes calldata terms) external view returns (ClaimFacts memory) {
+        Request calldata request_ = EncodedRequest.read(terms);
+        Job storage job = _claimed(idOf(request_), claimId, RequestStatus.Challenged);
+        return
+            ClaimFacts({
+                modelCommitment: REGISTRY.commitmentOf(request_.versionId),
+                inputRoot: request_.inputRoot,
+                outputRoot: job.drawOrOutputRoot
+            });
     }
 
     // ------------------------------------------------------------------------------------------------ internals
+
+    function _convict(
+        bytes32 requestId,
+        Job storage job,
+        Request calldata request_,
+        bytes32 claimId,
+        address accuser
+    ) private {
+        emit ClaimConvicted(requestId, claimId, accuser);
+        _fail(requestId, job, RequestStatus.Convicted);
+        _credit(requestId, request_.requester, request_.fee);
+        uint256 taken = STAKING.slash(requestId, Fault.Fraud, uint40(block.timestamp), accuser, request_.requester);
+        job.drawOrOutputRoot = bytes32((taken * STAKING.HARMED_BPS()) / BPS);
+    }
 
     function _claimed(bytes32 requestId, bytes32 claimId, RequestStatus status) private view returns (Job storage job) {
         job = _jobs[requestId];
@@ -204,6 +288,7 @@ contract InferenceMarket is RequestIntake {
     function _requireEvidence(
         bytes32 requestId,
         Request calldata request_,
+        address operator,
         uint40 deadline,
         bytes32 outputRoot,
         bytes[] calldata evidence
@@ -217,7 +302,7 @@ contract InferenceMarket is RequestIntake {
                 numericsVersion: request_.numericsVersion,
                 inputRoot: request_.inputRoot,
                 outputRoot: outputRoot,
-                operator: msg.sender,
+                operator: operator,
                 mode: bytes4(0),
                 deadline: deadline,
                 windowSeconds: request_.windowSeconds

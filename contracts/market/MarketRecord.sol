@@ -2,31 +2,36 @@
 pragma solidity 0.8.37;
 
 import {CreditLedger} from "../credit/CreditLedger.sol";
+import {PrepaidLedger} from "../credit/PrepaidLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
-import {Claim, Finality, Request, RequestStatus, claimIdOf, requestIdOf} from "../types/Request.sol";
+import {claimIdOf} from "../types/Claim.sol";
+import {Claim, Finality, Request, RequestStatus, requestIdOf} from "../types/Request.sol";
 
 /// @title MarketRecord
 /// @notice What every part of the market shares: requests and where they stand.
 /// @dev A request is two words of storage; its terms are the preimage of its id and come back in calldata. All deadlines
 /// are in `clock()` time.
-abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause {
+abstract contract MarketRecord is IInferenceMarket, PrepaidLedger, ExpiringPause {
     /// @dev State of a request.
     /// @param operator Assigned operator; zero while open.
-    /// @param deadline End of the current stage: assignment, claim, answer to a demand, or challenge window.
+    /// @param deadline End of the current stage: assignment, claim, or challenge window.
     /// @param claimedBlock Block of the claim.
     /// @param status Where it stands.
-    /// @param chunk Chunks of the input that were put on chain.
+    /// @param demanded Whether data of it were demanded.
+    /// @param notified Whether the consumer was told of the failure.
     /// @param drawOrOutputRoot The draw until the claim, then the claimed output root; after a failure the part of the
-    /// fee that the operator got.
+    /// fee that the requester lost, after a conviction the requester's damages.
     struct Job {
         address operator;
         uint40 deadline;
         uint40 claimedBlock;
         RequestStatus status;
-        uint8 chunk;
+        bool demanded;
+        bool notified;
         bytes32 drawOrOutputRoot;
     }
 
@@ -93,8 +98,18 @@ abstract contract MarketRecord is IInferenceMarket, CreditLedger, ExpiringPause 
 
     /// @inheritdoc IInferenceMarket
     function compensationOf(bytes32 requestId) external view returns (uint256) {
+        return _jobs[requestId].status == RequestStatus.Cancelled ? uint256(_jobs[requestId].drawOrOutputRoot) : 0;
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function damagesOf(bytes32 requestId) external view returns (uint256) {
+        return _jobs[requestId].status == RequestStatus.Convicted ? uint256(_jobs[requestId].drawOrOutputRoot) : 0;
+    }
+
+    /// @inheritdoc IClaimSource
+    function isChallenged(bytes32 requestId, bytes32 claimId) external view returns (bool) {
         Job storage job = _jobs[requestId];
-        return job.status > RequestStatus.Final ? uint256(job.drawOrOutputRoot) : 0;
+        return job.status == RequestStatus.Challenged && _claimId(requestId, job) == claimId;
     }
 
     /// @inheritdoc IInferenceMarket

@@ -1,41 +1,48 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {IRandomness} from "../interfaces/IRandomness.sol";
+import {CommittedData, DataKind} from "../types/Availability.sol";
 import {BPS} from "../types/BasisPoints.sol";
 import {Draw, TicketState, packDraw} from "../types/Draw.sol";
 import {MarketParameters} from "../types/Market.sol";
+import {DrawOutcome, DrawTerms} from "../types/Place.sol";
 import {Request, RequestStatus, RequestTerms, requestIdOf} from "../types/Request.sol";
 import {VersionStatus} from "../types/Version.sol";
-import {Segment} from "../types/Witness.sol";
+import {EncodedRequest} from "./EncodedRequest.sol";
 import {MarketRecord} from "./MarketRecord.sol";
 
 /// @title RequestIntake
 /// @notice How a request begins: its terms and fee, the draw of its operator, and its input.
 abstract contract RequestIntake is MarketRecord {
-    using SafeERC20 for IERC20;
-
     /// @notice Most chunks of a committed input (8 MiB less a little).
     uint256 public constant MAX_CHUNKS = 255;
+    /// @notice Part of the fee that a requester loses whose input is withheld, in 1/10,000. It goes to the operator before its
+    /// claim, and to who demanded the input after it: an operator that claims an answer has the input, and can show it.
+    uint256 public constant WITHHELD_BPS = 1_000;
     uint32 public constant MIN_STAGE_SECONDS = 1 minutes;
     uint32 public constant MAX_STAGE_SECONDS = 1 days;
     uint32 public constant MAX_WINDOW_SECONDS = 7 days;
-    /// @notice Time to answer a demand for input.
-    uint32 public constant ANSWER_SECONDS = 1 hours;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
 
+    /// @inheritdoc IInferenceMarket
     IAttestationVerifier public immutable ATTESTATION;
+    /// @inheritdoc IInferenceMarket
+    IOperatorPools public immutable POOLS;
     IRandomness public immutable RANDOMNESS;
+    /// @notice Where committed inputs and outputs are demanded.
+    IDataAvailability public immutable AVAILABILITY;
     uint96 public immutable MINIMUM_FEE;
-    /// @notice Part of the collateral that is added to the least fee, in 1/10,000: to lock others' stake has a price.
-    uint16 public immutable COLLATERAL_FEE_BPS;
+    /// @notice Part of the collateral, for each day that it is locked, that a fee must reach besides, in 1/10,000.
+    uint16 public immutable LOCK_FEE_BPS;
     uint96 public immutable MINIMUM_COLLATERAL;
     /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
     uint16 public immutable CATCH_BPS;
@@ -43,12 +50,25 @@ abstract contract RequestIntake is MarketRecord {
     uint256 private immutable COLLATERAL_NUMERATOR;
     uint256 private immutable COLLATERAL_DENOMINATOR;
 
-    constructor(IAttestationVerifier attestation, IRandomness randomness, MarketParameters memory parameters) {
+    modifier onlyAvailability() {
+        require(msg.sender == address(AVAILABILITY), MarketNotAvailability(msg.sender, address(AVAILABILITY)));
+        _;
+    }
+
+    constructor(
+        IOperatorPools pools,
+        IAttestationVerifier attestation,
+        IRandomness randomness,
+        IDataAvailability availability,
+        MarketParameters memory parameters
+    ) {
         _requireParameter("catchBps", parameters.catchBps, 1, BPS);
+        POOLS = pools;
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
+        AVAILABILITY = availability;
         MINIMUM_FEE = parameters.minimumFee;
-        COLLATERAL_FEE_BPS = parameters.collateralFeeBps;
+        LOCK_FEE_BPS = parameters.lockFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
         // Let g be the gain of cheating and c the chance of being caught. Cheating does not pay if the loss is at least
@@ -62,7 +82,12 @@ abstract contract RequestIntake is MarketRecord {
 
     /// @inheritdoc IInferenceMarket
     function request(RequestTerms calldata terms) external returns (bytes32 requestId) {
-        return _open(terms);
+        return _open(msg.sender, terms);
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function requestFor(address requester, RequestTerms calldata terms) external returns (bytes32 requestId) {
+        return _open(requester, terms);
     }
 
     /// @inheritdoc IInferenceMarket
@@ -75,66 +100,84 @@ abstract contract RequestIntake is MarketRecord {
     ) external returns (bytes32 requestId) {
         // The permit may fail because somebody submitted it first; then the allowance is there. If not, the transfer fails.
         try IERC20Permit(address(TOKEN)).permit(msg.sender, address(this), terms.fee, deadline, v, r, s) {} catch {}
-        return _open(terms);
+        return _open(msg.sender, terms);
     }
 
     /// @inheritdoc IInferenceMarket
-    function assign(Request calldata request_) external whenNotPaused returns (address operator) {
+    function assign(Request calldata request_) public whenNotPaused returns (address operator) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
-        (uint64 ticket, uint40 cutoff, uint32 candidates) = Draw.wrap(job.drawOrOutputRoot).unpack();
+        (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
         require(state != TicketState.Pending, MarketSeedPending(ticket));
-        require(state != TicketState.Expired, MarketSeedExpired(ticket));
+        // A seed that can be read is used: otherwise anybody who dislikes its outcome could draw again.
+        if (state == TicketState.Expired || epoch + 1 < POOLS.epoch()) {
+            _commitDraw(requestId, job);
+            return address(0);
+        }
 
-        operator = STAKING.lockDrawn(
-            request_.versionId,
-            keccak256(abi.encode(seed, requestId)),
-            candidates,
-            cutoff,
-            requestId,
-            request_.collateral
+        uint256 stake;
+        uint32 capacity;
+        (operator, stake, capacity) = POOLS.draw(
+            DrawTerms({
+                versionId: request_.versionId,
+                epoch: epoch,
+                fee: request_.fee - request_.royalty,
+                collateral: request_.collateral,
+                claimSeconds: request_.claimSeconds,
+                callbackGas: request_.callbackGas
+            }),
+            keccak256(abi.encode(seed, requestId))
         );
-        if (operator == address(0)) {
-            _commitDraw(requestId, job, request_.versionId);
-            return operator;
+        DrawOutcome outcome =
+            operator == address(0)
+                ? DrawOutcome.Nobody
+                : STAKING.lockDrawn(operator, stake, capacity, request_.collateral, requestId);
+        if (outcome != DrawOutcome.Drawn) {
+            emit DrawEnded(requestId, outcome, operator);
+            _commitDraw(requestId, job);
+            return address(0);
         }
         job.operator = operator;
         uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
         emit RequestAssigned(requestId, operator, claimBy);
     }
 
-    /// @inheritdoc IInferenceMarket
-    function recommit(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
-        (uint64 ticket, , ) = Draw.wrap(job.drawOrOutputRoot).unpack();
-        (TicketState state, ) = RANDOMNESS.seedOf(ticket);
-        // A seed that can be read is used: otherwise anybody who dislikes its result could draw again.
-        require(state == TicketState.Expired, MarketDrawStands(ticket));
-        _commitDraw(requestId, job, request_.versionId);
+    // ------------------------------------------------------------------------------------------------ data
+
+    /// @inheritdoc IDataSource
+    function noteDemand(
+        bytes calldata terms,
+        DataKind kind,
+        address demander,
+        uint40 answerUntil
+    ) external onlyAvailability whenNotPaused returns (CommittedData memory data) {
+        Request calldata request_ = EncodedRequest.read(terms);
+        bytes32 requestId = idOf(request_);
+        Job storage job = _jobs[requestId];
+        _requireClockBefore(job.deadline);
+        if (job.status == RequestStatus.Assigned && kind == DataKind.Input) {
+            _requireOperator(job, demander);
+            // Once for each operator, with all chunks that it wants: else it could put off its claim chunk by chunk.
+            require(!job.demanded, MarketDemandedBefore(requestId));
+            job.deadline = answerUntil + request_.claimSeconds;
+            emit ClaimPostponed(requestId, job.deadline);
+        } else {
+            bool stands = job.status == RequestStatus.Claimed || job.status == RequestStatus.Challenged;
+            require(stands, MarketStatusForbids(requestId, job.status));
+        }
+        job.demanded = true;
+        bool isPublic =
+            kind == DataKind.Input ? request_.inputInline : REGISTRY.outputSizeOf(request_.versionId) <= INLINE_LIMIT;
+        require(!isPublic, MarketDataPublic(requestId, kind));
+        bytes32 root = kind == DataKind.Input ? request_.inputRoot : job.drawOrOutputRoot;
+        return CommittedData(address(this), requestId, request_.versionId, root, kind);
     }
 
-    // ------------------------------------------------------------------------------------------------ input
-
-    /// @inheritdoc IInferenceMarket
-    function demandInput(Request calldata request_) external whenNotPaused {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Assigned);
-        require(msg.sender == job.operator, MarketNotOperator(msg.sender, job.operator));
-        require(!request_.inputInline, MarketInputPublic(requestId));
-        (, uint256 chunks) = REGISTRY.inputSizeOf(request_.versionId);
-        require(job.chunk < chunks, MarketDemandsExhausted(chunks));
-
-        uint40 answerBy = _enter(job, RequestStatus.InputDemanded, ANSWER_SECONDS);
-        emit InputDemanded(requestId, job.chunk, answerBy);
-    }
-
-    /// @inheritdoc IInferenceMarket
-    function answerInput(Request calldata request_, bytes32[] calldata roots, Segment calldata segment) external {
-        (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.InputDemanded);
-        uint256 chunk = job.chunk++;
-        bytes32 root = REGISTRY.inputRootFromChunk(request_.versionId, chunk, roots, segment);
-        _requireRoot(root, request_.inputRoot);
-        uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
-        emit InputAnswered(requestId, chunk, segment, claimBy);
+    /// @dev Nothing that was demanded is still to be shown, in time or not.
+    function _requireShown(bytes32 requestId, Job storage job) internal view {
+        if (!job.demanded) return;
+        uint256 open = AVAILABILITY.openDemands(address(this), requestId);
+        require(open == 0, MarketDemandsOpen(requestId, open));
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -145,13 +188,13 @@ abstract contract RequestIntake is MarketRecord {
     }
 
     /// @inheritdoc IInferenceMarket
-    function minimumFeeFor(uint256 collateral) public view returns (uint256) {
-        return MINIMUM_FEE + Math.ceilDiv(collateral * COLLATERAL_FEE_BPS, BPS);
+    function minimumFeeFor(uint256 collateral, uint256 lockSeconds) public view returns (uint256) {
+        return MINIMUM_FEE + Math.ceilDiv(collateral * LOCK_FEE_BPS * lockSeconds, BPS * 1 days);
     }
 
     // ------------------------------------------------------------------------------------------------ internals
 
-    function _open(RequestTerms calldata terms) private whenNotPaused returns (bytes32 requestId) {
+    function _open(address requester, RequestTerms calldata terms) private whenNotPaused returns (bytes32 requestId) {
         require(court != address(0), MarketCourtMissing());
         (VersionStatus status, uint32 numericsVersion, uint16 royaltyBps, address royaltyRecipient) = REGISTRY.termsOf(
             terms.versionId
@@ -163,7 +206,7 @@ abstract contract RequestIntake is MarketRecord {
 
         uint256 royalty = (uint256(terms.fee) * royaltyBps) / BPS;
         Request memory request_ = Request({
-            requester: msg.sender,
+            requester: requester,
             nonce: ++requestCount,
             versionId: terms.versionId,
             inputRoot: inputRoot,
@@ -173,6 +216,7 @@ abstract contract RequestIntake is MarketRecord {
             royaltyRecipient: royaltyRecipient,
             collateral: uint96(collateral),
             numericsVersion: numericsVersion,
+            openUntil: clock() + terms.openSeconds,
             claimSeconds: terms.claimSeconds,
             windowSeconds: terms.windowSeconds,
             callback: terms.callback,
@@ -181,23 +225,20 @@ abstract contract RequestIntake is MarketRecord {
         });
         requestId = requestIdOf(address(this), request_);
         Job storage job = _jobs[requestId];
-        uint40 assignBy = _enter(job, RequestStatus.Open, terms.assignSeconds);
-        emit RequestOpened(requestId, terms.versionId, msg.sender, request_, assignBy, terms.inputs, terms.inputUri);
-        _commitDraw(requestId, job, terms.versionId);
+        job.status = RequestStatus.Open;
+        job.deadline = request_.openUntil;
+        emit RequestOpened(requestId, terms.versionId, requester, request_, terms.inputs, terms.inputUri);
+        _commitDraw(requestId, job);
 
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), terms.fee);
-        // A token that delivers less, or calls back into another request, ends here.
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        require(received == terms.fee, MarketTokenAmountMismatch(received, terms.fee));
+        _charge(terms.fee);
     }
 
     function _requireTerms(RequestTerms calldata terms) private view returns (uint256 collateral) {
         collateral = collateralFor(terms.valueAtRisk);
         require(collateral <= type(uint96).max, MarketCollateralTooLarge(collateral, type(uint96).max));
-        uint256 minimumFee = minimumFeeFor(collateral);
+        uint256 minimumFee = minimumFeeFor(collateral, uint256(terms.claimSeconds) + terms.windowSeconds);
         require(terms.fee >= minimumFee, MarketFeeTooLow(terms.fee, minimumFee));
-        _requireSeconds(terms.assignSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
+        _requireSeconds(terms.openSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
         _requireSeconds(terms.claimSeconds, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
         _requireSeconds(terms.windowSeconds, 0, MAX_WINDOW_SECONDS);
         require(
@@ -205,7 +246,7 @@ abstract contract RequestIntake is MarketRecord {
             MarketCallbackInvalid(terms.callback, terms.callbackGas)
         );
         if (terms.minimumHolders != 0) {
-            uint256 holders = STAKING.holders(terms.versionId);
+            uint256 holders = POOLS.holders(terms.versionId);
             require(holders >= terms.minimumHolders, MarketHoldersTooFew(holders, terms.minimumHolders));
         }
     }
@@ -232,11 +273,16 @@ abstract contract RequestIntake is MarketRecord {
         return terms.inputRoot;
     }
 
-    function _commitDraw(bytes32 requestId, Job storage job, bytes32 versionId) private {
+    /// @dev Weights and terms are those of the present epoch, fixed before it began; the seed is known to nobody yet.
+    function _commitDraw(bytes32 requestId, Job storage job) internal {
         uint64 ticket = RANDOMNESS.commit();
-        uint40 cutoff = uint40(block.number);
-        uint32 candidates = STAKING.slotsOf(versionId);
-        job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, cutoff, candidates));
-        emit DrawCommitted(requestId, ticket, cutoff, candidates);
+        uint64 epoch = POOLS.epoch();
+        job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, epoch));
+        emit DrawCommitted(requestId, ticket, epoch);
+    }
+
+    function _requireOperator(Job storage job, address caller) internal view {
+        address operator = job.operator;
+        require(caller == operator || STAKING.actsFor(caller, operator), MarketNotOperator(caller, operator));
     }
 }

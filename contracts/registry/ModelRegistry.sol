@@ -6,6 +6,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {DataKind} from "../types/Availability.sol";
 import {TensorList} from "../commitment/TensorList.sol";
 import {TensorTree} from "../commitment/TensorTree.sol";
 import {ModelManifest, TensorType} from "../types/Model.sol";
@@ -124,13 +125,19 @@ contract ModelRegistry is IModelRegistry, EIP712, Nonces {
     }
 
     /// @inheritdoc IModelRegistry
-    function inputRootFromChunk(
+    function chunksOf(bytes32 versionId, DataKind kind) external view returns (uint256) {
+        return TensorList.chunkCount(_typesOf(versionId, kind));
+    }
+
+    /// @inheritdoc IModelRegistry
+    function rootFromChunk(
         bytes32 versionId,
+        DataKind kind,
         uint256 chunk,
         bytes32[] calldata roots,
         Segment calldata segment
     ) external view returns (bytes32) {
-        bytes memory types = _existing(versionId).inputTypes;
+        bytes memory types = _typesOf(versionId, kind);
         require(
             roots.length == countTypes(types),
             RegistryCountOutOfRange(roots.length, countTypes(types), countTypes(types))
@@ -199,6 +206,11 @@ contract ModelRegistry is IModelRegistry, EIP712, Nonces {
         _requireText(reason, MAX_URI_BYTES);
         version.status = status;
         emit VersionFlagged(versionId, status, reason);
+    }
+
+    function _typesOf(bytes32 versionId, DataKind kind) private view returns (bytes memory) {
+        Version storage version = _existing(versionId);
+        return kind == DataKind.Input ? version.inputTypes : version.outputTypes;
     }
 
     function _existing(bytes32 versionId) private view returns (Version storage version) {

@@ -6,13 +6,15 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
+import {CreditLedger} from "../credit/CreditLedger.sol";
+import {ICreditLedger} from "../interfaces/ICreditLedger.sol";
 import {IKeyRegistry, IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
 import {Operator, OperatorStatus, StakingParameters, Unbonding} from "../types/Staking.sol";
 
 /// @title StakeRecord
 /// @notice Operators: their stake, its way in and out, their keys and endpoints.
 /// @dev Accounting is internal: a donation of tokens changes nobody's claim.
-abstract contract StakeRecord is IOperatorStaking, AccessManaged {
+abstract contract StakeRecord is IOperatorStaking, CreditLedger, AccessManaged {
     using SafeERC20 for IERC20;
 
     /// @dev A signing key and when it starts to count; it ends when the next one starts.
@@ -25,25 +27,31 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
     uint256 public constant MAX_ENDPOINT_BYTES = 256;
 
     /// @inheritdoc IOperatorStaking
-    IERC20 public immutable TOKEN;
-    /// @inheritdoc IOperatorStaking
     uint96 public immutable MINIMUM_STAKE;
     /// @inheritdoc IOperatorStaking
     uint40 public immutable UNBONDING_SECONDS;
     uint40 public immutable KEY_DELAY_SECONDS;
 
-    /// @inheritdoc IOperatorStaking
-    uint256 public totalHeld;
+    /// @dev See `totalHeld` and `totalStake`; one word, because both change with each deposit.
+    uint128 internal _totalHeld;
+    uint128 internal _totalStake;
 
     mapping(address operator => Operator record) internal _operators;
     mapping(address operator => Unbonding[MAX_UNBONDINGS] queue) internal _unbondings;
     mapping(address operator => uint40 time) public jailedUntil;
     mapping(address operator => string endpoint) public endpointOf;
+    /// @inheritdoc IOperatorStaking
+    mapping(address operator => address agent) public agentOf;
+    /// @inheritdoc IOperatorStaking
+    mapping(address operator => uint96 amount) public owedOf;
     mapping(address operator => Key[] keys) private _keys;
 
-    constructor(address authority, IERC20 token, StakingParameters memory parameters) AccessManaged(authority) {
-        require(parameters.minimumStake != 0, StakingParameterZero("minimumStake"));
-        TOKEN = token;
+    constructor(
+        address authority,
+        IERC20 token,
+        StakingParameters memory parameters
+    ) CreditLedger(token) AccessManaged(authority) {
+        require(parameters.minimumStake != 0, StakingParameterOutOfRange("minimumStake", 0));
         MINIMUM_STAKE = parameters.minimumStake;
         UNBONDING_SECONDS = parameters.unbondingSeconds;
         KEY_DELAY_SECONDS = parameters.keyDelaySeconds;
@@ -75,22 +83,29 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(position < MAX_UNBONDINGS, StakingUnbondingQueueFull(msg.sender, MAX_UNBONDINGS));
 
         operator.stake -= amount;
+        _totalStake -= amount;
         uint40 releaseAt = uint40(block.timestamp) + UNBONDING_SECONDS;
         queue[position] = Unbonding({amount: amount, releaseAt: releaseAt});
         emit UnbondingQueued(msg.sender, position, amount, releaseAt);
     }
 
     /// @inheritdoc IOperatorStaking
-    function withdraw(address operator, uint256 position) external {
+    function completeUnbonding(address operator, uint256 position) external {
         require(position < MAX_UNBONDINGS, StakingUnbondingUnknown(operator, position));
         Unbonding memory exit = _unbondings[operator][position];
         require(exit.amount != 0, StakingUnbondingUnknown(operator, position));
         require(block.timestamp >= exit.releaseAt, StakingUnbondingPending(exit.releaseAt));
 
         delete _unbondings[operator][position];
-        totalHeld -= exit.amount;
-        emit Withdrawn(operator, position, exit.amount);
+        _totalHeld -= exit.amount;
+        emit UnbondingCompleted(operator, position, exit.amount);
         TOKEN.safeTransfer(operator, exit.amount);
+    }
+
+    /// @inheritdoc ICreditLedger
+    function withdraw(address account) public override(CreditLedger, ICreditLedger) returns (uint256 amount) {
+        amount = super.withdraw(account);
+        _totalHeld -= uint128(amount);
     }
 
     // ------------------------------------------------------------------------------------------------ operators
@@ -101,6 +116,12 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(length <= MAX_ENDPOINT_BYTES, StakingTextLength(length, MAX_ENDPOINT_BYTES));
         endpointOf[msg.sender] = endpoint;
         emit EndpointSet(msg.sender, endpoint);
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function setAgent(address agent) external {
+        agentOf[msg.sender] = agent;
+        emit AgentSet(msg.sender, agent);
     }
 
     /// @inheritdoc IOperatorStaking
@@ -126,11 +147,25 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(block.timestamp >= until, StakingJailPending(until));
         require(operator.stake >= MINIMUM_STAKE, StakingBelowMinimum(operator.stake, MINIMUM_STAKE));
         operator.status = OperatorStatus.Active;
-        operator.countedFrom = uint40(block.number);
         emit Unjailed(msg.sender);
     }
 
     // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IOperatorStaking
+    function actsFor(address account, address operator) external view returns (bool) {
+        return account == operator || (account == agentOf[operator] && account != address(0));
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function totalHeld() external view returns (uint256) {
+        return _totalHeld;
+    }
+
+    /// @inheritdoc IOperatorStaking
+    function totalStake() external view returns (uint256) {
+        return _totalStake;
+    }
 
     /// @inheritdoc IOperatorStaking
     function operatorOf(address operator) external view returns (Operator memory) {
@@ -176,14 +211,9 @@ abstract contract StakeRecord is IOperatorStaking, AccessManaged {
         require(operator.status != OperatorStatus.Tombstoned, StakingStatusForbids(msg.sender, operator.status));
         if (operator.status == OperatorStatus.None) operator.status = OperatorStatus.Active;
         operator.stake += amount;
-        operator.countedFrom = uint40(block.number);
-        totalHeld += amount;
+        _totalHeld += amount;
+        _totalStake += amount;
         emit Deposited(msg.sender, amount);
-
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
-        // A token that delivers less, or calls back into another deposit, ends here.
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        require(received == amount, StakingTokenAmountMismatch(received, amount));
+        _receive(amount);
     }
 }

@@ -15,6 +15,7 @@ enum DisputeStatus {
 /// @notice The court's prices and clocks. A set of terms never changes; a dispute keeps the one it was opened under.
 /// @param challengeBond What a challenger deposits; the operator's, less the burn, when no fraud is shown.
 /// @param demandBond What a demander deposits for each run of nodes or leaf; the operator's when it is upheld.
+/// @param accusationBond What an accusation costs; back with a conviction, the operator's when it is upheld.
 /// @param traceWindow Seconds from the challenge in which the operator commits its trace.
 /// @param demandWindow Seconds from the trace in which data may be demanded.
 /// @param answerWindow Seconds from a demand in which it must be answered.
@@ -22,10 +23,11 @@ enum DisputeStatus {
 /// @param burnBps Share of the challenger's bond that is burnt when the operator is upheld, in basis points. A challenger
 /// who is the operator's friend loses at least this.
 struct CourtTerms {
-    uint128 challengeBond;
-    uint128 demandBond;
+    uint96 challengeBond;
+    uint96 demandBond;
     uint32 traceWindow;
     uint32 demandWindow;
+    uint96 accusationBond;
     uint32 answerWindow;
     uint32 proofMargin;
     uint16 burnBps;
@@ -35,6 +37,7 @@ struct CourtTerms {
 enum CourtTerm {
     ChallengeBond,
     DemandBond,
+    AccusationBond,
     TraceWindow,
     DemandWindow,
     AnswerWindow,
@@ -48,6 +51,7 @@ enum CourtTerm {
 /// @param termsId Terms it was opened under.
 /// @param traceUntil Last second to commit the trace.
 /// @param status Where it stands.
+/// @param source Number of the claim's source, from 1.
 /// @param operator Who made the claim.
 /// @param demandUntil Last second to demand data; zero before the trace is committed.
 /// @param end Last second to prove fraud; zero before the trace is committed. Fixed then, never moved.
@@ -55,19 +59,22 @@ enum CourtTerm {
 /// @param openDemands Demands not yet answered.
 /// @param challengeableUntil End of the claim's own window. The demand window starts no earlier; otherwise a friend of the
 /// operator could shorten the time of the watchers by an early challenge.
-/// @param requestId The market's request.
+/// @param accusations Accusations made.
+/// @param id The source's own id of what is claimed.
 struct Dispute {
     address challenger;
     uint32 termsId;
     uint40 traceUntil;
     DisputeStatus status;
+    uint16 source;
     address operator;
     uint40 demandUntil;
     uint40 end;
     uint64 demands;
     uint64 openDemands;
     uint40 challengeableUntil;
-    bytes32 requestId;
+    uint64 accusations;
+    bytes32 id;
 }
 
 /// @notice What a committed trace is judged against: roots and the widths of their trees.
@@ -122,7 +129,7 @@ struct OutputOpening {
 }
 
 /// @notice Reveals a committed accusation: keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)).
-/// @param accuser Who is paid.
+/// @param accuser Who is paid, unless the leaf of the element was demanded by somebody else before.
 /// @param salt Random, so that the commitment hides the element.
 struct Accusation {
     address accuser;

@@ -9,7 +9,7 @@ pragma solidity >=0.8.20 <0.9.0;
 /// @param policy Evidence wanted, see `Request.policy`.
 /// @param fee Price, royalty included.
 /// @param valueAtRisk What a wrong answer would cost; sets the collateral.
-/// @param assignSeconds How long to look for an operator.
+/// @param openSeconds How long operators may be drawn, also again after one that did not answer.
 /// @param claimSeconds Time for an assigned operator to claim.
 /// @param windowSeconds Challenge window.
 /// @param callback Contract to call, or zero.
@@ -23,7 +23,7 @@ struct RequestTerms {
     bytes32 policy;
     uint96 fee;
     uint96 valueAtRisk;
-    uint32 assignSeconds;
+    uint32 openSeconds;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -42,6 +42,7 @@ struct RequestTerms {
 /// @param royaltyRecipient Recipient of the royalty; zero when there is none.
 /// @param collateral Stake locked from the assigned operator until the request is settled.
 /// @param numericsVersion Arithmetic that the version uses.
+/// @param openUntil Until when an operator may be drawn, in the market's time: also again, after one that did not answer.
 /// @param claimSeconds Time that an assigned operator has to claim.
 /// @param windowSeconds Challenge window after a claim.
 /// @param callback Contract called with the answer; zero for none.
@@ -58,6 +59,7 @@ struct Request {
     address royaltyRecipient;
     uint96 collateral;
     uint32 numericsVersion;
+    uint40 openUntil;
     uint32 claimSeconds;
     uint32 windowSeconds;
     address callback;
@@ -70,7 +72,6 @@ enum RequestStatus {
     None,
     Open,
     Assigned,
-    InputDemanded,
     Claimed,
     Challenged,
     Final,
@@ -90,10 +91,12 @@ enum Finality {
     Failed
 }
 
-/// @notice How far an answer may be relied on. A provisional answer can still be convicted.
+/// @notice How far an answer may be relied on. A provisional answer can still be convicted. `Failed`: there is no answer,
+/// and there will be none; a provisional one that was told before does not hold.
 enum AnswerStage {
     Provisional,
-    Final
+    Final,
+    Failed
 }
 
 /// @notice What is claimed for a request, readable by the court.
@@ -102,8 +105,7 @@ enum AnswerStage {
 /// @param outputRoot Root over the output tensor roots that it claims.
 /// @param windowEnd Challenges are open while `IInferenceMarket.clock() < windowEnd`.
 /// @param claimedBlock Block of the claim.
-/// @param claimId Hash that binds market, chain, request, operator, output root, window end and block. Moves of a dispute
-/// name it, so a reorganisation that replaces the claim cannot redirect them.
+/// @param claimId `claimIdOf` (types/Claim.sol): what moves of a dispute name.
 struct Claim {
     RequestStatus status;
     address operator;
@@ -114,24 +116,8 @@ struct Claim {
 }
 
 bytes32 constant REQUEST_TAG = keccak256("assay.request.v1");
-bytes32 constant CLAIM_TAG = keccak256("assay.claim.v1");
 
 /// @notice Id of a request of a market: binds the chain and the market too.
 function requestIdOf(address market, Request memory request) view returns (bytes32) {
     return keccak256(abi.encode(REQUEST_TAG, block.chainid, market, request));
-}
-
-/// @notice Id of a claim: see `Claim.claimId`.
-function claimIdOf(
-    address market,
-    bytes32 requestId,
-    address operator,
-    bytes32 outputRoot,
-    uint40 windowEnd,
-    uint40 claimedBlock
-) view returns (bytes32) {
-    return
-        keccak256(
-            abi.encode(CLAIM_TAG, block.chainid, market, requestId, operator, outputRoot, windowEnd, claimedBlock)
-        );
 }

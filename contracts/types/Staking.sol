@@ -15,23 +15,15 @@ enum OperatorStatus {
     Tombstoned
 }
 
-/// @notice Who gets a share of slashed stake.
-enum Share {
-    Accuser,
-    Harmed,
-    Sink
-}
-
 /// @notice An operator as stored.
 /// @param stake Bonded stake, locked part included, unbonding part not.
 /// @param locked Sum of the locks; never above `stake`.
-/// @param countedFrom Block from which draws count the operator; moves forward with each deposit and unjailing, so
-/// nothing done after a request was opened raises the odds in its draw.
+/// @param open Number of the locks.
 /// @param status What it may do.
 struct Operator {
     uint96 stake;
     uint96 locked;
-    uint40 countedFrom;
+    uint32 open;
     OperatorStatus status;
 }
 
@@ -49,20 +41,6 @@ struct Unbonding {
     uint40 releaseAt;
 }
 
-/// @notice Slashed stake on its way to its recipients.
-/// @param amounts Shares that are still unpaid, indexed by `Share`.
-/// @param accuser Recipient of the first share.
-/// @param harmed Recipient of the second share.
-/// @param payableAt When the shares can be paid.
-/// @param frozen Whether governance used its one freeze.
-struct Payout {
-    uint96[3] amounts;
-    address accuser;
-    address harmed;
-    uint40 payableAt;
-    bool frozen;
-}
-
 /// @notice Amounts and times of a deployment; they never change.
 /// @param minimumStake Least stake of an operator that takes part in draws.
 /// @param fraudMinimum Least penalty for proven fraud, where the stake covers it.
@@ -70,10 +48,8 @@ struct Payout {
 /// @param unbondingSeconds Time between `unbond` and `withdraw`.
 /// @param jailSeconds Least time in jail.
 /// @param keyDelaySeconds Time before a rotated signing key counts.
-/// @param payoutDelaySeconds Airgap before slashed stake is paid.
-/// @param freezeSeconds How far governance can postpone a payout, once.
-/// @param slotReuseBlocks Blocks before the slot of an operator that opted out goes to another one; longer than any
-/// draw stays open.
+/// @param correlationFactor How much more fraud costs when much of all stake was slashed lately: the part of an operator's
+/// stake that is taken is at least this many times the part of all stake; zero turns it off.
 struct StakingParameters {
     uint96 minimumStake;
     uint96 fraudMinimum;
@@ -81,7 +57,5 @@ struct StakingParameters {
     uint40 unbondingSeconds;
     uint40 jailSeconds;
     uint40 keyDelaySeconds;
-    uint40 payoutDelaySeconds;
-    uint40 freezeSeconds;
-    uint40 slotReuseBlocks;
+    uint8 correlationFactor;
 }

@@ -52,7 +52,7 @@ const receipt = await (
     fee,
     // What a wrong answer would cost: sets the stake that is locked for this one answer.
     valueAtRisk: parseEther("200"),
-    assignSeconds: 3_600,
+    openSeconds: 3_600,
     claimSeconds: 3_600,
     windowSeconds: 60,
     callback: ZeroAddress,

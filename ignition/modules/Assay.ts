@@ -1,109 +1,124 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { id } from "ethers";
 
+import { RANDOMNESS_MODULES, type RandomnessSource } from "../randomness.ts";
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const TOKEN = 10n ** 18n;
 
-/** Role that may start a pause and postpone a payout once, and nothing else: what has to be quick and cannot take. */
+/** Role that may start and end a pause, and nothing else: what has to be quick and cannot take. */
 const GUARDIAN_ROLE = 1n;
 const ADMIN_ROLE = 0n;
-/** Selector of `pause()`. */
-const PAUSE = id("pause()").slice(0, 10);
-/** Selector of `freezePayout(uint256)`: governance would come too late, its delay is longer than a payout's. */
-const FREEZE_PAYOUT = id("freezePayout(uint256)").slice(0, 10);
+/** Selectors of `pause()` and `unpause()`: governance's delay is longer than a pause. */
+const PAUSES = ["pause()", "unpause()"].map((signature) => id(signature).slice(0, 10));
 
 /** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
 export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
 export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
 
+/** Default length of an epoch of the pools. */
+export const EPOCH_SECONDS = HOUR;
 const MAX_DISPUTE_SECONDS = 21 * DAY;
 /** Covers assignment, claim, window, dispute and pause; the market's constructor checks it. */
 const UNBONDING_SECONDS = 35 * DAY;
 
 /**
- * The whole suite, wired. Every parameter can be given in a file, see `ignition/parameters/`: `guardian` (may pause, and postpone a payout once;
- * default the deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds, and
+ * The whole suite with a source of seeds, wired. Parameters of the source are in `ignition/randomness.ts`. Every other
+ * parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a pause; default the
+ * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds,
+ * `dataBond` for each chunk of a committed input or output, and
  * the structs `staking`, `market` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
-const SuiteModule = buildModule("Assay", (m) => {
-  const deployer = m.getAccount(0);
-  const guardian = m.getParameter("guardian", deployer);
-  const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
-  const minimumWindow = m.getParameter("minimumWindow", MINUTE);
-  const stakingParameters = m.getParameter("staking", {
-    minimumStake: 1_000n * TOKEN,
-    fraudMinimum: 500n * TOKEN,
-    livenessPenalty: 10n * TOKEN,
-    unbondingSeconds: UNBONDING_SECONDS,
-    jailSeconds: DAY,
-    keyDelaySeconds: DAY,
-    payoutDelaySeconds: 3 * DAY,
-    freezeSeconds: 7 * DAY,
-    // More blocks than a draw can last (a day) on the fastest chain that the suite is configured for.
-    slotReuseBlocks: 400_000,
-  });
-  const marketParameters = m.getParameter("market", {
-    minimumFee: TOKEN,
-    collateralFeeBps: 10,
-    minimumCollateral: 100n * TOKEN,
-    catchBps: 5_000,
-    maxDisputeSeconds: MAX_DISPUTE_SECONDS,
-  });
-  const courtTerms = m.getParameter("court", {
-    challengeBond: 50n * TOKEN,
-    demandBond: TOKEN,
-    traceWindow: 12 * HOUR,
-    demandWindow: 2 * DAY,
-    answerWindow: 6 * HOUR,
-    proofMargin: DAY,
-    burnBps: 2_500,
-  });
+const suiteModule = (source: RandomnessSource) =>
+  buildModule("Assay", (m) => {
+    const deployer = m.getAccount(0);
+    const guardian = m.getParameter("guardian", deployer);
+    const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
+    const minimumWindow = m.getParameter("minimumWindow", MINUTE);
+    const stakingParameters = m.getParameter("staking", {
+      minimumStake: 1_000n * TOKEN,
+      fraudMinimum: 500n * TOKEN,
+      livenessPenalty: 10n * TOKEN,
+      unbondingSeconds: UNBONDING_SECONDS,
+      jailSeconds: DAY,
+      keyDelaySeconds: DAY,
+      correlationFactor: 3,
+    });
+    const epochSeconds = m.getParameter("epochSeconds", EPOCH_SECONDS);
+    const saturation = m.getParameter("saturation", 10);
+    const marketParameters = m.getParameter("market", {
+      minimumFee: TOKEN,
+      lockFeeBps: 20,
+      minimumCollateral: 100n * TOKEN,
+      catchBps: 5_000,
+      maxDisputeSeconds: MAX_DISPUTE_SECONDS,
+    });
+    // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
+    const dataBond = m.getParameter("dataBond", 25n * TOKEN);
+    const courtTerms = m.getParameter("court", {
+      challengeBond: 50n * TOKEN,
+      demandBond: TOKEN,
+      accusationBond: TOKEN,
+      traceWindow: 12 * HOUR,
+      demandWindow: 2 * DAY,
+      answerWindow: 6 * HOUR,
+      proofMargin: DAY,
+      burnBps: 2_500,
+    });
 
-  const authority = m.contract("Authority", [deployer]);
-  const token = m.contract("AssayToken");
-  const registry = m.contract("ModelRegistry");
-  const randomness = m.contract("FutureBlockRandomness");
-  const staking = m.contract("OperatorStaking", [authority, token, registry, sink, stakingParameters]);
-  const attestation = m.contract("AttestationVerifier", [authority]);
-  const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
-  const signature = m.contract("SignatureVerifier", [staking]);
-  const market = m.contract("InferenceMarket", [
-    authority,
-    registry,
-    staking,
-    attestation,
-    randomness,
-    marketParameters,
-  ]);
-  const machine = m.contract("TensorMachine");
-  const court = m.contract("DisputeCourt", [authority, market, machine, courtTerms]);
+    const authority = m.contract("Authority", [deployer]);
+    const token = m.contract("AssayToken");
+    const registry = m.contract("ModelRegistry");
+    const { randomness } = m.useModule(RANDOMNESS_MODULES[source]);
+    const staking = m.contract("OperatorStaking", [authority, token, sink, stakingParameters]);
+    const pools = m.contract("OperatorPools", [registry, staking, epochSeconds, saturation]);
+    const attestation = m.contract("AttestationVerifier", [authority]);
+    const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
+    const signature = m.contract("SignatureVerifier", [staking]);
+    const availability = m.contract("DataAvailability", [token, registry, dataBond]);
+    const market = m.contract("InferenceMarket", [
+      authority,
+      registry,
+      pools,
+      attestation,
+      randomness,
+      availability,
+      marketParameters,
+    ]);
+    const machine = m.contract("TensorMachine");
+    const court = m.contract("DisputeCourt", [authority, token, registry, machine, market, courtTerms]);
+    const relay = m.contract("RequestRelay", [market]);
+    const quotes = m.contract("QuoteReader", [market]);
 
-  m.call(staking, "addManager", [market]);
-  m.call(market, "setCourt", [court]);
-  m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
-  m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
-  m.call(authority, "setTargetFunctionRole", [market, [PAUSE], GUARDIAN_ROLE], { id: "guardPause" });
-  m.call(authority, "setTargetFunctionRole", [staking, [FREEZE_PAYOUT], GUARDIAN_ROLE], { id: "guardFreeze" });
-  m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
+    m.call(staking, "addManager", [market]);
+    m.call(market, "setCourt", [court]);
+    m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
+    m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
+    m.call(authority, "setTargetFunctionRole", [market, PAUSES, GUARDIAN_ROLE], { id: "guardPause" });
+    m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
 
-  return {
-    authority,
-    token,
-    registry,
-    randomness,
-    staking,
-    attestation,
-    optimistic,
-    signature,
-    market,
-    machine,
-    court,
-  };
-});
+    return {
+      authority,
+      token,
+      registry,
+      randomness,
+      staking,
+      pools,
+      attestation,
+      optimistic,
+      signature,
+      availability,
+      market,
+      machine,
+      court,
+      relay,
+      quotes,
+    };
+  });
 
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 
@@ -111,8 +126,8 @@ type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
  * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
  * counts. Parameters of both modules: `governance` (default: the deployer) and `delay` in seconds.
  */
-const govern = (m: Builder, handsOver: boolean) => {
-  const suite = m.useModule(SuiteModule);
+const govern = (m: Builder, source: RandomnessSource, handsOver: boolean) => {
+  const suite = m.useModule(suiteModule(source));
   const governance = m.getParameter("governance", m.getAccount(0));
   const delay = m.getParameter("delay", UNBONDING_SECONDS + 2 * DAY);
   const grant = m.call(suite.authority, "grantRole", [ADMIN_ROLE, governance, delay]);
@@ -121,11 +136,12 @@ const govern = (m: Builder, handsOver: boolean) => {
   return suite;
 };
 
-/** The deployer governs. */
-const GovernanceModule = buildModule("Governance", (m) => govern(m, false));
+/** The suite; the deployer governs. */
+export const governanceModule = (source: RandomnessSource) =>
+  buildModule("Governance", (m) => govern(m, source, false));
 
-/** Somebody else governs, and the deployer has no power left. */
-export const HandoverModule = buildModule("Handover", (m) => govern(m, true));
+/** The suite; somebody else governs, and the deployer has no power left. */
+export const handoverModule = (source: RandomnessSource) => buildModule("Handover", (m) => govern(m, source, true));
 
-/** What `npx hardhat ignition deploy ignition/modules/Assay.ts` runs. */
-export default GovernanceModule;
+/** What `npx hardhat ignition deploy ignition/modules/Assay.ts` runs: draws by drand. Its siblings have other sources. */
+export default governanceModule("drand");

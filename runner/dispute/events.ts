@@ -12,7 +12,7 @@ export interface DecodedLog {
 export function disputeEventOf({ name, args, block }: DecodedLog): DisputeEvent | undefined {
   switch (name) {
     case "Challenged": {
-      const [, , challenger, operator, termsId, traceUntil] = args;
+      const [, , challenger, operator, , termsId, traceUntil] = args;
       return {
         name,
         challenger: String(challenger),

@@ -51,6 +51,11 @@ export class GrowingMap<V> implements Lookup<V> {
     }
   }.bind(this);
 
+  /** Keys, in the order in which they came. */
+  *keys(): IterableIterator<string> {
+    for (const [key, history] of this.#line.entries) if (this.#entry(history) !== undefined) yield key;
+  }
+
   /** The map with one entry more, or another value for a key. */
   with(key: string, value: V): GrowingMap<V> {
     const line = this.#line.changes === this.#changes ? this.#line : this.#copy();

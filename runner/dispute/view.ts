@@ -12,7 +12,7 @@ import { GrowingMap } from "./growing-map.ts";
  */
 
 /** `level` of a place that means the bytes of a leaf. */
-export const LEVEL_BYTES = CONSTANTS.OpeningGame.LEVEL_BYTES;
+export const LEVEL_BYTES = CONSTANTS.CourtRecord.LEVEL_BYTES;
 
 /** `kernelIndex` of an opening that means the tree of traceRoot itself. */
 export const TRACE_TREE = CONSTANTS.OpeningGame.TRACE_TREE;

@@ -3,7 +3,7 @@
 import { nameOf } from "./name-of.ts";
 
 /** `AnswerStage` of contracts/types/Request.sol. */
-export const ANSWER_STAGE = { provisional: 0n, final: 1n } as const;
+export const ANSWER_STAGE = { provisional: 0n, final: 1n, failed: 2n } as const;
 
 export type AnswerStage = keyof typeof ANSWER_STAGE;
 
@@ -14,18 +14,27 @@ export const answerStageOf = (code: bigint | number): AnswerStage => nameOf("Ans
 export const COURT_TERM = {
   challengeBond: 0n,
   demandBond: 1n,
-  traceWindow: 2n,
-  demandWindow: 3n,
-  answerWindow: 4n,
-  proofMargin: 5n,
-  burnBps: 6n,
-  disputeSeconds: 7n,
+  accusationBond: 2n,
+  traceWindow: 3n,
+  demandWindow: 4n,
+  answerWindow: 5n,
+  proofMargin: 6n,
+  burnBps: 7n,
+  disputeSeconds: 8n,
 } as const;
 
 export type CourtTerm = keyof typeof COURT_TERM;
 
 /** @throws AssayError OUT_OF_RANGE for a code that `CourtTerm` does not have. */
 export const courtTermOf = (code: bigint | number): CourtTerm => nameOf("CourtTerm", COURT_TERM, code);
+
+/** `DataKind` of contracts/types/Availability.sol. */
+export const DATA_KIND = { input: 0n, output: 1n } as const;
+
+export type DataKind = keyof typeof DATA_KIND;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `DataKind` does not have. */
+export const dataKindOf = (code: bigint | number): DataKind => nameOf("DataKind", DATA_KIND, code);
 
 /** `DisputeStatus` of contracts/types/Dispute.sol. */
 export const DISPUTE_STATUS = { none: 0n, challenged: 1n, traceCommitted: 2n, upheld: 3n, convicted: 4n } as const;
@@ -34,6 +43,14 @@ export type DisputeStatus = keyof typeof DISPUTE_STATUS;
 
 /** @throws AssayError OUT_OF_RANGE for a code that `DisputeStatus` does not have. */
 export const disputeStatusOf = (code: bigint | number): DisputeStatus => nameOf("DisputeStatus", DISPUTE_STATUS, code);
+
+/** `DrawOutcome` of contracts/types/Place.sol. */
+export const DRAW_OUTCOME = { nobody: 0n, drawn: 1n, busy: 2n, missed: 3n } as const;
+
+export type DrawOutcome = keyof typeof DRAW_OUTCOME;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `DrawOutcome` does not have. */
+export const drawOutcomeOf = (code: bigint | number): DrawOutcome => nameOf("DrawOutcome", DRAW_OUTCOME, code);
 
 /** `Fault` of contracts/types/Staking.sol. */
 export const FAULT = { liveness: 0n, fraud: 1n } as const;
@@ -80,6 +97,14 @@ export type OperatorStatus = keyof typeof OPERATOR_STATUS;
 export const operatorStatusOf = (code: bigint | number): OperatorStatus =>
   nameOf("OperatorStatus", OPERATOR_STATUS, code);
 
+/** `Phase` of contracts/governance/ExpiringPause.sol. */
+export const PHASE = { armed: 0n, used: 1n, ended: 2n } as const;
+
+export type Phase = keyof typeof PHASE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Phase` does not have. */
+export const phaseOf = (code: bigint | number): Phase => nameOf("Phase", PHASE, code);
+
 /** `Relation` of contracts/types/Version.sol. */
 export const RELATION = {
   fineTunedFrom: 0n,
@@ -100,14 +125,13 @@ export const REQUEST_STATUS = {
   none: 0n,
   open: 1n,
   assigned: 2n,
-  inputDemanded: 3n,
-  claimed: 4n,
-  challenged: 5n,
-  final: 6n,
-  refunded: 7n,
-  timedOut: 8n,
-  cancelled: 9n,
-  convicted: 10n,
+  claimed: 3n,
+  challenged: 4n,
+  final: 5n,
+  refunded: 6n,
+  timedOut: 7n,
+  cancelled: 8n,
+  convicted: 9n,
 } as const;
 
 export type RequestStatus = keyof typeof REQUEST_STATUS;
@@ -122,14 +146,6 @@ export type RouteState = keyof typeof ROUTE_STATE;
 
 /** @throws AssayError OUT_OF_RANGE for a code that `RouteState` does not have. */
 export const routeStateOf = (code: bigint | number): RouteState => nameOf("RouteState", ROUTE_STATE, code);
-
-/** `Share` of contracts/types/Staking.sol. */
-export const SHARE = { accuser: 0n, harmed: 1n, sink: 2n } as const;
-
-export type Share = keyof typeof SHARE;
-
-/** @throws AssayError OUT_OF_RANGE for a code that `Share` does not have. */
-export const shareOf = (code: bigint | number): Share => nameOf("Share", SHARE, code);
 
 /** `TicketState` of contracts/types/Draw.sol. */
 export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
@@ -151,15 +167,17 @@ export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf(
 export const ENUMS = {
   AnswerStage: ANSWER_STAGE,
   CourtTerm: COURT_TERM,
+  DataKind: DATA_KIND,
   DisputeStatus: DISPUTE_STATUS,
+  DrawOutcome: DRAW_OUTCOME,
   Fault: FAULT,
   Finality: FINALITY,
   Limit: LIMIT,
   OperatorStatus: OPERATOR_STATUS,
+  Phase: PHASE,
   Relation: RELATION,
   RequestStatus: REQUEST_STATUS,
   RouteState: ROUTE_STATE,
-  Share: SHARE,
   TicketState: TICKET_STATE,
   VersionStatus: VERSION_STATUS,
 } as const;

@@ -32,3 +32,29 @@ export const PUBLISH_VERSION_TYPED_DATA = {
     ] as { name: string; type: string }[],
   },
 };
+
+/** What is signed as `Request`; the domain also names chain and contract. */
+export const REQUEST_TYPED_DATA = {
+  domain: { name: "Assay RequestRelay", version: "1" },
+  types: {
+    Request: [
+      { name: "market", type: "address" },
+      { name: "requester", type: "address" },
+      { name: "versionId", type: "bytes32" },
+      { name: "inputs", type: "bytes" },
+      { name: "inputRoot", type: "bytes32" },
+      { name: "inputUri", type: "string" },
+      { name: "policy", type: "bytes32" },
+      { name: "fee", type: "uint96" },
+      { name: "valueAtRisk", type: "uint96" },
+      { name: "openSeconds", type: "uint32" },
+      { name: "claimSeconds", type: "uint32" },
+      { name: "windowSeconds", type: "uint32" },
+      { name: "callback", type: "address" },
+      { name: "callbackGas", type: "uint32" },
+      { name: "minimumHolders", type: "uint32" },
+      { name: "nonce", type: "uint256" },
+      { name: "deadline", type: "uint256" },
+    ] as { name: string; type: string }[],
+  },
+};

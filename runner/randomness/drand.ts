@@ -1,6 +1,6 @@
 /**
  * What a client of contracts/randomness/DrandRandomness.sol needs of a drand beacon: which round belongs to a time, and
- * its signature in the encoding that the contract takes. Nothing here verifies a signature: the contract does.
+ * its signature in the encoding that the contract takes. `verifySignature` checks a signature before anybody pays gas for it.
  */
 import { AssayError } from "../errors.ts";
 

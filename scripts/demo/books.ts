@@ -1,6 +1,5 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { SHARE, type Share, shareOf } from "../../runner/protocol/enums.ts";
 import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
 import type { Phrase } from "./phrases.ts";
 import type { Consumer } from "./scenario.ts";
@@ -12,15 +11,9 @@ export interface Books {
   readonly supply: bigint;
 }
 
-const BURN = CONSTANTS.DisputeCourt.SINK;
-/** Purposes of the shares of slashed stake. */
-const SHARES: Readonly<Record<Share, string>> = {
-  accuser: "the watcher's reward",
-  harmed: "the harmed asker's damages",
-  sink: "nobody gains from this part",
-};
+const SINK = CONSTANTS.DisputeCourt.SINK;
 
-/** Everyone takes what is owed; what was slashed is paid after its airgap. */
+/** Everyone takes what is owed. */
 export async function settle(
   suite: Suite,
   story: Story,
@@ -33,11 +26,15 @@ export async function settle(
   const all = { payments: true };
   const back = async (): Promise<void> => {
     for (const id of failed) {
-      await story.tell("Requester", collects("takes a fee back", "no answer, no payment"), consumer.reclaim(id));
+      await story.tell(
+        "Requester",
+        collects("takes a fee back, with damages", "the harmed one is paid"),
+        consumer.reclaim(id),
+      );
     }
   };
-  await story.digest("Requester", "takes the fees back", "no right answer, no payment", back, all);
-  for (const address of [...accounts.map((account) => account.address), consumer.address, BURN]) {
+  await story.digest("Requester", "takes fees and damages", "no right answer, no payment", back, all);
+  for (const address of [...accounts.map((account) => account.address), consumer.address, SINK]) {
     const who = story.nameOf(address);
     if ((await market.creditOf(address)) > 0n) {
       await story.tell(who, collects("collects from the market", "royalty or fee"), market.withdraw(address));
@@ -45,18 +42,10 @@ export async function settle(
     if ((await court.creditOf(address)) > 0n) {
       await story.tell(who, collects("takes its bond back", "what the court owes it"), court.withdraw(address));
     }
-  }
-  const marked = await staking.queryFilter(staking.filters.PayoutMarked());
-  for (const code of Object.values(SHARE)) {
-    const [share, buys] = [Number(code), SHARES[shareOf(code)]];
-    const pay = async (): Promise<void> => {
-      for (const { args } of marked) {
-        if ((args.amounts[share] ?? 0n) === 0n) continue;
-        const phrase = collects("pays out slashed stake", buys);
-        await story.tell("Anyone", phrase, staking.payPayout(args.payoutId, share));
-      }
-    };
-    await story.digest("Anyone", "pays out slashed stake", buys, pay, all);
+    if ((await staking.creditOf(address)) > 0n) {
+      const buys = address === SINK ? "nobody gains from this part" : "the watcher's reward";
+      await story.tell(who, collects("takes slashed stake", buys), staking.withdraw(address));
+    }
   }
 }
 

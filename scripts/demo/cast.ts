@@ -13,7 +13,8 @@ import { publish } from "../../services/publisher/publish.ts";
 import { contextOf, type ServiceContext } from "../../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import type { Reporter } from "../../services/environment/events.ts";
-import { allow, fund, join as joinOperators } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
+import { join as joinOperators } from "../../services/operator/stake.ts";
 import { WatcherService } from "../../services/watcher/watcher.ts";
 import { openWorkshop } from "../../services/work/workshop.ts";
 import { phraseOf } from "./phrases.ts";
@@ -100,6 +101,8 @@ export async function assemble(
       }),
     });
   }
+  await connection.networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
+  story.say("Draws count them from the next epoch on.");
   const watching = contextFor(watcherAccount);
   const asking = contextFor(requester);
   await story.digest("Watcher", "gets ready to post bonds", "it lives on rewards for convictions", async () => {

@@ -44,14 +44,18 @@ export function phraseOf(action: Action): Phrase {
       return phrase("join", `opts in to ${action.model}`, "takes part in its draws");
     case "asked":
       return phrase("ask", `asks ${action.model}`, "fee held, input on chain");
-    case "inputShown":
-      return phrase("ask", "shows a part of its input", "the operator can work");
+    case "dataShown":
+      return phrase("ask", `shows a part of the ${action.data}`, "nobody can say that it is hidden");
+    case "roundSubmitted":
+      return phrase("draw", `brings round ${String(action.round)} of the beacon`, "a seed that nobody could choose");
+    case "headerSubmitted":
+      return phrase("draw", `brings the header of block ${String(action.block)}`, "a seed that follows from the chain");
     case "drawn":
       return phrase("draw", "draws the operator", "unpredictable choice, stake locked");
-    case "drawCommitted":
-      return phrase("draw", "commits to another draw", "the last one was missed");
-    case "inputDemanded":
-      return phrase("claim", "demands the input", "nobody can hide it and blame the operator");
+    case "weighed":
+      return phrase("join", "has its stake counted", "draws follow it from the next epoch on");
+    case "dataDemanded":
+      return phrase("claim", `demands the ${action.data}`, "nobody is paid for what nobody shows");
     case "claimed":
       return phrase("claim", "claims the answer", "the answer on chain; its time starts");
     case "finalised":
@@ -78,14 +82,19 @@ export function phraseOf(action: Action): Phrase {
       return phrase("prove", "convicts with one fraud proof", "one number computed again on chain");
     case "convictedForSilence":
       return phrase("prove", "convicts for silence", "who does not defend an answer loses");
-    case "demandReclaimed":
-      return phrase("collect", "takes the bond of a demand back", "what the court owes it");
+    case "bondReclaimed":
+      return phrase("collect", "takes a bond back", "what the court owes it");
     case "collected":
-      return action.from === "market"
-        ? phrase("collect", "collects its fee", "what the market owes it")
-        : phrase("collect", "takes its bond back", "what the court owes it");
-    case "payoutCollected":
-      return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      switch (action.from) {
+        case "market":
+          return phrase("collect", "collects its fee", "what the market owes it");
+        case "availability":
+          return phrase("collect", "takes bonds of demands", "what showing data earned");
+        case "court":
+          return phrase("collect", "takes its bond back", "what the court owes it");
+        case "staking":
+          return phrase("collect", "collects slashed stake", "its share of what the liar lost");
+      }
   }
 }
 

@@ -5,11 +5,12 @@ import { OPTIMISTIC_MODE } from "../../ignition/modules/Assay.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { throwIfAborted } from "../../runner/errors.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
+import { ANSWER_STAGE } from "../../runner/protocol/enums.ts";
 import { openedIn } from "../../services/requester/ask.ts";
 import type { Connection, Signer } from "../../services/chain/deployment.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
-import { allow, fund } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
 import { checkBooks, settle } from "./books.ts";
 import { assemble, type Cast } from "./cast.ts";
 import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";
@@ -24,6 +25,7 @@ import { bitsText, valueText } from "./values.ts";
 const WINDOW_SECONDS = 3_600;
 const FEE = parseEther("20");
 const ROUNDS = 12;
+const MOST_DRAWS = 50;
 
 /** Plays the demo, printing as it goes. Throws when anything is not as it must be, ABORTED when the signal says so. */
 export async function runDemo(
@@ -40,7 +42,18 @@ export async function runDemo(
   const question = await scenario.prepare(model);
   const cast = await assemble(connection, models, folder, print);
   const { story, suite, asking, requester } = cast;
-  const consumer = await question.consumer(suite, requester);
+  const consumer = await question.consumer(suite, requester, {
+    versionId: cast.versionId,
+    policy: policyOf(OPTIMISTIC_MODE),
+    fee: FEE,
+    valueAtRisk: parseEther("750"),
+    openSeconds: WINDOW_SECONDS,
+    claimSeconds: 600,
+    windowSeconds: WINDOW_SECONDS,
+    callbackGas: 150_000,
+    minimumHolders: 2,
+    acceptedStage: ANSWER_STAGE.provisional,
+  });
   story.name(consumer.address, consumer.name);
   await story.digest("Requester", `sets ${consumer.name} up`, "a contract that asks and is called back", async () => {
     await fund(asking, parseEther("100"));
@@ -114,36 +127,31 @@ function reading({ scenario, question }: Stage, run: Run, { value }: Reading): s
 
 /** Asks, and lets the drawn operator claim: its honest run, or the lie. */
 async function ask(
-  { connection, suite, story, consumer, question, versionId, asking, operators, lies, signal }: Stage,
+  { connection, suite, story, consumer, question, asking, operators, lies, signal }: Stage,
   lie?: (operator: Signer) => Run,
 ) {
   throwIfAborted(signal, "demo");
   const receipt = await story.tell(
     "Requester",
     { purpose: "ask", what: `asks through ${consumer.name}`, buys: "fee held, input on chain" },
-    consumer.ask({
-      versionId,
-      inputs: joinTensors(question.inputs),
-      inputRoot: ZeroHash,
-      inputUri: "",
-      policy: policyOf(OPTIMISTIC_MODE),
-      fee: FEE,
-      valueAtRisk: parseEther("750"),
-      assignSeconds: 600,
-      claimSeconds: 600,
-      windowSeconds: WINDOW_SECONDS,
-      callback: consumer.address,
-      callbackGas: 150_000,
-      minimumHolders: 3,
-    }),
+    consumer.ask(joinTensors(question.inputs)),
   );
   const id = openedIn(asking, receipt);
-  await connection.networkHelpers.mine(3);
-  const phrase = { purpose: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
-  await story.tell("Anyone", phrase, suite.market.assign((await requestView(asking, id)).request));
-  const { operator: address } = await suite.market.stateOf(id);
-  const drawn = operators.find(({ signer }) => signer.address === address);
-  if (drawn === undefined) throw new Error("nobody was drawn");
+  /** A draw whose operator is not able, such as one that was convicted, is followed by another one. */
+  const draw = async () => {
+    const phrase = { purpose: "draw", what: "draws the operator", buys: "unpredictable choice, stake locked" } as const;
+    const { request } = await requestView(asking, id);
+    for (let draws = 0; draws < MOST_DRAWS; draws++) {
+      await connection.networkHelpers.mine(3);
+      await story.tell("Anyone", phrase, suite.market.assign(request));
+      const { operator: address } = await suite.market.stateOf(id);
+      const found = operators.find(({ signer }) => signer.address === address);
+      if (found !== undefined) return found;
+    }
+    throw new Error("nobody was drawn");
+  };
+  const drawn = await draw();
+  const { address } = drawn.signer;
   if (lie !== undefined) lies.set(address, lie(drawn.signer));
   await drawn.operator.look(signal);
   throwIfAborted(signal, "demo");

@@ -5,7 +5,7 @@ import { readInputs } from "../../runner/files/model.ts";
 import { answerStageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
-import type { RequestTermsStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import type { ConsumerTermsStruct } from "../../typechain-types/consumers/DigitReader.ts";
 import type { Signer, Suite } from "../../services/chain/deployment.ts";
 import { execute, type HostedModel, joinTensors, type Run } from "../../services/models/models.ts";
 
@@ -35,8 +35,8 @@ export interface Question {
   readonly expected: number;
   /** Scores or probabilities of the classes in a run. */
   readonly scores: (run: Run) => readonly number[];
-  /** Deploys the contract that asks and is called back. */
-  readonly consumer: (suite: Suite, requester: Signer) => Promise<Consumer>;
+  /** Deploys the contract that asks under these terms and is called back. */
+  readonly consumer: (suite: Suite, requester: Signer, terms: ConsumerTermsStruct) => Promise<Consumer>;
   /** What else the asker does with the answer, in one sentence; empty for nothing. */
   readonly epilogue: () => Promise<string>;
 }
@@ -45,8 +45,8 @@ export interface Question {
 export interface Consumer {
   readonly name: string;
   readonly address: string;
-  readonly ask: (terms: RequestTermsStruct) => Promise<ContractTransactionResponse>;
-  /** Returns the fee of a request that failed to the asker. */
+  readonly ask: (inputs: Uint8Array) => Promise<ContractTransactionResponse>;
+  /** Gives the asker what a request that failed returned. */
   readonly reclaim: (requestId: string) => Promise<ContractTransactionResponse>;
   /** What it was called back with. */
   readonly readingOf: (requestId: string) => Promise<Reading>;
@@ -74,12 +74,12 @@ const digits: Omit<Scenario, "files"> = {
       classes: Array.from({ length: 10 }, (_, i) => String(i)),
       expected: DIGIT,
       scores: ({ outputs }) => Array.from(outputs[0]?.data ?? [], Number),
-      consumer: async ({ market }, requester) => {
-        const contract = await new DigitReader__factory(requester).deploy(market);
+      consumer: async ({ market }, requester, terms) => {
+        const contract = await new DigitReader__factory(requester).deploy(market, terms);
         return {
           name: "DigitReader",
           address: await contract.getAddress(),
-          ask: (terms) => contract.ask(terms),
+          ask: (inputs) => contract.ask(inputs),
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { digit, stage, known } = await contract.readingOf(requestId);
@@ -119,12 +119,12 @@ const text: Scenario = {
       classes: vocabulary,
       expected: vocabulary.indexOf(CONTINUATION.charAt(0)),
       scores: (run) => softmax(row(run, place)),
-      consumer: async ({ market }, requester) => {
-        const contract = await new NextCharacter__factory(requester).deploy(market, vocabulary.length);
+      consumer: async ({ market }, requester, terms) => {
+        const contract = await new NextCharacter__factory(requester).deploy(market, terms, vocabulary.length);
         return {
           name: "NextCharacter",
           address: await contract.getAddress(),
-          ask: (terms) => contract.ask(terms, place),
+          ask: (inputs) => contract.ask(inputs, place),
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { token, stage, known } = await contract.readingOf(requestId);

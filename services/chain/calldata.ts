@@ -1,3 +1,8 @@
+import { AbiCoder } from "ethers";
+
+import { InferenceMarket__factory } from "../../typechain-types/index.ts";
+import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
+
 /** What generated bindings take: the same value without `readonly`. */
 export type Mutable<T> = T extends Uint8Array
   ? T
@@ -9,3 +14,8 @@ export type Mutable<T> = T extends Uint8Array
 
 /** A copy that generated bindings take. */
 export const mutable = <T>(value: T): Mutable<T> => structuredClone(value) as Mutable<T>;
+
+const REQUEST = InferenceMarket__factory.createInterface().getFunction("idOf").inputs;
+
+/** abi.encode(Request): what the court takes as `terms` of a claim of the market. */
+export const encodeTerms = (request: RequestStruct): string => AbiCoder.defaultAbiCoder().encode(REQUEST, [request]);

@@ -1,33 +1,12 @@
-import { nowOf, send, type ServiceContext } from "./context.ts";
+import { send, type ServiceContext } from "./context.ts";
 
-/** Takes what the contracts owe to the account: fees and refunds, bonds and rewards, matured shares of slashed stake. */
+/** Takes what the contracts owe to the account: fees and refunds, bonds and rewards, shares of slashed stake. */
 export async function collect(context: ServiceContext): Promise<void> {
-  const { suite, signer, ledger } = context;
+  const { suite, signer } = context;
   const own = await signer.getAddress();
-  const [market, court, { time }] = await Promise.all([
-    suite.market.creditOf(own),
-    suite.court.creditOf(own),
-    nowOf(context),
-  ]);
-  if (market > 0n) {
-    await send(
-      context,
-      { kind: "collected", from: "market", amount: market },
-      suite.market.withdraw.populateTransaction(own),
-    );
-  }
-  if (court > 0n)
-    await send(
-      context,
-      { kind: "collected", from: "court", amount: court },
-      suite.court.withdraw.populateTransaction(own),
-    );
-  for (const { id, share, recipient, payableAt } of [...ledger.payouts]) {
-    if (recipient !== own || time < payableAt) continue;
-    await send(
-      context,
-      { kind: "payoutCollected", payoutId: id },
-      suite.staking.payPayout.populateTransaction(id, share),
-    );
+  for (const from of ["market", "availability", "court", "staking"] as const) {
+    const amount = await suite[from].creditOf(own);
+    if (amount > 0n)
+      await send(context, { kind: "collected", from, amount }, suite[from].withdraw.populateTransaction(own));
   }
 }

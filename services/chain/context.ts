@@ -1,5 +1,6 @@
 import type { ContractTransaction, Provider, Signer, TransactionReceipt } from "ethers";
 
+import type { RandomnessSource } from "../../ignition/randomness.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
@@ -15,6 +16,8 @@ export interface ServiceContext {
   readonly signer: Signer;
   readonly sender: Sender;
   readonly provider: Provider & Rpc;
+  /** Where the seeds of draws come from. */
+  readonly randomness: RandomnessSource;
   readonly ledger: Ledger;
   readonly report: Reporter;
   readonly clock: Clock;
@@ -30,7 +33,8 @@ export const contextOf = (
   const { provider } = ethers;
   const suite = attach(deployment, signer);
   const ledger = new Ledger(suite, provider, deployment, report, journal);
-  return { suite, signer, sender: plainSender(signer), provider, ledger, report, clock };
+  const { randomness } = deployment;
+  return { suite, signer, sender: plainSender(signer), provider, randomness, ledger, report, clock };
 };
 
 /** What the next transaction will at least find. */

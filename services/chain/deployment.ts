@@ -6,15 +6,20 @@ import { type ContractRunner, isAddress } from "ethers";
 import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";
+import type { RandomnessSource } from "../../ignition/randomness.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
   Authority__factory,
+  DataAvailability__factory,
   DisputeCourt__factory,
-  FutureBlockRandomness__factory,
   InferenceMarket__factory,
+  IRandomness__factory,
   ModelRegistry__factory,
+  OperatorPools__factory,
   OperatorStaking__factory,
+  QuoteReader__factory,
+  RequestRelay__factory,
   SignatureVerifier__factory,
   TensorMachine__factory,
 } from "../../typechain-types/index.ts";
@@ -28,6 +33,8 @@ export interface Deployment {
   readonly chainId: number;
   /** Block from which events are read. */
   readonly block: number;
+  /** Where the seeds of draws come from; `contracts.IRandomness` is its contract. */
+  readonly randomness: RandomnessSource;
   readonly contracts: Readonly<Record<ContractName, string>>;
 }
 
@@ -35,20 +42,21 @@ export const NAMES = {
   authority: "Authority",
   token: "AssayToken",
   registry: "ModelRegistry",
-  randomness: "FutureBlockRandomness",
+  randomness: "IRandomness",
   staking: "OperatorStaking",
+  pools: "OperatorPools",
   attestation: "AttestationVerifier",
   optimistic: "OptimisticVerifier",
   signature: "SignatureVerifier",
+  availability: "DataAvailability",
   market: "InferenceMarket",
   machine: "TensorMachine",
   court: "DisputeCourt",
+  relay: "RequestRelay",
+  quotes: "QuoteReader",
 } as const;
 
 export type ContractName = (typeof NAMES)[keyof typeof NAMES];
-
-/** Every contract of a deployment. */
-export const CONTRACT_NAMES: readonly ContractName[] = Object.values(NAMES);
 
 /** The contracts of a deployment, typed, with a signer or provider behind them. */
 export type Suite = ReturnType<typeof attach>;
@@ -58,13 +66,17 @@ export const attach = ({ contracts }: Deployment, runner: ContractRunner) => ({
   authority: Authority__factory.connect(contracts.Authority, runner),
   token: AssayToken__factory.connect(contracts.AssayToken, runner),
   registry: ModelRegistry__factory.connect(contracts.ModelRegistry, runner),
-  randomness: FutureBlockRandomness__factory.connect(contracts.FutureBlockRandomness, runner),
+  randomness: IRandomness__factory.connect(contracts.IRandomness, runner),
   staking: OperatorStaking__factory.connect(contracts.OperatorStaking, runner),
+  pools: OperatorPools__factory.connect(contracts.OperatorPools, runner),
   attestation: AttestationVerifier__factory.connect(contracts.AttestationVerifier, runner),
   signature: SignatureVerifier__factory.connect(contracts.SignatureVerifier, runner),
+  availability: DataAvailability__factory.connect(contracts.DataAvailability, runner),
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
+  relay: RequestRelay__factory.connect(contracts.RequestRelay, runner),
+  quotes: QuoteReader__factory.connect(contracts.QuoteReader, runner),
 });
 
 /** Where addresses are, unless an option says otherwise. */
@@ -89,6 +101,8 @@ export async function readDeployment(connection: Connection, folder = DEPLOYMENT
   return deployment;
 }
 
+const SOURCES: Readonly<Record<RandomnessSource, true>> = { drand: true, randao: true, local: true };
+
 /** The deployment that a file holds. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
 export async function deploymentIn(file: string): Promise<Deployment> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
@@ -103,9 +117,10 @@ export async function deploymentIn(file: string): Promise<Deployment> {
   } catch {
     throw malformed("it is not JSON");
   }
-  const { chainId, block, contracts } = parsed;
+  const { chainId, block, randomness, contracts } = parsed;
   if (!Number.isSafeInteger(chainId) || !Number.isSafeInteger(block)) throw malformed("it has no chainId or no block");
-  const missing = CONTRACT_NAMES.filter((name) => !isAddress(contracts?.[name]));
+  if (randomness === undefined || !Object.hasOwn(SOURCES, randomness)) throw malformed("it names no randomness");
+  const missing = Object.values(NAMES).filter((name) => !isAddress(contracts?.[name]));
   if (missing.length > 0) throw malformed(`it has no address of ${missing.join(", ")}`);
   return parsed as Deployment;
 }

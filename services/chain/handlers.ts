@@ -1,11 +1,12 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
-import { requestStatusOf, SHARE } from "../../runner/protocol/enums.ts";
+import { requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
+import { afterDataEvent } from "./data-demands.ts";
 import { Chronicle, UndoableMap } from "./chronicle.ts";
 import type { SuiteEvent } from "./decode.ts";
-import type { ClaimView, PayoutView, RequestView } from "./views.ts";
+import type { ClaimView, RequestView } from "./views.ts";
 
 /** All that the suite's events say. */
 export class LedgerState {
@@ -14,7 +15,6 @@ export class LedgerState {
   readonly disputes = new UndoableMap<DisputeView>(this.chronicle);
   /** Model commitments by version. */
   readonly versions = new UndoableMap<Hash>(this.chronicle);
-  readonly payouts = new UndoableMap<PayoutView>(this.chronicle);
 }
 
 type Handler = (state: LedgerState, event: SuiteEvent) => void;
@@ -27,15 +27,16 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
 
   "market.RequestOpened": ({ requests }, { args }) => {
     const id = args.requestId as Hash;
+    const request = (args.request as { toObject: () => RequestStruct }).toObject();
     requests.set(id, {
       id,
-      request: (args.request as { toObject: () => RequestStruct }).toObject(),
+      request,
       requester: String(args.requester),
       status: "open",
-      deadline: Number(args.assignBy),
+      deadline: Number(request.openUntil),
       inputs: bytesOf(args.inputs),
       inputUri: String(args.inputUri),
-      chunks: [],
+      demands: [],
       ticket: 0n,
       settled: false,
     });
@@ -46,11 +47,12 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     operator: String(args.operator),
     deadline: Number(args.claimBy),
   })),
-  "market.InputDemanded": requestChange(({ args }) => ({ status: "inputDemanded", deadline: Number(args.answerBy) })),
-  "market.InputAnswered": requestChange(({ args }, { chunks }) => ({
-    status: "assigned",
-    deadline: Number(args.claimBy),
-    chunks: [...chunks, bytesOf((args.segment as { data: string }).data)],
+  "market.ClaimPostponed": requestChange(({ args }) => ({ deadline: Number(args.claimBy) })),
+  // Nobody is drawn yet, as at the beginning.
+  "market.RequestReopened": requestChange((_, { request }) => ({
+    status: "open",
+    operator: undefined,
+    deadline: Number(request.openUntil),
   })),
   "market.Claimed": requestChange(({ args }) => {
     const claim: ClaimView = {
@@ -79,25 +81,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "court.Convicted": disputeChange,
   "court.Upheld": disputeChange,
 
-  "staking.PayoutMarked": ({ payouts }, { args }) => {
-    const id = args.payoutId as bigint;
-    for (const role of PAID_ROLES) {
-      const share = Number(SHARE[role]);
-      if ((args.amounts as readonly bigint[])[share] === 0n) continue;
-      const recipient = String(args[role]);
-      payouts.set(payoutKey(id, share), { id, share, recipient, payableAt: Number(args.payableAt) });
-    }
-  },
-  "staking.PayoutPaid": ({ payouts }, { args }) => {
-    payouts.set(payoutKey(args.payoutId as bigint, Number(args.share)), undefined);
-  },
-  "staking.PayoutFrozen": ({ payouts }, { args }) => {
-    for (const role of PAID_ROLES) {
-      const key = payoutKey(args.payoutId as bigint, Number(SHARE[role]));
-      const payout = payouts.get(key);
-      if (payout !== undefined) payouts.set(key, { ...payout, payableAt: Number(args.payableAt) });
-    }
-  },
+  "availability.DataDemanded": dataChange,
+  "availability.DataShown": dataChange,
 };
 
 function requestChange(change: (event: SuiteEvent, known: RequestView) => Partial<RequestView>): Handler {
@@ -108,15 +93,18 @@ function requestChange(change: (event: SuiteEvent, known: RequestView) => Partia
   };
 }
 
+function dataChange({ requests }: LedgerState, { name, args }: SuiteEvent): void {
+  // Requests have ids that no other source's can have: they bind the market.
+  const known = requests.get(String(args.id));
+  if (known === undefined) return;
+  const demands = afterDataEvent(known.demands, name.slice("availability.".length), args);
+  requests.set(known.id, { ...known, demands });
+}
+
 function disputeChange({ disputes }: LedgerState, { name, args, list, block }: SuiteEvent): void {
   const event = disputeEventOf({ name: name.slice("court.".length), args: list, block });
   const claimId = args.claimId as Hash;
   if (event !== undefined) disputes.set(claimId, afterEvent(disputes.get(claimId) ?? noDispute(claimId), event));
 }
-
-/** Shares whose recipient the event names; the third one goes to the sink. */
-const PAID_ROLES = ["accuser", "harmed"] as const;
-
-const payoutKey = (id: bigint, share: number): string => `${String(id)}:${String(share)}`;
 
 const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));

@@ -9,9 +9,9 @@ import { EventDecoder } from "./decode.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 import { HANDLERS, LedgerState } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
-import type { PayoutView, RequestView } from "./views.ts";
+import type { RequestView } from "./views.ts";
 
-export type { ClaimView, PayoutView, RequestView } from "./views.ts";
+export type { ClaimView, RequestView } from "./views.ts";
 
 /** Blocks below the newest that are read one by one, by their hashes. What is deeper is read in ranges. */
 const NEAR_BLOCKS = 64;
@@ -56,11 +56,6 @@ export class Ledger {
   /** The dispute of a claim. */
   dispute(claimId: Hash): DisputeView {
     return this.#state.disputes.get(claimId) ?? noDispute(claimId);
-  }
-
-  /** Shares of slashed stake that are not paid yet. */
-  get payouts(): Iterable<PayoutView> {
-    return this.#state.payouts.values();
   }
 
   /** Commitment of the model that a version is of. */

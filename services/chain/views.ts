@@ -1,5 +1,6 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import type { RequestStatus } from "../../runner/protocol/enums.ts";
+import type { DataDemand } from "./data-demands.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 
 /** A request as the market's events tell it. */
@@ -13,11 +14,11 @@ export interface RequestView {
   /** Input bytes when they stood in calldata; empty otherwise. */
   readonly inputs: Uint8Array;
   readonly inputUri: string;
-  /** Chunks of a committed input that were put on chain, in order. */
-  readonly chunks: readonly Uint8Array[];
+  /** Chunks of a committed input or output that were demanded on chain. */
+  readonly demands: readonly DataDemand[];
   /** What the randomness of the present draw is asked with. */
   readonly ticket: bigint;
-  readonly operator?: string;
+  readonly operator?: string | undefined;
   readonly claim?: ClaimView;
   /** Whether the request is in a terminal state. */
   readonly settled: boolean;
@@ -32,12 +33,4 @@ export interface ClaimView {
   readonly windowEnd: number;
   readonly outputs: Uint8Array;
   readonly outputUri: string;
-}
-
-/** A share of slashed stake that waits to be paid. */
-export interface PayoutView {
-  readonly id: bigint;
-  readonly share: number;
-  readonly recipient: string;
-  readonly payableAt: number;
 }

@@ -76,11 +76,15 @@ async function insertLogs(queries: Queries, deployment: string, logs: JournalPag
         column(({ address }) => address),
         column(({ topics }) => topics.join(" ")),
         column(({ data }) => data.slice(2)),
-        // Every event that is kept names first what it is about: a request, a claim, a version, a payout.
-        column(({ topics }) => topics[1] ?? ""),
+        column(subjectOf),
       ],
     );
   }
+}
+
+/** What an event is about: a request, a claim, a version. An address before it is the contract that the id belongs to. */
+function subjectOf({ topics: [, first = "", second = ""] }: ChainLog): string {
+  return first.startsWith(`0x${"0".repeat(24)}`) && second !== "" ? second : first;
 }
 
 async function insertMarks(queries: Queries, deployment: string, marks: JournalPage["marks"]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { TransactionReceipt } from "ethers";
 
+import type { DataKind } from "../../runner/protocol/enums.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 
 /** What a transaction does. Amounts are units of 1e-18 token. */
@@ -12,12 +13,14 @@ export type Action =
   | { readonly kind: "endpointSet"; readonly endpoint: string }
   | { readonly kind: "optedIn"; readonly model: string }
   | { readonly kind: "asked"; readonly model: string }
-  | { readonly kind: "inputShown"; readonly requestId: Hash; readonly chunk: number }
+  | { readonly kind: "dataDemanded"; readonly requestId: Hash; readonly data: DataKind }
+  | { readonly kind: "dataShown"; readonly requestId: Hash; readonly data: DataKind; readonly chunk: number }
   | { readonly kind: "refunded"; readonly requestId: Hash }
   | { readonly kind: "timedOut"; readonly requestId: Hash }
+  | { readonly kind: "roundSubmitted"; readonly round: bigint }
+  | { readonly kind: "headerSubmitted"; readonly block: bigint }
   | { readonly kind: "drawn"; readonly requestId: Hash }
-  | { readonly kind: "drawCommitted"; readonly requestId: Hash }
-  | { readonly kind: "inputDemanded"; readonly requestId: Hash }
+  | { readonly kind: "weighed"; readonly model: string }
   | { readonly kind: "cancelled"; readonly requestId: Hash }
   | { readonly kind: "claimed"; readonly requestId: Hash; readonly model: string }
   | { readonly kind: "finalised"; readonly requestId: Hash }
@@ -26,10 +29,10 @@ export type Action =
   | { readonly kind: "upheld"; readonly requestId: Hash }
   | { readonly kind: "challenged"; readonly requestId: Hash }
   | { readonly kind: "demanded"; readonly requestId: Hash; readonly places: number }
-  | { readonly kind: "demandReclaimed" }
+  | { readonly kind: "bondReclaimed" }
   | { readonly kind: "accused"; readonly requestId: Hash }
   | { readonly kind: "replayed"; readonly requestId: Hash }
-  | { readonly kind: "convictedForSilence"; readonly requestId: Hash; readonly missing: "trace" | "answer" }
+  | { readonly kind: "convictedForSilence"; readonly requestId: Hash; readonly missing: "trace" | "answer" | "output" }
   | {
       readonly kind: "convicted";
       readonly requestId: Hash;
@@ -38,8 +41,11 @@ export type Action =
       /** What the kernel does, in the words of the model. */
       readonly nodes: string;
     }
-  | { readonly kind: "collected"; readonly from: "market" | "court"; readonly amount: bigint }
-  | { readonly kind: "payoutCollected"; readonly payoutId: bigint };
+  | {
+      readonly kind: "collected";
+      readonly from: "market" | "availability" | "court" | "staking";
+      readonly amount: bigint;
+    };
 
 /** A transaction that was included. */
 export interface SentEvent {
@@ -64,6 +70,8 @@ export type ServiceEvent =
   | { readonly kind: "endpointFailed"; readonly endpoint: string; readonly reason: string }
   /** A transaction was not included in time: it was sent again and pays more, in wei. */
   | { readonly kind: "feeRaised"; readonly nonce: number; readonly maxFeePerGas: bigint }
+  /** Nobody gives what the seed of a draw needs. */
+  | { readonly kind: "seedUnavailable"; readonly ticket: bigint; readonly reason: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
   | {
       readonly kind: "outputUnavailable";

@@ -29,6 +29,8 @@ export function eventText(event: ServiceEvent): string {
       return `the node at ${event.endpoint} gives no answer: ${event.reason}`;
     case "feeRaised":
       return `transaction ${String(event.nonce)} was not included; it pays ${String(event.maxFeePerGas)} wei a gas now`;
+    case "seedUnavailable":
+      return `the seed of ticket ${String(event.ticket)} cannot be had: ${event.reason}`;
     case "inputUnavailable":
       return `the input of ${short(event.requestId)} cannot be fetched: ${event.reason}`;
     case "outputUnavailable":
@@ -57,18 +59,22 @@ export function actionText(action: Action): string {
       return `opted in to ${action.model}`;
     case "asked":
       return `asked ${action.model}`;
-    case "inputShown":
-      return `put chunk ${String(action.chunk)} of the input of ${short(action.requestId)} on chain`;
+    case "dataShown":
+      return `put chunk ${String(action.chunk)} of the ${action.data} of ${short(action.requestId)} on chain`;
     case "refunded":
       return `took the refund of ${short(action.requestId)}: nobody could be drawn`;
     case "timedOut":
       return `timed the operator of ${short(action.requestId)} out`;
+    case "roundSubmitted":
+      return `brought round ${String(action.round)} of the beacon`;
+    case "headerSubmitted":
+      return `brought the header of block ${String(action.block)}`;
     case "drawn":
       return `drew an operator for ${short(action.requestId)}`;
-    case "drawCommitted":
-      return `committed a new draw for ${short(action.requestId)}`;
-    case "inputDemanded":
-      return `demanded the input of ${short(action.requestId)} on chain`;
+    case "weighed":
+      return `has its stake counted in the draws of ${action.model} from the next epoch on`;
+    case "dataDemanded":
+      return `demanded the ${action.data} of ${short(action.requestId)} on chain`;
     case "cancelled":
       return `cancelled ${short(action.requestId)}: its input was withheld`;
     case "claimed":
@@ -85,8 +91,8 @@ export function actionText(action: Action): string {
       return `challenged ${short(action.requestId)}: its answer is not what the model gives`;
     case "demanded":
       return `demanded ${String(action.places)} places of ${short(action.requestId)}`;
-    case "demandReclaimed":
-      return "reclaimed the bond of a demand";
+    case "bondReclaimed":
+      return "reclaimed a bond";
     case "accused":
       return `accused an element of ${short(action.requestId)}`;
     case "replayed":
@@ -94,17 +100,25 @@ export function actionText(action: Action): string {
     case "convictedForSilence":
       return action.missing === "trace"
         ? `convicted ${short(action.requestId)}: no trace in time`
-        : `convicted ${short(action.requestId)}: a demand was not answered`;
+        : action.missing === "answer"
+          ? `convicted ${short(action.requestId)}: a demand was not answered`
+          : `convicted ${short(action.requestId)}: its output was not shown`;
     case "convicted": {
       const where = `element ${String(action.element)} of kernel ${String(action.kernel)} (${action.nodes})`;
       return `convicted ${short(action.requestId)}: ${where} is wrong`;
     }
     case "collected":
-      return `collected ${formatEther(action.amount)} from the ${action.from}`;
-    case "payoutCollected":
-      return `collected a share of slashed stake (payout ${String(action.payoutId)})`;
+      return `collected ${formatEther(action.amount)} from ${PAYERS[action.from]}`;
   }
 }
 
 /** A hash or address short enough for a line. */
 export const short = (hex: string): string => `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+
+/** What owes credits, in words. */
+const PAYERS = {
+  market: "the market",
+  availability: "the demands of committed data",
+  court: "the court",
+  staking: "slashed stake",
+} as const;

@@ -3,6 +3,7 @@ import { AssayError } from "../../runner/errors.ts";
 /** Every option that a script reads from the environment, and what it is for: the scripts' help is made of this. */
 export const OPTIONS = {
   ASSAY_ACCOUNT: "index of the account to act for, default 0",
+  ASSAY_BEACONS: "https URLs of a drand chain, with commas between them, default those of quicknet",
   ASSAY_DEPLOYMENTS: "folder of the addresses of deployments, default deployments",
   ASSAY_ENDPOINT: "URL under which others reach ASSAY_LISTEN",
   ASSAY_FEE: "price of the answer in whole tokens, default 20",
@@ -19,6 +20,7 @@ export const OPTIONS = {
   ASSAY_PARAMETERS: "JSON5 file like those in ignition/parameters/",
   ASSAY_PARENTS: "VERSION:RELATION,… where VERSION is an id, or a model file for its newest version",
   ASSAY_PRIVATE_URLS: "1 to fetch from URLs that lead to private addresses, as on a development chain",
+  ASSAY_RANDOMNESS: "source of the seeds of draws: drand, randao or local, default drand, on a local chain local",
   ASSAY_REQUEST: "id of a request that an earlier run opened: goes on waiting for that one",
   ASSAY_ROYALTY_BPS: "share of every fee for the publisher, in 1/10,000, default 0",
   ASSAY_ROYALTY_RECIPIENT: "who gets the royalty",

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { parseEther, parseUnits } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
+import { parseBeacons } from "../randomness/beacons.ts";
 import { type Address, addressOf } from "../environment/listen.ts";
 import { type Environment, nearestOf } from "../environment/options.ts";
 
@@ -31,6 +32,7 @@ export interface Configuration {
   readonly bumpSeconds: number;
   readonly dryRun: boolean;
   readonly bonds: bigint;
+  readonly beacons: readonly string[] | undefined;
 }
 
 interface Field<T> {
@@ -149,6 +151,11 @@ export const FIELDS: Fields = {
   dailyWei: { about: "most that all transactions of a day may cost, in ether", fallback: "1", parse: amount(18) },
   bumpSeconds: { about: "seconds after which a transaction pays more", fallback: "60", parse: whole(1, 86_400) },
   dryRun: { about: "true sends nothing", fallback: "false", parse: truth },
+  beacons: {
+    about: "https URLs of a drand chain, where that is the source of seeds",
+    fallback: undefined,
+    parse: (value) => parseBeacons(list(value).join(",")),
+  },
   bonds: {
     about: "tokens that a watcher keeps at hand for bonds",
     fallback: "1000",

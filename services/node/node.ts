@@ -82,7 +82,8 @@ export async function openNode(configuration: Configuration, environment: Enviro
   }
   const database = await openDatabase(configuration.database);
   const ledger = new Ledger(suite, provider, deployment, report, databaseJournal(database, deployment));
-  const context: ServiceContext = { suite, signer, sender, provider, ledger, report, clock };
+  const { randomness } = deployment;
+  const context: ServiceContext = { suite, signer, sender, provider, randomness, ledger, report, clock };
   await mkdir(configuration.store, { recursive: true });
   const store = createFolderStore(configuration.store);
   const models: HostedModel[] = [];

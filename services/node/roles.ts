@@ -1,7 +1,7 @@
 import type { RequestView } from "../chain/ledger.ts";
 import { expectReady, fundsOf, operatorFindings } from "../operator/readiness.ts";
 import { OperatorService } from "../operator/operator.ts";
-import { allow, fund } from "../operator/stake.ts";
+import { allow, fund } from "../chain/funds.ts";
 import { secretIn } from "../watcher/secret.ts";
 import { WatcherService } from "../watcher/watcher.ts";
 import { custodyOf, type Node, type Role, runRole, serveStore } from "./node.ts";
@@ -12,7 +12,8 @@ export async function runOperator(node: Node, signal: AbortSignal): Promise<void
   expectReady(await operatorFindings(context, models));
   const locationPrefix = await serveStore(node, signal);
   const custody = await custodyOf(node);
-  const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix });
+  const { beacons } = node.configuration;
+  const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix, beacons });
   const own = await context.signer.getAddress();
   const role: Role = {
     name: "operator",

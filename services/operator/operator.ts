@@ -4,22 +4,24 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type DefendedTrace, nextOperatorMove, type OperatorMove } from "../../runner/dispute/operator.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { ticketStateOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
+import { demandData, settleData, showData } from "../blobs/data.ts";
 import { fetchInput, inputOnChain } from "../blobs/input.ts";
 import { publishTrace } from "../blobs/blobs.ts";
 import { Custody, type HeldAnswer } from "../blobs/custody.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
+import { toShow, withheld } from "../chain/data-demands.ts";
 import { evidenceFor } from "../chain/evidence.ts";
 import type { RequestView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
 import { isTooLarge } from "../chain/sender.ts";
 import { describeError } from "../environment/describe.ts";
 import type { Action } from "../environment/events.ts";
-import { type HostedModel, joinTensors, modelFor, type Run } from "../models/models.ts";
+import { type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
+import { SeedService } from "../randomness/seeds.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
 import { workUntilIdle, type Workshop } from "../work/workshop.ts";
 
@@ -31,6 +33,8 @@ export interface OperatorOptions extends ServiceContext {
   readonly workshop: Workshop;
   /** What stands before a blob's id in the locations that are given to others. */
   readonly locationPrefix: string;
+  /** Where the rounds of the randomness beacon are published; see `parseBeacons`. */
+  readonly beacons?: readonly string[] | undefined;
   /** What is claimed instead of the honest run; for demonstrations of fraud only. */
   readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
 }
@@ -54,6 +58,7 @@ const DRAWS_A_STEP = 64;
 export class OperatorService {
   readonly #options: OperatorOptions;
   readonly #custody: Custody;
+  readonly #seeds: SeedService;
   /** Traces of challenged claims, by claim. */
   readonly #defended = new Map<Hash, DefendedTrace>();
   readonly #budgets = new Map<Hash, Budget>();
@@ -62,6 +67,7 @@ export class OperatorService {
   constructor(options: OperatorOptions) {
     this.#options = options;
     this.#custody = new Custody(options.custody);
+    this.#seeds = new SeedService(options, options.beacons);
   }
 
   /** Everything there is to do, until nothing is left that is not waiting for others. */
@@ -111,33 +117,27 @@ export class OperatorService {
     return until;
   }
 
-  async #attend(job: Job, { marketTime, time }: Now, signal: AbortSignal | undefined): Promise<void> {
+  async #attend(job: Job, now: Now, signal: AbortSignal | undefined): Promise<void> {
     const { suite } = this.#options;
-    const { id, request, status, deadline, claim } = job.view;
-    const late = marketTime >= deadline;
+    const { marketTime, time } = now;
+    const { id, request, status, deadline, claim, demands } = job.view;
     switch (status) {
       case "open":
-        if (!late) await this.#draw(job.view, signal);
+        if (marketTime < deadline) await this.#draw(job.view, now, signal);
         return;
       case "assigned":
-        if (!late) await this.#claim(job, signal);
-        return;
-      case "inputDemanded":
-        if (late) {
-          await this.#send(
-            { kind: "cancelled", requestId: id },
-            suite.market.cancelWithheld.populateTransaction(request),
-          );
-        }
+        await this.#claim(job, marketTime, signal);
         return;
       case "claimed":
-        if (late) {
+        await this.#show(job, marketTime, signal);
+        if (marketTime >= deadline && demands.every(({ data }) => data !== undefined)) {
           const outputs = claim?.outputs ?? new Uint8Array();
           const call = suite.market.finalise.populateTransaction(request, outputs);
           await this.#send({ kind: "finalised", requestId: id }, call);
         }
         return;
       case "challenged":
+        await this.#show(job, marketTime, signal);
         await this.#defend(job, time, signal);
         return;
       default:
@@ -145,25 +145,25 @@ export class OperatorService {
     }
   }
 
-  async #draw({ id, request, ticket }: RequestView, signal: AbortSignal | undefined): Promise<void> {
-    const { market, randomness } = this.#options.suite;
-    const state = ticketStateOf((await randomness.seedOf(ticket)).state);
-    // The chain may have answered after this step was given up.
-    if (signal?.aborted === true) return;
-    if (state === "ready") {
-      await this.#send({ kind: "drawn", requestId: id }, market.assign.populateTransaction(request));
-    } else if (state === "expired") {
-      await this.#send({ kind: "drawCommitted", requestId: id }, market.recommit.populateTransaction(request));
-    }
+  async #draw({ id, request, ticket }: RequestView, now: Now, signal: AbortSignal | undefined): Promise<void> {
+    if (!(await this.#seeds.bring(ticket, now, signal)) || signal?.aborted === true) return;
+    // A seed that is out of reach is replaced by the same call.
+    const call = this.#options.suite.market.assign.populateTransaction(request);
+    await this.#send({ kind: "drawn", requestId: id }, call);
   }
 
-  async #claim(job: Job, signal: AbortSignal | undefined): Promise<void> {
+  async #claim(job: Job, marketTime: number, signal: AbortSignal | undefined): Promise<void> {
     const { suite, signer, store, locationPrefix, workshop } = this.#options;
     const { view, hosted, order } = job;
-    const input = await this.#input(job);
-    if (input === "unavailable") {
-      const call = suite.market.demandInput.populateTransaction(view.request);
-      await this.#send({ kind: "inputDemanded", requestId: view.id }, call);
+    const hidden = withheld(view.demands, "input", marketTime);
+    if (hidden !== undefined) {
+      await settleData(this.#options, view, hidden);
+      return;
+    }
+    if (marketTime >= view.deadline) return;
+    const input = this.#input(job);
+    if (input === "unavailable" && !view.demands.some(({ kind }) => kind === "input")) {
+      await demandData(this.#options, view, "input", hosted.model.program.inputs);
     }
     if (typeof input === "string") return;
     const answered = workshop.executions.get(`answer:${view.id}`, order, () => this.#answer(job, input));
@@ -188,9 +188,9 @@ export class OperatorService {
   }
 
   /** The input; "pending" while it is fetched, "unavailable" when it cannot be had. */
-  async #input({ view, hosted, order }: Job): Promise<Uint8Array | "pending" | "unavailable"> {
+  #input({ view, hosted, order }: Job): Uint8Array | "pending" | "unavailable" {
     const { workshop, store } = this.#options;
-    const given = await inputOnChain(view, hosted);
+    const given = inputOnChain(view, hosted);
     if (given !== undefined) return given;
     const source = { store, client: workshop.client };
     const task = `input:${view.id}`;
@@ -227,6 +227,28 @@ export class OperatorService {
     const { tamper, workshop } = this.#options;
     const run = await workshop.executor.run(hosted, input);
     return tamper === undefined ? run : await tamper(run, hosted);
+  }
+
+  /** Shows what others demand of an answer of its own: an input that nobody shows is nobody's to be paid for. */
+  async #show({ view, hosted }: Job, marketTime: number, signal: AbortSignal | undefined): Promise<void> {
+    const [inputs, outputs] = [toShow(view.demands, "input", marketTime), toShow(view.demands, "output", marketTime)];
+    if (inputs.length + outputs.length === 0) return;
+    const held = await this.#custody.find(view.id);
+    if (held === undefined || signal?.aborted === true) return;
+    const { program } = hosted.model;
+    if (inputs.length > 0) {
+      const tensors = splitTensors("input", program.inputs, await this.#custody.input(held));
+      await showData(this.#options, view, inputs, tensors);
+    }
+    if (outputs.length > 0) {
+      const trace = await this.#custody.trace(held, hosted);
+      await showData(
+        this.#options,
+        view,
+        outputs,
+        program.outputs.flatMap((index) => trace[index] ?? []),
+      );
+    }
   }
 
   async #send(action: Action, call: Promise<ContractTransaction>): Promise<void> {
@@ -271,7 +293,7 @@ export class OperatorService {
           { kind: "traceCommitted", requestId: view.id },
           suite.court.commitTrace.populateTransaction(
             claimId,
-            view.request,
+            encodeTerms(view.request),
             manifest,
             traceRoot,
             outputRoots,
@@ -302,7 +324,7 @@ export class OperatorService {
     if (known !== undefined) return known;
     const { workshop } = this.#options;
     const held = await this.#custody.find(job.view.id);
-    const input = held === undefined ? await this.#input(job) : "held";
+    const input = held === undefined ? this.#input(job) : "held";
     if (input === "pending" || input === "unavailable") return undefined;
     const task = `defend:${claimId}`;
     const done = workshop.executions.get(task, job.order, () => this.#readOrExecute(job, held, input));

@@ -49,7 +49,7 @@ export async function operatorFindings(
   else findings.push({ level: "ok", text });
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
-    const opted = await Promise.all(versions.map((versionId) => suite.staking.isOptedIn(own, versionId)));
+    const opted = await Promise.all(versions.map((versionId) => suite.pools.isOptedIn(own, versionId)));
     if (versions.length === 0) {
       findings.push({
         level: "failure",

@@ -9,6 +9,7 @@ import { addressOf } from "../environment/listen.ts";
 import { invalid, option, requiredOption } from "../environment/options.ts";
 import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
+import { parseBeacons } from "../randomness/beacons.ts";
 import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
 import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
@@ -28,7 +29,18 @@ export async function serve(
   const locationPrefix = await locationPrefixOf(store, signal);
   const workshop = openWorkshop({ clock: context.clock, privateAddresses, executor: threadedExecutor() });
   const custody = join(folder, "held", await context.signer.getAddress());
-  const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix, ...tamper });
+  const given = option("ASSAY_BEACONS");
+  const beacons = given === undefined ? undefined : parseBeacons(given);
+  const operator = new OperatorService({
+    ...context,
+    models,
+    store,
+    custody,
+    workshop,
+    locationPrefix,
+    beacons,
+    ...tamper,
+  });
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
   else await keepLooking(context, lookingOf("serve", operator, workshop), signal);

@@ -1,26 +1,23 @@
-import { MaxUint256, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
+import { CONSTANTS } from "../../runner/protocol/constants.ts";
+import type { PlaceTermsStruct } from "../../typechain-types/staking/OperatorPools.ts";
 import type { HostedModel } from "../models/models.ts";
 import { send, type ServiceContext } from "../chain/context.ts";
+import { allow, fund } from "../chain/funds.ts";
 
-/** Makes sure that the account has at least `amount` of the token; the testnet token mints itself. */
-export async function fund(context: ServiceContext, amount: bigint): Promise<void> {
-  const { suite, signer } = context;
-  const own = await signer.getAddress();
-  const missing = amount - (await suite.token.balanceOf(own));
-  if (missing > 0n)
-    await send(context, { kind: "minted", amount: missing }, suite.token.mint.populateTransaction(own, missing));
-}
+/** Under which terms an operator answers, as `contracts/types/Place.sol` describes them. */
+export type OperatorTerms = PlaceTermsStruct;
 
-/** Lets a contract take the account's tokens, once. */
-export async function allow(context: ServiceContext, spender: { readonly target: unknown }): Promise<void> {
-  const { suite, signer } = context;
-  const [own, target] = [await signer.getAddress(), String(spender.target)];
-  if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send(context, { kind: "approved" }, suite.token.approve.populateTransaction(target, MaxUint256));
-  }
-}
+/** Terms that take every request that the market opens, up to a hundred at once. */
+export const OPEN_TERMS: OperatorTerms = {
+  minimumFee: 0n,
+  callbackPrice: 0n,
+  minimumClaimSeconds: 0n,
+  maximumCallbackGas: CONSTANTS.RequestIntake.MAX_CALLBACK_GAS,
+  capacity: 100n,
+};
 
 /**
  * Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions.
@@ -29,14 +26,15 @@ export async function allow(context: ServiceContext, spender: { readonly target:
 export async function join(
   context: ServiceContext,
   models: readonly HostedModel[],
-  options: { readonly amount: bigint; readonly endpoint: string },
+  options: { readonly amount: bigint; readonly endpoint: string; readonly terms?: OperatorTerms },
 ): Promise<void> {
   const { suite, signer, provider, ledger } = context;
-  const { staking } = suite;
+  const { staking, pools } = suite;
   const own = await signer.getAddress();
   await ledger.sync();
   const { stake } = await staking.operatorOf(own);
-  if (stake < options.amount) {
+  const grown = stake < options.amount;
+  if (grown) {
     const missing = options.amount - stake;
     await fund(context, missing);
     await allow(context, staking);
@@ -55,8 +53,14 @@ export async function join(
     const versions = ledger.versionsOf(commitment.commitment);
     if (versions.length === 0) unpublished.push(name);
     for (const versionId of versions) {
-      if (!(await staking.isOptedIn(own, versionId))) {
-        await send(context, { kind: "optedIn", model: name }, staking.optIn.populateTransaction(versionId));
+      if (!(await pools.isOptedIn(own, versionId))) {
+        await send(
+          context,
+          { kind: "optedIn", model: name },
+          pools.optIn.populateTransaction(versionId, options.terms ?? OPEN_TERMS),
+        );
+      } else if (grown) {
+        await send(context, { kind: "weighed", model: name }, pools.weigh.populateTransaction(own, [versionId]));
       }
     }
   }

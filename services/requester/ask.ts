@@ -10,13 +10,14 @@ import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type BlobSource, fetchBlob } from "../blobs/blobs.ts";
 import { GuardedClient } from "../blobs/guarded-client.ts";
-import { answerInput } from "../blobs/input.ts";
+import { showData } from "../blobs/data.ts";
 import type { RequestView } from "../chain/ledger.ts";
 import { bytesOfTensors, type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
 import { nowOf, send, type ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
-import { allow, fund } from "../operator/stake.ts";
+import { toShow } from "../chain/data-demands.ts";
+import { allow, fund } from "../chain/funds.ts";
 import { mayFetchPrivately } from "../work/looking.ts";
 
 export interface Question {
@@ -67,7 +68,7 @@ export async function ask(context: ServiceContext, hosted: HostedModel, question
       policy: question.policy,
       fee: question.fee,
       valueAtRisk: question.valueAtRisk,
-      assignSeconds: STAGE_SECONDS,
+      openSeconds: STAGE_SECONDS,
       claimSeconds: STAGE_SECONDS,
       windowSeconds: question.windowSeconds,
       callback: ZeroAddress,
@@ -137,7 +138,8 @@ async function attend(context: ServiceContext, view: RequestView, inputs: readon
   const { market } = context.suite;
   const [state, { marketTime }] = await Promise.all([market.stateOf(view.id), nowOf(context)]);
   const [status, late] = [requestStatusOf(state.status), marketTime - Number(state.deadline)];
-  if (status === "inputDemanded" && late < 0) await answerInput(context, view, inputs);
+  const demanded = toShow(view.demands, "input", marketTime);
+  if (demanded.length > 0) await showData(context, view, demanded, inputs);
   // A little later than the operators, who do the same: two transactions for one exit would waste one.
   if (late < 30) return;
   const requestId = view.id;

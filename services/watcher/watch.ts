@@ -9,7 +9,7 @@ import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
 import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
 import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
-import { allow, fund } from "../operator/stake.ts";
+import { allow, fund } from "../chain/funds.ts";
 import { secretIn } from "./secret.ts";
 import { WatcherService } from "./watcher.ts";
 

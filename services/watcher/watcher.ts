@@ -3,15 +3,17 @@ import type { ContractTransaction } from "ethers";
 import { item } from "../../runner/items.ts";
 import type { OwnExecution, Published } from "../../runner/dispute/locate.ts";
 import { nextMoveWithoutTrace, nextWatcherMove, type WatcherMove } from "../../runner/dispute/watcher.ts";
-import { TRACE_TREE } from "../../runner/dispute/view.ts";
+import { type DisputeStatus, TRACE_TREE } from "../../runner/dispute/view.ts";
 import { nodeNames } from "../../runner/inspection/inspect.ts";
 import { product } from "../../runner/machine/shape.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { halved } from "../../runner/proving/witness.ts";
 import { fetchOutput, fetchRoots } from "../blobs/blobs.ts";
+import { demandData, reclaimData, settleData } from "../blobs/data.ts";
 import { fetchInput, inputOnChain } from "../blobs/input.ts";
-import { mutable } from "../chain/calldata.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
+import { withheld } from "../chain/data-demands.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
@@ -79,7 +81,7 @@ export class WatcherService {
       }
     });
     if (signal?.aborted === true) return;
-    await this.#reclaim();
+    await this.#reclaim(now.marketTime);
     await collect(this.#options);
   }
 
@@ -100,10 +102,11 @@ export class WatcherService {
     return watched.sort((a, b) => compareOrders(a.order, b.order, time));
   }
 
-  /** The bonds of one's demands come back when the claim was convicted. */
-  async #reclaim(): Promise<void> {
+  /** The bonds of one's demands and accusations come back when the claim was convicted. */
+  async #reclaim(marketTime: number): Promise<void> {
     const { ledger, suite, signer } = this.#options;
     const own = await signer.getAddress();
+    await reclaimData(this.#options, own, marketTime);
     for (const { claim, status } of ledger.requests.values()) {
       if (claim === undefined || status !== "convicted") continue;
       for (const { opening, demander } of ledger.dispute(claim.id).demands.values()) {
@@ -112,9 +115,24 @@ export class WatcherService {
         const left = await suite.court.demandOf(claim.id, mutable(opening));
         if (left.demander !== own) continue;
         const call = suite.court.reclaim.populateTransaction(claim.id, mutable(opening));
-        await this.#send({ kind: "demandReclaimed" }, call);
+        await this.#send({ kind: "bondReclaimed" }, call);
+      }
+      for (const commitment of ledger.dispute(claim.id).accusations.keys()) {
+        const left = await suite.court.accusationOf(claim.id, commitment);
+        if (left.payer !== own) continue;
+        const call = suite.court.reclaimAccusation.populateTransaction(claim.id, commitment);
+        await this.#send({ kind: "bondReclaimed" }, call);
       }
     }
+  }
+
+  /** Nobody is paid for an answer whose input or output nobody shows. @returns Whether the request is settled now. */
+  async #settleWithheld({ view }: Watched, status: DisputeStatus, marketTime: number): Promise<boolean> {
+    if (status !== "none" && status !== "upheld") return false;
+    const hidden = withheld(view.demands, "output", marketTime) ?? withheld(view.demands, "input", marketTime);
+    if (hidden === undefined) return false;
+    await settleData(this.#options, view, hidden);
+    return true;
   }
 
   /** One move of one claim. @returns Whether there may be another one now. */
@@ -122,8 +140,9 @@ export class WatcherService {
     const { ledger } = this.#options;
     const { claim } = watched;
     const dispute = ledger.dispute(claim.id);
+    if (await this.#settleWithheld(watched, dispute.status, now.marketTime)) return false;
     if (dispute.status === "none" && now.marketTime >= claim.windowEnd) return false;
-    const known = this.#cases.find(claim.id) ?? (await this.#judged(watched));
+    const known = this.#cases.find(claim.id) ?? (await this.#judged(watched, now));
     if (known === undefined) return false;
     if (dispute.status === "none" && known.outputRoot === claim.outputRoot) return false;
     const move =
@@ -131,7 +150,7 @@ export class WatcherService {
         ? nextMoveWithoutTrace(dispute, now.time, known)
         : await this.#nextMove(known.own, known, watched, now);
     if (signal?.aborted === true) return false;
-    if (move.kind === "execute") return await this.#execute(watched, known);
+    if (move.kind === "execute") return this.#execute(watched, known);
     try {
       return await this.#carryOut(move, watched, known);
     } catch (error) {
@@ -172,7 +191,7 @@ export class WatcherService {
   }
 
   async #carryOut(move: WatcherMove, watched: Watched, known: Case): Promise<boolean> {
-    const { court } = this.#options.suite;
+    const { court, market } = this.#options.suite;
     const { claim, hosted } = watched;
     const { id, request } = watched.view;
     switch (move.kind) {
@@ -183,12 +202,15 @@ export class WatcherService {
       case "fetchOutput":
         return this.#fetch(move, watched, known);
       case "challenge":
-        await this.#send({ kind: "challenged", requestId: id }, court.challenge.populateTransaction(id, claim.id));
+        await this.#send(
+          { kind: "challenged", requestId: id },
+          court.challenge.populateTransaction(market, id, claim.id),
+        );
         return true;
       case "convictWithoutTrace":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "trace" },
-          court.convictWithoutTrace.populateTransaction(claim.id, request),
+          court.convictWithoutTrace.populateTransaction(claim.id, encodeTerms(request)),
         );
         return true;
       case "demand": {
@@ -203,7 +225,7 @@ export class WatcherService {
       case "convictUnanswered":
         await this.#send(
           { kind: "convictedForSilence", requestId: id, missing: "answer" },
-          court.convictUnanswered.populateTransaction(claim.id, request, mutable(move.opening)),
+          court.convictUnanswered.populateTransaction(claim.id, encodeTerms(request), mutable(move.opening)),
         );
         return true;
       case "accuse":
@@ -224,7 +246,13 @@ export class WatcherService {
         const nodes = nodeNames(hosted.model.nodes[kernel.index] ?? []);
         await this.#send(
           { kind: "convicted", requestId: id, kernel: kernel.index, element, nodes },
-          court.proveFraud.populateTransaction(claim.id, request, accusation, mutable(execution), mutable(output)),
+          court.proveFraud.populateTransaction(
+            claim.id,
+            encodeTerms(request),
+            accusation,
+            mutable(execution),
+            mutable(output),
+          ),
         );
         this.#cases.forget(claim.id);
         await this.#options.ledger.sync();
@@ -271,12 +299,16 @@ export class WatcherService {
   }
 
   /** Executes the claim's model; undefined while that lasts, or while the input cannot be had. */
-  async #judged(watched: Watched): Promise<Case | undefined> {
+  async #judged(watched: Watched, { marketTime }: Now): Promise<Case | undefined> {
     const { workshop } = this.#options;
     const { claim, hosted, order } = watched;
-    const input = await this.#input(watched);
-    // Without its input nobody can judge a claim.
-    if (input === undefined) return undefined;
+    const input = this.#input(watched);
+    // Without its input nobody can judge a claim: it is demanded, and nobody is paid if nobody shows it.
+    if (input === "unavailable" && marketTime < claim.windowEnd) {
+      const asked = watched.view.demands.some(({ kind }) => kind === "input");
+      if (!asked) await demandData(this.#options, watched.view, "input", hosted.model.program.inputs);
+    }
+    if (typeof input === "string") return undefined;
     const task = `judge:${claim.id}`;
     const done = workshop.executions.get(task, order, async (signal) => {
       const judgement = await workshop.executor.judge(hosted, input, claim.outputRoot, signal);
@@ -294,11 +326,11 @@ export class WatcherService {
   }
 
   /** Executes again for the whole trace, which is kept only if the operator's is another one. @returns Whether it is there. */
-  async #execute(watched: Watched, known: Case): Promise<boolean> {
+  #execute(watched: Watched, known: Case): boolean {
     const { workshop, ledger } = this.#options;
     const { claim, hosted, order } = watched;
-    const input = await this.#input(watched);
-    if (input === undefined) return false;
+    const input = this.#input(watched);
+    if (typeof input === "string") return false;
     const task = `trace:${claim.id}`;
     const done = workshop.executions.get(task, order, async (signal) =>
       ownExecution(hosted, await workshop.executor.run(hosted, input, signal)),
@@ -311,9 +343,10 @@ export class WatcherService {
     return true;
   }
 
-  async #input({ view, claim, hosted, order }: Watched): Promise<Uint8Array | undefined> {
+  /** The input; "pending" while it is fetched, "unavailable" when it cannot be had. */
+  #input({ view, claim, hosted, order }: Watched): Uint8Array | "pending" | "unavailable" {
     const { workshop, store, report } = this.#options;
-    const given = await inputOnChain(view, hosted);
+    const given = inputOnChain(view, hosted);
     if (given !== undefined) return given;
     const source = { store, client: workshop.client };
     // The requester wrote the location, the operator agreed to answer it: what it costs counts against the requester.
@@ -326,7 +359,8 @@ export class WatcherService {
         throw error;
       }
     });
-    return fetched?.ok === true ? fetched.value : undefined;
+    if (fetched === undefined) return "pending";
+    return fetched.ok ? fetched.value : "unavailable";
   }
 }
 

@@ -17,7 +17,7 @@ import { readInputs } from "../../runner/files/model.ts";
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import { DISPUTE_STATUS, REQUEST_STATUS } from "../../runner/protocol/enums.ts";
-import { mutable } from "../../services/chain/calldata.ts";
+import { encodeTerms, mutable } from "../../services/chain/calldata.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { keepLooking } from "../../services/chain/loop.ts";
 import type { ServiceContext } from "../../services/chain/context.ts";
@@ -26,7 +26,7 @@ import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { type Executor, localExecutor } from "../../services/models/executor.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
 import { openedIn } from "../../services/requester/ask.ts";
-import { allow, fund } from "../../services/operator/stake.ts";
+import { allow, fund } from "../../services/chain/funds.ts";
 import { openWorkshop } from "../../services/work/workshop.ts";
 import { type CourtStage, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { flipOneBit, forgeElement } from "../../testing/forgeries.ts";
@@ -132,7 +132,7 @@ describe("Services under attack", () => {
       if (move.kind !== "commitTrace") throw new Error(move.kind);
       const { traceRoot, outputRoots, outputSiblings } = mutable(move);
       const manifest = mutable(model.commitment.manifest);
-      const args = [claim.id, request, manifest, traceRoot, outputRoots, outputSiblings, "\x7f"] as const;
+      const args = [claim.id, encodeTerms(request), manifest, traceRoot, outputRoots, outputSiblings, "\x7f"] as const;
       const data = withBadByte(suite.court.interface.encodeFunctionData("commitTrace", [...args]));
       await accounts.operating.sendTransaction({ to: await suite.court.getAddress(), data });
       await play(stage, id, watcher, operator);
@@ -188,7 +188,9 @@ describe("Services under attack", () => {
       const poison = await poisonFrom(stage, accounts.stranger);
       const { stake } = await suite.staking.operatorOf(accounts.operating);
       const court = suite.court.connect(accounts.watching);
-      await inOneBlock(stage, poison, () => court.challenge(id, claim.id, { ...OVERRIDES, gasPrice: 50n * GWEI }));
+      await inOneBlock(stage, poison, () =>
+        court.challenge(suite.market, id, claim.id, { ...OVERRIDES, gasPrice: 50n * GWEI }),
+      );
       expect(await disputeStatus(stage, claim.id)).to.equal(DISPUTE_STATUS.challenged);
       await operator.look();
       expect(await disputeStatus(stage, claim.id)).to.equal(DISPUTE_STATUS.traceCommitted);
@@ -234,7 +236,7 @@ describe("Services under attack", () => {
       await operator.look();
       const { claim } = await claimOf(stage, id);
       up = false;
-      await suite.court.connect(accounts.watching).challenge(id, claim.id);
+      await suite.court.connect(accounts.watching).challenge(suite.market, id, claim.id);
       await stage.operator().look();
       expect(await disputeStatus(stage, claim.id)).to.equal(DISPUTE_STATUS.traceCommitted);
     });
@@ -360,7 +362,7 @@ describe("Services under attack", () => {
       await operator.look();
       const { claim } = await claimOf(stage, id);
       const court = stage.suite.court.connect(stage.accounts.watching);
-      await court.challenge(id, claim.id);
+      await court.challenge(stage.suite.market, id, claim.id);
       await operator.look();
       const encoded = wide.commitment.kernels[0] ?? new Uint8Array();
       const opening = { index: 0, encoded, siblings: [...wide.commitment.programTree.prove(0)] };
@@ -602,7 +604,7 @@ const TERMS = {
   policy: policyOf(OPTIMISTIC_MODE),
   fee: parseEther("20"),
   valueAtRisk: 1n,
-  assignSeconds: 3_600,
+  openSeconds: 3_600,
   claimSeconds: 3_600,
   windowSeconds: WINDOW_SECONDS,
   callback: ZeroAddress,

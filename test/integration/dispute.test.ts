@@ -16,13 +16,14 @@ import { createRandom } from "../../runner/machine/prng.ts";
 import { randomProgram } from "../../testing/random-kernels.ts";
 import { elementBits, setElementBits, type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import { TERMS } from "../../testing/toy-court.ts";
-import { mutable } from "../../services/chain/calldata.ts";
+import { encodeTerms, mutable } from "../../services/chain/calldata.ts";
 import {
   assign,
   deployProtocol,
   join,
   MARKET,
   metadataOf,
+  nextEpoch,
   open,
   STAKING,
   WINDOW,
@@ -36,18 +37,20 @@ async function claimed(honestly: boolean) {
   const connection = await network.create();
   const { ethers, networkHelpers } = connection;
   const base = await deployProtocol(connection);
-  const { authority, registry, staking, attestation, randomness, token, publisher, alice, accuser, carol } = base;
+  const { authority, registry, staking, pools, attestation, randomness, availability } = base;
+  const { token, publisher, alice, accuser, carol } = base;
   const market = await ethers.deployContract("InferenceMarket", [
     authority,
     registry,
-    staking,
+    pools,
     attestation,
     randomness,
+    availability,
     MARKET,
   ]);
   await staking.addManager(market);
   const machine = await ethers.deployContract("TensorMachine");
-  const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, TERMS]);
+  const court = await ethers.deployContract("DisputeCourt", [authority, token, registry, machine, market, TERMS]);
   await market.setCourt(court);
 
   const { program, inputs, constants } = randomProgram(createRandom(11), 4);
@@ -57,6 +60,7 @@ async function claimed(honestly: boolean) {
   const versionId = await registry.versionIdFor(publisher, manifest, metadataOf());
   const protocol = { ...base, market, versionId };
   await join(protocol, alice);
+  await nextEpoch(connection);
   for (const holder of [base.requester, accuser, carol])
     await token.connect(holder).approve(market, parseEther("1000"));
   for (const holder of [accuser, carol]) await token.connect(holder).approve(court, parseEther("1000"));
@@ -88,7 +92,15 @@ async function claimed(honestly: boolean) {
     const { traceRoot, outputRoots, outputSiblings } = mutable(move);
     return court
       .connect(alice)
-      .commitTrace(claimId, opened.request, manifest, traceRoot, outputRoots, outputSiblings, "ipfs://trace");
+      .commitTrace(
+        claimId,
+        encodeTerms(opened.request),
+        manifest,
+        traceRoot,
+        outputRoots,
+        outputSiblings,
+        "ipfs://trace",
+      );
   };
   return { ...protocol, networkHelpers, court, own, defended, opened, claimId, commit };
 }
@@ -102,7 +114,7 @@ describe("A dispute on the real market", () => {
       await market.pause();
       const watcher = { address: accuser.address, secret: id("secret") };
       const before = await token.balanceOf(accuser);
-      await court.connect(accuser).challenge(opened.id, claimId);
+      await court.connect(accuser).challenge(market, opened.id, claimId);
       await commit();
 
       const roots = defended.commitment.outputs.map(({ root }) => root);
@@ -118,13 +130,13 @@ describe("A dispute on the real market", () => {
       const next = () => nextWatcherMove(watcher, own, ZERO_HASH, view, { roots, outputs }, scene);
       const accuse = next();
       if (accuse.kind !== "accuse") throw new Error(accuse.kind);
-      await court.accuse(claimId, accuse.commitment);
+      await court.connect(accuser).accuse(claimId, accuse.commitment);
       view = afterEvent(view, { name: "Accused", commitment: accuse.commitment, block: 0 });
       const proof = next();
       if (proof.kind !== "proveFraud") throw new Error(proof.kind);
       const move = court.proveFraud(
         claimId,
-        opened.request,
+        encodeTerms(opened.request),
         proof.accusation,
         mutable(proof.execution),
         mutable(proof.output),
@@ -134,13 +146,13 @@ describe("A dispute on the real market", () => {
 
       expect((await market.stateOf(opened.id)).status).to.equal(REQUEST_STATUS.convicted);
       expect(await market.creditOf(requester)).to.equal(parseEther("10"));
+      await court.reclaimAccusation(claimId, accuse.commitment);
       await court.withdraw(accuser);
       expect(await token.balanceOf(accuser)).to.equal(before);
       expect(await token.balanceOf(court)).to.equal(0n);
-      await stage.networkHelpers.time.increase(STAKING.payoutDelaySeconds + 1);
-      const reward = (await staking.payoutOf(1n)).amounts[0];
+      const reward = await staking.creditOf(accuser);
       expect(reward).to.be.greaterThan(0n);
-      await staking.payPayout(1n, 0n);
+      await staking.withdraw(accuser);
       expect(await token.balanceOf(accuser)).to.equal(before + reward);
     });
   });
@@ -149,7 +161,7 @@ describe("A dispute on the real market", () => {
     it("is upheld, becomes final and earns the fee and the attackers' bonds", async () => {
       const stage = await claimed(true);
       const { court, market, token, opened, claimId, commit, alice, accuser, carol, networkHelpers, defended } = stage;
-      await court.connect(accuser).challenge(opened.id, claimId);
+      await court.connect(accuser).challenge(market, opened.id, claimId);
       await commit();
       const place = { level: 0, index: 0 };
       await court.connect(carol).demandTrace(claimId, [place]);
@@ -157,7 +169,7 @@ describe("A dispute on the real market", () => {
       await court.answer(claimId, [mutable(answerTo(defended, opening))]);
       await expect(market.finalise(opened.request, "0x"))
         .to.be.revertedWithCustomError(market, "MarketStatusForbids")
-        .withArgs(opened.id, 5n);
+        .withArgs(opened.id, REQUEST_STATUS.challenged);
 
       await networkHelpers.time.increaseTo((await court.disputeOf(claimId)).end + 1n);
       await expect(court.resolve(claimId)).to.emit(market, "ClaimUpheld").withArgs(opened.id, claimId);
@@ -175,13 +187,13 @@ describe("A dispute on the real market", () => {
   describe("given an operator that falls silent", () => {
     it("is convicted by the first demand that it leaves open", async () => {
       const { court, market, opened, claimId, commit, accuser, networkHelpers } = await claimed(true);
-      await court.connect(accuser).challenge(opened.id, claimId);
+      await court.connect(accuser).challenge(market, opened.id, claimId);
       await commit();
       const place = { level: 0, index: 0 };
       await court.connect(accuser).demandTrace(claimId, [place]);
       await networkHelpers.time.increase(TERMS.answerWindow + 1);
       const opening = { kernelIndex: TRACE_TREE, dtype: 0, length: 0, place };
-      await expect(court.convictUnanswered(claimId, opened.request, opening))
+      await expect(court.convictUnanswered(claimId, encodeTerms(opened.request), opening))
         .to.emit(market, "ClaimConvicted")
         .withArgs(opened.id, claimId, accuser);
     });
@@ -190,7 +202,7 @@ describe("A dispute on the real market", () => {
   describe("given a dispute that outlasts the market's patience", () => {
     it("the court still settles its bonds", async () => {
       const { court, market, opened, claimId, commit, accuser, alice, networkHelpers } = await claimed(true);
-      await court.connect(accuser).challenge(opened.id, claimId);
+      await court.connect(accuser).challenge(market, opened.id, claimId);
       await commit();
       await networkHelpers.time.increase(MARKET.maxDisputeSeconds + 2 * WINDOW);
       await market.expireDispute(opened.request);

@@ -8,11 +8,22 @@ import { format, resolveConfig } from "prettier";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { ANSWER_TYPED_DATA, PUBLISH_VERSION_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
-import { attach, type Suite } from "../../services/chain/deployment.ts";
+import { attach } from "../../services/chain/deployment.ts";
 import { readProtocol } from "../../tools/protocol/read.ts";
 import { protocolFiles } from "../../tools/protocol/write.ts";
+import { LocalBlockRandomness__factory } from "../../typechain-types/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The deployed contracts; the source of seeds as what it is on a development chain. */
+const deployed = async () => {
+  const connection = await network.create();
+  const { provider } = connection.ethers;
+  const deployment = await deploySuite(connection);
+  const randomness = LocalBlockRandomness__factory.connect(deployment.contracts.IRandomness, provider);
+  return { ...attach(deployment, provider), randomness };
+};
+type Suite = Awaited<ReturnType<typeof deployed>>;
 
 /** Where on chain the constants of a contract, or of an abstract part of one, are read; the others have no getter. */
 const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = {
@@ -20,17 +31,16 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   AttestationVerifier: "attestation",
   DisputeCourt: "court",
   ExpiringPause: "market",
-  FutureBlockRandomness: "randomness",
-  InferenceMarket: "market",
+  LocalBlockRandomness: "randomness",
   MarketRecord: "market",
   ModelRegistry: "registry",
   OpeningGame: "court",
   OperatorStaking: "staking",
   RequestIntake: "market",
+  RequestRelay: "relay",
   SignatureVerifier: "signature",
-  SlashedPayouts: "staking",
   StakeRecord: "staking",
-  VersionPools: "staking",
+  OperatorPools: "pools",
 };
 /** What has no getter: the last test reads these from the compiler's output. */
 const INTERNAL = [
@@ -52,8 +62,7 @@ const INTERNAL = [
 describe("runner/protocol", () => {
   let suite: Suite;
   before(async () => {
-    const connection = await network.create();
-    suite = attach(await deploySuite(connection), connection.ethers.provider);
+    suite = await deployed();
   });
 
   it("has every constant as the deployed contracts give it", async () => {

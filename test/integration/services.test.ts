@@ -4,20 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect } from "chai";
+import { parseEther } from "ethers";
 
 import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { readInputs } from "../../runner/files/model.ts";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
-import { commitTensor, openSegment } from "../../runner/commitment/tensor.ts";
+import { tensorsRoot } from "../../runner/commitment/model.ts";
+import { commitTensor } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
-import type { Tensor } from "../../runner/machine/tensor.ts";
+import { type Tensor, tensorBytes, tensorFrom } from "../../runner/machine/tensor.ts";
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import { flipOneBit } from "../../testing/forgeries.ts";
 import { awaitOutcome } from "../../services/requester/ask.ts";
 import { type BlobSource, fetchBlob } from "../../services/blobs/blobs.ts";
 import { GuardedClient } from "../../services/blobs/guarded-client.ts";
-import { mutable } from "../../services/chain/calldata.ts";
+import { showData } from "../../services/blobs/data.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { CHAIN_CLOCK, type Clock } from "../../services/environment/clock.ts";
@@ -33,7 +35,7 @@ import { activations, hosted } from "../../testing/wide-kernels.ts";
 
 /* Services against a chain, servers and participants that mean them no good. */
 
-const { assigned: ASSIGNED, inputDemanded: INPUT_DEMANDED, final: FINAL } = REQUEST_STATUS;
+const { assigned: ASSIGNED, final: FINAL } = REQUEST_STATUS;
 const { cancelled: CANCELLED, convicted: CONVICTED } = REQUEST_STATUS;
 const NEVER = new Promise<never>(() => undefined);
 
@@ -98,7 +100,7 @@ describe("Services", () => {
       expect(stage.events.some(({ kind }) => kind === "reorganised")).to.equal(true);
 
       const court = suite.court.connect(stage.accounts.watching);
-      await expect(court.challenge(id, lost))
+      await expect(court.challenge(suite.market, id, lost))
         .to.be.revertedWithCustomError(suite.market, "MarketClaimMismatch")
         .withArgs(lost, found);
       await play(stage, id, watcher, operator);
@@ -464,15 +466,14 @@ describe("Services", () => {
       const id = await stage.open(large, [input], { from: storeAt("requester") });
       await operator.look();
       await operator.look();
-      expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
+      expect((await stage.view(id)).demands).to.have.length(2);
       await operator.look();
-      expect(await stage.status(id), "not before its time").to.equal(INPUT_DEMANDED);
-      const { deadline } = await stage.suite.market.stateOf(id);
-      await stage.networkHelpers.time.increaseTo(deadline + 1n);
+      expect(await stage.status(id), "not before its time").to.equal(ASSIGNED);
+      await stage.advance(WINDOW_SECONDS + 1);
       await operator.look();
       expect(await stage.status(id)).to.equal(CANCELLED);
       expect(await stakeOf(stage)).to.equal(stake);
-      expect(await stage.suite.staking.queryFilter(stage.suite.staking.filters.PayoutMarked())).to.have.length(0);
+      expect(await stage.suite.staking.queryFilter(stage.suite.staking.filters.Slashed())).to.have.length(0);
     });
 
     it("that the requester shows when it is demanded, the operator demands all of it and answers", async () => {
@@ -480,18 +481,10 @@ describe("Services", () => {
       const operator = stage.operator();
       const id = await stage.open(large, [input], { from: storeAt("requester") });
       await operator.look();
-      const committed = commitTensor(input);
-      for (const [first, count] of [
-        [0, 32],
-        [32, 8],
-      ] as const) {
-        await operator.look();
-        expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
-        const { request } = await stage.view(id);
-        const segment = mutable(openSegment(input, committed, first, count));
-        await stage.suite.market.answerInput(request, [committed.root], segment);
-        expect(await stage.status(id)).to.equal(ASSIGNED);
-      }
+      await operator.look();
+      const view = await stage.view(id);
+      await showData(stage.accusing, view, view.demands, [input]);
+      expect(await stage.suite.availability.creditOf(stage.accounts.watching)).to.equal(parseEther("50"));
       await operator.look();
       const expected = await execute(large, joinTensors([input]));
       expect((await stage.view(id)).claim?.outputRoot).to.equal(expected.outputRoot);
@@ -518,7 +511,8 @@ describe("Services", () => {
       const clock = { ...CHAIN_CLOCK, pause: () => operator.look() };
       const waiting = { final: false, intervalMilliseconds: 1, signal: new AbortController().signal };
       const outcome = await awaitOutcome({ ...stage.asking, clock }, two, id, { inputs, store }, waiting);
-      expect((await stage.view(id)).chunks).to.have.length(3);
+      const { demands } = await stage.view(id);
+      expect(demands.filter(({ data }) => data !== undefined)).to.have.length(3);
       const expected = await execute(two, joinTensors(inputs));
       expect(outcome.outputRoot).to.equal(expected.outputRoot);
     });
@@ -531,8 +525,48 @@ describe("Services", () => {
       const id = await stage.open(large, [input], { from: { ...store, put: () => Promise.resolve(other) } });
       await operator.look();
       await operator.look();
-      expect(await stage.status(id)).to.equal(INPUT_DEMANDED);
-      expect((await stage.view(id)).claim).to.equal(undefined);
+      expect(await stage.status(id)).to.equal(ASSIGNED);
+      const { claim, demands } = await stage.view(id);
+      expect([claim, demands.length]).to.deep.equal([undefined, 2]);
+    });
+
+    it("that is withdrawn after the claim, the watcher demands; the operator shows it and earns the bonds", async () => {
+      const stage = await openStage([large], storeAt("shared"));
+      const operator = stage.operator();
+      const id = await stage.open(large, [input]);
+      await operator.look();
+      await operator.look();
+      // A watcher that cannot reach the place where the requester put it.
+      const watcher = stage.watcher({ store: storeAt("elsewhere") });
+      await watcher.look();
+      expect((await stage.view(id)).demands).to.have.length(2);
+      await operator.look();
+      expect((await stage.view(id)).demands.every(({ data }) => data !== undefined)).to.equal(true);
+      await watcher.look();
+      await stage.advance(WINDOW_SECONDS + 1);
+      await operator.look();
+      expect(await stage.status(id)).to.equal(FINAL);
+    });
+
+    it("that nobody has, a claim is cancelled by the watcher, and nobody is paid for it", async () => {
+      const stage = await openStage([large], storeAt("operator"));
+      const id = await stage.open(large, [input], { from: storeAt("requester") });
+      const operator = stage.operator();
+      await operator.look();
+      // The operator claims something for an input that it never saw.
+      const { request } = await stage.view(id);
+      const large4 = tensorFrom("f32", [1]);
+      const root = tensorsRoot([commitTensor(large4)]);
+      const claiming = stage.suite.market.connect(stage.accounts.operating);
+      await claiming.claim(request, tensorBytes(large4), root, "", ["0x"]);
+      const watcher = stage.watcher();
+      await watcher.look();
+      await stage.advance(WINDOW_SECONDS + 2);
+      await watcher.look();
+      expect(await stage.status(id)).to.equal(CANCELLED);
+      expect(await stage.suite.market.creditOf(stage.accounts.operating)).to.equal(0n);
+      await watcher.look();
+      expect(await stage.suite.token.balanceOf(stage.suite.availability)).to.equal(0n);
     });
 
     it("that is where the requester says, the operator answers and the watcher stays silent", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect } from "chai";
-import { AbiCoder, id, keccak256, ZeroHash } from "ethers";
+import { AbiCoder, id, keccak256, parseEther, ZeroHash } from "ethers";
 import hre from "hardhat";
 
 import { REQUEST_STATUS } from "../../runner/protocol/enums.ts";
@@ -12,7 +12,7 @@ import { accusationOf } from "../../runner/dispute/view.ts";
 import { buildFraudProof, type Execution } from "../../runner/proving/fraud-proof.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { forgeElement } from "../../testing/forgeries.ts";
-import { mutable } from "../../services/chain/calldata.ts";
+import { encodeTerms, mutable } from "../../services/chain/calldata.ts";
 import { openStage } from "../../testing/court-stage.ts";
 import { softmaxModel } from "../../testing/wide-kernels.ts";
 
@@ -64,6 +64,8 @@ describe("A softmax over 50,257 classes", () => {
 
     const { stranger } = accounts;
     const court = suite.court.connect(stranger);
+    await suite.token.mint(stranger, parseEther("1"));
+    await suite.token.connect(stranger).approve(court, parseEther("1"));
     const accusation = { accuser: stranger.address, salt: id("salt") };
     await court.accuse(claimId, accusationOf(claimId, kernel, element, accusation));
     await networkHelpers.mine();
@@ -81,7 +83,7 @@ describe("A softmax over 50,257 classes", () => {
         .withArgs(stateOf(execution), ZeroHash);
     }
     const prove = (execution: Execution) =>
-      court.proveFraud(claimId, request, accusation, mutable(execution), mutable(proof.output));
+      court.proveFraud(claimId, encodeTerms(request), accusation, mutable(execution), mutable(proof.output));
     await expect(prove(proof.execution))
       .to.be.revertedWithCustomError(court, "CourtReplayUnknown")
       .withArgs(stateOf(proof.execution), ZeroHash);

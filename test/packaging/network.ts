@@ -85,7 +85,7 @@ export async function openNetwork(folder: string, model: string) {
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
     valueAtRisk: parseEther("200"),
-    assignSeconds: 3_600,
+    openSeconds: 3_600,
     claimSeconds: 3_600,
     windowSeconds: WINDOW_SECONDS,
     callback: ZeroAddress,

@@ -170,8 +170,12 @@ describe("the npm package", () => {
         policy: policyOf(OPTIMISTIC_MODE),
         fee: FEE,
         valueAtRisk: parseEther("200"),
+        openSeconds: 3_600,
+        claimSeconds: 3_600,
         windowSeconds: WINDOW_SECONDS,
+        callbackGas: 200_000,
         minimumHolders: 1,
+        acceptedStage: ANSWER_STAGE.final,
       };
       oracle = await new ContractFactory(artifact.abi, artifact.bytecode, owner).deploy(market, settings);
       await oracle.waitForDeployment();

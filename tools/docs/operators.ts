@@ -73,6 +73,10 @@ only where the exact value lies within binary64's error of a rounding boundary. 
 largest and the smallest powers, whose exponents binary64 rounds several times: of 20,000,000 bases from 1/2 to 2 and of every
 size, with exponents that take the results through all of f32, 2 differed by an ulp.
 
+Where ONNX's own reference and ONNX Runtime disagree, the reference counts or the model is refused: Resize by
+align_corners with scales that give no whole size follows the reference, by tf_crop_and_resize and pytorch_half_pixel it is
+refused where it would matter.
+
 Known differences: ReduceMin and ReduceMax of NaN are NaN here, and sometimes another element there; Resize to the nearest
 element by tf_half_pixel_for_nn and round_prefer_ceil takes the other neighbour there when a coordinate is an ulp below a half.
 MeanVarianceNormalization of equal elements is NaN here and there, as its formula says; ONNX's function form adds 1e-9.

@@ -49,6 +49,11 @@ export class Sandbox {
     return this.#stopped;
   }
 
+  /** Where the copy is. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** Ends what runs, and nothing runs after it. */
   stop(): void {
     this.#stopped = true;
@@ -80,6 +85,14 @@ export class Sandbox {
           immutableReferences: deployedBytecode.immutableReferences ?? {},
         }),
       );
+    }
+  }
+
+  /** Puts the source and the code of its contracts back as they are in the project. */
+  restore(path: string, targets: readonly Target[]): void {
+    const files = targets.map(({ path: folder, name }) => join("artifacts", folder, `${name}.json`));
+    for (const file of [path, ...files]) {
+      if (existsSync(join(this.#folder, file))) cpSync(join(this.#root, file), join(this.#folder, file));
     }
   }
 

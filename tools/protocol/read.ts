@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { id, Interface } from "ethers";
@@ -77,23 +77,31 @@ export interface Protocol {
 
 const PREFIX = "project/contracts/";
 const isOwn = (source: string): boolean => source.startsWith(PREFIX) && !source.startsWith(`${PREFIX}mocks/`);
+/** Where a source is below the root of the project. */
+const pathOf = (source: string): string => source.slice("project/".length);
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 
 /** Reads enums, constants, typed data and errors of the contracts from what the compiler wrote into `artifacts`. */
 export function readProtocol(artifacts: string): Protocol {
   const folder = join(artifacts, "build-info");
+  // Oldest first: what Hardhat compiled before stays in the folder, and the last compilation of a source counts.
   const outputs = readdirSync(folder)
     .filter((file) => file.endsWith(".output.json"))
-    .map((file) => (JSON.parse(readFileSync(join(folder, file), "utf8")) as BuildInfo).output);
-  // A source that two compilations share has the same tree in both.
-  const sources = new Map(outputs.flatMap((output) => Object.entries(output.sources)));
-  const own = [...sources].filter(([source]) => isOwn(source)).sort(([a], [b]) => (a < b ? -1 : 1));
+    .map((file) => join(folder, file))
+    .sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
+    .map((file) => (JSON.parse(readFileSync(file, "utf8")) as BuildInfo).output);
+  const root = join(artifacts, "..");
+  const exists = ([source]: readonly [string, unknown]): boolean =>
+    isOwn(source) && existsSync(join(root, pathOf(source)));
+  const sources = new Map(outputs.flatMap((output) => Object.entries(output.sources)).filter(exists));
+  const contracts = new Map(outputs.flatMap((output) => Object.entries(output.contracts)).filter(exists));
+  const own = [...sources].sort(([a], [b]) => (a < b ? -1 : 1));
   const enums: EnumDefinition[] = [];
   const constants: ConstantDefinition[] = [];
   const typedData: TypedDataDefinition[] = [];
   for (const [source, { ast }] of own) {
-    const path = source.slice("project/".length);
+    const path = pathOf(source);
     const scopes = [ast, ...(ast.nodes ?? []).filter(({ nodeType }) => nodeType === "ContractDefinition")];
     for (const scope of scopes) {
       const scopeName = scope.name ?? path.replace(/^.*\/|\.sol$/g, "");
@@ -106,7 +114,12 @@ export function readProtocol(artifacts: string): Protocol {
       }
     }
   }
-  return { enums: enums.sort(byName), constants, typedData: typedData.sort(byName), errors: errorsOf(outputs) };
+  return {
+    enums: enums.sort(byName),
+    constants,
+    typedData: typedData.sort(byName),
+    errors: errorsOf([...contracts.values()]),
+  };
 }
 
 /** What a contract shows, or its siblings use; and the limits, which the runner has to keep too. */
@@ -167,18 +180,13 @@ function typedDataOf({ value, name }: Node, contract: Node): TypedDataDefinition
 }
 
 /** Errors of all ABIs, each selector once. */
-function errorsOf(outputs: readonly BuildInfo["output"][]): readonly ErrorDefinition[] {
+function errorsOf(sources: readonly BuildInfo["output"]["contracts"][string][]): readonly ErrorDefinition[] {
   const found = new Map<string, ErrorDefinition>();
-  for (const { contracts } of outputs) {
-    for (const [source, inSource] of Object.entries(contracts)) {
-      if (!isOwn(source)) continue;
-      for (const { abi } of Object.values(inSource)) {
-        for (const entry of abi) {
-          const error = entry.type === "error" ? new Interface([entry]).getError(entry.name ?? "") : null;
-          if (error !== null)
-            found.set(error.selector, { selector: error.selector, name: error.name, signature: signatureOf(entry) });
-        }
-      }
+  for (const { abi } of sources.flatMap((contracts) => Object.values(contracts))) {
+    for (const entry of abi) {
+      const error = entry.type === "error" ? new Interface([entry]).getError(entry.name ?? "") : null;
+      if (error !== null)
+        found.set(error.selector, { selector: error.selector, name: error.name, signature: signatureOf(entry) });
     }
   }
   return [...found.values()].sort((a, b) => byName(a, b) || (a.selector < b.selector ? -1 : 1));

@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type CourtTermsStruct = {challengeBond: BigNumberish, demandBond: BigNumberish, traceWindow: BigNumberish, demandWindow: BigNumberish, answerWindow: BigNumberish, proofMargin: BigNumberish, burnBps: BigNumberish}
+    export type CourtTermsStruct = {challengeBond: BigNumberish, demandBond: BigNumberish, traceWindow: BigNumberish, demandWindow: BigNumberish, accusationBond: BigNumberish, answerWindow: BigNumberish, proofMargin: BigNumberish, burnBps: BigNumberish}
 
-    export type CourtTermsStructOutput = [challengeBond: bigint, demandBond: bigint, traceWindow: bigint, demandWindow: bigint, answerWindow: bigint, proofMargin: bigint, burnBps: bigint] & {challengeBond: bigint, demandBond: bigint, traceWindow: bigint, demandWindow: bigint, answerWindow: bigint, proofMargin: bigint, burnBps: bigint }
+    export type CourtTermsStructOutput = [challengeBond: bigint, demandBond: bigint, traceWindow: bigint, demandWindow: bigint, accusationBond: bigint, answerWindow: bigint, proofMargin: bigint, burnBps: bigint] & {challengeBond: bigint, demandBond: bigint, traceWindow: bigint, demandWindow: bigint, accusationBond: bigint, answerWindow: bigint, proofMargin: bigint, burnBps: bigint }
   
 
     export type PlaceStruct = {level: BigNumberish, index: BigNumberish}
@@ -29,11 +29,6 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type TraceCaseStructOutput = [programRoot: string, weightsRoot: string, inputRoot: string, traceRoot: string, kernelCount: bigint, constantCount: bigint, inputCount: bigint] & {programRoot: string, weightsRoot: string, inputRoot: string, traceRoot: string, kernelCount: bigint, constantCount: bigint, inputCount: bigint }
   
 
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
-
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
-  
-
     export type TensorTypeStruct = {dtype: BigNumberish, length: BigNumberish}
 
     export type TensorTypeStructOutput = [dtype: bigint, length: bigint] & {dtype: bigint, length: bigint }
@@ -49,9 +44,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type KernelOpeningStructOutput = [index: bigint, encoded: string, siblings: string[]] & {index: bigint, encoded: string, siblings: string[] }
   
 
-    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, requestId: BytesLike}
+    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, source: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, accusations: BigNumberish, id: BytesLike}
 
-    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, requestId: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, requestId: string }
+    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, id: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, id: string }
   
 
     export type AccusationStruct = {accuser: AddressLike, salt: BytesLike}
@@ -80,60 +75,72 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MARKET" | "MIN_WINDOW" | "NODES" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accuse" | "accusedIn" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "replay" | "replayOf" | "resolve" | "setAuthority" | "termsOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MAX_BOND_FACTOR" | "MAX_DISPUTE_SECONDS" | "MIN_WINDOW" | "NODES" | "NOTICE_SECONDS" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "setAuthority" | "sourceAt" | "sourceCount" | "sourceUntil" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "SourceAdded" | "SourceTombstoned" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
     encodeFunctionData(functionFragment: 'LEVEL_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MACHINE', values?: undefined): string;
-encodeFunctionData(functionFragment: 'MARKET', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_BOND_FACTOR', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_WINDOW', values?: undefined): string;
 encodeFunctionData(functionFragment: 'NODES', values?: undefined): string;
+encodeFunctionData(functionFragment: 'NOTICE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ROUNDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SINK', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TRACE_TREE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'VERDICT_MARGIN', values?: undefined): string;
+encodeFunctionData(functionFragment: 'accusationOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'accuse', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'accusedIn', values: [BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'addSource', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'addTerms', values: [CourtTermsStruct]): string;
 encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[]]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'challenge', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, RequestStruct, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
-encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, RequestStruct, OpeningStruct]): string;
-encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, RequestStruct]): string;
+encodeFunctionData(functionFragment: 'challenge', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, BytesLike, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
+encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, BytesLike, OpeningStruct]): string;
+encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'currentTermsId', values?: undefined): string;
 encodeFunctionData(functionFragment: 'demandOf', values: [BytesLike, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'demandTensor', values: [BytesLike, KernelOpeningStruct, PlaceStruct[]]): string;
 encodeFunctionData(functionFragment: 'demandTrace', values: [BytesLike, PlaceStruct[]]): string;
+encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'disputeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
-encodeFunctionData(functionFragment: 'proveFraud', values: [BytesLike, RequestStruct, AccusationStruct, ExecutionStruct, OutputOpeningStruct]): string;
+encodeFunctionData(functionFragment: 'proveFraud', values: [BytesLike, BytesLike, AccusationStruct, ExecutionStruct, OutputOpeningStruct]): string;
 encodeFunctionData(functionFragment: 'reclaim', values: [BytesLike, OpeningStruct]): string;
+encodeFunctionData(functionFragment: 'reclaimAccusation', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'replay', values: [BytesLike, AccusationStruct, ExecutionStruct, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'replayOf', values: [BytesLike, BigNumberish, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'resolve', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'sourceAt', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'sourceCount', values?: undefined): string;
+encodeFunctionData(functionFragment: 'sourceUntil', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'tombstoneSource', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'LEVEL_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MACHINE', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'MARKET', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_BOND_FACTOR', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_WINDOW', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'NODES', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'NOTICE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ROUNDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SINK', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TRACE_TREE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'VERDICT_MARGIN', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'accusationOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'accuse', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'accusedIn', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'addSource', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addTerms', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
@@ -147,15 +154,21 @@ decodeFunctionResult(functionFragment: 'currentTermsId', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'demandOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandTensor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'demandTrace', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'disputeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'proveFraud', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'reclaimAccusation', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'replay', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'replayOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resolve', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'sourceAt', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'sourceCount', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'sourceUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'tombstoneSource', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   }
 
@@ -197,9 +210,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace ChallengedEvent {
-      export type InputTuple = [claimId: BytesLike, requestId: BytesLike, challenger: AddressLike, operator: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish];
-      export type OutputTuple = [claimId: string, requestId: string, challenger: string, operator: string, termsId: bigint, traceUntil: bigint];
-      export interface OutputObject {claimId: string, requestId: string, challenger: string, operator: string, termsId: bigint, traceUntil: bigint };
+      export type InputTuple = [claimId: BytesLike, id: BytesLike, challenger: AddressLike, operator: AddressLike, source: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish];
+      export type OutputTuple = [claimId: string, id: string, challenger: string, operator: string, source: string, termsId: bigint, traceUntil: bigint];
+      export interface OutputObject {claimId: string, id: string, challenger: string, operator: string, source: string, termsId: bigint, traceUntil: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -212,6 +225,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [claimId: BytesLike, accuser: AddressLike];
       export type OutputTuple = [claimId: string, accuser: string];
       export interface OutputObject {claimId: string, accuser: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditDepositedEvent {
+      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [payer: string, account: string, amount: bigint];
+      export interface OutputObject {payer: string, account: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -280,10 +305,34 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace SourceAddedEvent {
+      export type InputTuple = [source: AddressLike, number: BigNumberish];
+      export type OutputTuple = [source: string, number: bigint];
+      export interface OutputObject {source: string, number: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace SourceTombstonedEvent {
+      export type InputTuple = [source: AddressLike, until: BigNumberish];
+      export type OutputTuple = [source: string, until: bigint];
+      export interface OutputObject {source: string, until: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace TermsAddedEvent {
-      export type InputTuple = [termsId: BigNumberish, terms: CourtTermsStruct];
-      export type OutputTuple = [termsId: bigint, terms: CourtTermsStructOutput];
-      export interface OutputObject {termsId: bigint, terms: CourtTermsStructOutput };
+      export type InputTuple = [termsId: BigNumberish, terms: CourtTermsStruct, from: BigNumberish];
+      export type OutputTuple = [termsId: bigint, terms: CourtTermsStructOutput, from: bigint];
+      export interface OutputObject {termsId: bigint, terms: CourtTermsStructOutput, from: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -366,9 +415,17 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    MARKET: TypedContractMethod<
+    MAX_BOND_FACTOR: TypedContractMethod<
       [],
-      [string],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    MAX_DISPUTE_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
       'view'
     >
     
@@ -383,6 +440,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     NODES: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    NOTICE_SECONDS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -438,6 +503,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    accusationOf: TypedContractMethod<
+      [claimId: BytesLike, commitment: BytesLike, ],
+      [[string, bigint] & {payer: string, accusedIn: bigint }],
+      'view'
+    >
+    
+
+    
     accuse: TypedContractMethod<
       [claimId: BytesLike, commitment: BytesLike, ],
       [void],
@@ -446,10 +519,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    accusedIn: TypedContractMethod<
-      [claimId: BytesLike, commitment: BytesLike, ],
-      [bigint],
-      'view'
+    addSource: TypedContractMethod<
+      [source: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -487,7 +560,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     challenge: TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [source: AddressLike, id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -495,7 +568,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     commitTrace: TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
+      [claimId: BytesLike, terms: BytesLike, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
       [void],
       'nonpayable'
     >
@@ -503,7 +576,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convictUnanswered: TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, opening: OpeningStruct, ],
+      [claimId: BytesLike, terms: BytesLike, opening: OpeningStruct, ],
       [void],
       'nonpayable'
     >
@@ -511,7 +584,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convictWithoutTrace: TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, ],
+      [claimId: BytesLike, terms: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -558,6 +631,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    deposit: TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     disputeOf: TypedContractMethod<
       [claimId: BytesLike, ],
       [DisputeStructOutput],
@@ -575,7 +656,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     proveFraud: TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, accusation: AccusationStruct, execution: ExecutionStruct, output: OutputOpeningStruct, ],
+      [claimId: BytesLike, terms: BytesLike, accusation: AccusationStruct, execution: ExecutionStruct, output: OutputOpeningStruct, ],
       [void],
       'nonpayable'
     >
@@ -584,6 +665,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     reclaim: TypedContractMethod<
       [claimId: BytesLike, opening: OpeningStruct, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    reclaimAccusation: TypedContractMethod<
+      [claimId: BytesLike, commitment: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -622,10 +711,42 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    sourceAt: TypedContractMethod<
+      [number: BigNumberish, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    sourceCount: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    sourceUntil: TypedContractMethod<
+      [source: AddressLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     termsOf: TypedContractMethod<
       [termsId: BigNumberish, ],
       [CourtTermsStructOutput],
       'view'
+    >
+    
+
+    
+    tombstoneSource: TypedContractMethod<
+      [source: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -650,9 +771,14 @@ getFunction(nameOrSignature: 'MACHINE'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'MARKET'): TypedContractMethod<
+getFunction(nameOrSignature: 'MAX_BOND_FACTOR'): TypedContractMethod<
       [],
-      [string],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'MIN_WINDOW'): TypedContractMethod<
@@ -661,6 +787,11 @@ getFunction(nameOrSignature: 'MIN_WINDOW'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'NODES'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'NOTICE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -695,15 +826,20 @@ getFunction(nameOrSignature: 'VERDICT_MARGIN'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'accusationOf'): TypedContractMethod<
+      [claimId: BytesLike, commitment: BytesLike, ],
+      [[string, bigint] & {payer: string, accusedIn: bigint }],
+      'view'
+    >;
 getFunction(nameOrSignature: 'accuse'): TypedContractMethod<
       [claimId: BytesLike, commitment: BytesLike, ],
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'accusedIn'): TypedContractMethod<
-      [claimId: BytesLike, commitment: BytesLike, ],
-      [bigint],
-      'view'
+getFunction(nameOrSignature: 'addSource'): TypedContractMethod<
+      [source: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'addTerms'): TypedContractMethod<
       [terms: CourtTermsStruct, ],
@@ -726,22 +862,22 @@ getFunction(nameOrSignature: 'caseOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'challenge'): TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [source: AddressLike, id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'commitTrace'): TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
+      [claimId: BytesLike, terms: BytesLike, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'convictUnanswered'): TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, opening: OpeningStruct, ],
+      [claimId: BytesLike, terms: BytesLike, opening: OpeningStruct, ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'convictWithoutTrace'): TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, ],
+      [claimId: BytesLike, terms: BytesLike, ],
       [void],
       'nonpayable'
     >;
@@ -770,6 +906,11 @@ getFunction(nameOrSignature: 'demandTrace'): TypedContractMethod<
       [bigint],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'disputeOf'): TypedContractMethod<
       [claimId: BytesLike, ],
       [DisputeStructOutput],
@@ -781,12 +922,17 @@ getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'proveFraud'): TypedContractMethod<
-      [claimId: BytesLike, request: RequestStruct, accusation: AccusationStruct, execution: ExecutionStruct, output: OutputOpeningStruct, ],
+      [claimId: BytesLike, terms: BytesLike, accusation: AccusationStruct, execution: ExecutionStruct, output: OutputOpeningStruct, ],
       [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'reclaim'): TypedContractMethod<
       [claimId: BytesLike, opening: OpeningStruct, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'reclaimAccusation'): TypedContractMethod<
+      [claimId: BytesLike, commitment: BytesLike, ],
       [void],
       'nonpayable'
     >;
@@ -810,10 +956,30 @@ getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'sourceAt'): TypedContractMethod<
+      [number: BigNumberish, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'sourceCount'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'sourceUntil'): TypedContractMethod<
+      [source: AddressLike, ],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'termsOf'): TypedContractMethod<
       [termsId: BigNumberish, ],
       [CourtTermsStructOutput],
       'view'
+    >;
+getFunction(nameOrSignature: 'tombstoneSource'): TypedContractMethod<
+      [source: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
       [account: AddressLike, ],
@@ -826,11 +992,14 @@ getEvent(key: 'Answered'): TypedContractEvent<AnsweredEvent.InputTuple, Answered
 getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
 getEvent(key: 'Challenged'): TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
 getEvent(key: 'Convicted'): TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
+getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Demanded'): TypedContractEvent<DemandedEvent.InputTuple, DemandedEvent.OutputTuple, DemandedEvent.OutputObject>;
 getEvent(key: 'FraudProven'): TypedContractEvent<FraudProvenEvent.InputTuple, FraudProvenEvent.OutputTuple, FraudProvenEvent.OutputObject>;
 getEvent(key: 'Replayed'): TypedContractEvent<ReplayedEvent.InputTuple, ReplayedEvent.OutputTuple, ReplayedEvent.OutputObject>;
+getEvent(key: 'SourceAdded'): TypedContractEvent<SourceAddedEvent.InputTuple, SourceAddedEvent.OutputTuple, SourceAddedEvent.OutputObject>;
+getEvent(key: 'SourceTombstoned'): TypedContractEvent<SourceTombstonedEvent.InputTuple, SourceTombstonedEvent.OutputTuple, SourceTombstonedEvent.OutputObject>;
 getEvent(key: 'TermsAdded'): TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
 getEvent(key: 'TraceCommitted'): TypedContractEvent<TraceCommittedEvent.InputTuple, TraceCommittedEvent.OutputTuple, TraceCommittedEvent.OutputObject>;
 getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.OutputTuple, UpheldEvent.OutputObject>;
@@ -849,12 +1018,16 @@ getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.
       AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
     
 
-      'Challenged(bytes32,bytes32,address,address,uint256,uint256)': TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
+      'Challenged(bytes32,bytes32,address,address,address,uint256,uint256)': TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
       Challenged: TypedContractEvent<ChallengedEvent.InputTuple, ChallengedEvent.OutputTuple, ChallengedEvent.OutputObject>;
     
 
       'Convicted(bytes32,address)': TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
       Convicted: TypedContractEvent<ConvictedEvent.InputTuple, ConvictedEvent.OutputTuple, ConvictedEvent.OutputObject>;
+    
+
+      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
     
 
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
@@ -877,7 +1050,15 @@ getEvent(key: 'Upheld'): TypedContractEvent<UpheldEvent.InputTuple, UpheldEvent.
       Replayed: TypedContractEvent<ReplayedEvent.InputTuple, ReplayedEvent.OutputTuple, ReplayedEvent.OutputObject>;
     
 
-      'TermsAdded(uint256,tuple)': TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
+      'SourceAdded(address,uint256)': TypedContractEvent<SourceAddedEvent.InputTuple, SourceAddedEvent.OutputTuple, SourceAddedEvent.OutputObject>;
+      SourceAdded: TypedContractEvent<SourceAddedEvent.InputTuple, SourceAddedEvent.OutputTuple, SourceAddedEvent.OutputObject>;
+    
+
+      'SourceTombstoned(address,uint256)': TypedContractEvent<SourceTombstonedEvent.InputTuple, SourceTombstonedEvent.OutputTuple, SourceTombstonedEvent.OutputObject>;
+      SourceTombstoned: TypedContractEvent<SourceTombstonedEvent.InputTuple, SourceTombstonedEvent.OutputTuple, SourceTombstonedEvent.OutputObject>;
+    
+
+      'TermsAdded(uint256,tuple,uint256)': TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
       TermsAdded: TypedContractEvent<TermsAddedEvent.InputTuple, TermsAddedEvent.OutputTuple, TermsAddedEvent.OutputObject>;
     
 

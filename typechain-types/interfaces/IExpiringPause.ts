@@ -6,18 +6,20 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IExpiringPauseInterface extends Interface {
-    getFunction(nameOrSignature: "PAUSE_SECONDS" | "clock" | "pause" | "paused" | "rearmPause" | "unpause"): FunctionFragment;
+    getFunction(nameOrSignature: "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "clock" | "pause" | "paused" | "rearmPause" | "unpause"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "PauseRearmed" | "Paused" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 
-    decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
@@ -96,6 +98,14 @@ decodeFunctionResult(functionFragment: 'unpause', data: BytesLike): Result;
 
     
     
+    PAUSE_GAP_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -146,7 +156,12 @@ decodeFunctionResult(functionFragment: 'unpause', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'

@@ -4,14 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
+    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
-    export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
-  
-
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
-
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
+    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
   
 
     export type ClaimStruct = {status: BigNumberish, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, claimId: BytesLike}
@@ -19,43 +14,65 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ClaimStructOutput = [status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string] & {status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string }
   
 
-    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+    export type ClaimFactsStruct = {modelCommitment: BytesLike, inputRoot: BytesLike, outputRoot: BytesLike}
 
-    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
+    export type ClaimFactsStructOutput = [modelCommitment: string, inputRoot: string, outputRoot: string] & {modelCommitment: string, inputRoot: string, outputRoot: string }
+  
+
+    export type HeldClaimStruct = {operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, secondsLeft: BigNumberish}
+
+    export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
+  
+
+    export type CommittedDataStruct = {source: AddressLike, id: BytesLike, versionId: BytesLike, root: BytesLike, kind: BigNumberish}
+
+    export type CommittedDataStructOutput = [source: string, id: string, versionId: string, root: string, kind: bigint] & {source: string, id: string, versionId: string, root: string, kind: bigint }
+  
+
+    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+
+    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "PAUSE_SECONDS" | "REGISTRY" | "STAKING" | "TOKEN" | "answerInput" | "assign" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "assign" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
-encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
-encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'damagesOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteDemand', values: [BytesLike, BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, CommittedDataStruct, AddressLike]): string;
+encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
-encodeFunctionData(functionFragment: 'recommit', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
+encodeFunctionData(functionFragment: 'requestFor', values: [AddressLike, RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike]): string;
@@ -65,14 +82,15 @@ encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -80,18 +98,24 @@ decodeFunctionResult(functionFragment: 'collateralFor', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'damagesOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteDemand', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'recommit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resultOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setCourt', data: BytesLike): Result;
@@ -139,6 +163,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace ClaimPostponedEvent {
+      export type InputTuple = [requestId: BytesLike, claimBy: BigNumberish];
+      export type OutputTuple = [requestId: string, claimBy: bigint];
+      export interface OutputObject {requestId: string, claimBy: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace ClaimUpheldEvent {
       export type InputTuple = [requestId: BytesLike, claimId: BytesLike];
       export type OutputTuple = [requestId: string, claimId: string];
@@ -175,6 +211,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditDepositedEvent {
+      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [payer: string, account: string, amount: bigint];
+      export interface OutputObject {payer: string, account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditWithdrawnEvent {
       export type InputTuple = [account: AddressLike, amount: BigNumberish];
       export type OutputTuple = [account: string, amount: bigint];
@@ -200,9 +248,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace DrawCommittedEvent {
-      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, cutoff: BigNumberish, candidates: BigNumberish];
-      export type OutputTuple = [requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint];
-      export interface OutputObject {requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint };
+      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, epoch: BigNumberish];
+      export type OutputTuple = [requestId: string, ticket: bigint, epoch: bigint];
+      export interface OutputObject {requestId: string, ticket: bigint, epoch: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -211,22 +259,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace InputAnsweredEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, segment: SegmentStruct, claimBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputDemandedEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, answerBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, answerBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, answerBy: bigint };
+    export namespace DrawEndedEvent {
+      export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
+      export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
+      export interface OutputObject {requestId: string, outcome: bigint, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -272,9 +308,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace RequestOpenedEvent {
-      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, assignBy: BigNumberish, inputs: BytesLike, inputUri: string];
-      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string];
-      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string };
+      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, inputs: BytesLike, inputUri: string];
+      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string];
+      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RequestReopenedEvent {
+      export type InputTuple = [requestId: BytesLike, operator: AddressLike];
+      export type OutputTuple = [requestId: string, operator: string];
+      export interface OutputObject {requestId: string, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -341,7 +389,23 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
+    ATTESTATION: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
     MAX_DISPUTE_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    PAUSE_GAP_SECONDS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -352,6 +416,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >
+    
+
+    
+    POOLS: TypedContractMethod<
+      [],
+      [string],
       'view'
     >
     
@@ -381,25 +453,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    answerInput: TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
-      'nonpayable'
-    >
-    
-
-    
-    cancelWithheld: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
       'nonpayable'
     >
     
@@ -446,8 +502,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convict: TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >
     
@@ -461,8 +517,16 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    demandInput: TypedContractMethod<
-      [request_: RequestStruct, ],
+    damagesOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    deposit: TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
       [void],
       'nonpayable'
     >
@@ -473,6 +537,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    factsOf: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >
     
 
@@ -493,18 +565,50 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    isChallenged: TypedContractMethod<
+      [id: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     markChallenged: TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [id: BytesLike, claimId: BytesLike, ],
+      [HeldClaimStructOutput],
       'nonpayable'
     >
     
 
     
     minimumFeeFor: TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    noteDemand: TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >
+    
+
+    
+    noteWithheld: TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    notifyFailure: TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -533,14 +637,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    recommit: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     refund: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -551,6 +647,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     request: TypedContractMethod<
       [terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
+    >
+    
+
+    
+    requestFor: TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
       [string],
       'nonpayable'
     >
@@ -606,7 +710,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     upheld: TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >
@@ -623,7 +727,17 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -631,6 +745,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'POOLS'): TypedContractMethod<
+      [],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
@@ -648,19 +767,9 @@ getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'answerInput'): TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'cancelWithheld'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
@@ -689,8 +798,8 @@ getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
@@ -698,8 +807,13 @@ getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
-      [request_: RequestStruct, ],
+getFunction(nameOrSignature: 'damagesOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
       [void],
       'nonpayable'
     >;
@@ -707,6 +821,11 @@ getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'factsOf'): TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >;
 getFunction(nameOrSignature: 'finalise'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, ],
@@ -718,15 +837,35 @@ getFunction(nameOrSignature: 'idOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'isChallenged'): TypedContractMethod<
+      [id: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [id: BytesLike, claimId: BytesLike, ],
+      [HeldClaimStructOutput],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'noteDemand'): TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'noteWithheld'): TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'pause'): TypedContractMethod<
       [],
@@ -743,11 +882,6 @@ getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'recommit'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'refund'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -755,6 +889,11 @@ getFunction(nameOrSignature: 'refund'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'request'): TypedContractMethod<
       [terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'requestFor'): TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
       [string],
       'nonpayable'
     >;
@@ -789,7 +928,7 @@ getFunction(nameOrSignature: 'unpause'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
-      [requestId: BytesLike, claimId: BytesLike, ],
+      [id: BytesLike, claimId: BytesLike, ],
       [void],
       'nonpayable'
     >;
@@ -802,18 +941,20 @@ getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
     getEvent(key: 'CallbackDone'): TypedContractEvent<CallbackDoneEvent.InputTuple, CallbackDoneEvent.OutputTuple, CallbackDoneEvent.OutputObject>;
 getEvent(key: 'ClaimChallenged'): TypedContractEvent<ClaimChallengedEvent.InputTuple, ClaimChallengedEvent.OutputTuple, ClaimChallengedEvent.OutputObject>;
 getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+getEvent(key: 'ClaimPostponed'): TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
-getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
+getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
 getEvent(key: 'RequestOpened'): TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+getEvent(key: 'RequestReopened'): TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
 getEvent(key: 'RequestSettled'): TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;
 getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, UnpausedEvent.OutputTuple, UnpausedEvent.OutputObject>;
 
@@ -831,6 +972,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       ClaimConvicted: TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
     
 
+      'ClaimPostponed(bytes32,uint40)': TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+      ClaimPostponed: TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+    
+
       'ClaimUpheld(bytes32,bytes32)': TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
       ClaimUpheld: TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
     
@@ -843,6 +988,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 
+      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+    
+
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
       CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
     
@@ -851,16 +1000,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
-      'DrawCommitted(bytes32,uint64,uint40,uint32)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+      'DrawCommitted(bytes32,uint64,uint64)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
       DrawCommitted: TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
     
 
-      'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-      InputAnswered: TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-    
-
-      'InputDemanded(bytes32,uint256,uint40)': TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
-      InputDemanded: TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
+      'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
+      DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
     
 
       'PauseRearmed()': TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
@@ -875,8 +1020,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       RequestAssigned: TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
     
 
-      'RequestOpened(bytes32,bytes32,address,tuple,uint40,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+      'RequestOpened(bytes32,bytes32,address,tuple,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
       RequestOpened: TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+    
+
+      'RequestReopened(bytes32,address)': TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
+      RequestReopened: TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
     
 
       'RequestSettled(bytes32,uint8)': TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;

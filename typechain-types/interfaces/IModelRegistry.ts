@@ -35,36 +35,38 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IModelRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "commitmentFor" | "commitmentOf" | "deprecate" | "inputRootFor" | "inputRootFromChunk" | "inputSizeOf" | "outputRootFor" | "outputSizeOf" | "publish" | "publishBySig" | "statusOf" | "termsOf" | "versionIdFor" | "versionOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "chunksOf" | "commitmentFor" | "commitmentOf" | "deprecate" | "inputRootFor" | "inputSizeOf" | "outputRootFor" | "outputSizeOf" | "publish" | "publishBySig" | "rootFromChunk" | "statusOf" | "termsOf" | "versionIdFor" | "versionOf" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "VersionFlagged" | "VersionPublished"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'commitmentFor', values: [ModelManifestStruct]): string;
+    encodeFunctionData(functionFragment: 'chunksOf', values: [BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'commitmentFor', values: [ModelManifestStruct]): string;
 encodeFunctionData(functionFragment: 'commitmentOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'deprecate', values: [BytesLike, string]): string;
 encodeFunctionData(functionFragment: 'inputRootFor', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'inputRootFromChunk', values: [BytesLike, BigNumberish, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'inputSizeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'outputRootFor', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'outputSizeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [ModelManifestStruct, VersionMetadataStruct]): string;
 encodeFunctionData(functionFragment: 'publishBySig', values: [AddressLike, ModelManifestStruct, VersionMetadataStruct, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'rootFromChunk', values: [BytesLike, BigNumberish, BigNumberish, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'statusOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'versionIdFor', values: [AddressLike, ModelManifestStruct, VersionMetadataStruct]): string;
 encodeFunctionData(functionFragment: 'versionOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [BytesLike, string]): string;
 
-    decodeFunctionResult(functionFragment: 'commitmentFor', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'chunksOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'commitmentFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitmentOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deprecate', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'inputRootFor', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'inputRootFromChunk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'inputSizeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'outputRootFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'outputSizeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publishBySig', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rootFromChunk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'versionIdFor', data: BytesLike): Result;
@@ -131,6 +133,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
+    chunksOf: TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     commitmentFor: TypedContractMethod<
       [manifest: ModelManifestStruct, ],
       [string],
@@ -157,14 +167,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     inputRootFor: TypedContractMethod<
       [versionId: BytesLike, data: BytesLike, ],
-      [string],
-      'view'
-    >
-    
-
-    
-    inputRootFromChunk: TypedContractMethod<
-      [versionId: BytesLike, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
       [string],
       'view'
     >
@@ -211,6 +213,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    rootFromChunk: TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
+      [string],
+      'view'
+    >
+    
+
+    
     statusOf: TypedContractMethod<
       [versionId: BytesLike, ],
       [bigint],
@@ -253,7 +263,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'commitmentFor'): TypedContractMethod<
+    getFunction(nameOrSignature: 'chunksOf'): TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'commitmentFor'): TypedContractMethod<
       [manifest: ModelManifestStruct, ],
       [string],
       'view'
@@ -270,11 +285,6 @@ getFunction(nameOrSignature: 'deprecate'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'inputRootFor'): TypedContractMethod<
       [versionId: BytesLike, data: BytesLike, ],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'inputRootFromChunk'): TypedContractMethod<
-      [versionId: BytesLike, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
       [string],
       'view'
     >;
@@ -302,6 +312,11 @@ getFunction(nameOrSignature: 'publishBySig'): TypedContractMethod<
       [publisher: AddressLike, manifest: ModelManifestStruct, metadata: VersionMetadataStruct, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'rootFromChunk'): TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'statusOf'): TypedContractMethod<
       [versionId: BytesLike, ],

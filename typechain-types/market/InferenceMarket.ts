@@ -4,19 +4,14 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type MarketParametersStruct = {minimumFee: BigNumberish, collateralFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
+    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
 
-    export type MarketParametersStructOutput = [minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, collateralFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
+    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
   
 
-    export type SegmentStruct = {firstLeaf: BigNumberish, data: BytesLike, siblings: BytesLike[]}
+    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
 
-    export type SegmentStructOutput = [firstLeaf: bigint, data: string, siblings: string[]] & {firstLeaf: bigint, data: string, siblings: string[] }
-  
-
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
-
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
+    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, openUntil: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
   
 
     export type ClaimStruct = {status: BigNumberish, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, claimId: BytesLike}
@@ -24,21 +19,36 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ClaimStructOutput = [status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string] & {status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string }
   
 
-    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, assignSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+    export type ClaimFactsStruct = {modelCommitment: BytesLike, inputRoot: BytesLike, outputRoot: BytesLike}
 
-    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, assignSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
+    export type ClaimFactsStructOutput = [modelCommitment: string, inputRoot: string, outputRoot: string] & {modelCommitment: string, inputRoot: string, outputRoot: string }
+  
+
+    export type HeldClaimStruct = {operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, secondsLeft: BigNumberish}
+
+    export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
+  
+
+    export type CommittedDataStruct = {source: AddressLike, id: BytesLike, versionId: BytesLike, root: BytesLike, kind: BigNumberish}
+
+    export type CommittedDataStructOutput = [source: string, id: string, versionId: string, root: string, kind: bigint] & {source: string, id: string, versionId: string, root: string, kind: bigint }
+  
+
+    export type RequestTermsStruct = {versionId: BytesLike, inputs: BytesLike, inputRoot: BytesLike, inputUri: string, policy: BytesLike, fee: BigNumberish, valueAtRisk: BigNumberish, openSeconds: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, minimumHolders: BigNumberish}
+
+    export type RequestTermsStructOutput = [versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint] & {versionId: string, inputs: string, inputRoot: string, inputUri: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, minimumHolders: bigint }
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ANSWER_SECONDS" | "ATTESTATION" | "CATCH_BPS" | "COLLATERAL_FEE_BPS" | "INLINE_LIMIT" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_SECONDS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "answerInput" | "assign" | "authority" | "cancelWithheld" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "demandInput" | "expireDispute" | "finalise" | "idOf" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "pause" | "paused" | "rearmPause" | "recommit" | "refund" | "request" | "requestCount" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "assign" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "InputAnswered" | "InputDemanded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestSettled" | "Unpaused"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
-    encodeFunctionData(functionFragment: 'ANSWER_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+    encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AVAILABILITY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'COLLATERAL_FEE_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
+encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CALLBACK_GAS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CHUNKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
@@ -48,38 +58,44 @@ encodeFunctionData(functionFragment: 'MAX_WINDOW_SECONDS', values?: undefined): 
 encodeFunctionData(functionFragment: 'MINIMUM_COLLATERAL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_FEE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_STAGE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'RANDOMNESS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WITHHELD_BPS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'answerInput', values: [RequestStruct, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
-encodeFunctionData(functionFragment: 'cancelWithheld', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'demandInput', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'damagesOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'deposit', values: [AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'expireDispute', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'finalise', values: [RequestStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'minimumFeeFor', values: [BigNumberish, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteDemand', values: [BytesLike, BigNumberish, AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, CommittedDataStruct, AddressLike]): string;
+encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
-encodeFunctionData(functionFragment: 'recommit', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestCount', values?: undefined): string;
+encodeFunctionData(functionFragment: 'requestFor', values: [AddressLike, RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
@@ -90,11 +106,11 @@ encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
-    decodeFunctionResult(functionFragment: 'ANSWER_SECONDS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AVAILABILITY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'COLLATERAL_FEE_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CALLBACK_GAS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CHUNKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -104,16 +120,16 @@ decodeFunctionResult(functionFragment: 'MAX_WINDOW_SECONDS', data: BytesLike): R
 decodeFunctionResult(functionFragment: 'MINIMUM_COLLATERAL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_FEE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_STAGE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'RANDOMNESS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WITHHELD_BPS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'answerInput', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'cancelWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -122,20 +138,26 @@ decodeFunctionResult(functionFragment: 'compensationOf', data: BytesLike): Resul
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'court', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'demandInput', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'damagesOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'expireDispute', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'finalise', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'minimumFeeFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteDemand', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'recommit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestCount', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'requestFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requestWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'resultOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
@@ -196,6 +218,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace ClaimPostponedEvent {
+      export type InputTuple = [requestId: BytesLike, claimBy: BigNumberish];
+      export type OutputTuple = [requestId: string, claimBy: bigint];
+      export interface OutputObject {requestId: string, claimBy: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace ClaimUpheldEvent {
       export type InputTuple = [requestId: BytesLike, claimId: BytesLike];
       export type OutputTuple = [requestId: string, claimId: string];
@@ -232,6 +266,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace CreditDepositedEvent {
+      export type InputTuple = [payer: AddressLike, account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [payer: string, account: string, amount: bigint];
+      export interface OutputObject {payer: string, account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace CreditWithdrawnEvent {
       export type InputTuple = [account: AddressLike, amount: BigNumberish];
       export type OutputTuple = [account: string, amount: bigint];
@@ -257,9 +303,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace DrawCommittedEvent {
-      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, cutoff: BigNumberish, candidates: BigNumberish];
-      export type OutputTuple = [requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint];
-      export interface OutputObject {requestId: string, ticket: bigint, cutoff: bigint, candidates: bigint };
+      export type InputTuple = [requestId: BytesLike, ticket: BigNumberish, epoch: BigNumberish];
+      export type OutputTuple = [requestId: string, ticket: bigint, epoch: bigint];
+      export interface OutputObject {requestId: string, ticket: bigint, epoch: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -268,22 +314,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace InputAnsweredEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, segment: SegmentStruct, claimBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, segment: SegmentStructOutput, claimBy: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace InputDemandedEvent {
-      export type InputTuple = [requestId: BytesLike, chunk: BigNumberish, answerBy: BigNumberish];
-      export type OutputTuple = [requestId: string, chunk: bigint, answerBy: bigint];
-      export interface OutputObject {requestId: string, chunk: bigint, answerBy: bigint };
+    export namespace DrawEndedEvent {
+      export type InputTuple = [requestId: BytesLike, outcome: BigNumberish, operator: AddressLike];
+      export type OutputTuple = [requestId: string, outcome: bigint, operator: string];
+      export interface OutputObject {requestId: string, outcome: bigint, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -329,9 +363,21 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace RequestOpenedEvent {
-      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, assignBy: BigNumberish, inputs: BytesLike, inputUri: string];
-      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string];
-      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, assignBy: bigint, inputs: string, inputUri: string };
+      export type InputTuple = [requestId: BytesLike, versionId: BytesLike, requester: AddressLike, request: RequestStruct, inputs: BytesLike, inputUri: string];
+      export type OutputTuple = [requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string];
+      export interface OutputObject {requestId: string, versionId: string, requester: string, request: RequestStructOutput, inputs: string, inputUri: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace RequestReopenedEvent {
+      export type InputTuple = [requestId: BytesLike, operator: AddressLike];
+      export type OutputTuple = [requestId: string, operator: string];
+      export interface OutputObject {requestId: string, operator: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -398,15 +444,15 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     
-    ANSWER_SECONDS: TypedContractMethod<
+    ATTESTATION: TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >
     
 
     
-    ATTESTATION: TypedContractMethod<
+    AVAILABILITY: TypedContractMethod<
       [],
       [string],
       'view'
@@ -422,7 +468,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    COLLATERAL_FEE_BPS: TypedContractMethod<
+    INLINE_LIMIT: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -430,7 +476,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    INLINE_LIMIT: TypedContractMethod<
+    LOCK_FEE_BPS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -510,9 +556,25 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    PAUSE_GAP_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     PAUSE_SECONDS: TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >
+    
+
+    
+    POOLS: TypedContractMethod<
+      [],
+      [string],
       'view'
     >
     
@@ -558,14 +620,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    answerInput: TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -578,14 +632,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [],
       [string],
       'view'
-    >
-    
-
-    
-    cancelWithheld: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >
     
 
@@ -631,8 +677,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     convict: TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >
     
@@ -654,8 +700,16 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    demandInput: TypedContractMethod<
-      [request_: RequestStruct, ],
+    damagesOf: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    deposit: TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
       [void],
       'nonpayable'
     >
@@ -666,6 +720,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    factsOf: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >
     
 
@@ -686,6 +748,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    isChallenged: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     isConsumingScheduledOp: TypedContractMethod<
       [],
       [string],
@@ -696,16 +766,40 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     markChallenged: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >
     
 
     
     minimumFeeFor: TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >
+    
+
+    
+    noteDemand: TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >
+    
+
+    
+    noteWithheld: TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    notifyFailure: TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >
     
 
@@ -734,14 +828,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    recommit: TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     refund: TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
@@ -762,6 +848,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [],
       [bigint],
       'view'
+    >
+    
+
+    
+    requestFor: TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
     >
     
 
@@ -840,12 +934,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'ANSWER_SECONDS'): TypedContractMethod<
+    getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
       [],
-      [bigint],
+      [string],
       'view'
     >;
-getFunction(nameOrSignature: 'ATTESTATION'): TypedContractMethod<
+getFunction(nameOrSignature: 'AVAILABILITY'): TypedContractMethod<
       [],
       [string],
       'view'
@@ -855,12 +949,12 @@ getFunction(nameOrSignature: 'CATCH_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'COLLATERAL_FEE_BPS'): TypedContractMethod<
+getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
+getFunction(nameOrSignature: 'LOCK_FEE_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -910,9 +1004,19 @@ getFunction(nameOrSignature: 'MIN_STAGE_SECONDS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'PAUSE_GAP_SECONDS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'PAUSE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'POOLS'): TypedContractMethod<
+      [],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'RANDOMNESS'): TypedContractMethod<
@@ -940,11 +1044,6 @@ getFunction(nameOrSignature: 'WITHHELD_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'answerInput'): TypedContractMethod<
-      [request_: RequestStruct, roots: BytesLike[], segment: SegmentStruct, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
@@ -954,11 +1053,6 @@ getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
       'view'
-    >;
-getFunction(nameOrSignature: 'cancelWithheld'): TypedContractMethod<
-      [request_: RequestStruct, ],
-      [void],
-      'nonpayable'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
@@ -986,8 +1080,8 @@ getFunction(nameOrSignature: 'compensationOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<
-      [request_: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'court'): TypedContractMethod<
@@ -1000,8 +1094,13 @@ getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'demandInput'): TypedContractMethod<
-      [request_: RequestStruct, ],
+getFunction(nameOrSignature: 'damagesOf'): TypedContractMethod<
+      [requestId: BytesLike, ],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
+      [account: AddressLike, amount: BigNumberish, ],
       [void],
       'nonpayable'
     >;
@@ -1009,6 +1108,11 @@ getFunction(nameOrSignature: 'expireDispute'): TypedContractMethod<
       [request_: RequestStruct, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'factsOf'): TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >;
 getFunction(nameOrSignature: 'finalise'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, ],
@@ -1020,6 +1124,11 @@ getFunction(nameOrSignature: 'idOf'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'isChallenged'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       [],
       [string],
@@ -1027,13 +1136,28 @@ getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'minimumFeeFor'): TypedContractMethod<
-      [collateral: BigNumberish, ],
+      [collateral: BigNumberish, lockSeconds: BigNumberish, ],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'noteDemand'): TypedContractMethod<
+      [terms: BytesLike, kind: BigNumberish, demander: AddressLike, answerUntil: BigNumberish, ],
+      [CommittedDataStructOutput],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'noteWithheld'): TypedContractMethod<
+      [terms: BytesLike, data: CommittedDataStruct, demander: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'notifyFailure'): TypedContractMethod<
+      [request_: RequestStruct, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'pause'): TypedContractMethod<
       [],
@@ -1047,11 +1171,6 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'recommit'): TypedContractMethod<
-      [request_: RequestStruct, ],
       [void],
       'nonpayable'
     >;
@@ -1069,6 +1188,11 @@ getFunction(nameOrSignature: 'requestCount'): TypedContractMethod<
       [],
       [bigint],
       'view'
+    >;
+getFunction(nameOrSignature: 'requestFor'): TypedContractMethod<
+      [requester: AddressLike, terms: RequestTermsStruct, ],
+      [string],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'requestWithPermit'): TypedContractMethod<
       [terms: RequestTermsStruct, deadline: BigNumberish, v: BigNumberish, r: BytesLike, s: BytesLike, ],
@@ -1120,18 +1244,20 @@ getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
 getEvent(key: 'CallbackDone'): TypedContractEvent<CallbackDoneEvent.InputTuple, CallbackDoneEvent.OutputTuple, CallbackDoneEvent.OutputObject>;
 getEvent(key: 'ClaimChallenged'): TypedContractEvent<ClaimChallengedEvent.InputTuple, ClaimChallengedEvent.OutputTuple, ClaimChallengedEvent.OutputObject>;
 getEvent(key: 'ClaimConvicted'): TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
+getEvent(key: 'ClaimPostponed'): TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
 getEvent(key: 'ClaimUpheld'): TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
 getEvent(key: 'Claimed'): TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
 getEvent(key: 'CourtSet'): TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+getEvent(key: 'CreditDeposited'): TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
 getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
 getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'DrawCommitted'): TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
-getEvent(key: 'InputAnswered'): TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-getEvent(key: 'InputDemanded'): TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
+getEvent(key: 'DrawEnded'): TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
 getEvent(key: 'PauseRearmed'): TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
 getEvent(key: 'Paused'): TypedContractEvent<PausedEvent.InputTuple, PausedEvent.OutputTuple, PausedEvent.OutputObject>;
 getEvent(key: 'RequestAssigned'): TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
 getEvent(key: 'RequestOpened'): TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+getEvent(key: 'RequestReopened'): TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
 getEvent(key: 'RequestSettled'): TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;
 getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, UnpausedEvent.OutputTuple, UnpausedEvent.OutputObject>;
 
@@ -1153,6 +1279,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       ClaimConvicted: TypedContractEvent<ClaimConvictedEvent.InputTuple, ClaimConvictedEvent.OutputTuple, ClaimConvictedEvent.OutputObject>;
     
 
+      'ClaimPostponed(bytes32,uint40)': TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+      ClaimPostponed: TypedContractEvent<ClaimPostponedEvent.InputTuple, ClaimPostponedEvent.OutputTuple, ClaimPostponedEvent.OutputObject>;
+    
+
       'ClaimUpheld(bytes32,bytes32)': TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
       ClaimUpheld: TypedContractEvent<ClaimUpheldEvent.InputTuple, ClaimUpheldEvent.OutputTuple, ClaimUpheldEvent.OutputObject>;
     
@@ -1165,6 +1295,10 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 
+      'CreditDeposited(address,address,uint256)': TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+      CreditDeposited: TypedContractEvent<CreditDepositedEvent.InputTuple, CreditDepositedEvent.OutputTuple, CreditDepositedEvent.OutputObject>;
+    
+
       'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
       CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
     
@@ -1173,16 +1307,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
-      'DrawCommitted(bytes32,uint64,uint40,uint32)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
+      'DrawCommitted(bytes32,uint64,uint64)': TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
       DrawCommitted: TypedContractEvent<DrawCommittedEvent.InputTuple, DrawCommittedEvent.OutputTuple, DrawCommittedEvent.OutputObject>;
     
 
-      'InputAnswered(bytes32,uint256,tuple,uint40)': TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-      InputAnswered: TypedContractEvent<InputAnsweredEvent.InputTuple, InputAnsweredEvent.OutputTuple, InputAnsweredEvent.OutputObject>;
-    
-
-      'InputDemanded(bytes32,uint256,uint40)': TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
-      InputDemanded: TypedContractEvent<InputDemandedEvent.InputTuple, InputDemandedEvent.OutputTuple, InputDemandedEvent.OutputObject>;
+      'DrawEnded(bytes32,uint8,address)': TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
+      DrawEnded: TypedContractEvent<DrawEndedEvent.InputTuple, DrawEndedEvent.OutputTuple, DrawEndedEvent.OutputObject>;
     
 
       'PauseRearmed()': TypedContractEvent<PauseRearmedEvent.InputTuple, PauseRearmedEvent.OutputTuple, PauseRearmedEvent.OutputObject>;
@@ -1197,8 +1327,12 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       RequestAssigned: TypedContractEvent<RequestAssignedEvent.InputTuple, RequestAssignedEvent.OutputTuple, RequestAssignedEvent.OutputObject>;
     
 
-      'RequestOpened(bytes32,bytes32,address,tuple,uint40,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+      'RequestOpened(bytes32,bytes32,address,tuple,bytes,string)': TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
       RequestOpened: TypedContractEvent<RequestOpenedEvent.InputTuple, RequestOpenedEvent.OutputTuple, RequestOpenedEvent.OutputObject>;
+    
+
+      'RequestReopened(bytes32,address)': TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
+      RequestReopened: TypedContractEvent<RequestReopenedEvent.InputTuple, RequestReopenedEvent.OutputTuple, RequestReopenedEvent.OutputObject>;
     
 
       'RequestSettled(bytes32,uint8)': TypedContractEvent<RequestSettledEvent.InputTuple, RequestSettledEvent.OutputTuple, RequestSettledEvent.OutputObject>;

@@ -4,11 +4,6 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
-
-    export type RequestStructOutput = [requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean] & {requester: string, nonce: bigint, versionId: string, inputRoot: string, policy: string, fee: bigint, royalty: bigint, royaltyRecipient: string, collateral: bigint, numericsVersion: bigint, claimSeconds: bigint, windowSeconds: bigint, callback: string, callbackGas: bigint, inputInline: boolean }
-  
-
     export type ClaimStruct = {status: BigNumberish, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, claimId: BytesLike}
 
     export type ClaimStructOutput = [status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string] & {status: bigint, operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, claimId: string }
@@ -24,8 +19,18 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ModelManifestStructOutput = [numericsVersion: bigint, programRoot: string, kernelCount: bigint, weightsRoot: string, constantCount: bigint, inputs: TensorTypeStructOutput[], outputs: TensorTypeStructOutput[], outputKernels: bigint[]] & {numericsVersion: bigint, programRoot: string, kernelCount: bigint, weightsRoot: string, constantCount: bigint, inputs: TensorTypeStructOutput[], outputs: TensorTypeStructOutput[], outputKernels: bigint[] }
   
 
+    export type ClaimFactsStruct = {modelCommitment: BytesLike, inputRoot: BytesLike, outputRoot: BytesLike}
+
+    export type ClaimFactsStructOutput = [modelCommitment: string, inputRoot: string, outputRoot: string] & {modelCommitment: string, inputRoot: string, outputRoot: string }
+  
+
+    export type HeldClaimStruct = {operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, secondsLeft: BigNumberish}
+
+    export type HeldClaimStructOutput = [operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint] & {operator: string, outputRoot: string, windowEnd: bigint, claimedBlock: bigint, secondsLeft: bigint }
+  
+
   export interface CourtStageMockInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "canCall" | "claim" | "claimOf" | "clock" | "commitmentFor" | "commitmentOf" | "convict" | "giveUp" | "governor" | "idOf" | "markChallenged" | "publish" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "canCall" | "claim" | "claimIdFor" | "claimOf" | "commitmentFor" | "convict" | "factsOf" | "giveUp" | "governor" | "idOf" | "isChallenged" | "lie" | "lieAboutPatience" | "markChallenged" | "publish" | "reverting" | "upheld"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "StageConvicted" | "StageUpheld"): EventFragment;
 
@@ -33,17 +38,21 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'canCall', values: [AddressLike, AddressLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'claim', values: [BytesLike, AddressLike, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'claimIdFor', values: [BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
 encodeFunctionData(functionFragment: 'commitmentFor', values: [ModelManifestStruct]): string;
-encodeFunctionData(functionFragment: 'commitmentOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'convict', values: [RequestStruct, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'giveUp', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'governor', values?: undefined): string;
-encodeFunctionData(functionFragment: 'idOf', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'idOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'lie', values: [BytesLike, ClaimStruct, boolean]): string;
+encodeFunctionData(functionFragment: 'lieAboutPatience', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [BytesLike, ModelManifestStruct]): string;
+encodeFunctionData(functionFragment: 'reverting', values?: undefined): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -51,16 +60,20 @@ decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'canCall', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'claimIdFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitmentFor', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'commitmentOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'giveUp', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'governor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'idOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lie', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'lieAboutPatience', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'reverting', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
   }
 
@@ -156,9 +169,17 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
 
     
     claim: TypedContractMethod<
-      [request: RequestStruct, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, ],
+      [terms: BytesLike, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    claimIdFor: TypedContractMethod<
+      [id: BytesLike, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, ],
+      [string],
+      'view'
     >
     
 
@@ -166,14 +187,6 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     claimOf: TypedContractMethod<
       [requestId: BytesLike, ],
       [ClaimStructOutput],
-      'view'
-    >
-    
-
-    
-    clock: TypedContractMethod<
-      [],
-      [bigint],
       'view'
     >
     
@@ -187,18 +200,18 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
-    commitmentOf: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [string],
-      'view'
+    convict: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
+      'nonpayable'
     >
     
 
     
-    convict: TypedContractMethod<
-      [request: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
-      'nonpayable'
+    factsOf: TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >
     
 
@@ -220,16 +233,40 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
 
     
     idOf: TypedContractMethod<
-      [request: RequestStruct, ],
+      [terms: BytesLike, ],
       [string],
       'view'
     >
     
 
     
+    isChallenged: TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    lie: TypedContractMethod<
+      [requestId: BytesLike, facts: ClaimStruct, reverts: boolean, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    lieAboutPatience: TypedContractMethod<
+      [patience: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     markChallenged: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >
     
@@ -239,6 +276,14 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
       [versionId: BytesLike, manifest: ModelManifestStruct, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    reverting: TypedContractMethod<
+      [],
+      [boolean],
+      'view'
     >
     
 
@@ -274,18 +319,18 @@ getFunction(nameOrSignature: 'canCall'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
-      [request: RequestStruct, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, ],
+      [terms: BytesLike, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'claimIdFor'): TypedContractMethod<
+      [id: BytesLike, operator: AddressLike, outputRoot: BytesLike, windowEnd: BigNumberish, claimedBlock: BigNumberish, ],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'claimOf'): TypedContractMethod<
       [requestId: BytesLike, ],
       [ClaimStructOutput],
-      'view'
-    >;
-getFunction(nameOrSignature: 'clock'): TypedContractMethod<
-      [],
-      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'commitmentFor'): TypedContractMethod<
@@ -293,15 +338,15 @@ getFunction(nameOrSignature: 'commitmentFor'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'commitmentOf'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [string],
-      'view'
-    >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<
-      [request: RequestStruct, claimId: BytesLike, accuser: AddressLike, ],
-      [bigint],
+      [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
+      [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'factsOf'): TypedContractMethod<
+      [claimId: BytesLike, terms: BytesLike, ],
+      [ClaimFactsStructOutput],
+      'view'
     >;
 getFunction(nameOrSignature: 'giveUp'): TypedContractMethod<
       [requestId: BytesLike, ],
@@ -314,19 +359,39 @@ getFunction(nameOrSignature: 'governor'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'idOf'): TypedContractMethod<
-      [request: RequestStruct, ],
+      [terms: BytesLike, ],
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'isChallenged'): TypedContractMethod<
+      [requestId: BytesLike, claimId: BytesLike, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'lie'): TypedContractMethod<
+      [requestId: BytesLike, facts: ClaimStruct, reverts: boolean, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'lieAboutPatience'): TypedContractMethod<
+      [patience: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'markChallenged'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
-      [void],
+      [HeldClaimStructOutput],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'publish'): TypedContractMethod<
       [versionId: BytesLike, manifest: ModelManifestStruct, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'reverting'): TypedContractMethod<
+      [],
+      [boolean],
+      'view'
     >;
 getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],

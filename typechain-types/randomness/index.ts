@@ -4,5 +4,5 @@
 export type { BlockHeader } from './BlockHeader.js';
 export type { Bls12381 } from './Bls12381.js';
 export type { DrandRandomness } from './DrandRandomness.js';
-export type { FutureBlockRandomness } from './FutureBlockRandomness.js';
+export type { LocalBlockRandomness } from './LocalBlockRandomness.js';
 export type { RandaoRandomness } from './RandaoRandomness.js';

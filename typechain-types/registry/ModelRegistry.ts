@@ -35,7 +35,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface ModelRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "MANIFEST_TAG" | "MAX_DTYPE" | "MAX_LICENCE_BYTES" | "MAX_PARENTS" | "MAX_ROYALTY_BPS" | "MAX_TENSORS" | "MAX_URI_BYTES" | "NUMERICS_VERSION" | "PUBLISH_TYPEHASH" | "VERSION_TAG" | "commitmentFor" | "commitmentOf" | "deprecate" | "eip712Domain" | "inputRootFor" | "inputRootFromChunk" | "inputSizeOf" | "nonces" | "outputRootFor" | "outputSizeOf" | "publish" | "publishBySig" | "statusOf" | "termsOf" | "versionIdFor" | "versionOf" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "MANIFEST_TAG" | "MAX_DTYPE" | "MAX_LICENCE_BYTES" | "MAX_PARENTS" | "MAX_ROYALTY_BPS" | "MAX_TENSORS" | "MAX_URI_BYTES" | "NUMERICS_VERSION" | "PUBLISH_TYPEHASH" | "VERSION_TAG" | "chunksOf" | "commitmentFor" | "commitmentOf" | "deprecate" | "eip712Domain" | "inputRootFor" | "inputSizeOf" | "nonces" | "outputRootFor" | "outputSizeOf" | "publish" | "publishBySig" | "rootFromChunk" | "statusOf" | "termsOf" | "versionIdFor" | "versionOf" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "EIP712DomainChanged" | "VersionFlagged" | "VersionPublished"): EventFragment;
 
@@ -49,18 +49,19 @@ encodeFunctionData(functionFragment: 'MAX_URI_BYTES', values?: undefined): strin
 encodeFunctionData(functionFragment: 'NUMERICS_VERSION', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PUBLISH_TYPEHASH', values?: undefined): string;
 encodeFunctionData(functionFragment: 'VERSION_TAG', values?: undefined): string;
+encodeFunctionData(functionFragment: 'chunksOf', values: [BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'commitmentFor', values: [ModelManifestStruct]): string;
 encodeFunctionData(functionFragment: 'commitmentOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'deprecate', values: [BytesLike, string]): string;
 encodeFunctionData(functionFragment: 'eip712Domain', values?: undefined): string;
 encodeFunctionData(functionFragment: 'inputRootFor', values: [BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'inputRootFromChunk', values: [BytesLike, BigNumberish, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'inputSizeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'nonces', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'outputRootFor', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'outputSizeOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [ModelManifestStruct, VersionMetadataStruct]): string;
 encodeFunctionData(functionFragment: 'publishBySig', values: [AddressLike, ModelManifestStruct, VersionMetadataStruct, BigNumberish, BytesLike]): string;
+encodeFunctionData(functionFragment: 'rootFromChunk', values: [BytesLike, BigNumberish, BigNumberish, BytesLike[], SegmentStruct]): string;
 encodeFunctionData(functionFragment: 'statusOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'termsOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'versionIdFor', values: [AddressLike, ModelManifestStruct, VersionMetadataStruct]): string;
@@ -77,18 +78,19 @@ decodeFunctionResult(functionFragment: 'MAX_URI_BYTES', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'NUMERICS_VERSION', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PUBLISH_TYPEHASH', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'VERSION_TAG', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'chunksOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitmentFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitmentOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deprecate', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'eip712Domain', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'inputRootFor', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'inputRootFromChunk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'inputSizeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'nonces', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'outputRootFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'outputSizeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publishBySig', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'rootFromChunk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'statusOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'termsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'versionIdFor', data: BytesLike): Result;
@@ -247,6 +249,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    chunksOf: TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, ],
+      [bigint],
+      'view'
+    >
+    
+
+    
     commitmentFor: TypedContractMethod<
       [manifest: ModelManifestStruct, ],
       [string],
@@ -281,14 +291,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     inputRootFor: TypedContractMethod<
       [versionId: BytesLike, data: BytesLike, ],
-      [string],
-      'view'
-    >
-    
-
-    
-    inputRootFromChunk: TypedContractMethod<
-      [versionId: BytesLike, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
       [string],
       'view'
     >
@@ -339,6 +341,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [publisher: AddressLike, manifest: ModelManifestStruct, metadata: VersionMetadataStruct, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
+    >
+    
+
+    
+    rootFromChunk: TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
+      [string],
+      'view'
     >
     
 
@@ -435,6 +445,11 @@ getFunction(nameOrSignature: 'VERSION_TAG'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'chunksOf'): TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, ],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'commitmentFor'): TypedContractMethod<
       [manifest: ModelManifestStruct, ],
       [string],
@@ -457,11 +472,6 @@ getFunction(nameOrSignature: 'eip712Domain'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'inputRootFor'): TypedContractMethod<
       [versionId: BytesLike, data: BytesLike, ],
-      [string],
-      'view'
-    >;
-getFunction(nameOrSignature: 'inputRootFromChunk'): TypedContractMethod<
-      [versionId: BytesLike, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
       [string],
       'view'
     >;
@@ -494,6 +504,11 @@ getFunction(nameOrSignature: 'publishBySig'): TypedContractMethod<
       [publisher: AddressLike, manifest: ModelManifestStruct, metadata: VersionMetadataStruct, deadline: BigNumberish, signature: BytesLike, ],
       [string],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'rootFromChunk'): TypedContractMethod<
+      [versionId: BytesLike, kind: BigNumberish, chunk: BigNumberish, roots: BytesLike[], segment: SegmentStruct, ],
+      [string],
+      'view'
     >;
 getFunction(nameOrSignature: 'statusOf'): TypedContractMethod<
       [versionId: BytesLike, ],

@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type StakingParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, payoutDelaySeconds: BigNumberish, freezeSeconds: BigNumberish, slotReuseBlocks: BigNumberish}
+    export type StakingParametersStruct = {minimumStake: BigNumberish, fraudMinimum: BigNumberish, livenessPenalty: BigNumberish, unbondingSeconds: BigNumberish, jailSeconds: BigNumberish, keyDelaySeconds: BigNumberish, correlationFactor: BigNumberish}
 
-    export type StakingParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, payoutDelaySeconds: bigint, freezeSeconds: bigint, slotReuseBlocks: bigint }
+    export type StakingParametersStructOutput = [minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, correlationFactor: bigint] & {minimumStake: bigint, fraudMinimum: bigint, livenessPenalty: bigint, unbondingSeconds: bigint, jailSeconds: bigint, keyDelaySeconds: bigint, correlationFactor: bigint }
   
 
     export type LockStruct = {operator: AddressLike, amount: BigNumberish}
@@ -14,14 +14,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type LockStructOutput = [operator: string, amount: bigint] & {operator: string, amount: bigint }
   
 
-    export type OperatorStruct = {stake: BigNumberish, locked: BigNumberish, countedFrom: BigNumberish, status: BigNumberish}
+    export type OperatorStruct = {stake: BigNumberish, locked: BigNumberish, open: BigNumberish, status: BigNumberish}
 
-    export type OperatorStructOutput = [stake: bigint, locked: bigint, countedFrom: bigint, status: bigint] & {stake: bigint, locked: bigint, countedFrom: bigint, status: bigint }
-  
-
-    export type PayoutStruct = {amounts: [BigNumberish, BigNumberish, BigNumberish], accuser: AddressLike, harmed: AddressLike, payableAt: BigNumberish, frozen: boolean}
-
-    export type PayoutStructOutput = [amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean] & {amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean }
+    export type OperatorStructOutput = [stake: bigint, locked: bigint, open: bigint, status: bigint] & {stake: bigint, locked: bigint, open: bigint, status: bigint }
   
 
     export type UnbondingStruct = {amount: BigNumberish, releaseAt: BigNumberish}
@@ -30,114 +25,102 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface OperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "FRAUD_MINIMUM" | "FREEZE_SECONDS" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_TRIES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "PAYOUT_DELAY_SECONDS" | "REGISTRY" | "SETUP_SECONDS" | "SETUP_UNTIL" | "SINK" | "SLOT_REUSE_BLOCKS" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "authority" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isConsumingScheduledOp" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutCount" | "payoutOf" | "release" | "rotateSigningKey" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "CORRELATION_FACTOR" | "FRAUD_MINIMUM" | "HARMED_BPS" | "JAIL_SECONDS" | "KEY_DELAY_SECONDS" | "LIVENESS_PENALTY" | "MANAGER_MARGIN_SECONDS" | "MAX_ENDPOINT_BYTES" | "MAX_UNBONDINGS" | "MINIMUM_STAKE" | "SETUP_SECONDS" | "SETUP_UNTIL" | "SINK" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "authority" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "isConsumingScheduledOp" | "jailedUntil" | "lockDrawn" | "lockOf" | "managerActiveFrom" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setAuthority" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "Deposited" | "EndpointSet" | "Evicted" | "Jailed" | "Locked" | "ManagerAdded" | "OptedIn" | "OptedOut" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AgentSet" | "AuthorityUpdated" | "CreditWithdrawn" | "Credited" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingCompleted" | "UnbondingQueued" | "Unjailed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'CORRELATION_FACTOR', values?: undefined): string;
 encodeFunctionData(functionFragment: 'FRAUD_MINIMUM', values?: undefined): string;
-encodeFunctionData(functionFragment: 'FREEZE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'JAIL_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'KEY_DELAY_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LIVENESS_PENALTY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MANAGER_MARGIN_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_ENDPOINT_BYTES', values?: undefined): string;
-encodeFunctionData(functionFragment: 'MAX_TRIES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_UNBONDINGS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
-encodeFunctionData(functionFragment: 'PAYOUT_DELAY_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SETUP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SETUP_UNTIL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'SINK', values?: undefined): string;
-encodeFunctionData(functionFragment: 'SLOT_REUSE_BLOCKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'addManager', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'agentOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
+encodeFunctionData(functionFragment: 'completeUnbonding', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'depositWithPermit', values: [BigNumberish, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'endpointOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'evict', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'freeStakeOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'freezePayout', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'holders', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'isConsumingScheduledOp', values?: undefined): string;
-encodeFunctionData(functionFragment: 'isOptedIn', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'jailedUntil', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'lockDrawn', values: [BytesLike, BytesLike, BigNumberish, BigNumberish, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'lockDrawn', values: [AddressLike, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lockOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'managerActiveFrom', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'operatorOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'optIn', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'optOut', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'payPayout', values: [BigNumberish, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'payoutCount', values?: undefined): string;
-encodeFunctionData(functionFragment: 'payoutOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'owedOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'release', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'rotateSigningKey', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setEndpoint', values: [string]): string;
 encodeFunctionData(functionFragment: 'signingKeyAt', values: [AddressLike, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, AddressLike, AddressLike]): string;
-encodeFunctionData(functionFragment: 'slotsOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, BigNumberish, AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'slashedLately', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalHeld', values?: undefined): string;
+encodeFunctionData(functionFragment: 'totalStake', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalStakeOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unbond', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
-encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'CORRELATION_FACTOR', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'FRAUD_MINIMUM', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'FREEZE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'JAIL_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'KEY_DELAY_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LIVENESS_PENALTY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MANAGER_MARGIN_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_ENDPOINT_BYTES', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'MAX_TRIES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_UNBONDINGS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'PAYOUT_DELAY_SECONDS', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SETUP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SETUP_UNTIL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'SINK', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'SLOT_REUSE_BLOCKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addManager', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'agentOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeUnbonding', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'depositWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'endpointOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'evict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'freeStakeOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'freezePayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'holders', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isConsumingScheduledOp', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isOptedIn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'jailedUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockDrawn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'managerActiveFrom', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'operatorOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'optIn', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'optOut', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payPayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutCount', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'owedOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'release', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rotateSigningKey', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setAuthority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setEndpoint', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'signingKeyAt', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'slash', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'slotsOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'slashedLately', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalHeld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'totalStake', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalStakeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbondingOf', data: BytesLike): Result;
@@ -146,10 +129,46 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   }
 
   
+    export namespace AgentSetEvent {
+      export type InputTuple = [operator: AddressLike, agent: AddressLike];
+      export type OutputTuple = [operator: string, agent: string];
+      export interface OutputObject {operator: string, agent: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace AuthorityUpdatedEvent {
       export type InputTuple = [authority: AddressLike];
       export type OutputTuple = [authority: string];
       export interface OutputObject {authority: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditedEvent {
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -170,10 +189,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace EndpointSetEvent {
-      export type InputTuple = [operator: AddressLike, endpoint: string];
-      export type OutputTuple = [operator: string, endpoint: string];
-      export interface OutputObject {operator: string, endpoint: string };
+    export namespace DrawMissedEvent {
+      export type InputTuple = [manager: AddressLike, lockId: BytesLike, operator: AddressLike, penalty: BigNumberish];
+      export type OutputTuple = [manager: string, lockId: string, operator: string, penalty: bigint];
+      export interface OutputObject {manager: string, lockId: string, operator: string, penalty: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -182,10 +201,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace EvictedEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike];
-      export type OutputTuple = [operator: string, versionId: string];
-      export interface OutputObject {operator: string, versionId: string };
+    export namespace EndpointSetEvent {
+      export type InputTuple = [operator: AddressLike, endpoint: string];
+      export type OutputTuple = [operator: string, endpoint: string];
+      export interface OutputObject {operator: string, endpoint: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -230,10 +249,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace OptedInEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike, slot: BigNumberish];
-      export type OutputTuple = [operator: string, versionId: string, slot: bigint];
-      export interface OutputObject {operator: string, versionId: string, slot: bigint };
+    export namespace OwedTakenEvent {
+      export type InputTuple = [operator: AddressLike, amount: BigNumberish, owed: BigNumberish];
+      export type OutputTuple = [operator: string, amount: bigint, owed: bigint];
+      export interface OutputObject {operator: string, amount: bigint, owed: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -242,46 +261,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace OptedOutEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike, lastBlock: BigNumberish];
-      export type OutputTuple = [operator: string, versionId: string, lastBlock: bigint];
-      export interface OutputObject {operator: string, versionId: string, lastBlock: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutFrozenEvent {
-      export type InputTuple = [payoutId: BigNumberish, payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutMarkedEvent {
-      export type InputTuple = [payoutId: BigNumberish, accuser: AddressLike, harmed: AddressLike, amounts: [BigNumberish, BigNumberish, BigNumberish], payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutPaidEvent {
-      export type InputTuple = [payoutId: BigNumberish, share: BigNumberish, recipient: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, share: bigint, recipient: string, amount: bigint];
-      export interface OutputObject {payoutId: bigint, share: bigint, recipient: string, amount: bigint };
+    export namespace PenaltyOwedEvent {
+      export type InputTuple = [operator: AddressLike, owed: BigNumberish];
+      export type OutputTuple = [operator: string, owed: bigint];
+      export interface OutputObject {operator: string, owed: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -338,6 +321,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace UnbondingCompletedEvent {
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace UnbondingQueuedEvent {
       export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
       export type OutputTuple = [operator: string, position: bigint, amount: bigint, releaseAt: bigint];
@@ -354,18 +349,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [operator: AddressLike];
       export type OutputTuple = [operator: string];
       export interface OutputObject {operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace WithdrawnEvent {
-      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
-      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
-      export interface OutputObject {operator: string, position: bigint, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -416,7 +399,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    FRAUD_MINIMUM: TypedContractMethod<
+    CORRELATION_FACTOR: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -424,7 +407,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    FREEZE_SECONDS: TypedContractMethod<
+    FRAUD_MINIMUM: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -480,14 +463,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    MAX_TRIES: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
     MAX_UNBONDINGS: TypedContractMethod<
       [],
       [bigint],
@@ -499,22 +474,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     MINIMUM_STAKE: TypedContractMethod<
       [],
       [bigint],
-      'view'
-    >
-    
-
-    
-    PAYOUT_DELAY_SECONDS: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    REGISTRY: TypedContractMethod<
-      [],
-      [string],
       'view'
     >
     
@@ -544,14 +503,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    SLOT_REUSE_BLOCKS: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
     TOKEN: TypedContractMethod<
       [],
       [string],
@@ -568,6 +519,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     addManager: TypedContractMethod<
       [manager: AddressLike, ],
       [void],
@@ -576,9 +535,33 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    agentOf: TypedContractMethod<
+      [operator: AddressLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
     authority: TypedContractMethod<
       [],
       [string],
+      'view'
+    >
+    
+
+    
+    completeUnbonding: TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    creditOf: TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
       'view'
     >
     
@@ -608,32 +591,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    evict: TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     freeStakeOf: TypedContractMethod<
       [operator: AddressLike, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    freezePayout: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    holders: TypedContractMethod<
-      [versionId: BytesLike, ],
       [bigint],
       'view'
     >
@@ -648,14 +607,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    isOptedIn: TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [boolean],
-      'view'
-    >
-    
-
-    
     jailedUntil: TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
@@ -665,8 +616,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     lockDrawn: TypedContractMethod<
-      [versionId: BytesLike, seed: BytesLike, candidates: BigNumberish, cutoff: BigNumberish, lockId: BytesLike, amount: BigNumberish, ],
-      [string],
+      [operator: AddressLike, stake: BigNumberish, capacity: BigNumberish, amount: BigNumberish, lockId: BytesLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -696,41 +647,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    optIn: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    optOut: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payPayout: TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payoutCount: TypedContractMethod<
-      [],
+    owedOf: TypedContractMethod<
+      [operator: AddressLike, ],
       [bigint],
-      'view'
-    >
-    
-
-    
-    payoutOf: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >
     
@@ -746,6 +665,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     rotateSigningKey: TypedContractMethod<
       [key: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    setAgent: TypedContractMethod<
+      [agent: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -777,15 +704,15 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     slash: TypedContractMethod<
-      [lockId: BytesLike, fault: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
+      [lockId: BytesLike, fault: BigNumberish, since: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
       [bigint],
       'nonpayable'
     >
     
 
     
-    slotsOf: TypedContractMethod<
-      [versionId: BytesLike, ],
+    slashedLately: TypedContractMethod<
+      [],
       [bigint],
       'view'
     >
@@ -793,6 +720,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     totalHeld: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    totalStake: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -833,8 +768,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     withdraw: TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -847,12 +782,12 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'FRAUD_MINIMUM'): TypedContractMethod<
+getFunction(nameOrSignature: 'CORRELATION_FACTOR'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'FREEZE_SECONDS'): TypedContractMethod<
+getFunction(nameOrSignature: 'FRAUD_MINIMUM'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -887,11 +822,6 @@ getFunction(nameOrSignature: 'MAX_ENDPOINT_BYTES'): TypedContractMethod<
       [bigint],
       'view'
     >;
-getFunction(nameOrSignature: 'MAX_TRIES'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
 getFunction(nameOrSignature: 'MAX_UNBONDINGS'): TypedContractMethod<
       [],
       [bigint],
@@ -900,16 +830,6 @@ getFunction(nameOrSignature: 'MAX_UNBONDINGS'): TypedContractMethod<
 getFunction(nameOrSignature: 'MINIMUM_STAKE'): TypedContractMethod<
       [],
       [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'PAYOUT_DELAY_SECONDS'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
-      [],
-      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'SETUP_SECONDS'): TypedContractMethod<
@@ -927,11 +847,6 @@ getFunction(nameOrSignature: 'SINK'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'SLOT_REUSE_BLOCKS'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
 getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
       [],
       [string],
@@ -942,14 +857,34 @@ getFunction(nameOrSignature: 'UNBONDING_SECONDS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'addManager'): TypedContractMethod<
       [manager: AddressLike, ],
       [void],
       'nonpayable'
     >;
+getFunction(nameOrSignature: 'agentOf'): TypedContractMethod<
+      [operator: AddressLike, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'completeUnbonding'): TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
@@ -967,23 +902,8 @@ getFunction(nameOrSignature: 'endpointOf'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'evict'): TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'freeStakeOf'): TypedContractMethod<
       [operator: AddressLike, ],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'freezePayout'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'holders'): TypedContractMethod<
-      [versionId: BytesLike, ],
       [bigint],
       'view'
     >;
@@ -992,19 +912,14 @@ getFunction(nameOrSignature: 'isConsumingScheduledOp'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'isOptedIn'): TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [boolean],
-      'view'
-    >;
 getFunction(nameOrSignature: 'jailedUntil'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'lockDrawn'): TypedContractMethod<
-      [versionId: BytesLike, seed: BytesLike, candidates: BigNumberish, cutoff: BigNumberish, lockId: BytesLike, amount: BigNumberish, ],
-      [string],
+      [operator: AddressLike, stake: BigNumberish, capacity: BigNumberish, amount: BigNumberish, lockId: BytesLike, ],
+      [bigint],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'lockOf'): TypedContractMethod<
@@ -1022,29 +937,9 @@ getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
       [OperatorStructOutput],
       'view'
     >;
-getFunction(nameOrSignature: 'optIn'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'optOut'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payPayout'): TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payoutCount'): TypedContractMethod<
-      [],
+getFunction(nameOrSignature: 'owedOf'): TypedContractMethod<
+      [operator: AddressLike, ],
       [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -1054,6 +949,11 @@ getFunction(nameOrSignature: 'release'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'rotateSigningKey'): TypedContractMethod<
       [key: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'setAgent'): TypedContractMethod<
+      [agent: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -1073,16 +973,21 @@ getFunction(nameOrSignature: 'signingKeyAt'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'slash'): TypedContractMethod<
-      [lockId: BytesLike, fault: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
+      [lockId: BytesLike, fault: BigNumberish, since: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
       [bigint],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'slotsOf'): TypedContractMethod<
-      [versionId: BytesLike, ],
+getFunction(nameOrSignature: 'slashedLately'): TypedContractMethod<
+      [],
       [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'totalHeld'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'totalStake'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -1108,47 +1013,59 @@ getFunction(nameOrSignature: 'unjail'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >;
 
-    getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+    getEvent(key: 'AgentSet'): TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+getEvent(key: 'AuthorityUpdated'): TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
 getEvent(key: 'Deposited'): TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
+getEvent(key: 'DrawMissed'): TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
 getEvent(key: 'EndpointSet'): TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
-getEvent(key: 'Evicted'): TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
 getEvent(key: 'Jailed'): TypedContractEvent<JailedEvent.InputTuple, JailedEvent.OutputTuple, JailedEvent.OutputObject>;
 getEvent(key: 'Locked'): TypedContractEvent<LockedEvent.InputTuple, LockedEvent.OutputTuple, LockedEvent.OutputObject>;
 getEvent(key: 'ManagerAdded'): TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
-getEvent(key: 'OptedIn'): TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
-getEvent(key: 'OptedOut'): TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-getEvent(key: 'PayoutFrozen'): TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-getEvent(key: 'PayoutMarked'): TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-getEvent(key: 'PayoutPaid'): TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
+getEvent(key: 'OwedTaken'): TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
+getEvent(key: 'PenaltyOwed'): TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
 getEvent(key: 'Released'): TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
 getEvent(key: 'SigningKeyRotated'): TypedContractEvent<SigningKeyRotatedEvent.InputTuple, SigningKeyRotatedEvent.OutputTuple, SigningKeyRotatedEvent.OutputObject>;
 getEvent(key: 'Slashed'): TypedContractEvent<SlashedEvent.InputTuple, SlashedEvent.OutputTuple, SlashedEvent.OutputObject>;
 getEvent(key: 'Tombstoned'): TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
+getEvent(key: 'UnbondingCompleted'): TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
 getEvent(key: 'UnbondingQueued'): TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
 getEvent(key: 'Unjailed'): TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
+      'AgentSet(address,address)': TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+      AgentSet: TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+    
+
       'AuthorityUpdated(address)': TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
       AuthorityUpdated: TypedContractEvent<AuthorityUpdatedEvent.InputTuple, AuthorityUpdatedEvent.OutputTuple, AuthorityUpdatedEvent.OutputObject>;
+    
+
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
     
 
       'Deposited(address,uint96)': TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
       Deposited: TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
     
 
-      'EndpointSet(address,string)': TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
-      EndpointSet: TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
+      'DrawMissed(address,bytes32,address,uint96)': TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
+      DrawMissed: TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
     
 
-      'Evicted(address,bytes32)': TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
-      Evicted: TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
+      'EndpointSet(address,string)': TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
+      EndpointSet: TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
     
 
       'Jailed(address,uint40)': TypedContractEvent<JailedEvent.InputTuple, JailedEvent.OutputTuple, JailedEvent.OutputObject>;
@@ -1163,24 +1080,12 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       ManagerAdded: TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
     
 
-      'OptedIn(address,bytes32,uint32)': TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
-      OptedIn: TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
+      'OwedTaken(address,uint96,uint96)': TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
+      OwedTaken: TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
     
 
-      'OptedOut(address,bytes32,uint40)': TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-      OptedOut: TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-    
-
-      'PayoutFrozen(uint256,uint40)': TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-      PayoutFrozen: TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-    
-
-      'PayoutMarked(uint256,address,address,uint96[3],uint40)': TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-      PayoutMarked: TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-    
-
-      'PayoutPaid(uint256,uint8,address,uint96)': TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-      PayoutPaid: TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
+      'PenaltyOwed(address,uint96)': TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
+      PenaltyOwed: TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
     
 
       'Released(address,bytes32,address,uint96)': TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
@@ -1199,16 +1104,16 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Tombstoned: TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
     
 
+      'UnbondingCompleted(address,uint256,uint96)': TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+      UnbondingCompleted: TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+    
+
       'UnbondingQueued(address,uint256,uint96,uint40)': TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
       UnbondingQueued: TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
     
 
       'Unjailed(address)': TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
       Unjailed: TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256,uint96)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, networkHelpers, useProtocol } from "../support/market.ts";
 import { assign, claim, WINDOW } from "../support/protocol.ts";
 import { digitReader, scoresOf } from "../support/reader.ts";
@@ -20,9 +21,14 @@ describe("DigitReader", () => {
     await expect(protocol.market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
     expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
   });
-  it("orders floats by value, also negative ones", async () => {
-    const { contract } = await digitReader(protocol);
-    expect(await contract.argmax(scoresOf(-3, -2, -0.5, -4, -5, -6, -7, -8, -9, -10))).to.equal(2n);
-    expect(await contract.argmax("0x")).to.equal(0n);
+  it("forgets an answer that was convicted", async () => {
+    const { contract, ask } = await digitReader(protocol);
+    const made = await ask();
+    await assign(connection, protocol, made);
+    const { claimId } = await claim(connection, protocol, made, scoresOf(1, 9));
+    await protocol.market.connect(protocol.court).markChallenged(made.id, claimId);
+    await protocol.market.connect(protocol.court).convict(claimId, encodeTerms(made.request), protocol.accuser);
+    await expect(protocol.market.notifyFailure(made.request)).to.emit(contract, "DigitFailed").withArgs(made.id);
+    expect([...(await contract.readingOf(made.id))]).to.deep.equal([0n, 0n, false]);
   });
 });

@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
 import { network } from "hardhat";
 
 const { ethers, networkHelpers } = await network.create();
@@ -13,11 +12,10 @@ const encode = (bits: readonly number[]): string => {
 
 const bitsOf = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
 
-// DigitReader is the contract that shows what the library does.
 describe("Scores", () => {
-  const fixture = async () => ethers.deployContract("DigitReader", [ZeroAddress]);
+  const fixture = async () => ethers.deployContract("ScoresHarness");
   const bestOf = async (bits: readonly number[], rest = ""): Promise<bigint> =>
-    (await networkHelpers.loadFixture(fixture)).argmax(encode(bits) + rest);
+    (await networkHelpers.loadFixture(fixture)).best(encode(bits) + rest);
 
   describe("best", () => {
     it("is the place of the largest float, from negative infinity to infinity", async () => {

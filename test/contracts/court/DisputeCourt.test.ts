@@ -1,5 +1,7 @@
 import { expect } from "chai";
 
+import { id, ZeroHash } from "ethers";
+
 import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import {
@@ -7,6 +9,7 @@ import {
   ethers,
   HONEST,
   HOUR,
+  INPUT_ROOT,
   MANIFEST,
   networkHelpers,
   other,
@@ -24,6 +27,7 @@ const { time } = networkHelpers;
 const timeOf = async (): Promise<bigint> => BigInt(await time.latest());
 
 const DAY = 24 * HOUR;
+const NOTICE = BigInt(15 * DAY);
 
 describe("DisputeCourt", () => {
   describe("addTerms", () => {
@@ -38,26 +42,36 @@ describe("DisputeCourt", () => {
 
     describe("given the governor", () => {
       const ANY_WINDOW = 2n ** 32n - 1n;
-      const ANY_BOND = 2n ** 128n - 1n;
       const LONGEST = 10 * DAY;
       const rest = TERMS.traceWindow + TERMS.answerWindow + TERMS.proofMargin;
       // CourtTerm, then actual, minimum and maximum.
       for (const [what, change, ...refusal] of [
-        ["no challenge bond", { challengeBond: 0 }, 0, 0, 1, ANY_BOND],
-        ["no demand bond", { demandBond: 0 }, 1, 0, 1, ANY_BOND],
-        ["a trace window below a minute", { traceWindow: 59 }, 2, 59, 60, ANY_WINDOW],
+        ["no challenge bond", { challengeBond: 0 }, 0, 0, 1, 16n * TERMS.challengeBond],
+        ["no demand bond", { demandBond: 0 }, 1, 0, 1, 16n * TERMS.demandBond],
+        ["no accusation bond", { accusationBond: 0 }, 2, 0, 1, 16n * TERMS.accusationBond],
+        [
+          "a challenge bond that nobody can pay",
+          { challengeBond: 2n ** 96n - 1n },
+          0,
+          2n ** 96n - 1n,
+          1,
+          16n * TERMS.challengeBond,
+        ],
+        ["a demand bond that nobody can pay", { demandBond: 161n }, 1, 161, 1, 160],
+        ["an accusation bond that nobody can pay", { accusationBond: 113n }, 2, 113, 1, 112],
+        ["a trace window below a minute", { traceWindow: 59 }, 3, 59, 60, ANY_WINDOW],
         [
           "a demand window below four answer windows",
           { demandWindow: 8 * HOUR - 1 },
-          3,
+          4,
           8 * HOUR - 1,
           8 * HOUR,
           ANY_WINDOW,
         ],
-        ["an answer window below a minute", { answerWindow: 59 }, 4, 59, 60, ANY_WINDOW],
-        ["a proof margin below a minute", { proofMargin: 59 }, 5, 59, 60, ANY_WINDOW],
-        ["a burn above the bond", { burnBps: 10_001 }, 6, 10_001, 0, 10_000],
-        ["windows that outlast the market", { demandWindow: 9 * DAY }, 7, rest + 10 * DAY, 0, LONGEST],
+        ["an answer window below a minute", { answerWindow: 59 }, 5, 59, 60, ANY_WINDOW],
+        ["a proof margin below a minute", { proofMargin: 59 }, 6, 59, 60, ANY_WINDOW],
+        ["a burn above the bond", { burnBps: 10_001 }, 7, 10_001, 0, 10_000],
+        ["windows that outlast the market", { demandWindow: 9 * DAY }, 8, rest + 10 * DAY, 0, LONGEST],
       ] as const) {
         it(`refuses ${what}`, async () => {
           const { court } = await stageAt("open");
@@ -72,7 +86,7 @@ describe("DisputeCourt", () => {
         const demandWindow = 9 * DAY - rest;
         await expect(court.addTerms({ ...TERMS, demandWindow: demandWindow + 1 }))
           .to.be.revertedWithCustomError(court, "CourtTermOutside")
-          .withArgs(7, LONGEST + 1, 0, LONGEST);
+          .withArgs(8, LONGEST + 1, 0, LONGEST);
         await court.addTerms({ ...TERMS, demandWindow });
       });
 
@@ -80,13 +94,19 @@ describe("DisputeCourt", () => {
         const { court } = await stageAt("open");
         const shortest = { traceWindow: 60, demandWindow: 240, answerWindow: 60, proofMargin: 60, burnBps: 10_000 };
         const terms = { ...TERMS, ...shortest };
-        await expect(court.addTerms(terms)).to.emit(court, "TermsAdded").withArgs(1, Object.values(terms));
+        await expect(court.addTerms(terms)).to.emit(court, "TermsAdded");
+        expect([...(await court.termsOf(1n))]).to.deep.equal(Object.values(terms).map(BigInt));
       });
 
       it("adds them for later disputes and leaves open ones as they are", async () => {
         const { court, claimId, challenger, token, market, operator, trace } = await stageAt("challenged");
         const dearer = { ...TERMS, challengeBond: 5_000n };
-        await expect(court.addTerms(dearer)).to.emit(court, "TermsAdded").withArgs(1, Object.values(dearer));
+        const added = court.addTerms(dearer);
+        await added;
+        const from = (await timeOf()) + NOTICE;
+        await expect(added).to.emit(court, "TermsAdded").withArgs(1, Object.values(dearer), from);
+        expect(await court.currentTermsId()).to.equal(0n);
+        await time.increaseTo(from);
         expect(await court.currentTermsId()).to.equal(1n);
         expect((await court.termsOf(0n)).challengeBond).to.equal(TERMS.challengeBond);
         expect((await court.termsOf(1n)).challengeBond).to.equal(5_000n);
@@ -97,9 +117,177 @@ describe("DisputeCourt", () => {
         await market.claim(request, operator, rootsTree(trace.outputRoots).root, windowEnd);
         const requestId = await market.idOf(request);
         const second = await market.claimOf(requestId);
-        const challenge = court.connect(challenger).challenge(requestId, second.claimId);
+        const challenge = court.connect(challenger).challenge(market, requestId, second.claimId);
         await expect(challenge).to.changeTokenBalances(ethers, token, [challenger, court], [-5_000n, 5_000n]);
       });
+    });
+  });
+
+  describe("addTerms, a second time", () => {
+    it("reverts while the newest terms do not count yet", async () => {
+      const { court } = await stageAt("open");
+      await court.addTerms(TERMS);
+      const from = (await timeOf()) + NOTICE;
+      await time.setNextBlockTimestamp(from - 1n);
+      await expect(court.addTerms(TERMS)).to.be.revertedWithCustomError(court, "CourtTermsPending").withArgs(from);
+      await time.setNextBlockTimestamp(from);
+      await court.addTerms(TERMS);
+    });
+
+    it("binds no claim that was open when it was called, even at the last second of the longest window", async () => {
+      const { court, market, challenger, operator, trace, token } = await stageAt("open");
+      const request = requestOf(5);
+      const windowEnd = (await time.latest()) + 10 * DAY;
+      await market.claim(request, operator, rootsTree(trace.outputRoots).root, windowEnd);
+      await court.addTerms({ ...TERMS, challengeBond: 16_016n });
+      await time.setNextBlockTimestamp(windowEnd - 1);
+      const requestId = await market.idOf(request);
+      const { claimId } = await market.claimOf(requestId);
+      await expect(court.connect(challenger).challenge(market, requestId, claimId)).to.changeTokenBalances(
+        ethers,
+        token,
+        [challenger],
+        [-TERMS.challengeBond],
+      );
+      expect((await court.disputeOf(claimId)).termsId).to.equal(0n);
+    });
+  });
+
+  describe("addSource", () => {
+    it("is governance's", async () => {
+      const { court, stranger, market } = await stageAt("open");
+      for (const move of [court.connect(stranger).addSource(market), court.connect(stranger).tombstoneSource(market)]) {
+        await expect(move).to.be.revertedWithCustomError(court, "AccessManagedUnauthorized").withArgs(stranger);
+      }
+    });
+
+    it("registers a source once, under the next number", async () => {
+      const { court, market, token } = await stageAt("open");
+      const second = await ethers.deployContract("CourtStageMock", [token]);
+      await expect(court.addSource(second)).to.emit(court, "SourceAdded").withArgs(second, 2n);
+      expect([await court.sourceAt(1n), await court.sourceAt(2n), await court.sourceCount()]).to.deep.equal([
+        await market.getAddress(),
+        await second.getAddress(),
+        2n,
+      ]);
+      expect(await court.sourceUntil(second)).to.equal(2n ** 40n - 1n);
+      for (const known of [market, second]) {
+        await expect(court.addSource(known)).to.be.revertedWithCustomError(court, "CourtSourceKnown").withArgs(known);
+      }
+    });
+
+    it("refuses a source that gives up before a dispute must end", async () => {
+      const { court, token } = await stageAt("open");
+      const hasty = await ethers.deployContract("CourtStageMock", [token]);
+      await hasty.lieAboutPatience(10 * DAY - 1);
+      await expect(court.addSource(hasty))
+        .to.be.revertedWithCustomError(court, "CourtSourcePatience")
+        .withArgs(10 * DAY - 1, 10 * DAY);
+    });
+  });
+
+  describe("tombstoneSource", () => {
+    it("leaves time for claims that are open, and is for ever", async () => {
+      const { court, market, challenger, operator, trace, requestId, claimId } = await stageAt("open");
+      const move = court.tombstoneSource(market);
+      await move;
+      const until = (await timeOf()) + NOTICE;
+      await expect(move).to.emit(court, "SourceTombstoned").withArgs(market, until);
+      expect(await court.sourceUntil(market)).to.equal(until);
+      await court.connect(challenger).challenge(market, requestId, claimId);
+
+      const request = requestOf(5);
+      await market.claim(request, operator, rootsTree(trace.outputRoots).root, until + 100n);
+      const late = await market.idOf(request);
+      const { claimId: lateClaim } = await market.claimOf(late);
+      await time.setNextBlockTimestamp(until + 1n);
+      await expect(court.connect(challenger).challenge(market, late, lateClaim))
+        .to.be.revertedWithCustomError(court, "CourtSourceUnusable")
+        .withArgs(market, until);
+      await expect(court.tombstoneSource(market))
+        .to.be.revertedWithCustomError(court, "CourtSourceUnusable")
+        .withArgs(market, until);
+      await expect(court.addSource(market)).to.be.revertedWithCustomError(court, "CourtSourceKnown").withArgs(market);
+    });
+
+    it("reverts for a source that nobody added", async () => {
+      const { court, token } = await stageAt("open");
+      await expect(court.tombstoneSource(token))
+        .to.be.revertedWithCustomError(court, "CourtSourceUnusable")
+        .withArgs(token, 0n);
+    });
+  });
+
+  describe("a hostile source", () => {
+    type Facts = Awaited<ReturnType<Awaited<ReturnType<typeof stageAt<"open">>>["market"]["claimOf"]>>;
+    const copyOf = ({ status, operator, outputRoot, windowEnd, claimedBlock, claimId }: Facts) => ({
+      ...{ status, operator, outputRoot, windowEnd, claimedBlock, claimId },
+    });
+
+    /** A second source, and a claim of the first one that it would like to harm. */
+    const hostile = async () => {
+      const stage = await stageAt("open");
+      const source = await ethers.deployContract("CourtStageMock", [stage.token]);
+      await stage.court.addSource(source);
+      await source.publish(id("version"), MANIFEST);
+      const facts = copyOf(await stage.market.claimOf(stage.requestId));
+      return { ...stage, source, facts };
+    };
+
+    it("cannot take the place of another source's claim", async () => {
+      const { court, market, source, facts, challenger, requestId, claimId } = await hostile();
+      // It says of a claim of its own what the market says of that claim, the id included.
+      await source.lie(requestId, facts, false);
+      const own = await source.claimIdFor(
+        requestId,
+        facts.operator,
+        facts.outputRoot,
+        facts.windowEnd,
+        facts.claimedBlock,
+      );
+      await expect(court.connect(challenger).challenge(source, requestId, claimId))
+        .to.be.revertedWithCustomError(court, "CourtClaimMismatch")
+        .withArgs(claimId, own);
+      await court.connect(challenger).challenge(market, requestId, claimId);
+      expect(await court.sourceAt((await court.disputeOf(claimId)).source)).to.equal(market);
+    });
+
+    it("cannot draw out a dispute with an endless window", async () => {
+      const { court, source, operator, challenger } = await hostile();
+      const request = requestOf(5);
+      const requestId = await source.idOf(request);
+      const now = await timeOf();
+      await source.claim(request, operator, ZeroHash, now + NOTICE + 100n);
+      const { claimId } = await source.claimOf(requestId);
+      await time.setNextBlockTimestamp(now + 99n);
+      await expect(court.connect(challenger).challenge(source, requestId, claimId))
+        .to.be.revertedWithCustomError(court, "CourtWindowTooLong")
+        .withArgs(NOTICE + 1n, NOTICE);
+    });
+
+    it("that reverts holds up its own claims only: no bond of another claim moves", async () => {
+      const { court, market, source, operator, challenger, watcher, trace, token, requestId, claimId, request } =
+        await hostile();
+      const terms = requestOf(5);
+      const badId = await source.idOf(terms);
+      await source.claim(terms, operator, rootsTree(trace.outputRoots).root, (await time.latest()) + WINDOW);
+      const bad = copyOf(await source.claimOf(badId));
+      await court.connect(watcher).challenge(source, badId, bad.claimId);
+      await court.connect(challenger).challenge(market, requestId, claimId);
+      await source.lie(badId, { ...bad, status: REQUEST_STATUS.challenged }, true);
+      await time.increase(TERMS.traceWindow + 1);
+      await expect(court.convictWithoutTrace(bad.claimId, terms)).to.be.revertedWithCustomError(
+        source,
+        "StageReverting",
+      );
+      await court.convictWithoutTrace(claimId, request);
+      await court.withdraw(challenger);
+      // What is left is the bond of the hostile source's claim.
+      expect(await token.balanceOf(court)).to.equal(TERMS.challengeBond);
+      await source.lie(badId, { ...bad, status: REQUEST_STATUS.challenged }, false);
+      await court.convictWithoutTrace(bad.claimId, terms);
+      await court.withdraw(watcher);
+      expect(await token.balanceOf(court)).to.equal(0n);
     });
   });
 
@@ -107,7 +295,7 @@ describe("DisputeCourt", () => {
     describe("given an open window", () => {
       it("records the dispute, takes the bond and freezes finality", async () => {
         const { court, challenger, operator, token, market, requestId, claimId, windowEnd } = await stageAt("open");
-        const move = court.connect(challenger).challenge(requestId, claimId);
+        const move = court.connect(challenger).challenge(market, requestId, claimId);
         await expect(move).to.changeTokenBalances(
           ethers,
           token,
@@ -117,32 +305,33 @@ describe("DisputeCourt", () => {
         const now = await timeOf();
         await expect(move)
           .to.emit(court, "Challenged")
-          .withArgs(claimId, requestId, challenger, operator, 0n, now + BigInt(TERMS.traceWindow));
+          .withArgs(claimId, requestId, challenger, operator, market, 0n, now + BigInt(TERMS.traceWindow));
         const dispute = await court.disputeOf(claimId);
         expect(dispute.status).to.equal(STATUS.challenged);
         expect(dispute.challenger).to.equal(challenger.address);
         expect(dispute.operator).to.equal(operator.address);
-        expect(dispute.requestId).to.equal(requestId);
+        expect(dispute.id).to.equal(requestId);
+        expect(await court.sourceAt(dispute.source)).to.equal(market);
         expect(dispute.challengeableUntil).to.equal(BigInt(windowEnd));
         expect(dispute.end).to.equal(0n);
         expect((await market.claimOf(requestId)).status).to.equal(REQUEST_STATUS.challenged);
       });
 
       it("reverts for another claim of the request", async () => {
-        const { court, challenger, marketErrors, requestId, claimId } = await stageAt("open");
-        await expect(court.connect(challenger).challenge(requestId, other(claimId)))
+        const { court, market, challenger, marketErrors, requestId, claimId } = await stageAt("open");
+        await expect(court.connect(challenger).challenge(market, requestId, other(claimId)))
           .to.be.revertedWithCustomError(marketErrors, "MarketClaimMismatch")
           .withArgs(claimId, other(claimId));
       });
 
       it("reverts when the token calls the court from inside the transfer of the bond", async () => {
-        const { court, challenger, token, requestId, claimId } = await stageAt("openCalling");
+        const { court, market, challenger, token, requestId, claimId } = await stageAt("openCalling");
         for (const payload of [
-          court.interface.encodeFunctionData("challenge", [requestId, claimId]),
+          court.interface.encodeFunctionData("challenge", [await market.getAddress(), requestId, claimId]),
           court.interface.encodeFunctionData("withdraw", [challenger.address]),
         ]) {
           await token.setHook(court, payload);
-          await expect(court.connect(challenger).challenge(requestId, claimId)).to.be.revertedWithCustomError(
+          await expect(court.connect(challenger).challenge(market, requestId, claimId)).to.be.revertedWithCustomError(
             court,
             "ReentrancyGuardReentrantCall",
           );
@@ -150,19 +339,19 @@ describe("DisputeCourt", () => {
       });
 
       it("reverts when the token keeps a fee", async () => {
-        const { court, challenger, token, requestId, claimId } = await stageAt("open");
+        const { court, market, challenger, token, requestId, claimId } = await stageAt("open");
         await token.setFee(100n);
-        await expect(court.connect(challenger).challenge(requestId, claimId))
-          .to.be.revertedWithCustomError(court, "CourtBondShort")
+        await expect(court.connect(challenger).challenge(market, requestId, claimId))
+          .to.be.revertedWithCustomError(court, "CreditTokenMismatch")
           .withArgs(991n, 1001n);
       });
     });
 
     describe("given the window is over", () => {
       it("reverts with the market's error", async () => {
-        const { court, challenger, marketErrors, requestId, claimId, windowEnd } = await stageAt("open");
+        const { court, market, challenger, marketErrors, requestId, claimId, windowEnd } = await stageAt("open");
         await time.setNextBlockTimestamp(windowEnd);
-        await expect(court.connect(challenger).challenge(requestId, claimId))
+        await expect(court.connect(challenger).challenge(market, requestId, claimId))
           .to.be.revertedWithCustomError(marketErrors, "MarketDeadlinePassed")
           .withArgs(windowEnd, windowEnd);
       });
@@ -170,8 +359,8 @@ describe("DisputeCourt", () => {
 
     describe("given the claim is in dispute", () => {
       it("reverts: a second challenger would add nothing but delay", async () => {
-        const { court, watcher, requestId, claimId } = await stageAt("challenged");
-        await expect(court.connect(watcher).challenge(requestId, claimId))
+        const { court, market, watcher, requestId, claimId } = await stageAt("challenged");
+        await expect(court.connect(watcher).challenge(market, requestId, claimId))
           .to.be.revertedWithCustomError(court, "CourtStatus")
           .withArgs(STATUS.challenged, STATUS.none);
       });
@@ -183,7 +372,7 @@ describe("DisputeCourt", () => {
       { court, operator, claimId, request }: Awaited<ReturnType<typeof stageAt<"challenged">>>,
       change: {
         manifest?: typeof MANIFEST;
-        nonce?: number;
+        terms?: string;
         root?: string;
         roots?: string[];
         siblings?: string[][];
@@ -193,7 +382,7 @@ describe("DisputeCourt", () => {
         .connect(operator)
         .commitTrace(
           claimId,
-          { ...request, nonce: change.nonce ?? request.nonce },
+          change.terms ?? request,
           change.manifest ?? MANIFEST,
           change.root ?? HONEST.root,
           change.roots ?? HONEST.outputRoots,
@@ -204,7 +393,7 @@ describe("DisputeCourt", () => {
     describe("given a challenge", () => {
       it("records what the trace is judged against and fixes the end", async () => {
         const stage = await stageAt("challenged");
-        const { court, claimId, request, windowEnd } = stage;
+        const { court, claimId, windowEnd } = stage;
         const move = commit(stage);
         await move;
         const demandUntil = BigInt(windowEnd + TERMS.demandWindow);
@@ -221,7 +410,7 @@ describe("DisputeCourt", () => {
         expect([...(await court.caseOf(claimId))]).to.deep.equal([
           MANIFEST.programRoot,
           MANIFEST.weightsRoot,
-          request.inputRoot,
+          INPUT_ROOT,
           HONEST.root,
           18n,
           2n,
@@ -236,7 +425,7 @@ describe("DisputeCourt", () => {
         await market.claim(request, operator, rootsTree(trace.outputRoots).root, windowEnd);
         const requestId = await market.idOf(request);
         const { claimId } = await market.claimOf(requestId);
-        await court.connect(challenger).challenge(requestId, claimId);
+        await court.connect(challenger).challenge(market, requestId, claimId);
         await court
           .connect(operator)
           .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
@@ -247,9 +436,9 @@ describe("DisputeCourt", () => {
 
       it("counts the demand window from the trace when the claim's own window is over by then", async () => {
         const stage = await stageAt("open");
-        const { court, challenger, requestId, claimId, windowEnd } = stage;
+        const { court, market, challenger, requestId, claimId, windowEnd } = stage;
         await time.setNextBlockTimestamp(windowEnd - 2);
-        await court.connect(challenger).challenge(requestId, claimId);
+        await court.connect(challenger).challenge(market, requestId, claimId);
         await time.setNextBlockTimestamp(windowEnd + 100);
         await commit(stage);
         expect((await court.disputeOf(claimId)).demandUntil).to.equal(BigInt(windowEnd + 100 + TERMS.demandWindow));
@@ -281,9 +470,9 @@ describe("DisputeCourt", () => {
 
       it("reverts for another request", async () => {
         const stage = await stageAt("challenged");
-        await expect(commit(stage, { nonce: 9 }))
-          .to.be.revertedWithCustomError(stage.court, "CourtRequestMismatch")
-          .withArgs(await stage.market.idOf(requestOf(9)), stage.requestId);
+        await expect(commit(stage, { terms: requestOf(9) }))
+          .to.be.revertedWithCustomError(stage.marketErrors, "MarketClaimMismatch")
+          .withArgs(ZeroHash, stage.claimId);
       });
 
       it("reverts for another manifest", async () => {
@@ -360,11 +549,11 @@ describe("DisputeCourt", () => {
       });
 
       it("reverts for another request", async () => {
-        const { court, market, claimId, requestId } = await stageAt("challenged");
+        const { court, marketErrors, market, claimId } = await stageAt("challenged");
         await time.increase(TERMS.traceWindow + 1);
         await expect(court.convictWithoutTrace(claimId, requestOf(9)))
-          .to.be.revertedWithCustomError(court, "CourtRequestMismatch")
-          .withArgs(await market.idOf(requestOf(9)), requestId);
+          .to.be.revertedWithCustomError(marketErrors, "MarketStatusForbids")
+          .withArgs(await market.idOf(requestOf(9)), REQUEST_STATUS.none);
       });
 
       it("returns the bond when the market has given up", async () => {
@@ -395,7 +584,7 @@ describe("DisputeCourt", () => {
         await expect(court.resolve(claimId)).to.be.revertedWithCustomError(court, "CourtTooEarly").withArgs(end, end);
       });
 
-      it("then upholds: the challenger's bond less the burn and all demand bonds are the operator's", async () => {
+      it("then upholds: the challenger's bond less the burn, and all bonds of demands and accusations, are the operator's", async () => {
         const { court, claimId, requestId, market, operator, watcher, stranger } = await stageAt("traced");
         await court.connect(watcher).demandTrace(claimId, [
           { level: 0, index: 0 },
@@ -405,10 +594,11 @@ describe("DisputeCourt", () => {
           claimId,
           [0, 16].map((index) => answerOf(HONEST, TRACE_TREE, { level: 0, index })),
         );
+        await court.connect(watcher).accuse(claimId, id("mistaken"));
         await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
         const move = court.connect(stranger).resolve(claimId);
         // A quarter of 1,001 burns, rounded up.
-        const [burned, paid] = [251n, 750n + 20n];
+        const [burned, paid] = [251n, 750n + 20n + TERMS.accusationBond];
         await expect(move).to.emit(court, "Upheld").withArgs(claimId, operator, paid, burned);
         await expect(move).to.emit(market, "StageUpheld").withArgs(requestId, claimId);
         expect(await court.creditOf(operator)).to.equal(paid);

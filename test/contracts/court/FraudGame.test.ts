@@ -1,16 +1,20 @@
 import { expect } from "chai";
 import { AbiCoder, id, keccak256, ZeroHash } from "ethers";
 
+import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import { elementBits, setElementBits } from "../../../runner/machine/tensor.ts";
 import {
+  answerOf,
   commitmentOf,
   ethers,
   executionOf,
   FORGED,
   HONEST,
+  INPUT_ROOT,
   kernelAt,
   kernelOpening,
+  LEVEL_BYTES,
   MANIFEST,
   networkHelpers,
   other,
@@ -41,10 +45,37 @@ describe("FraudGame", () => {
       const { court, claimId } = await stageAt("traced");
       await expect(court.accuse(claimId, commitment)).to.emit(court, "Accused").withArgs(claimId, commitment);
       const block = BigInt(await time.latestBlock());
-      expect(await court.accusedIn(claimId, commitment)).to.equal(block);
+      expect((await court.accusationOf(claimId, commitment)).accusedIn).to.equal(block);
       await expect(court.accuse(claimId, commitment))
         .to.be.revertedWithCustomError(court, "CourtAccusationKnown")
         .withArgs(commitment);
+    });
+
+    it("takes a bond from whoever sends it", async () => {
+      const { court, claimId, token, stranger } = await stageAt("traced");
+      const bond = TERMS.accusationBond;
+      await expect(court.connect(stranger).accuse(claimId, commitment)).to.changeTokenBalances(
+        ethers,
+        token,
+        [stranger, court],
+        [-bond, bond],
+      );
+      expect((await court.accusationOf(claimId, commitment)).payer).to.equal(stranger);
+      expect((await court.disputeOf(claimId)).accusations).to.equal(1n);
+    });
+
+    it("reverts when the bond does not arrive whole, or the token calls the court meanwhile", async () => {
+      const { court, claimId, token, stranger } = await stageAt("traced");
+      await token.setFee(2_000n);
+      await expect(court.connect(stranger).accuse(claimId, commitment))
+        .to.be.revertedWithCustomError(court, "CreditTokenMismatch")
+        .withArgs(6n, 7n);
+      const calling = await stageAt("tracedCalling");
+      const again = calling.court.interface.encodeFunctionData("accuse", [calling.claimId, id("another")]);
+      await calling.token.setHook(calling.court, again);
+      await expect(
+        calling.court.connect(calling.stranger).accuse(calling.claimId, commitment),
+      ).to.be.revertedWithCustomError(calling.court, "ReentrancyGuardReentrantCall");
     });
 
     it("takes nothing from its author who registers the same commitment under another claim first", async () => {
@@ -53,7 +84,7 @@ describe("FraudGame", () => {
       await market.claim(request, operator, rootsTree(trace.outputRoots).root, (await time.latest()) + WINDOW);
       const requestId = await market.idOf(request);
       const elsewhere = (await market.claimOf(requestId)).claimId;
-      await court.connect(challenger).challenge(requestId, elsewhere);
+      await court.connect(challenger).challenge(market, requestId, elsewhere);
       await court
         .connect(operator)
         .commitTrace(elsewhere, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
@@ -137,7 +168,7 @@ describe("FraudGame", () => {
         } finally {
           await provider.send("evm_setAutomine", [true]);
         }
-        const block = await court.accusedIn(claimId, commitment);
+        const block = (await court.accusationOf(claimId, commitment)).accusedIn;
         await expect(
           court.proveFraud.staticCall(claimId, request, thief, execution, output, { blockTag: Number(block) }),
         )
@@ -168,10 +199,10 @@ describe("FraudGame", () => {
       });
 
       it("reverts for another request", async () => {
-        const { court, market, claimId, requestId, accusation, execution, output } = await stageAt("accused");
+        const { court, market, marketErrors, claimId, accusation, execution, output } = await stageAt("accused");
         await expect(court.proveFraud(claimId, requestOf(9), accusation, execution, output))
-          .to.be.revertedWithCustomError(court, "CourtRequestMismatch")
-          .withArgs(await market.idOf(requestOf(9)), requestId);
+          .to.be.revertedWithCustomError(marketErrors, "MarketStatusForbids")
+          .withArgs(await market.idOf(requestOf(9)), REQUEST_STATUS.none);
       });
 
       describe("when any field of the proof is tampered with", () => {
@@ -269,7 +300,7 @@ describe("FraudGame", () => {
             "CourtOperandMismatch",
             2,
             anyHash,
-            requestOf(0).inputRoot,
+            INPUT_ROOT,
           ],
           "an operand's leaf": [segment(0, () => ({ firstLeaf: 1 })), "CourtOperandMismatch", 0, anyHash, WRONG.root],
           "an operand's leaf, beyond the tensor": [
@@ -464,6 +495,145 @@ describe("FraudGame", () => {
     });
   });
 
+  describe("reclaimAccusation", () => {
+    const commitment = id("another accusation");
+
+    describe("given a conviction", () => {
+      it("returns the bond of every accusation to who paid it, once", async () => {
+        const { court, claimId, request, accusation, execution, output, stranger, watcher, governor } =
+          await stageAt("accused");
+        await court.connect(stranger).accuse(claimId, commitment);
+        await court.connect(watcher).proveFraud(claimId, request, accusation, execution, output);
+        const own = commitmentOf(claimId, FORGED.kernel, FORGED.element, accusation);
+        for (const [which, payer] of [
+          [own, governor],
+          [commitment, stranger],
+        ] as const) {
+          await expect(court.connect(watcher).reclaimAccusation(claimId, which))
+            .to.emit(court, "Credited")
+            .withArgs(payer, claimId, TERMS.accusationBond);
+          await expect(court.reclaimAccusation(claimId, which))
+            .to.be.revertedWithCustomError(court, "CourtAccusationUnknown")
+            .withArgs(which);
+        }
+      });
+
+      it("reverts for an accusation that nobody made", async () => {
+        const { court, claimId, request, accusation, execution, output } = await stageAt("accused");
+        await court.proveFraud(claimId, request, accusation, execution, output);
+        await expect(court.reclaimAccusation(claimId, commitment))
+          .to.be.revertedWithCustomError(court, "CourtAccusationUnknown")
+          .withArgs(commitment);
+      });
+    });
+
+    describe("given no conviction", () => {
+      it("reverts", async () => {
+        const { court, claimId, stranger } = await stageAt("traced");
+        await court.connect(stranger).accuse(claimId, commitment);
+        await expect(court.reclaimAccusation(claimId, commitment))
+          .to.be.revertedWithCustomError(court, "CourtStatus")
+          .withArgs(STATUS.traceCommitted, STATUS.convicted);
+      });
+    });
+  });
+
+  describe("proveFraud, after the leaf was demanded", () => {
+    const leaf = { level: LEVEL_BYTES, index: FORGED.leaf };
+
+    /** A wrong trace whose wrong leaf `demander` demanded and the operator showed. */
+    const demanded = async () => {
+      const stage = await stageAt("tracedWrong");
+      const { court, claimId, watcher, trace } = stage;
+      await court.connect(watcher).demandTensor(claimId, kernelOpening(FORGED.kernel), [leaf]);
+      await court.answer(claimId, [answerOf(trace, FORGED.kernel, leaf)]);
+      const execution = executionOf(trace, FORGED.kernel, FORGED.element);
+      return { ...stage, execution, output: outputOf(trace, FORGED.kernel, FORGED.leaf) };
+    };
+
+    it("pays the demander, not who accused every element of the leaf on reading the answer", async () => {
+      const stage = await demanded();
+      const { court, claimId, request, token, watcher, stranger: thief, trace, execution, output } = stage;
+      // The leaf holds the elements 512 to 699. The thief has no model: it accuses them all, in time.
+      const own = (element: number) => ({ accuser: thief.address, salt: id(`thief ${String(element)}`) });
+      const before = await token.balanceOf(thief);
+      const sprayed: string[] = [];
+      let gas = 0n;
+      for (let element = 512; element < 700; element++) {
+        const commitment = commitmentOf(claimId, FORGED.kernel, element, own(element));
+        const receipt = await (await court.connect(thief).accuse(claimId, commitment)).wait();
+        sprayed.push(commitment);
+        gas += receipt?.gasUsed ?? 0n;
+      }
+      const accusation = { accuser: watcher.address, salt: id("salt") };
+      await court.connect(watcher).accuse(claimId, commitmentOf(claimId, FORGED.kernel, FORGED.element, accusation));
+      const state = toyState(toySum(kernelAt(FORGED.kernel), trace.outputs), 4);
+      await court.connect(watcher).replay(claimId, accusation, execution, 4n);
+      // Now everybody knows the element. The thief has the older accusation of it, and even sends the proof.
+      await court.connect(thief).replay(claimId, own(FORGED.element), execution, 4n);
+      const last = { ...execution, progress: state };
+      await expect(court.connect(thief).proveFraud(claimId, request, own(FORGED.element), last, output))
+        .to.emit(court, "Convicted")
+        .withArgs(claimId, watcher);
+      for (const commitment of sprayed) await court.connect(thief).reclaimAccusation(claimId, commitment);
+      await court.withdraw(thief);
+      // It has its bonds back and nothing else, and paid for 188 accusations and 188 reclaims.
+      expect(await token.balanceOf(thief)).to.equal(before);
+      expect(gas).to.be.greaterThan(188n * 50_000n);
+    });
+
+    it("takes the thief's 188 bonds when the answer was right", async () => {
+      const { court, claimId, token, operator, stranger: thief } = await stageAt("traced");
+      const before = await token.balanceOf(thief);
+      for (let element = 512; element < 700; element++) {
+        await court.connect(thief).accuse(claimId, id(`element ${String(element)}`));
+      }
+      await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
+      await court.resolve(claimId);
+      expect(before - (await token.balanceOf(thief))).to.equal(188n * TERMS.accusationBond);
+      expect(await court.creditOf(operator)).to.equal(750n + 188n * TERMS.accusationBond);
+    });
+
+    it("pays the demander for an accusation of the same block", async () => {
+      const { court, claimId, request, watcher, stranger, trace } = await stageAt("tracedWrong");
+      const accusation = { accuser: stranger.address, salt: id("salt") };
+      const { provider } = ethers;
+      await provider.send("evm_setAutomine", [false]);
+      try {
+        const commitment = commitmentOf(claimId, FORGED.kernel, FORGED.element, accusation);
+        await court.connect(stranger).accuse(claimId, commitment, { gasLimit: 200_000 });
+        await court.connect(watcher).demandTensor(claimId, kernelOpening(FORGED.kernel), [leaf], { gasLimit: 400_000 });
+        await provider.send("evm_mine", []);
+      } finally {
+        await provider.send("evm_setAutomine", [true]);
+      }
+      await court.answer(claimId, [answerOf(trace, FORGED.kernel, leaf)]);
+      const execution = executionOf(trace, FORGED.kernel, FORGED.element);
+      const output = outputOf(trace, FORGED.kernel, FORGED.leaf);
+      await expect(court.proveFraud(claimId, request, accusation, execution, output))
+        .to.emit(court, "Convicted")
+        .withArgs(claimId, watcher);
+    });
+
+    it("pays the accuser who was earlier than the demand, or when the demand was not answered", async () => {
+      for (const answered of [true, false]) {
+        const { court, claimId, request, watcher, stranger, trace } = await stageAt("tracedWrong");
+        const accusation = { accuser: watcher.address, salt: id("salt") };
+        const commitment = commitmentOf(claimId, FORGED.kernel, FORGED.element, accusation);
+        if (answered) await court.connect(watcher).accuse(claimId, commitment);
+        await court.connect(stranger).demandTensor(claimId, kernelOpening(FORGED.kernel), [leaf]);
+        if (answered) await court.answer(claimId, [answerOf(trace, FORGED.kernel, leaf)]);
+        else await court.connect(watcher).accuse(claimId, commitment);
+        await networkHelpers.mine();
+        const execution = executionOf(trace, FORGED.kernel, FORGED.element);
+        const output = outputOf(trace, FORGED.kernel, FORGED.leaf);
+        await expect(court.proveFraud(claimId, request, accusation, execution, output))
+          .to.emit(court, "Convicted")
+          .withArgs(claimId, watcher);
+      }
+    });
+  });
+
   describe("replay", () => {
     const { kernel, element } = FORGED;
     const sum = toySum(kernelAt(kernel), WRONG.outputs);
@@ -557,7 +727,7 @@ describe("FraudGame", () => {
         await market.claim(request, operator, rootsTree(trace.outputRoots).root, (await time.latest()) + WINDOW);
         const requestId = await market.idOf(request);
         const { claimId } = await market.claimOf(requestId);
-        await court.connect(challenger).challenge(requestId, claimId);
+        await court.connect(challenger).challenge(market, requestId, claimId);
         await court
           .connect(operator)
           .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");

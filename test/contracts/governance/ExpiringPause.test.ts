@@ -50,6 +50,7 @@ describe("ExpiringPause", () => {
       await time.setNextBlockTimestamp((await time.latest()) + length);
       await protocol.market.unpause();
       await protocol.market.rearmPause();
+      await time.increase(33 * DAY);
     }
     expect((await protocol.market.clock()) - BigInt(await time.latest())).to.equal(before - 1_100n);
   });
@@ -75,7 +76,27 @@ describe("ExpiringPause", () => {
     await expect(protocol.market.rearmPause()).to.emit(protocol.market, "PauseRearmed");
     expect((await protocol.market.clock()) - clock).to.be.below(5n);
     expect((await protocol.market.clock()) - clock).to.equal(BigInt((await time.latest()) - then));
+    await time.increase(30 * DAY);
     await pause();
+  });
+  it("cannot follow another without a gap, however often it was re-armed", async () => {
+    const until = await pause();
+    await time.increaseTo(until);
+    await protocol.market.rearmPause();
+    const from = until + 30 * DAY;
+    await expect(protocol.market.pause()).to.be.revertedWithCustomError(protocol.market, "PauseTooSoon").withArgs(from);
+    await time.setNextBlockTimestamp(from - 1);
+    await expect(protocol.market.pause()).to.be.revertedWithCustomError(protocol.market, "PauseTooSoon").withArgs(from);
+    await time.setNextBlockTimestamp(from);
+    await pause();
+  });
+  it("counts the gap from the longest end, so that ending a pause early does not shorten it", async () => {
+    const until = await pause();
+    await protocol.market.unpause();
+    await protocol.market.rearmPause();
+    await expect(protocol.market.pause())
+      .to.be.revertedWithCustomError(protocol.market, "PauseTooSoon")
+      .withArgs(until + 30 * DAY);
   });
   it("is governance's alone", async () => {
     const byAlice = protocol.market.connect(protocol.alice);

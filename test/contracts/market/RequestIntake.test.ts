@@ -1,3 +1,4 @@
+import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs";
 import { expect } from "chai";
 import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
@@ -11,6 +12,7 @@ import {
   networkHelpers,
   openAssigned,
   operatorOf,
+  OUTCOME,
   STATUS,
   useProtocol,
 } from "../support/market.ts";
@@ -25,7 +27,9 @@ import {
   manifestOf,
   MARKET,
   metadataOf,
+  nextEpoch,
   open,
+  OPEN_TERMS,
   type Opened,
   rootOfF32,
   STAKING,
@@ -56,9 +60,10 @@ describe("RequestIntake", () => {
       const rare = await ethers.deployContract("InferenceMarket", [
         protocol.authority,
         protocol.registry,
-        protocol.staking,
+        protocol.pools,
         protocol.attestation,
         protocol.randomness,
+        protocol.availability,
         { ...MARKET, catchBps: 500 },
       ]);
       expect(await rare.collateralFor(parseEther("300"))).to.equal(parseEther("400") * 19n);
@@ -85,6 +90,7 @@ describe("RequestIntake", () => {
           collateral: COLLATERAL,
           numericsVersion: 1n,
           inputInline: true,
+          openUntil: BigInt(await time.latest()) + 600n,
         });
         expect(await protocol.market.idOf(made.request)).to.equal(made.id);
         expect(await statusOf(made)).to.equal(STATUS.open);
@@ -116,18 +122,25 @@ describe("RequestIntake", () => {
           .to.be.revertedWithCustomError(protocol.market, error)
           .withArgs(...args);
       };
-      it("refuses a fee below the price of the locked collateral", async () => {
-        const minimum = parseEther("1.2");
-        expect(await protocol.market.minimumFeeFor(COLLATERAL)).to.equal(minimum);
+      it("refuses a fee below the price of the locked collateral, which grows with its time", async () => {
+        // 20 basis points a day for 600 s of claim time and an hour of window, rounded up.
+        const minimum = parseEther("1") + (COLLATERAL * 20n * 4_200n) / (10_000n * 86_400n) + 1n;
+        expect(await protocol.market.minimumFeeFor(COLLATERAL, 4_200)).to.equal(minimum);
         await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
         await opened({ fee: minimum });
+        await refuses(
+          { fee: minimum, windowSeconds: WINDOW + 60 },
+          "MarketFeeTooLow",
+          minimum,
+          await protocol.market.minimumFeeFor(COLLATERAL, 4_260),
+        );
       });
       it("takes the shortest times, and the most gas for a callback", async () => {
-        await opened({ assignSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
+        await opened({ openSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
         await opened({ callback: protocol.alice.address, callbackGas: 1_000_000 });
       });
       it("refuses times that are too short or too long", async () => {
-        for (const name of ["assignSeconds", "claimSeconds"]) {
+        for (const name of ["openSeconds", "claimSeconds"]) {
           await refuses({ [name]: 59 }, "MarketSecondsOutOfRange", 59, 60, DAY);
           await refuses({ [name]: DAY + 1 }, "MarketSecondsOutOfRange", DAY + 1, 60, DAY);
         }
@@ -145,12 +158,12 @@ describe("RequestIntake", () => {
       });
       it("refuses a callback without gas, gas without a callback, and too much gas", async () => {
         const { alice } = protocol;
-        await refuses({ callback: alice.address }, "MarketCallbackInvalid", alice.address, 0);
+        await refuses({ callback: protocol.alice.address }, "MarketCallbackInvalid", protocol.alice.address, 0);
         await refuses({ callbackGas: 1 }, "MarketCallbackInvalid", ZeroAddress, 1);
         await refuses(
-          { callback: alice.address, callbackGas: 1_000_001 },
+          { callback: protocol.alice.address, callbackGas: 1_000_001 },
           "MarketCallbackInvalid",
-          alice.address,
+          protocol.alice.address,
           1_000_001,
         );
       });
@@ -162,9 +175,10 @@ describe("RequestIntake", () => {
         const rare = await ethers.deployContract("InferenceMarket", [
           protocol.authority,
           protocol.registry,
-          protocol.staking,
+          protocol.pools,
           protocol.attestation,
           protocol.randomness,
+          protocol.availability,
           { ...MARKET, catchBps: 500 },
         ]);
         await rare.setCourt(protocol.court);
@@ -187,9 +201,10 @@ describe("RequestIntake", () => {
         const lawless = await ethers.deployContract("InferenceMarket", [
           protocol.authority,
           protocol.registry,
-          protocol.staking,
+          protocol.pools,
           protocol.attestation,
           protocol.randomness,
+          protocol.availability,
           MARKET,
         ]);
         await expect(lawless.request(termsOf(protocol))).to.be.revertedWithCustomError(lawless, "MarketCourtMissing");
@@ -206,7 +221,7 @@ describe("RequestIntake", () => {
         const { token, other } = await hostile();
         await token.setFee(100);
         await expect(open(other))
-          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .to.be.revertedWithCustomError(other.market, "CreditTokenMismatch")
           .withArgs(parseEther("9.9"), FEE);
       });
       it("refuses one that returns false", async () => {
@@ -222,9 +237,33 @@ describe("RequestIntake", () => {
         await token.execute(token, token.interface.encodeFunctionData("approve", [other.market.target, FEE]));
         await token.setHook(other.market, other.market.interface.encodeFunctionData("request", [termsOf(other)]));
         await expect(open(other))
-          .to.be.revertedWithCustomError(other.market, "MarketTokenAmountMismatch")
+          .to.be.revertedWithCustomError(other.market, "CreditTokenMismatch")
           .withArgs(2n * FEE, FEE);
       });
+    });
+  });
+
+  describe("request of an account with credit", () => {
+    it("takes the fee from the credit, and no tokens", async () => {
+      const asRequester = protocol.market.connect(protocol.requester);
+      await expect(asRequester.deposit(protocol.requester, 2n * FEE))
+        .to.emit(protocol.market, "CreditDeposited")
+        .withArgs(protocol.requester.address, protocol.requester.address, 2n * FEE);
+      const before = await protocol.token.balanceOf(protocol.requester);
+      await opened();
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE);
+      await opened();
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(0n);
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before);
+      await opened();
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
+    });
+    it("takes the whole fee in tokens when the credit is too small", async () => {
+      await protocol.market.connect(protocol.alice).deposit(protocol.requester, FEE - 1n);
+      const before = await protocol.token.balanceOf(protocol.requester);
+      await opened();
+      expect(await protocol.market.creditOf(protocol.requester)).to.equal(FEE - 1n);
+      expect(await protocol.token.balanceOf(protocol.requester)).to.equal(before - FEE);
     });
   });
 
@@ -261,7 +300,7 @@ describe("RequestIntake", () => {
         .withArgs(ticket);
     });
     it("gives the same operator whenever it is called, also beyond 256 blocks", async () => {
-      const made = await opened({ assignSeconds: DAY });
+      const made = await opened({ openSeconds: DAY });
       const ticket = (await time.latestBlock()) + 2;
       await mine(3);
       expect(await time.latestBlock()).to.equal(ticket + 1);
@@ -288,54 +327,78 @@ describe("RequestIntake", () => {
         .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
         .withArgs(deadline, deadline);
     });
-    it("commits a new draw when nobody is able, and finds who comes later", async () => {
-      const made = await opened({ valueAtRisk: parseEther("1500") });
+    it("commits a new draw when nobody takes such a request, and finds who comes later", async () => {
+      const made = await opened({ valueAtRisk: parseEther("1500"), openSeconds: DAY });
       await mine(3);
-      const block = (await time.latestBlock()) + 1;
       await expect(protocol.market.assign(made.request))
-        .to.emit(protocol.market, "DrawCommitted")
-        .withArgs(made.id, block + 2, block, await protocol.staking.slotsOf(protocol.versionId));
+        .to.emit(protocol.market, "DrawEnded")
+        .withArgs(made.id, OUTCOME.nobody, ZeroAddress);
       expect(await statusOf(made)).to.equal(STATUS.open);
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
+      await nextEpoch(connection);
+      // The draw that is committed still has the weights of the epoch before.
+      await expect(protocol.market.assign(made.request)).to.emit(protocol.market, "DrawCommitted");
       await mine(3);
-      await protocol.market.assign(made.request);
-      await mine(3);
-      await protocol.market.assign(made.request);
+      for (let i = 0; i < 20 && (await statusOf(made)) === STATUS.open; i++) {
+        await mine(3);
+        await protocol.market.assign(made.request);
+      }
       expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
     });
     it("never draws who topped up or opted in after the request", async () => {
       const made = await opened({ valueAtRisk: parseEther("1500") });
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
+      await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
       await mine(3);
       expect(await protocol.market.assign.staticCall(made.request)).to.equal(ZeroAddress);
     });
-  });
-
-  describe("recommit", () => {
-    it("draws anew only when the seed is out of reach", async () => {
-      const made = await opened({ assignSeconds: DAY });
-      const ticket = (await time.latestBlock()) + 2;
-      await expect(protocol.market.recommit(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDrawStands")
-        .withArgs(ticket);
+    it("commits a new draw when the operator that was drawn is busy, instead of asking the next one", async () => {
+      // Each of the three can hold one of these.
+      const large = { valueAtRisk: parseEther("600"), fee: parseEther("20"), openSeconds: DAY };
+      for (let i = 0; i < 3; i++) await assigned(large);
+      const made = await opened(large);
       await mine(3);
-      await expect(protocol.market.recommit(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDrawStands")
-        .withArgs(ticket);
-      await mine(8_300, { interval: 1 });
+      const transaction = await protocol.market.assign(made.request);
+      await expect(transaction).to.emit(protocol.market, "DrawEnded").withArgs(made.id, OUTCOME.busy, anyValue);
+      await expect(transaction).to.emit(protocol.market, "DrawCommitted");
+      expect(await statusOf(made)).to.equal(STATUS.open);
+    });
+    it("penalises who unbonded after the commitment, and commits a new draw", async () => {
+      const made = await opened({ valueAtRisk: parseEther("600"), fee: parseEther("20") });
+      for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
+        await protocol.staking.connect(operator).unbond(STAKING.minimumStake);
+      }
+      await mine(3);
       await expect(protocol.market.assign(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketSeedExpired")
-        .withArgs(ticket);
-      const block = (await time.latestBlock()) + 1;
-      await expect(protocol.market.connect(protocol.stranger).recommit(made.request))
+        .to.emit(protocol.market, "DrawEnded")
+        .withArgs(made.id, OUTCOME.missed, anyValue);
+    });
+    it("commits a new draw when the seed or the weights of its epoch are kept no more", async () => {
+      const old = await opened({ openSeconds: DAY });
+      await nextEpoch(connection);
+      await mine(3);
+      const snapshot = await networkHelpers.takeSnapshot();
+      await expect(protocol.market.connect(protocol.stranger).assign(old.request)).to.emit(
+        protocol.market,
+        "RequestAssigned",
+      );
+      await snapshot.restore();
+      await nextEpoch(connection);
+      await expect(protocol.market.assign(old.request))
         .to.emit(protocol.market, "DrawCommitted")
-        .withArgs(made.id, block + 2, block, await protocol.staking.slotsOf(protocol.versionId));
-      await assign(connection, protocol, made);
-      expect(await statusOf(made)).to.equal(STATUS.assigned);
+        .withArgs(old.id, anyValue, await protocol.pools.epoch());
+      expect(await statusOf(old)).to.equal(STATUS.open);
+
+      const missed = await opened({ openSeconds: DAY });
+      await mine(8_300, { interval: 1 });
+      await expect(protocol.market.assign(missed.request)).to.emit(protocol.market, "DrawCommitted");
+      await assign(connection, protocol, missed);
+      expect(await statusOf(missed)).to.equal(STATUS.assigned);
     });
   });
 
-  describe("withheld input", () => {
+  describe("committed data", () => {
     const LENGTH = 40_000;
     const DATA = filled(LENGTH, 9);
     const roots = [tree.rootOf(4, LENGTH, DATA)];
@@ -351,7 +414,8 @@ describe("RequestIntake", () => {
       });
       large = await registry.versionIdFor(protocol.publisher, manifest, metadataOf());
       await registry.publish(manifest, metadataOf());
-      await protocol.staking.connect(protocol.alice).optIn(large);
+      await protocol.pools.connect(protocol.alice).optIn(large, OPEN_TERMS);
+      await nextEpoch(connection);
     });
     const assignedLarge = () => assigned({ ...committed, versionId: large });
     const byAlice = () => protocol.market.connect(protocol.alice);
@@ -387,7 +451,8 @@ describe("RequestIntake", () => {
       const manifest = manifestOf({ inputs: tensors, outputs: tensors });
       const versionId = await protocol.registry.versionIdFor(protocol.publisher, manifest, metadataOf());
       await protocol.registry.connect(protocol.publisher).publish(manifest, metadataOf());
-      await protocol.staking.connect(protocol.alice).optIn(versionId);
+      await protocol.pools.connect(protocol.alice).optIn(versionId, OPEN_TERMS);
+      await nextEpoch(connection);
       await expect(opened({ ...committed, versionId }))
         .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
         .withArgs(limit, limit);
@@ -405,80 +470,6 @@ describe("RequestIntake", () => {
         .to.be.revertedWithCustomError(protocol.registry, "TensorListBytes")
         .withArgs(0, limit);
       await protocol.market.finalise(made.request, data);
-    });
-
-    it("is demanded by the operator, chunk by chunk, and answered by anyone who has it", async () => {
-      const made = await assignedLarge();
-      const chunks = [tree.segmentOf(DATA, 0, 32), tree.segmentOf(DATA, 32, 8)];
-      for (const [chunk, segment] of chunks.entries()) {
-        const demandedAt = (await time.latest()) + 10;
-        await time.setNextBlockTimestamp(demandedAt);
-        await expect(byAlice().demandInput(made.request))
-          .to.emit(protocol.market, "InputDemanded")
-          .withArgs(made.id, chunk, demandedAt + 3_600);
-        expect(await statusOf(made)).to.equal(STATUS.demanded);
-        const answeredAt = (await time.latest()) + 3_000;
-        await time.setNextBlockTimestamp(answeredAt);
-        await expect(protocol.market.connect(protocol.stranger).answerInput(made.request, roots, segment))
-          .to.emit(protocol.market, "InputAnswered")
-          .withArgs(made.id, chunk, Object.values(segment), answeredAt + 600);
-        expect((await protocol.market.stateOf(made.id)).deadline).to.equal((await time.latest()) + 600);
-      }
-      await expect(byAlice().demandInput(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDemandsExhausted")
-        .withArgs(2);
-      await byAlice().claim(made.request, "0x", id("output"), "ipfs://output", EVIDENCE);
-    });
-
-    it("is not demanded by others, or when it stood in calldata", async () => {
-      const made = await assignedLarge();
-      await expect(protocol.market.connect(protocol.bob).demandInput(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketNotOperator")
-        .withArgs(protocol.bob.address, protocol.alice.address);
-      const small = await assigned();
-      await expect(protocol.market.connect(await operatorOf(protocol, small)).demandInput(small.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketInputPublic")
-        .withArgs(small.id);
-    });
-
-    it("is not answered by other data, other roots, or too late", async () => {
-      const made = await assignedLarge();
-      await byAlice().demandInput(made.request);
-      const segment = tree.segmentOf(DATA, 0, 32);
-      await expect(protocol.market.answerInput(made.request, [id("x")], segment))
-        .to.be.revertedWithCustomError(protocol.registry, "RegistryTensorRootMismatch")
-        .withArgs(roots[0], id("x"));
-      const OTHER = filled(LENGTH, 8);
-      const otherRoots = [tree.rootOf(4, LENGTH, OTHER)];
-      await expect(protocol.market.answerInput(made.request, otherRoots, tree.segmentOf(OTHER, 0, 32)))
-        .to.be.revertedWithCustomError(protocol.market, "MarketRootMismatch")
-        .withArgs(tree.leafHash(otherRoots[0] ?? ""), inputRoot);
-      const { deadline } = await protocol.market.stateOf(made.id);
-      await time.setNextBlockTimestamp(deadline);
-      await expect(protocol.market.answerInput(made.request, roots, segment))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlinePassed")
-        .withArgs(deadline, deadline);
-    });
-
-    it("unanswered cancels at the requester's cost; the operator is unharmed and compensated", async () => {
-      const made = await assignedLarge();
-      await byAlice().demandInput(made.request);
-      const { deadline } = await protocol.market.stateOf(made.id);
-      await time.setNextBlockTimestamp(deadline - 1n);
-      await expect(protocol.market.cancelWithheld(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketDeadlineAhead")
-        .withArgs(deadline, deadline - 1n);
-      await expect(protocol.market.timeOut(made.request))
-        .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
-        .withArgs(made.id, STATUS.demanded);
-      await time.increase(3_600);
-      await expect(protocol.market.connect(protocol.stranger).cancelWithheld(made.request))
-        .to.emit(protocol.market, "RequestSettled")
-        .withArgs(made.id, ENDED.cancelled);
-      expect(await protocol.market.creditOf(protocol.alice)).to.equal(parseEther("1"));
-      expect(await protocol.market.creditOf(protocol.requester)).to.equal(parseEther("9"));
-      const { stake, locked, status } = await protocol.staking.operatorOf(protocol.alice);
-      expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, 1n]);
     });
 
     describe("large outputs", () => {

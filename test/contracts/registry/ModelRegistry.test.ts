@@ -333,6 +333,7 @@ describe("ModelRegistry", () => {
       });
       expect([...(await registry.inputSizeOf(versionId))]).to.deep.equal([40_000n + 5n + 32_768n, 4n]);
       expect(await registry.outputSizeOf(versionId)).to.equal(40n);
+      expect([await registry.chunksOf(versionId, 0), await registry.chunksOf(versionId, 1)]).to.deep.equal([4n, 1n]);
     });
 
     it("give the roots of whole lists and refuse any other number of bytes", async () => {
@@ -352,25 +353,41 @@ describe("ModelRegistry", () => {
           { dtype: 8, length: 5 },
         ],
       });
+      const INPUT = 0;
       const roots = [tree.rootOf(4, 40_000, LARGE), tree.rootOf(8, 5, SMALL)];
       const inputRoot = tree.rootOfLevels(roots.map(tree.leafHash));
       const chunks = [tree.segmentOf(LARGE, 0, 32), tree.segmentOf(LARGE, 32, 8), tree.segmentOf(SMALL, 0, 1)] as const;
       for (const [index, segment] of chunks.entries()) {
-        expect(await registry.inputRootFromChunk(versionId, index, roots, segment)).to.equal(inputRoot);
+        expect(await registry.rootFromChunk(versionId, INPUT, index, roots, segment)).to.equal(inputRoot);
       }
-      await expect(registry.inputRootFromChunk(versionId, 0, roots, chunks[1]))
+      await expect(registry.rootFromChunk(versionId, INPUT, 0, roots, chunks[1]))
         .to.be.revertedWithCustomError(registry, "RegistryChunkMismatch")
         .withArgs(32, 8, 0, 32);
-      await expect(registry.inputRootFromChunk(versionId, 0, roots, tree.segmentOf(LARGE, 0, 31)))
+      await expect(registry.rootFromChunk(versionId, INPUT, 0, roots, tree.segmentOf(LARGE, 0, 31)))
         .to.be.revertedWithCustomError(registry, "RegistryChunkMismatch")
         .withArgs(0, 31, 0, 32);
-      await expect(registry.inputRootFromChunk(versionId, 0, roots.slice(0, 1), chunks[0]))
+      await expect(registry.rootFromChunk(versionId, INPUT, 0, roots.slice(0, 1), chunks[0]))
         .to.be.revertedWithCustomError(registry, "RegistryCountOutOfRange")
         .withArgs(1, 2, 2);
       const forged = { ...chunks[2], data: "0x0102030406" };
-      await expect(registry.inputRootFromChunk(versionId, 2, roots, forged))
+      await expect(registry.rootFromChunk(versionId, INPUT, 2, roots, forged))
         .to.be.revertedWithCustomError(registry, "RegistryTensorRootMismatch")
         .withArgs(tree.rootOf(8, 5, forged.data), roots[1]);
+    });
+
+    it("prove each chunk against the output root", async () => {
+      const versionId = await publish({
+        outputs: [
+          { dtype: 4, length: 40_000 },
+          { dtype: 8, length: 5 },
+        ],
+        outputKernels: [1, 2],
+      });
+      const roots = [tree.rootOf(4, 40_000, LARGE), tree.rootOf(8, 5, SMALL)];
+      const segment = tree.segmentOf(LARGE, 32, 8);
+      expect(await registry.rootFromChunk(versionId, 1, 1, roots, segment)).to.equal(
+        tree.rootOfLevels(roots.map(tree.leafHash)),
+      );
     });
 
     it("refuse unknown versions", async () => {

@@ -1,9 +1,10 @@
 import { expect } from "chai";
-import { concat, id, keccak256, parseEther, toBeHex, ZeroAddress, ZeroHash } from "ethers";
+import { id, parseEther, ZeroAddress } from "ethers";
 
-import { DAY, join, STAKING } from "../support/protocol.ts";
+import { DAY, deployProtocol, join, type Signer, STAKING } from "../support/protocol.ts";
 import {
-  ACCUSER,
+  ACTIVE,
+  connection,
   ethers,
   FRAUD,
   JAILED,
@@ -12,6 +13,8 @@ import {
   lockNow,
   networkHelpers,
   ONE,
+  OUTCOME,
+  since,
   TOMBSTONED,
   useProtocol,
 } from "../support/staking.ts";
@@ -19,7 +22,11 @@ import {
 describe("OperatorStaking", () => {
   const protocol = useProtocol();
 
-  const lock = (lockId?: string, amount?: bigint) => lockNow(protocol, lockId, amount);
+  const lock = (lockId?: string, amount?: bigint, stake?: bigint) =>
+    lockNow(protocol, lockId, amount, protocol.alice, stake);
+  /** What accuser, requester and sink are owed. */
+  const credits = async () =>
+    Promise.all([protocol.accuser, protocol.requester, protocol.sink].map((who) => protocol.staking.creditOf(who)));
   const status = async () => (await protocol.staking.operatorOf(protocol.alice)).status;
 
   describe("constructor", () => {
@@ -28,38 +35,39 @@ describe("OperatorStaking", () => {
         ethers.deployContract("OperatorStaking", [
           protocol.authority,
           protocol.token,
-          protocol.registry,
           sink,
           { ...STAKING, minimumStake },
         ]);
       await expect(deploy(ZeroAddress, 1n))
-        .to.be.revertedWithCustomError(protocol.staking, "StakingParameterZero")
-        .withArgs("sink");
+        .to.be.revertedWithCustomError(protocol.staking, "StakingParameterOutOfRange")
+        .withArgs("sink", 0);
       await expect(deploy(protocol.alice.address, 0n))
-        .to.be.revertedWithCustomError(protocol.staking, "StakingParameterZero")
-        .withArgs("minimumStake");
+        .to.be.revertedWithCustomError(protocol.staking, "StakingParameterOutOfRange")
+        .withArgs("minimumStake", 0);
     });
   });
 
   describe("addManager", () => {
     it("counts at once on the first day, whoever deposits, later only after everyone could leave", async () => {
       const until = await protocol.staking.SETUP_UNTIL();
-      await networkHelpers.time.setNextBlockTimestamp(until - 1n);
+      await networkHelpers.time.setNextBlockTimestamp(until - 2n);
       await expect(protocol.staking.addManager(protocol.carol))
         .to.emit(protocol.staking, "ManagerAdded")
-        .withArgs(protocol.carol.address, until - 1n);
+        .withArgs(protocol.carol.address, until - 2n);
+      await lockNow({ ...protocol, court: protocol.carol });
+
       await networkHelpers.time.setNextBlockTimestamp(until);
       const activeFrom = until + BigInt(STAKING.unbondingSeconds + DAY);
       await expect(protocol.staking.addManager(protocol.bob))
         .to.emit(protocol.staking, "ManagerAdded")
         .withArgs(protocol.bob.address, activeFrom);
       expect(await protocol.staking.managerActiveFrom(protocol.bob)).to.equal(activeFrom);
-      const byBob = protocol.staking.connect(protocol.bob);
-      await expect(byBob.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE))
+      const byBob = { ...protocol, court: protocol.bob };
+      await expect(lockNow(byBob))
         .to.be.revertedWithCustomError(protocol.staking, "StakingNotManager")
         .withArgs(protocol.bob.address);
       await networkHelpers.time.setNextBlockTimestamp(activeFrom);
-      await byBob.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE);
+      await lockNow(byBob);
     });
     it("refuses to be called twice, or by anyone but governance", async () => {
       await expect(protocol.staking.addManager(protocol.court))
@@ -83,74 +91,82 @@ describe("OperatorStaking", () => {
       expect((await protocol.staking.operatorOf(protocol.alice)).locked).to.equal(parseEther("600"));
     });
     it("refuses strangers, nothing and a used id", async () => {
-      await expect(protocol.byAlice.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE))
+      await expect(lockNow({ ...protocol, court: protocol.alice }))
         .to.be.revertedWithCustomError(protocol.staking, "StakingNotManager")
         .withArgs(protocol.alice.address);
       await expect(lock(LOCK, 0n)).to.be.revertedWithCustomError(protocol.staking, "StakingAmountZero");
       await lock(LOCK, ONE);
       await expect(lock(LOCK, ONE)).to.be.revertedWithCustomError(protocol.staking, "StakingLockExists").withArgs(LOCK);
     });
-    it("draws nobody when the version has no slots, or counts none", async () => {
-      const none = async (version: string, candidates: number) =>
-        protocol.byManager.lockDrawn.staticCall(version, ZeroHash, candidates, 99_999, LOCK, ONE);
-      expect(await none(id("?"), 5)).to.equal(ZeroAddress);
-      expect(await none(protocol.versionId, 0)).to.equal(ZeroAddress);
+
+    const outcomeOf = async (amount: bigint, stake = STAKING.minimumStake, capacity = 1_000) =>
+      protocol.byManager.lockDrawn.staticCall(protocol.alice, stake, capacity, amount, id("probe"));
+    it("finds the operator busy when its stake is in other locks, and takes nothing", async () => {
+      await lock(LOCK, parseEther("600"));
+      expect(await outcomeOf(parseEther("400"))).to.equal(OUTCOME.drawn);
+      expect(await outcomeOf(parseEther("400") + 1n)).to.equal(OUTCOME.busy);
+      await protocol.byManager.lockDrawn(protocol.alice, STAKING.minimumStake, 1_000, parseEther("401"), id("b"));
+      expect([...(await protocol.staking.lockOf(protocol.court, id("b")))]).to.deep.equal([ZeroAddress, 0n]);
+      expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(STAKING.minimumStake);
     });
-    it("locks nothing when it draws nobody, and the id stays free", async () => {
-      const none = protocol.byManager.lockDrawn(protocol.versionId, ZeroHash, 0, 99_999, LOCK, ONE);
-      await expect(none).to.not.emit(protocol.staking, "Locked");
-      expect([...(await protocol.staking.lockOf(protocol.court, LOCK))]).to.deep.equal([ZeroAddress, 0n]);
-      expect((await protocol.staking.operatorOf(ZeroAddress)).locked).to.equal(0n);
-      await lock();
-    });
-    it("never draws who is under-collateralised, below the minimum, jailed or tombstoned", async () => {
-      const drawn = async (amount = ONE) =>
-        protocol.byManager.lockDrawn.staticCall(protocol.versionId, ZeroHash, 1, 99_999, id("probe"), amount);
-      expect(await drawn(parseEther("1000"))).to.equal(protocol.alice.address);
-      expect(await drawn(parseEther("1000") + 1n)).to.equal(ZeroAddress);
-      await protocol.byAlice.unbond(1n);
-      expect(await drawn()).to.equal(ZeroAddress);
-      await protocol.byAlice.deposit(parseEther("100"));
-      expect(await drawn()).to.equal(protocol.alice.address);
+    it("finds the operator busy at its capacity, over all versions", async () => {
       await lock(LOCK, ONE);
-      await protocol.byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
-      expect(await drawn()).to.equal(ZeroAddress);
+      expect(await outcomeOf(ONE, STAKING.minimumStake, 2)).to.equal(OUTCOME.drawn);
+      expect(await outcomeOf(ONE, STAKING.minimumStake, 1)).to.equal(OUTCOME.busy);
+      await protocol.byManager.release(LOCK);
+      expect(await outcomeOf(ONE, STAKING.minimumStake, 1)).to.equal(OUTCOME.drawn);
     });
-    it("does not count opt-ins and deposits made after the commitment", async () => {
-      const cutoff = await networkHelpers.time.latestBlock();
-      const drawn = async (block: number) =>
-        protocol.byManager.lockDrawn.staticCall(protocol.versionId, ZeroHash, 1, block, LOCK, ONE);
-      expect(await drawn(cutoff)).to.equal(ZeroAddress);
-      expect(await drawn(cutoff + 1)).to.equal(protocol.alice.address);
-      await protocol.byAlice.deposit(1n);
-      expect(await drawn(cutoff + 1)).to.equal(ZeroAddress);
-      expect(await drawn(cutoff + 2)).to.equal(protocol.alice.address);
+    it("finds a jailed and a tombstoned operator busy: that has its own penalty", async () => {
+      await lock(LOCK, ONE);
+      await lock(id("b"), ONE);
+      await protocol.byManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress);
+      expect(await outcomeOf(ONE)).to.equal(OUTCOME.busy);
+      await protocol.byManager.slash(id("b"), FRAUD, await since(), ZeroAddress, ZeroAddress);
+      expect(await outcomeOf(ONE)).to.equal(OUTCOME.busy);
     });
-    it("looks at 24 slots and no more", async () => {
-      for (const unable of [protocol.bob, protocol.carol]) {
-        await join(protocol, unable);
-        await protocol.staking.connect(unable).unbond(1n);
-      }
-      // Of three slots only alice's, the first, is able. The search below found where each seed first hits it.
-      const hits = (seed: string) =>
-        Array.from({ length: 25 }, (_, i) => BigInt(keccak256(concat([seed, toBeHex(i, 32)]))) % 3n).indexOf(0n);
-      const [last, beyond] = [id("draw 4623"), id("draw 37876")];
-      expect([hits(last), hits(beyond)]).to.deep.equal([23, 24]);
-      const draw = async (seed: string) =>
-        protocol.byManager.lockDrawn.staticCall(protocol.versionId, seed, 3, 99_999, LOCK, ONE);
-      expect(await draw(last)).to.equal(protocol.alice.address);
-      expect(await draw(beyond)).to.equal(ZeroAddress);
+    it("penalises an operator that took away the stake that its weight stood for", async () => {
+      await protocol.byAlice.unbond(parseEther("500"));
+      const transaction = await lock(LOCK, parseEther("501"), STAKING.minimumStake);
+      await expect(transaction)
+        .to.emit(protocol.staking, "DrawMissed")
+        .withArgs(protocol.court.address, LOCK, protocol.alice.address, STAKING.livenessPenalty);
+      await expect(transaction).to.not.emit(protocol.staking, "Locked");
+      expect(await credits()).to.deep.equal([0n, 0n, STAKING.livenessPenalty]);
+      expect((await protocol.staking.operatorOf(protocol.alice)).stake).to.equal(parseEther("490"));
+      expect(await protocol.staking.totalHeld()).to.equal(STAKING.minimumStake);
     });
-    it("draws every operator about equally often", async () => {
-      await join(protocol, protocol.bob);
-      await join(protocol, protocol.carol);
-      const counts = new Map<string, number>();
-      for (let i = 0; i < 300; i++) {
-        const who = await protocol.byManager.lockDrawn.staticCall(protocol.versionId, id(`${i}`), 3, 99_999, LOCK, ONE);
-        counts.set(who, (counts.get(who) ?? 0) + 1);
-      }
-      expect(counts.size).to.equal(3);
-      for (const count of counts.values()) expect(count).to.be.within(70, 130);
+    it("takes no more than is free as that penalty, and nothing when nothing is", async () => {
+      await lock(LOCK, parseEther("600"));
+      await protocol.byAlice.unbond(parseEther("399"));
+      await expect(lock(id("b"), parseEther("500"), STAKING.minimumStake))
+        .to.emit(protocol.staking, "DrawMissed")
+        .withArgs(protocol.court.address, id("b"), protocol.alice.address, ONE);
+      const transaction = lock(id("b"), parseEther("500"), STAKING.minimumStake);
+      await expect(transaction)
+        .to.emit(protocol.staking, "DrawMissed")
+        .withArgs(protocol.court.address, id("b"), protocol.alice.address, 0);
+      await expect(transaction).to.not.emit(protocol.staking, "Credited");
+    });
+    it("locks what is free of reduced stake when that is enough", async () => {
+      await protocol.byAlice.unbond(parseEther("500"));
+      expect(await outcomeOf(parseEther("500"))).to.equal(OUTCOME.drawn);
+    });
+  });
+
+  describe("setAgent", () => {
+    it("lets one other account act for the operator until it is replaced", async () => {
+      const { bob, carol } = protocol;
+      expect(await protocol.staking.actsFor(protocol.alice, protocol.alice)).to.equal(true);
+      await expect(protocol.byAlice.setAgent(bob))
+        .to.emit(protocol.staking, "AgentSet")
+        .withArgs(protocol.alice.address, bob.address);
+      expect(await protocol.staking.agentOf(protocol.alice)).to.equal(bob.address);
+      expect(await protocol.staking.actsFor(bob, protocol.alice)).to.equal(true);
+      expect(await protocol.staking.actsFor(protocol.alice, bob)).to.equal(false);
+      await protocol.byAlice.setAgent(carol);
+      expect(await protocol.staking.actsFor(bob, protocol.alice)).to.equal(false);
+      await protocol.byAlice.setAgent(ZeroAddress);
+      expect(await protocol.staking.actsFor(ZeroAddress, protocol.alice)).to.equal(false);
     });
   });
 
@@ -178,7 +194,7 @@ describe("OperatorStaking", () => {
 
   describe("slash", () => {
     const slash = async (fault: bigint, accuser = protocol.accuser.address, harmed = protocol.requester.address) =>
-      protocol.byManager.slash(LOCK, fault, accuser, harmed);
+      protocol.byManager.slash(LOCK, fault, await since(), accuser, harmed);
 
     describe("given proven fraud", () => {
       it("takes the whole lock and splits it: a quarter to accuser and requester each, half to the sink", async () => {
@@ -188,26 +204,24 @@ describe("OperatorStaking", () => {
           .to.emit(protocol.staking, "Slashed")
           .withArgs(protocol.court.address, LOCK, protocol.alice.address, FRAUD, parseEther("600"), 0, 0);
         await expect(transaction).to.emit(protocol.staking, "Tombstoned").withArgs(protocol.alice.address);
-        const payout = await protocol.staking.payoutOf(1);
-        expect(payout.payableAt).to.equal((await networkHelpers.time.latest()) + STAKING.payoutDelaySeconds);
         await expect(transaction)
-          .to.emit(protocol.staking, "PayoutMarked")
-          .withArgs(1, protocol.accuser.address, protocol.requester.address, [...payout.amounts], payout.payableAt);
-        expect([...payout.amounts]).to.deep.equal([parseEther("150"), parseEther("150"), parseEther("300")]);
+          .to.emit(protocol.staking, "Credited")
+          .withArgs(protocol.accuser.address, LOCK, parseEther("150"));
+        expect(await credits()).to.deep.equal([parseEther("150"), parseEther("150"), parseEther("300")]);
         expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(parseEther("400"));
         expect(await status()).to.equal(TOMBSTONED);
       });
       it("gives the shares of nobody to the sink", async () => {
         await lock();
         await slash(FRAUD, ZeroAddress, ZeroAddress);
-        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([0n, 0n, parseEther("600")]);
+        expect(await credits()).to.deep.equal([0n, 0n, parseEther("600")]);
       });
       it("loses no unit to rounding", async () => {
         await lock(LOCK, parseEther("600") + 3n);
         await slash(FRAUD);
-        const { amounts } = await protocol.staking.payoutOf(1);
+        const amounts = await credits();
         expect(amounts.reduce((sum, amount) => sum + amount, 0n)).to.equal(parseEther("600") + 3n);
-        expect(amounts[ACCUSER]).to.be.at.most((parseEther("600") + 3n) / 2n);
+        expect(amounts[0]).to.equal((parseEther("600") + 3n) / 4n);
       });
       it("takes at least the minimum, from unmatured exits first and then from free stake", async () => {
         await lock(LOCK, parseEther("100"));
@@ -234,9 +248,9 @@ describe("OperatorStaking", () => {
         await protocol.byAlice.unbond(parseEther("150"));
         await protocol.byAlice.unbond(parseEther("300"));
         await protocol.byAlice.unbond(parseEther("50"));
-        expect(await protocol.byManager.slash.staticCall(LOCK, FRAUD, ZeroAddress, ZeroAddress)).to.equal(
-          STAKING.fraudMinimum,
-        );
+        expect(
+          await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress),
+        ).to.equal(STAKING.fraudMinimum);
         await slash(FRAUD);
         expect(
           (await protocol.staking.unbondingOf(protocol.alice)).slice(0, 3).map(({ amount }) => amount),
@@ -252,7 +266,7 @@ describe("OperatorStaking", () => {
         expect(
           (await protocol.staking.unbondingOf(protocol.alice)).map(({ amount }) => amount).slice(0, 2),
         ).to.deep.equal([parseEther("900"), parseEther("500")]);
-        await expect(protocol.staking.withdraw(protocol.alice, 0)).to.changeTokenBalance(
+        await expect(protocol.staking.completeUnbonding(protocol.alice, 0)).to.changeTokenBalance(
           ethers,
           protocol.token,
           protocol.alice,
@@ -275,6 +289,34 @@ describe("OperatorStaking", () => {
           await snapshot.restore();
         }
       });
+      it("owes what other locks hide, and takes it when they open", async () => {
+        await protocol.byAlice.deposit(parseEther("100"));
+        await lock(LOCK, parseEther("100"));
+        await lock(id("b"), parseEther("900"));
+        await lock(id("c"), parseEther("100"));
+        await expect(slash(FRAUD))
+          .to.emit(protocol.staking, "PenaltyOwed")
+          .withArgs(protocol.alice.address, parseEther("400"));
+        expect(await protocol.staking.owedOf(protocol.alice)).to.equal(parseEther("400"));
+        await expect(protocol.byManager.release(id("c")))
+          .to.emit(protocol.staking, "OwedTaken")
+          .withArgs(protocol.alice.address, parseEther("100"), parseEther("300"));
+        await expect(protocol.byManager.release(id("b")))
+          .to.emit(protocol.staking, "OwedTaken")
+          .withArgs(protocol.alice.address, parseEther("300"), 0);
+        expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(parseEther("600"));
+        expect(await credits()).to.deep.equal([parseEther("25"), parseEther("25"), parseEther("450")]);
+      });
+      it("takes what is owed from a lock that a lesser fault opens", async () => {
+        await lock(LOCK, parseEther("100"));
+        await lock(id("b"), parseEther("900"));
+        await slash(FRAUD);
+        await protocol.byManager.slash(id("b"), LIVENESS, await since(), ZeroAddress, ZeroAddress);
+        expect(await protocol.staking.owedOf(protocol.alice)).to.equal(0n);
+        expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(
+          parseEther("900") - STAKING.livenessPenalty - parseEther("400"),
+        );
+      });
       it("never reaches the locks of other requests, and takes the same in either order", async () => {
         const taken: bigint[][] = [];
         for (const order of [
@@ -286,8 +328,11 @@ describe("OperatorStaking", () => {
           await lock(id("b"), parseEther("600"));
           const amounts = new Map<string, bigint>();
           for (const lockId of order) {
-            amounts.set(lockId, await protocol.byManager.slash.staticCall(lockId, FRAUD, ZeroAddress, ZeroAddress));
-            await protocol.byManager.slash(lockId, FRAUD, ZeroAddress, ZeroAddress);
+            amounts.set(
+              lockId,
+              await protocol.byManager.slash.staticCall(lockId, FRAUD, await since(), ZeroAddress, ZeroAddress),
+            );
+            await protocol.byManager.slash(lockId, FRAUD, await since(), ZeroAddress, ZeroAddress);
           }
           taken.push([amounts.get(LOCK) ?? 0n, amounts.get(id("b")) ?? 0n]);
           await snapshot.restore();
@@ -298,22 +343,22 @@ describe("OperatorStaking", () => {
       it("cannot be escaped by unbonding, opting out, rotating the key or jail", async () => {
         await lock();
         await protocol.byAlice.unbond(parseEther("400"));
-        await protocol.byAlice.optOut(protocol.versionId);
+        await protocol.pools.connect(protocol.alice).optOut(protocol.versionId);
         await protocol.byAlice.rotateSigningKey(protocol.bob);
         await networkHelpers.time.increase(STAKING.unbondingSeconds);
-        await protocol.staking.withdraw(protocol.alice, 0);
-        expect(await protocol.byManager.slash.staticCall(LOCK, FRAUD, ZeroAddress, ZeroAddress)).to.equal(
-          parseEther("600"),
-        );
+        await protocol.staking.completeUnbonding(protocol.alice, 0);
+        expect(
+          await protocol.byManager.slash.staticCall(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress),
+        ).to.equal(parseEther("600"));
       });
       it("works on a tombstoned operator, which stays one after lesser faults", async () => {
         await lock(LOCK, parseEther("500"));
         await lock(id("b"), parseEther("400"));
         await lock(id("c"), parseEther("100"));
         await slash(FRAUD);
-        await protocol.byManager.slash(id("c"), LIVENESS, ZeroAddress, ZeroAddress);
+        await protocol.byManager.slash(id("c"), LIVENESS, await since(), ZeroAddress, ZeroAddress);
         expect(await status()).to.equal(TOMBSTONED);
-        await expect(protocol.byManager.slash(id("b"), FRAUD, ZeroAddress, ZeroAddress)).to.not.emit(
+        await expect(protocol.byManager.slash(id("b"), FRAUD, await since(), ZeroAddress, ZeroAddress)).to.not.emit(
           protocol.staking,
           "Tombstoned",
         );
@@ -327,32 +372,103 @@ describe("OperatorStaking", () => {
       });
     });
 
+    describe("given more fraud at the same time", () => {
+      const correlated = async () => {
+        const staking = await ethers.deployContract("OperatorStaking", [
+          protocol.authority,
+          protocol.token,
+          protocol.sink,
+          { ...STAKING, correlationFactor: 3 },
+        ]);
+        await staking.addManager(protocol.court);
+        for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
+          await protocol.token.connect(operator).approve(staking, parseEther("100000"));
+          await staking.connect(operator).deposit(parseEther("10000"));
+        }
+        const take = async (operator: Signer, lockId: string, amount: bigint) => {
+          await lockNow({ ...protocol, staking }, lockId, amount, operator);
+          await staking.connect(protocol.court).slash(lockId, FRAUD, await since(), ZeroAddress, ZeroAddress);
+        };
+        return { staking, take };
+      };
+      it("takes three times the part of all stake that was slashed lately", async () => {
+        const { staking, take } = await correlated();
+        // 600 of 30,000: three times 2 % of 10,000 is what the lock holds already.
+        await take(protocol.alice, LOCK, parseEther("600"));
+        expect(await staking.totalStakeOf(protocol.alice)).to.equal(parseEther("9400"));
+        expect(await staking.slashedLately()).to.equal(parseEther("600"));
+        expect(await staking.totalStake()).to.equal(parseEther("29400"));
+        // 1,200 of 30,000.
+        await take(protocol.bob, id("b"), parseEther("600"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(parseEther("8800"));
+        expect(await staking.slashedLately()).to.equal(parseEther("1800"));
+      });
+      it("takes all of it, and no more, once a third was slashed; also what is on its way out", async () => {
+        const { staking, take } = await correlated();
+        await take(protocol.alice, LOCK, parseEther("10000"));
+        await staking.connect(protocol.bob).unbond(parseEther("9000"));
+        await take(protocol.bob, id("b"), parseEther("500"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(0n);
+        expect(await staking.owedOf(protocol.bob)).to.equal(0n);
+        expect(await staking.totalHeld()).to.equal(parseEther("30000"));
+      });
+      it("forgets it after two periods of unbonding at the latest", async () => {
+        const { staking, take } = await correlated();
+        await take(protocol.alice, LOCK, parseEther("10000"));
+        await networkHelpers.time.increase(2 * STAKING.unbondingSeconds);
+        expect(await staking.slashedLately()).to.equal(0n);
+        await take(protocol.bob, id("b"), parseEther("1500"));
+        expect(await staking.totalStakeOf(protocol.bob)).to.equal(parseEther("7750"));
+      });
+    });
+
     describe("given a liveness fault", () => {
       it("takes the small fixed amount, frees the rest and jails", async () => {
         await lock();
         const transaction = await slash(LIVENESS, ZeroAddress);
         await expect(transaction)
           .to.emit(protocol.staking, "Jailed")
-          .withArgs(protocol.alice.address, (await networkHelpers.time.latest()) + DAY);
+          .withArgs(protocol.alice.address, (await networkHelpers.time.latest()) - 1 + DAY);
         expect(await protocol.staking.freeStakeOf(protocol.alice)).to.equal(parseEther("990"));
-        expect([...(await protocol.staking.payoutOf(1)).amounts]).to.deep.equal([
-          0n,
-          parseEther("2.5"),
-          parseEther("7.5"),
-        ]);
+        expect(await credits()).to.deep.equal([0n, parseEther("2.5"), parseEther("7.5")]);
         expect(await status()).to.equal(JAILED);
-        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal((await networkHelpers.time.latest()) + DAY);
+        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(
+          (await networkHelpers.time.latest()) - 1 + DAY,
+        );
+      });
+      it("jails from the missed deadline on, so that a late report jails nobody", async () => {
+        await lock(LOCK, ONE);
+        await lock(id("b"), ONE);
+        const missed = await networkHelpers.time.latest();
+        await networkHelpers.time.increase(DAY);
+        await expect(protocol.byManager.slash(LOCK, LIVENESS, missed, ZeroAddress, ZeroAddress)).to.not.emit(
+          protocol.staking,
+          "Jailed",
+        );
+        expect(await status()).to.equal(ACTIVE);
+        await protocol.byManager.slash(id("b"), LIVENESS, missed + 100, ZeroAddress, ZeroAddress);
+        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(missed + 100 + DAY);
+      });
+      it("never shortens a jail", async () => {
+        await lock(LOCK, ONE);
+        await lock(id("b"), ONE);
+        const missed = await networkHelpers.time.latest();
+        await protocol.byManager.slash(LOCK, LIVENESS, missed, ZeroAddress, ZeroAddress);
+        await expect(protocol.byManager.slash(id("b"), LIVENESS, missed - 9, ZeroAddress, ZeroAddress)).to.not.emit(
+          protocol.staking,
+          "Jailed",
+        );
+        expect(await protocol.staking.jailedUntil(protocol.alice)).to.equal(missed + DAY);
       });
       it("takes no more than the lock", async () => {
         await lock(LOCK, 7n);
         await slash(LIVENESS);
         expect(await protocol.staking.totalStakeOf(protocol.alice)).to.equal(STAKING.minimumStake - 7n);
       });
-      it("marks no payout when the penalty is zero", async () => {
+      it("credits nobody when the penalty is zero", async () => {
         const free = await ethers.deployContract("OperatorStaking", [
           protocol.authority,
           protocol.token,
-          protocol.registry,
           protocol.sink,
           { ...STAKING, livenessPenalty: 0n },
         ]);
@@ -361,12 +477,55 @@ describe("OperatorStaking", () => {
         const byFreeAlice = free.connect(protocol.alice);
         await byFreeAlice.deposit(STAKING.minimumStake);
         await byFreeAlice.rotateSigningKey(protocol.alice);
-        await byFreeAlice.optIn(protocol.versionId);
         const byFreeManager = free.connect(protocol.court);
-        await byFreeManager.lockDrawn(protocol.versionId, ZeroHash, 1, 99_999, LOCK, ONE);
-        await byFreeManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
-        expect(await free.payoutCount()).to.equal(0n);
+        await lockNow({ ...protocol, staking: free }, LOCK, ONE);
+        await expect(byFreeManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress)).to.not.emit(
+          free,
+          "Credited",
+        );
       });
+    });
+  });
+
+  describe("withdraw of credit", () => {
+    beforeEach(async () => {
+      await lock();
+      await protocol.byManager.slash(LOCK, FRAUD, await since(), protocol.accuser, protocol.requester);
+    });
+    it("pays each share of slashed stake to its owner, whoever calls, once", async () => {
+      const { accuser, requester, sink, staking, stranger, token } = protocol;
+      for (const [owner, amount] of [
+        [accuser, parseEther("150")],
+        [requester, parseEther("150")],
+        [sink, parseEther("300")],
+      ] as const) {
+        await expect(staking.connect(stranger).withdraw(owner)).to.changeTokenBalance(ethers, token, owner, amount);
+        await expect(staking.withdraw(owner))
+          .to.be.revertedWithCustomError(staking, "CreditZero")
+          .withArgs(owner.address);
+      }
+      expect(await staking.totalHeld()).to.equal(parseEther("400"));
+      expect(await token.balanceOf(staking)).to.equal(parseEther("400"));
+    });
+    it("makes accusing oneself, even over one's own request, a loss of half", async () => {
+      await protocol.staking.connect(protocol.bob).deposit(parseEther("2000"));
+      await lockNow(protocol, id("self"), parseEther("1000"), protocol.bob);
+      await protocol.byManager.slash(id("self"), FRAUD, await since(), protocol.bob, protocol.bob);
+      expect(await protocol.staking.creditOf(protocol.bob)).to.equal(parseEther("500"));
+    });
+    it("holds up only the share of a recipient that the token refuses", async () => {
+      const token = await ethers.deployContract("TokenMock");
+      const other = await deployProtocol(connection, await token.getAddress());
+      await other.staking.addManager(other.court);
+      await join(other, other.alice);
+      await lockNow(other);
+      await other.staking.connect(other.court).slash(LOCK, FRAUD, await since(), other.accuser, other.requester);
+      await token.setRefused(other.accuser);
+      await expect(other.staking.withdraw(other.accuser))
+        .to.be.revertedWithCustomError(other.staking, "SafeERC20FailedOperation")
+        .withArgs(token);
+      await other.staking.withdraw(other.requester);
+      await other.staking.withdraw(other.sink);
     });
   });
 });

@@ -13,6 +13,7 @@ import {
   lockNow,
   networkHelpers,
   ONE,
+  since,
   TOMBSTONED,
   useProtocol,
 } from "../support/staking.ts";
@@ -33,18 +34,12 @@ describe("StakeRecord", () => {
       expect(await protocol.staking.totalHeld()).to.equal(parseEther("1001"));
       expect(await protocol.token.balanceOf(protocol.staking)).to.equal(parseEther("1001"));
     });
-    it("counts in draws only from the next block on", async () => {
-      await protocol.byAlice.deposit(ONE);
-      expect((await protocol.staking.operatorOf(protocol.alice)).countedFrom).to.equal(
-        await networkHelpers.time.latestBlock(),
-      );
-    });
     it("refuses nothing", async () => {
       await expect(protocol.byAlice.deposit(0)).to.be.revertedWithCustomError(protocol.staking, "StakingAmountZero");
     });
     it("refuses a tombstoned operator", async () => {
       await lock();
-      await protocol.byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
+      await protocol.byManager.slash(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress);
       await expect(protocol.byAlice.deposit(ONE))
         .to.be.revertedWithCustomError(protocol.staking, "StakingStatusForbids")
         .withArgs(protocol.alice.address, TOMBSTONED);
@@ -60,7 +55,7 @@ describe("StakeRecord", () => {
         const { token, staking: hostileStaking } = await hostile();
         await token.setFee(100);
         await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
+          .to.be.revertedWithCustomError(hostileStaking, "CreditTokenMismatch")
           .withArgs(9_900, 10_000);
       });
       it("refuses one that returns false", async () => {
@@ -76,7 +71,7 @@ describe("StakeRecord", () => {
         await token.execute(token, token.interface.encodeFunctionData("approve", [hostileStaking.target, 10_000]));
         await token.setHook(hostileStaking, hostileStaking.interface.encodeFunctionData("deposit", [500]));
         await expect(hostileStaking.deposit(10_000))
-          .to.be.revertedWithCustomError(hostileStaking, "StakingTokenAmountMismatch")
+          .to.be.revertedWithCustomError(hostileStaking, "CreditTokenMismatch")
           .withArgs(10_500, 10_000);
       });
     });
@@ -130,7 +125,7 @@ describe("StakeRecord", () => {
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingQueueFull")
         .withArgs(protocol.alice.address, 8);
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await protocol.staking.withdraw(protocol.alice, 3);
+      await protocol.staking.completeUnbonding(protocol.alice, 3);
       expect(await protocol.byAlice.unbond.staticCall(ONE)).to.equal(3n);
     });
   });
@@ -141,12 +136,12 @@ describe("StakeRecord", () => {
     });
     it("pays a matured exit to its operator, whoever calls, once", async () => {
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      const withdrawal = protocol.staking.connect(protocol.stranger).withdraw(protocol.alice, 0);
+      const withdrawal = protocol.staking.connect(protocol.stranger).completeUnbonding(protocol.alice, 0);
       await expect(withdrawal).to.changeTokenBalance(ethers, protocol.token, protocol.alice, parseEther("300"));
       await expect(withdrawal)
-        .to.emit(protocol.staking, "Withdrawn")
+        .to.emit(protocol.staking, "UnbondingCompleted")
         .withArgs(protocol.alice.address, 0, parseEther("300"));
-      await expect(protocol.staking.withdraw(protocol.alice, 0))
+      await expect(protocol.staking.completeUnbonding(protocol.alice, 0))
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingUnknown")
         .withArgs(protocol.alice.address, 0);
       expect(await protocol.staking.totalHeld()).to.equal(parseEther("700"));
@@ -154,15 +149,15 @@ describe("StakeRecord", () => {
     it("refuses before the time, to the second", async () => {
       const releaseAt = (await protocol.staking.unbondingOf(protocol.alice))[0]?.releaseAt ?? 0n;
       await networkHelpers.time.setNextBlockTimestamp(releaseAt - 1n);
-      await expect(protocol.staking.withdraw(protocol.alice, 0))
+      await expect(protocol.staking.completeUnbonding(protocol.alice, 0))
         .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingPending")
         .withArgs(releaseAt);
       await networkHelpers.time.setNextBlockTimestamp(releaseAt);
-      await protocol.staking.withdraw(protocol.alice, 0);
+      await protocol.staking.completeUnbonding(protocol.alice, 0);
     });
     it("refuses slots that hold nothing", async () => {
       for (const slot of [1, 8, 1_000]) {
-        await expect(protocol.staking.withdraw(protocol.alice, slot))
+        await expect(protocol.staking.completeUnbonding(protocol.alice, slot))
           .to.be.revertedWithCustomError(protocol.staking, "StakingUnbondingUnknown")
           .withArgs(protocol.alice.address, slot);
       }
@@ -236,9 +231,9 @@ describe("StakeRecord", () => {
         .to.be.revertedWithCustomError(protocol.staking, "StakingNotJailed")
         .withArgs(protocol.alice.address);
     });
-    it("is explicit, after the time, with the minimum stake, and counts from then", async () => {
+    it("is explicit, after the time, with the minimum stake", async () => {
       await lock(LOCK, ONE);
-      await protocol.byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
+      await protocol.byManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress);
       const until = await protocol.staking.jailedUntil(protocol.alice);
       await expect(protocol.byAlice.unjail())
         .to.be.revertedWithCustomError(protocol.staking, "StakingJailPending")
@@ -251,14 +246,11 @@ describe("StakeRecord", () => {
       await networkHelpers.mine(3);
       await expect(protocol.byAlice.unjail()).to.emit(protocol.staking, "Unjailed").withArgs(protocol.alice.address);
       expect(await status()).to.equal(ACTIVE);
-      expect((await protocol.staking.operatorOf(protocol.alice)).countedFrom).to.equal(
-        await networkHelpers.time.latestBlock(),
-      );
     });
     it("is possible from the second on in which the jail ends", async () => {
       await protocol.byAlice.deposit(STAKING.livenessPenalty);
       await lock(LOCK, parseEther("20"));
-      await protocol.byManager.slash(LOCK, LIVENESS, ZeroAddress, ZeroAddress);
+      await protocol.byManager.slash(LOCK, LIVENESS, await since(), ZeroAddress, ZeroAddress);
       const until = await protocol.staking.jailedUntil(protocol.alice);
       await networkHelpers.time.setNextBlockTimestamp(until - 1n);
       await expect(protocol.byAlice.unjail())
@@ -270,14 +262,11 @@ describe("StakeRecord", () => {
     });
     it("never lifts a tombstone", async () => {
       await lock();
-      await protocol.byManager.slash(LOCK, FRAUD, ZeroAddress, ZeroAddress);
+      await protocol.byManager.slash(LOCK, FRAUD, await since(), ZeroAddress, ZeroAddress);
       await networkHelpers.time.increase(100 * DAY);
       await expect(protocol.byAlice.unjail())
         .to.be.revertedWithCustomError(protocol.staking, "StakingNotJailed")
         .withArgs(protocol.alice.address);
-      await expect(protocol.staking.connect(protocol.stranger).evict(protocol.alice, protocol.versionId))
-        .to.emit(protocol.staking, "Evicted")
-        .withArgs(protocol.alice.address, protocol.versionId);
     });
   });
 
@@ -287,7 +276,7 @@ describe("StakeRecord", () => {
       expect(await protocol.staking.totalHeld()).to.equal(STAKING.minimumStake);
       await protocol.byAlice.unbond(STAKING.minimumStake);
       await networkHelpers.time.increase(STAKING.unbondingSeconds);
-      await protocol.staking.withdraw(protocol.alice, 0);
+      await protocol.staking.completeUnbonding(protocol.alice, 0);
       expect(await protocol.staking.totalHeld()).to.equal(0n);
       expect(await protocol.token.balanceOf(protocol.staking)).to.equal(parseEther("77"));
     });

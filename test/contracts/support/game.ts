@@ -140,7 +140,7 @@ export async function openGame() {
   const token = await ethers.deployContract("BondTokenMock");
   const market = await ethers.deployContract("CourtStageMock", [token]);
   const machine = await ethers.deployContract("TensorMachine");
-  const court = await ethers.deployContract("DisputeCourt", [market, market, machine, TERMS]);
+  const court = await ethers.deployContract("DisputeCourt", [market, token, market, machine, market, TERMS]);
   for (const signer of [operator, watcher, stranger]) {
     await token.mint(signer, RICH);
     await token.connect(signer).approve(court, 2n ** 255n);
@@ -184,7 +184,7 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
   const versionId = id(`version ${String(nonce)}`);
   await market.publish(versionId, mutable(model.manifest));
   const inputRoot = rootsTree((await commitTrace(inputs)).outputs.map(({ root }) => root)).root;
-  const request = { ...requestOf(nonce), versionId, inputRoot };
+  const request = requestOf(nonce, { versionId, inputRoot });
   const requestId = await market.idOf(request);
   const claimedRoot = outputRootOf(commitment);
   await market.claim(request, operator, claimedRoot, (await time.latest()) + WINDOW);
@@ -243,7 +243,7 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
       case "done":
         return false;
       case "challenge":
-        await send(move.kind, mine.challenge(requestId, claimId));
+        await send(move.kind, mine.challenge(market, requestId, claimId));
         return true;
       case "convictWithoutTrace":
         await send(move.kind, mine.convictWithoutTrace(claimId, request));
@@ -314,7 +314,7 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
 
   const grieve = async (): Promise<boolean> => {
     if (view.status === "none" && setting.griefingChallenger) {
-      await send("griefing challenge", court.connect(stranger).challenge(requestId, claimId));
+      await send("griefing challenge", court.connect(stranger).challenge(market, requestId, claimId));
       return true;
     }
     const late = (await time.latest()) + 1 > view.demandUntil;
@@ -343,6 +343,9 @@ export async function play(game: Game, random: Random, nonce: number, setting: S
 
   for (const { opening } of view.demands.values()) {
     if (view.status === "convicted") await court.reclaim(claimId, mutable(opening));
+  }
+  for (const commitment of view.accusations.keys()) {
+    if (view.status === "convicted") await court.reclaimAccusation(claimId, commitment);
   }
   const sink = await court.SINK();
   for (const account of [operator, watcher, stranger, sink]) {

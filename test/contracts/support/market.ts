@@ -1,8 +1,18 @@
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
-import { FINALITY, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
-import { assign, claim, deployProtocol, join, open, type Opened, type Protocol, useFixture } from "./protocol.ts";
+import { DRAW_OUTCOME, FINALITY, REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
+import {
+  assign,
+  claim,
+  deployProtocol,
+  join,
+  nextEpoch,
+  open,
+  type Opened,
+  type Protocol,
+  useFixture,
+} from "./protocol.ts";
 
 /*
  * A market with three operators who may be drawn, and requests at every stage of their life. The court is a signer.
@@ -16,7 +26,6 @@ const code = (status: keyof typeof REQUEST_STATUS): number => Number(REQUEST_STA
 export const STATUS = {
   open: code("open"),
   assigned: code("assigned"),
-  demanded: code("inputDemanded"),
   claimed: code("claimed"),
   challenged: code("challenged"),
   final: code("final"),
@@ -35,10 +44,14 @@ export const FEE = parseEther("10");
 /** Collateral that the usual request locks. */
 export const COLLATERAL = parseEther("200");
 
-/** The protocol with alice, bob and carol staked and opted in. */
+/** How a draw ended. */
+export { DRAW_OUTCOME as OUTCOME };
+
+/** The protocol with alice, bob and carol staked and opted in, in an epoch in which they count. */
 export const joinedProtocol = async (): Promise<Protocol> => {
   const protocol = await deployProtocol(connection);
   for (const operator of [protocol.alice, protocol.bob, protocol.carol]) await join(protocol, operator);
+  await nextEpoch(connection);
   return protocol;
 };
 

@@ -18,17 +18,30 @@ export const STAKING = {
   unbondingSeconds: 45 * DAY,
   jailSeconds: DAY,
   keyDelaySeconds: DAY,
-  payoutDelaySeconds: 3 * DAY,
-  freezeSeconds: 7 * DAY,
-  slotReuseBlocks: 200,
+  correlationFactor: 0,
 } as const;
+
+/** Bond of a demand for committed data. */
+export const DATA_BOND = parseEther("25");
 
 export const MARKET = {
   minimumFee: parseEther("1"),
-  collateralFeeBps: 10,
+  lockFeeBps: 20,
   minimumCollateral: parseEther("100"),
   catchBps: 5_000,
   maxDisputeSeconds: 30 * DAY,
+} as const;
+
+/** Seconds of an epoch of the pools, and the part at which weights stop growing. */
+export const [EPOCH_SECONDS, SATURATION] = [3_600, 10];
+
+/** Terms of a place that takes every request. */
+export const OPEN_TERMS = {
+  minimumFee: 0n,
+  callbackPrice: 0n,
+  minimumClaimSeconds: 0,
+  maximumCallbackGas: 1_000_000,
+  capacity: 1_000,
 } as const;
 
 /** A policy word: selectors left to right. */
@@ -114,17 +127,20 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
       ? await ethers.deployContract("AssayToken")
       : await ethers.getContractAt("AssayToken", tokenAddress);
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
-  const staking = await ethers.deployContract("OperatorStaking", [authority, token, registry, sink, STAKING]);
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
+  const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
   const signature = await ethers.deployContract("SignatureVerifier", [staking]);
+  const availability = await ethers.deployContract("DataAvailability", [token, registry, DATA_BOND]);
   const market = await ethers.deployContract("InferenceMarket", [
     authority,
     registry,
-    staking,
+    pools,
     attestation,
     randomness,
+    availability,
     MARKET,
   ]);
   await attestation.addRoute(OPTIMISTIC, optimistic);
@@ -139,10 +155,24 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
     await token.mint(holder, parseEther("100000"));
     await token.connect(holder).approve(market, parseEther("100000"));
     await token.connect(holder).approve(staking, parseEther("100000"));
+    await token.connect(holder).approve(availability, parseEther("100000"));
   }
   return {
     ...{ admin, court, publisher, requester, alice, bob, carol, accuser, sink, royaltee, stranger },
-    ...{ authority, token, registry, randomness, staking, attestation, optimistic, signature, market, versionId },
+    ...{
+      authority,
+      token,
+      registry,
+      randomness,
+      staking,
+      pools,
+      attestation,
+      optimistic,
+      signature,
+      availability,
+      market,
+      versionId,
+    },
   };
 }
 
@@ -160,12 +190,19 @@ export function useFixture<T extends object>({ networkHelpers }: Connection, fix
   return protocol;
 }
 
-/** Stakes, sets a key and opts in. */
+/** Stakes, sets a key and opts in; counts from the next epoch on. */
 export async function join(protocol: Protocol, operator: Signer, amount = STAKING.minimumStake): Promise<void> {
   const staking = protocol.staking.connect(operator);
   await staking.deposit(amount);
   if ((await staking.signingKeyAt(operator, 2 ** 39)) === ZeroAddress) await staking.rotateSigningKey(operator);
-  await staking.optIn(protocol.versionId);
+  await protocol.pools.connect(operator).optIn(protocol.versionId, OPEN_TERMS);
+}
+
+/** Goes on to the first second of the next epoch. */
+export async function nextEpoch({ networkHelpers }: Connection): Promise<bigint> {
+  const next = Math.floor((await networkHelpers.time.latest()) / EPOCH_SECONDS) + 1;
+  await networkHelpers.time.increaseTo(next * EPOCH_SECONDS);
+  return BigInt(next);
 }
 
 /** Terms of a request for the published model, optimistic and without callback, changed as told. */
@@ -177,7 +214,7 @@ export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   policy: policyOf(OPTIMISTIC),
   fee: parseEther("10"),
   valueAtRisk: parseEther("150"),
-  assignSeconds: 600,
+  openSeconds: 600,
   claimSeconds: 600,
   windowSeconds: WINDOW,
   callback: ZeroAddress,
@@ -208,11 +245,16 @@ export async function requestIn(
 
 export type Opened = Awaited<ReturnType<typeof open>>;
 
-/** Mines until the seed is there and assigns. */
+/** Mines until a seed is there that names an able operator, and assigns. */
 export async function assign(connection: Connection, protocol: Protocol, { id, request }: Opened): Promise<string> {
-  await connection.networkHelpers.mine(3);
-  await protocol.market.assign(request);
-  return (await protocol.market.stateOf(id)).operator;
+  // A draw whose operator is busy is followed by another one.
+  for (let draws = 0; draws < 50; draws++) {
+    await connection.networkHelpers.mine(3);
+    await protocol.market.assign(request);
+    const { operator } = await protocol.market.stateOf(id);
+    if (operator !== ZeroAddress) return operator;
+  }
+  throw new Error("no operator was drawn");
 }
 
 export const OUTPUT = filled(40, 7);

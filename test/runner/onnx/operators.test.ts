@@ -166,6 +166,22 @@ const ROWS: readonly Row[] = [
     shape: [1, 1, 4],
     gives: [1, 1.5, 2.5, 3],
   },
+  // Not 4, as ONNX Runtime has it: ONNX's reference counts with a size of 2.4 before it is rounded down.
+  {
+    op: "Resize",
+    inputs: [f32([1, 1, 4], [1, 2, 3, 4])],
+    constants: [f32([1], [0]), f32([3], [1, 1, 0.6])],
+    attributes: { mode: "linear", coordinate_transformation_mode: "align_corners" },
+    shape: [1, 1, 2],
+    gives: [1, Math.fround(22 / 7)],
+  },
+  {
+    op: "Softmax",
+    inputs: [f32([2, 2], [3, 3, -1, -1])],
+    attributes: { axis: -1 },
+    opset: 6,
+    gives: [0.5, 0.5, 0.5, 0.5],
+  },
   {
     op: "QuantizeLinear",
     inputs: [f32([5], [0, 2, 3, 1000, -1000])],
@@ -219,6 +235,22 @@ const REFUSED: readonly (Row & { readonly because: string })[] = [
     attributes: { mode: "sinc" },
     gives: [],
     because: "sinc",
+  },
+  {
+    op: "Resize",
+    inputs: [f32([1, 1, 4], [1, 2, 3, 4])],
+    constants: [f32([6], [0, 0, 0, 1, 1, 1]), f32([3], [1, 1, 0.6])],
+    attributes: { mode: "linear", coordinate_transformation_mode: "tf_crop_and_resize" },
+    gives: [],
+    because: "no whole size",
+  },
+  {
+    op: "Resize",
+    inputs: [f32([1, 1, 4], [1, 2, 3, 4])],
+    constants: [f32([1], [0]), f32([3], [1, 1, 0.3])],
+    attributes: { mode: "linear", coordinate_transformation_mode: "pytorch_half_pixel" },
+    gives: [],
+    because: "no whole size",
   },
   { op: "Cast", inputs: [x4], attributes: { to: 8 }, gives: [], because: "string" },
   {

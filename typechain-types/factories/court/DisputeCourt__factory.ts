@@ -16,8 +16,13 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "contract IInferenceMarket",
-        "name": "market",
+        "internalType": "contract IERC20",
+        "name": "token",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IModelRegistry",
+        "name": "registry",
         "type": "address"
       },
       {
@@ -26,16 +31,21 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -46,6 +56,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -150,17 +165,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "uint256",
+        "internalType": "bytes32",
         "name": "actual",
-        "type": "uint256"
+        "type": "bytes32"
       },
       {
-        "internalType": "uint256",
+        "internalType": "bytes32",
         "name": "expected",
-        "type": "uint256"
+        "type": "bytes32"
       }
     ],
-    "name": "CourtBondShort",
+    "name": "CourtClaimMismatch",
     "type": "error"
   },
   {
@@ -449,17 +464,44 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "actual",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "expected",
-        "type": "bytes32"
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
       }
     ],
-    "name": "CourtRequestMismatch",
+    "name": "CourtSourceKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimum",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtSourcePatience",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "until",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtSourceUnusable",
     "type": "error"
   },
   {
@@ -508,6 +550,17 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtTermsPending",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "time",
         "type": "uint256"
       },
@@ -550,6 +603,38 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "CourtTraceMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "secondsLeft",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "maximum",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtWindowTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
     "type": "error"
   },
   {
@@ -800,7 +885,7 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
         "type": "bytes32"
       },
       {
@@ -813,6 +898,12 @@ import type { NonPayableOverrides } from "../../common.js"
         "indexed": false,
         "internalType": "address",
         "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "source",
         "type": "address"
       },
       {
@@ -848,6 +939,31 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "Convicted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
     "type": "event"
   },
   {
@@ -1044,6 +1160,44 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "indexed": true,
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "number",
+        "type": "uint256"
+      }
+    ],
+    "name": "SourceAdded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "until",
+        "type": "uint256"
+      }
+    ],
+    "name": "SourceTombstoned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "uint256",
         "name": "termsId",
         "type": "uint256"
@@ -1051,14 +1205,14 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1069,6 +1223,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1090,6 +1249,12 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "struct CourtTerms",
         "name": "terms",
         "type": "tuple"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
       }
     ],
     "name": "TermsAdded",
@@ -1197,12 +1362,25 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "MARKET",
+    "name": "MAX_BOND_FACTOR",
     "outputs": [
       {
-        "internalType": "contract IInferenceMarket",
+        "internalType": "uint256",
         "name": "",
-        "type": "address"
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MAX_DISPUTE_SECONDS",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -1224,6 +1402,19 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [],
     "name": "NODES",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "NOTICE_SECONDS",
     "outputs": [
       {
         "internalType": "uint256",
@@ -1325,9 +1516,20 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       }
     ],
-    "name": "accuse",
-    "outputs": [],
-    "stateMutability": "nonpayable",
+    "name": "accusationOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "accusedIn",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -1343,15 +1545,22 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       }
     ],
-    "name": "accusedIn",
-    "outputs": [
+    "name": "accuse",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
       {
-        "internalType": "uint256",
-        "name": "blockNumber",
-        "type": "uint256"
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
       }
     ],
-    "stateMutability": "view",
+    "name": "addSource",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1359,14 +1568,14 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1377,6 +1586,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1561,8 +1775,13 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
         "type": "bytes32"
       },
       {
@@ -1584,86 +1803,9 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -1770,86 +1912,9 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -1904,86 +1969,9 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       }
     ],
     "name": "convictWithoutTrace",
@@ -2188,6 +2176,24 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
@@ -2216,6 +2222,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "enum DisputeStatus",
             "name": "status",
             "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "source",
+            "type": "uint16"
           },
           {
             "internalType": "address",
@@ -2248,8 +2259,13 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint40"
           },
           {
+            "internalType": "uint64",
+            "name": "accusations",
+            "type": "uint64"
+          },
+          {
             "internalType": "bytes32",
-            "name": "requestId",
+            "name": "id",
             "type": "bytes32"
           }
         ],
@@ -2282,86 +2298,9 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -2558,6 +2497,24 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
+        "internalType": "bytes32",
+        "name": "commitment",
+        "type": "bytes32"
+      }
+    ],
+    "name": "reclaimAccusation",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
         "components": [
           {
             "internalType": "address",
@@ -2727,6 +2684,57 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "number",
+        "type": "uint256"
+      }
+    ],
+    "name": "sourceAt",
+    "outputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "sourceCount",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      }
+    ],
+    "name": "sourceUntil",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "termsId",
         "type": "uint256"
       }
@@ -2736,14 +2744,14 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -2754,6 +2762,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -2782,6 +2795,19 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      }
+    ],
+    "name": "tombstoneSource",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -2800,7 +2826,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x61010080604052346106625780615a3a803803809161001e828561073e565b83398101039061014082126106625780516001600160a01b03811691908290036106625760208101516001600160a01b0381169390848103610662576040830151916001600160a01b03831683036106625760e090605f1901126106625760405160e081016001600160401b03811182821017610611576040526100a460608501610761565b81526100b260808501610761565b92602082019384526100c660a08601610775565b90604083019182526100da60c08701610775565b96606084019788526100ee60e08801610775565b94608085019586526101206101066101008a01610775565b9860a08701998a5201519961ffff8b168b036106625760c086019a8b52604051631057fdf960e31b8152602081600481855afa90811561066e575f916106de575b509060049260209260805260a052604051928380926306433b1b60e01b82525afa90811561066e575f9161068d575b5060c05260e091909152600880546001600160a01b031916821790556040519081525f516020615a1a5f395f51905f5290602090a16101e66101d86101ca63ffffffff84511663ffffffff8a511690610786565b63ffffffff86511690610786565b63ffffffff87511690610786565b604051979061010089016001600160401b0381118a8210176106115760405260405161021181610723565b84516001600160801b03908116825260016020830152604080830191909152908a525161023d81610723565b60018060801b0387511681526001602082015260018060801b03604082015260208a015260405161026d81610723565b63ffffffff8451168152603c602082015263ffffffff604082015260408a015260405161029981610723565b885163ffffffff16815285516403fffffffc9060021b16602082015263ffffffff604082015260608a01526040516102d081610723565b63ffffffff8651168152603c602082015263ffffffff604082015260808a01526040516102fc81610723565b63ffffffff8851168152603c602082015263ffffffff604082015260a08a015260405161032881610723565b61ffff83511681525f6020820152612710604082015260c08a01526040519061035082610723565b6201518081018091116106795781525f60208201526004602060018060a01b0360a0511660405192838092633222970760e11b82525afa801561066e575f90610625575b64ffffffffff1660408301525060e08901525f5b6008811015610428576103bb818a610793565b515160206103c9838c610793565b51015160406103d8848d610793565b51015191818110158061041e575b156103f6575050506001016103a8565b608494506040519363ffd92b7f60e01b85526004850152602484015260448301526064820152fd5b50828111156103e6565b508660015496680100000000000000008810156106115760018801806001558810156105fd5763ffffffff60e0968180948161ffff987f08754b060a49a8851e52110abcf5cb0bb0b0f654d1ca3bb633622b7234bec6989c60018f815f5260205f2090821b019c818060801b039051169c8d828060801b0319845160801b1617815501838351168b8a83549267ffffffff00000000895160201b166fffffffff0000000000000000000000006bffffffff00000000000000008d5160401b16935160601b169361ffff60801b905160801b169461ffff60801b19926fffffffff000000000000000000000000199160018060601b0319161716171617171790556040519b8c5260018060801b0390511660208c0152511660408a01525116606088015251166080860152511660a0840152511660c0820152a260405161527590816107a5823960805181818161220f0152818161267e01526144d0015260a0518181816102b70152818161079701528181610e3401528181611277015281816115210152818161255d0152818161408e0152818161427d015261437d015260c0518181816113d80152818161142f0152612e56015260e051818181610ca4015281816110fe01528181611bf401526139440152f35b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52604160045260245ffd5b506020813d602011610666575b8161063f6020938361073e565b81010312610662575164ffffffffff811681036106625764ffffffffff90610394565b5f80fd5b3d9150610632565b6040513d5f823e3d90fd5b634e487b7160e01b5f52601160045260245ffd5b90506020813d6020116106d6575b816106a86020938361073e565b810103126106625751906001600160a01b038216820361066257905f516020615a1a5f395f51905f52610176565b3d915061069b565b90506020813d60201161071b575b816106f96020938361073e565b810103126106625751906001600160a01b038216820361066257906004610147565b3d91506106ec565b606081019081106001600160401b0382111761061157604052565b601f909101601f19168101906001600160401b0382119082101761061157604052565b51906001600160801b038216820361066257565b519063ffffffff8216820361066257565b9190820180921161067957565b9060088110156105fd5760051b019056fe6080806040526004361015610012575f80fd5b5f905f358060e01c91826225775714612ee4575081630599887b14612e8557816306433b1b14612e4157816324716e1a14612db257816336a1d14414612d52578163428a338d146129cb5781634d3116321461273a57816351cff8d91461260557816352b65c4b146125ea5781635c23bdf51461242557816370c0973a1461240657816375807250146123ce5781637a9e5e4b14612322578163806c4aad1461223e57816382bfefc8146121f9578163863191b8146121dd5781638fb3603714612197578163941b8bf8146121435781639427c7d614611f4057816394b2b45a146119b257816396b54ee714611149578163990afc821461112d578163a3bf9b6a146110e8578163ada3a76414610dc9578163ae5d308c14610da6578163ae9fc20514610d89578163affe3fb714610bec578163badc2dff14610b46578163bf7e214f14610b1d578163c7abf75514610b01578163cd6461261461049a57508063d49224e9146103d9578063f1cc3028146102e6578063f46f16c2146102a1578063fdd5e7e6146102835763fe1458bd146101ab575f80fd5b34610280576101b936612f5c565b9080835260026020526040832060ff815460e81c16600581101561026c5760048103610239575061022b63ffffffff6101ff6101f961023696369061319a565b8561373d565b926001600160a01b0361021185613dc0565b541693875260046020528660408120555460a01c166133e2565b505460801c9161401e565b80f35b630f2fff6360e31b8552849061024e90612fd7565b6044906004602452fd5b634e487b7160e01b5f52602160045260245ffd5b634e487b7160e01b85526021600452602485fd5b80fd5b50346102805780600319360112610280576020604051620151808152f35b50346102805780600319360112610280576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b503461028057604036600319011261028057600435906024356001600160401b0381116103d55761031b903690600401612ff3565b92610324613f76565b61032d8161364f565b90808452600360205263ffffffff60046040862001541691845b86811061038657509161036e939160209693610361613556565b9163ffffffff8352614722565b905f5160206152495f395f51905f525d604051908152f35b6001906103cf86896103c960206103c3866103bc6103ae828760ff806103b38585858f6135c5565b6135d5565b161415996135c5565b948d6135c5565b01613203565b916135e3565b01610347565b5080fd5b503461028057602036600319011261028057604060e0916103f861358f565b50600435815260036020522063ffffffff60405191610416836130c9565b818154938481528160018401546020830190815260028501549460408401958652600460038201549160608601928352015495608085019284881684528460c060a0880197828b60201c168952019860401c168852604051998a525160208a015251604089015251606088015251166080860152511660a0840152511660c0820152f35b82346102805760e036600319011261028057600854916001600160a01b0383169036600411610afd578260408480938251602081019163b700961360e01b835233602483015230604483015263ffffffff60e01b16606482015260648152610503608482613135565b828052826020525190865afa610aea575b15610a23575b5050604051915061052a826130c9565b6004356001600160801b03811681036103d5578252602435916001600160801b03831683036103d55760208101928352610562612f24565b9060408101938285526064359463ffffffff861693848703610a1f57606084019687526084359463ffffffff86168603610a1b576080850195865260a4359063ffffffff82168203610a175760a0860191825260c4359261ffff84168403610a13576105e16105fd9263ffffffff6105ef9360c08b0197885216613314565b63ffffffff89511690613314565b63ffffffff83511690613314565b956040519661010088018881106001600160401b038211176109ff57604052604051610628816130e4565b6001600160801b038851168152600160208201526001600160801b0360408201528852604051610657816130e4565b6001600160801b038751168152600160208201526001600160801b0360408201526020890152604051610689816130e4565b63ffffffff8651168152603c602082015263ffffffff604082015260408901526040516106b5816130e4565b8a5163ffffffff16815282516403fffffffc9060021b16602082015263ffffffff604082015260608901526040516106ec816130e4565b63ffffffff8351168152603c602082015263ffffffff60408201526080890152604051610718816130e4565b63ffffffff8451168152603c602082015263ffffffff604082015260a0890152604051610744816130e4565b61ffff8551168152896020820152612710604082015260c08901526040519061076c826130e4565b6201518081018091116109eb57815260208082018a9052604051633222970760e11b815290816004817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa80156109e0578a9061099e575b64ffffffffff1660408301525060e0880152875b6008811015610867576107f5818961496b565b51516020610803838b61496b565b5101516040610812848c61496b565b51015191818110158061085d575b15610830575050506001016107e2565b60405160016226d48160e01b03198152600481019490945260248401526044830152606482015260849150fd5b5082811115610820565b508888600154966801000000000000000088101561098a576001880160015561088f886133e2565b9290926109765750885190516001600160801b039091166fffffffffffffffffffffffffffffffff19608092831b16178255955160019091018054925193519451955161ffff60801b971b9690961663ffffffff60601b60609690961b9590951671ffffffffffffffffffffffffffffffffffff1990921663ffffffff9091161767ffffffff00000000602093841b161763ffffffff60401b604094851b161717929092179092559051909282917f08754b060a49a8851e52110abcf5cb0bb0b0f654d1ca3bb633622b7234bec69891819061096b9082613023565b0390a2604051908152f35b634e487b7160e01b81526004819052602490fd5b634e487b7160e01b82526041600452602482fd5b506020813d6020116109d8575b816109b860209383613135565b810103126109d4576109cf64ffffffffff9161341a565b6107ce565b8980fd5b3d91506109ab565b6040513d8c823e3d90fd5b634e487b7160e01b8a52601160045260248afd5b634e487b7160e01b8a52604160045260248afd5b8880fd5b8780fd5b8680fd5b8580fd5b63ffffffff1615610ad85760ff60a01b19909216600160a01b17600855908190803b15610ad557816040518092634a63ebf760e11b825233600483015260406024830152366044830152368360648401376064368381018201859052601f01601f191683018390030190829084905af18015610aca57610ab5575b50506008805460ff60a01b1916905580828061051a565b81610abf91613135565b610280578082610a9e565b6040513d84823e3d90fd5b50fd5b62d1953b60e31b825233600452602482fd5b505081516020518060201c150290610514565b8280fd5b8234610280578060031936011261028057602060405160048152f35b82346102805780600319360112610280576008546040516001600160a01b039091168152602090f35b823461028057602036600319011261028057610b6061358f565b50610be8610b6f6004356133e2565b5061ffff600160405192610b82846130c9565b80546001600160801b038116855260801c6020850152015463ffffffff8116604084015263ffffffff8160201c16606084015263ffffffff8160401c16608084015263ffffffff8160601c1660a084015260801c1660c082015260405191829182613023565b0390f35b8234610280576060366003190112610280576024356004356001600160401b038211610afd578160040160606003198436030112610d8557604435906001600160401b038211610d8157610c47610ca0923690600401612ff3565b949093610c52613f76565b6040610c7e6024610c628461364f565b94848b526003602052610c7787858d2061463b565b01856134c6565b8251630aba234960e11b815260206004820152968792839260248401916132d4565b03817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa8015610d76579161036e95939188979593602099948991610d33575b506001600160401b0363ffffffff911660ff610d0e610d0983896146a8565b6146e4565b96610d20610d1a613556565b97613203565b926040880152168b860152168352614722565b6001600160401b03955063ffffffff9150610d659060403d604011610d6f575b610d5d8183613135565b81019061351a565b9590959150610cea565b503d610d53565b6040513d89823e3d90fd5b8480fd5b8380fd5b8234610280578060031936011261028057602060405161dead8152f35b82346102805780600319360112610280576020610dc16134b5565b604051908152f35b823461028057610dd836612f0e565b610de3929192613f76565b80825260026020526040822060ff815460e81c169360058510156110d457846110b357908391610e116134b5565b93610e1b856133e2565b5060405163481fd7f560e11b81526004810184905290957f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031694909160c081602481895afa908115610d76578791611084575b50610e8b63ffffffff60018a01541642613314565b825469ffffffffffffffffffff60a01b1933166001600160f01b03199091161760a085901b63ffffffff60a01b161760c082901b64ffffffffff60c01b1617600160e81b178355602082810180516001860180546001600160a01b0319166001600160a01b0392909216919091179055600385018890556040516324776b7d60e21b81529294909390929091816004818c5afa9081156109e0578a9161103f575b50606064ffffffffff80921692015116908082115f1461103257610f55610f5b91600293613307565b42613314565b91019081549064ffffffffff60801b9060801b169064ffffffffff60801b191617905560018060a01b03905116916040519283526020830152604082015282827f27b3be914e779a3141c430e3d0a8afec243a088afb13508a0b9c42de5b33a05960603394a4823b15610d85576044849283604051958694859363e3b0951360e01b8552600485015260248401525af18015610aca5761101d575b5061100a6001600160801b038354166144bb565b805f5160206152495f395f51905f525d80f35b8161102791613135565b6103d5578183610ff6565b50506002610f5b89610f55565b90506020813d60201161107c575b8161105a60209383613135565b810103126109d457606064ffffffffff611074819361341a565b925050610f2c565b3d915061104d565b6110a6915060c03d60c0116110ac575b61109e8183613135565b81019061342c565b89610e76565b503d611094565b630f2fff6360e31b84526044846110c987612fd7565b6110d281612fe5565bfd5b634e487b7160e01b84526021600452602484fd5b82346102805780600319360112610280576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b8234610280578060031936011261028057602060405160ff8152f35b8234610280576102a0366003190112610280576101e0366023190112610280576001600160401b03610204351161028057610100610204353603600319011261028057610244356001600160401b0381116103d5576111ac903690600401612f7d565b90610264356001600160401b038111610d85576111cd903690600401612f7d565b916001600160401b036102843511610d815736602361028435011215610d81576001600160401b03610284356004013511610d8157366024610284356004013561028435010111610d8157611223600435613694565b60018101549094906001600160a01b03163381900361199c575084549461125364ffffffffff8760c01c166136d9565b604051634b638f5f60e01b815261126e60048201602461410a565b6020816101e4817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa90811561192157889161196a575b5060038201549081810361195557505060405163740fb7c160e01b81526020600482015263ffffffff6112e761020435600401612f37565b1660248201526024610204350135604482015263ffffffff61130e60446102043501612f37565b1660648201526064610204350135608482015263ffffffff61133560846102043501612f37565b1660a48201528061139361136b61135860a4610204350161020435600401613359565b61010060c486015261012485019161338d565b61138160c4610204350161020435600401613359565b8483036023190160e48601529061338d565b60206113ab60e461020435016102043560040161324b565b8484036023190161010486015280845292909101918b5b81811061192c57506020939283900391508290507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa9081156119215788916118ef575b50604051635085dc0360e11b81526064356004820152906020826024817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa9182156118e45789926118ac575b5081810361189757505060038101549561148d60e4610204350161020435600401613765565b905061149c8185818114614426565b6114a98188818114614426565b6114b4368587614444565b956114bf8751614ca6565b978a5b88518110156114f557806114d86001928b614989565b518d80526020526021601f206114ee828d614989565b52016114c2565b508a9750896115038a615196565b60405163481fd7f560e11b815260048101929092529060c0816024817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa80156109e0576040918b91611878575b50015190818103611863575050875b8381106117f1575050505063ffffffff6115879160a01c166133e2565b50926115dc6115bc600164ffffffffff600286015460801c169601549563ffffffff8760201c16908042118142180218613314565b9463ffffffff6115d1818360401c1688613314565b9160601c1690613314565b825460ff60e81b1916600160e91b1783556001909201805460a086901b64ffffffffff60a01b1669ffffffffffffffffffff60a01b199091161760c884901b64ffffffffff60c81b1617905561163761020435604401613203565b61164660846102043501613203565b6102043560a481013590360360221901811215610a17576102043501906004820135916001600160401b038311610a135760248360061b3603910113610a1757604051611692816130c9565b6102043560240135815260208101610204356064013581526040820160843581526060830191610224358352608084019663ffffffff16875260a084019463ffffffff16855260c084019563ffffffff1686526004358c52600360205260408c2093518455516001840155516002830155516003820155600401925163ffffffff1663ffffffff1663ffffffff198454161783555163ffffffff1661175490839067ffffffff0000000082549160201b169067ffffffff000000001916179055565b5181546bffffffff0000000000000000191660409190911b63ffffffff60401b16179055604051926102243584526020840160a0905260a08401906117989261327f565b92604083015260608201528082036080820152806004359261028435600401359061028435602401916117ca926132d4565b037f0a5cac8388e24af95a28fff1f2f9f27d3668ae2317a0b2b460d4cbb18b45ee8891a280f35b8061185d63ffffffff8a6118176001958c61181160446102043501613203565b93614490565b359061184161183c8661183660e4610204350161020435600401613765565b90614490565b613203565b918361184e878a8c6144a0565b95909416921661022435614c42565b0161156a565b6389fc6d7560e01b8a52600452602452604488fd5b611891915060c03d60c0116110ac5761109e8183613135565b8b61155b565b63cbb172f160e01b8952600452602452604487fd5b9091506020813d6020116118dc575b816118c860209383613135565b810103126118d857519089611467565b5f80fd5b3d91506118bb565b6040513d8b823e3d90fd5b90506020813d602011611919575b8161190a60209383613135565b810103126118d8575188611410565b3d91506118fd565b6040513d8a823e3d90fd5b9193509160208060019263ffffffff61194488612f37565b1681520194019101918493926113c2565b63439e9fcd60e01b8952600452602452604487fd5b90506020813d602011611994575b8161198560209383613135565b810103126118d85751886112af565b3d9150611978565b633584941360e01b875233600452602452604486fd5b82346102805761028036600319011261028057600435906101e0366023190112610280576040366102031901126102805761024435916001600160401b0383116103d557826004019260a06003198236030112610afd57610264356001600160401b038111610d8557806004019160406003198336030112610d8157611a378461364f565b92611a4f64ffffffffff600186015460c81c166136d9565b611a5761353e565b50611a6561183c88806131ee565b926024830192611a7484613203565b61020435956001600160a01b03871691828803611f3c5760405160208101908b825263ffffffff8416604082015263ffffffff831660608201528460808201526102243560a082015260a08152611acc60c082613135565b519020918a8c52600560205260408c20838d5260205260408c2054928315611f2a575082431115611f125790611b02918b613d92565b8a52600760205260408a20968a6001600160401b0360405199611b248b6130ff565b546001600160a01b0381168b5260a01c1660208a018190528015908115611f08575b50611ed0575b50505050611b6d611b6860446001600160401b0393018b613321565b613336565b166001600160401b03036001600160401b038111611ebc5790611b9a6001600160401b0393928a8961381f565b519094169015611eaa5750611bf0908789526003602052604089206040611bce611bc48d806131ee565b60208101906134c6565b8251630aba234960e11b815260206004820152958692839260248401916132d4565b03817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa80156109e0578a938b91611e72575b509163ffffffff91611c7b83611cac95611c4a61183c8a806131ee565b90611c58611bc48b806131ee565b91611c70611c668d806131ee565b6040810190613765565b95909416908b614ace565b8d611ca26024611c9a61183c88600460038901549801541694806131ee565b950189613765565b9590941692614c42565b611cb581614c5d565b611cc261183c84806131ee565b6503fffffffc0063ffffffff821691600a1b169080820461040014901517156109eb57811c90611cf5611bc485806131ee565b9190501c63ffffffff611d0787613203565b16908282101580611e60575b15611e465750611bc4611d2e611d3d959493611d3593613307565b93806131ee565b939091614c5d565b9280841c80841015611e2f575089936001811b93901b9190835b611ded57505050506001600160401b03809116911696878214611dd9577f7466e1c030e80ffdc7d5142c25e026a78a99c23f616984dadf74d824ea0999d1604063ffffffff806102369a9b611db9611db361183c888e996131ee565b98613203565b908451978852602088015216951693a4516001600160a01b031691614258565b638268366d60e01b87526004889052602487fd5b90919293848401825f1982011015611e1b575f19908401013560f81c9060081b17935f190192919083611d57565b634e487b7160e01b8c52603260045260248cfd5b6309303a8f60e01b8b52600484905260245260448afd5b6064928b9263392900c960e21b8452600452602452604452fd5b5080611e6c8484613307565b10611d13565b63ffffffff9450611cac93915091611c7b611e9c869460403d604011610d6f57610d5d8183613135565b969096939550505091611c2d565b6307c1c8a960e51b8952600452602488fd5b634e487b7160e01b88526011600452602488fd5b6001600160401b0380959950611b6893604493611b6d9693505060405192611ef7846130ff565b83521660208201529793508a611b4c565b905083108e611b46565b632831a04160e11b8c5243600452602483905260448cfd5b630780fbb360e11b8d5260045260248cfd5b8a80fd5b82346102805760203660031901126102805780610140604051611f6281613099565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201528260e082015282610100820152826101208201520152600435815260026020526040812060405190611fba82613099565b80549060018060a01b0382168352602083019163ffffffff8160a01c16835260ff604085019164ffffffffff8160c01c16835260e81c16946060850195600581101561212f57865260018301549060808601600160a01b600190038316815260a08701918360a01c64ffffffffff16835260c088019360c81c64ffffffffff16845260028601549860e08901956001600160401b038b1687526101008a01978b60401c6001600160401b031689526101208b019b60801c64ffffffffff168c5260030154986101408b01998a526040519a600160a01b600190039051168b525163ffffffff1660208b01525164ffffffffff1660408a01525190600582101561211b57509364ffffffffff6001600160401b03948180989587956101609d9960608e015260018060a01b0390511660808d0152511660a08b0152511660c0890152511660e08701525116610100850152511661012083015251610140820152f35b634e487b7160e01b81526021600452602490fd5b634e487b7160e01b82526021600452602482fd5b823461028057610200366003190112610280576004356101e03660231901126103d5578061217361023692613694565b805461218864ffffffffff8260c01c16613fab565b6001600160a01b031691614258565b823461028057806003193601126102805760085460a01c60ff16156121d557506020638fb3603760e01b5b6040516001600160e01b03199091168152f35b6020906121c2565b8234610280578060031936011261028057602060405160108152f35b82346102805780600319360112610280576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b8234610280576102a036600319011261028057600435906101e03660231901126102805760a036610203190112610280576122788261364f565b916040516122858161311a565b6102043563ffffffff81168103610d855781526102243560ff81168103610d85576020820152610244356001600160401b0381168103610d855760408201526122df906122d436610264613164565b60608201528261373d565b926122e984613dc0565b5460ff8160c81c1661230e5761023693945061218864ffffffffff8260a01c16613fab565b63075ef94b60e01b84526004859052602484fd5b82346102805760203660031901126102805761233c612fad565b600854906001600160a01b03821633036123bc57803b156123a1576001600160a01b03166001600160a01b03199190911681176008556040519081527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a180f35b6361798f2f60e11b83526001600160a01b0316600452602482fd5b62d1953b60e31b835233600452602483fd5b8234610280576020366003190112610280576020906040906001600160a01b036123f6612fad565b1681528083522054604051908152f35b8234610280578060031936011261028057602060405163ffffffff8152f35b82346118d85760203660031901126118d8576004356124438161364f565b60018101549061245c64ffffffffff8360c81c16613fab565b6002810154916001600160401b038360401c16806125d857509061255391847fbfe569d4369074468a612fde8ce989197c1969a9fc8080d320c75fc55de0972d60406124b163ffffffff865460a01c166133e2565b509360018060a01b03169361251c6003870154986125168354916001600160401b0361250b6124f561ffff60016001600160801b03881699015460801c16886132f4565b60016127105f1983010401901515028097613307565b9360801c91166132f4565b90613314565b865460ff60e81b1916600360e81b1787559061253982878761401e565b6125438186613fcc565b82519182526020820152a361406d565b61255b578280f35b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031691823b156118d85760445f92836040519586948593634a464c2f60e11b8552600485015260248401525af180156125cd576125bf57808280f35b6125cb91505f90613135565b005b6040513d5f823e3d90fd5b635f64965b60e11b5f5260045260245ffd5b346118d8575f3660031901126118d8576020604051603c8152f35b346118d85760203660031901126118d85761261e612fad565b612626613f76565b6001600160a01b03165f8181526020819052604090205490811561272857805f525f6020525f6040812055807f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051858152a27f0000000000000000000000000000000000000000000000000000000000000000916040519163a9059cbb60e01b5f526004528060245260205f60448180875af160015f5114811615612709575b82604052156126eb57602092505f5f5160206152495f395f51905f525d8152f35b635274afe760e01b5f9081526001600160a01b038416600452602490fd5b600181151661271f57833b15153d1516166126ca565b823d5f823e3d90fd5b63327f61fd60e01b5f5260045260245ffd5b346118d85760403660031901126118d8576004356024356001600160401b0381116118d85761276d903690600401612f7d565b61277883929361364f565b905f925f5b8281106127ec578460028501906001600160401b0380835460401c16911690036001600160401b0381116127d85781546fffffffffffffffff0000000000000000191660409190911b67ffffffffffffffff60401b16179055005b634e487b7160e01b5f52601160045260245ffd5b612809612803366127fe84878b613214565b61319a565b8361373d565b9461281386613dc0565b805460ff8160c81c166129bf57908161283e64ffffffffff6001600160401b03959460a01c166136d9565b855f52600360205261285f8a612859878a60405f2093613214565b90613e14565b60ff60c81b1916600160c81b17905516906001600160401b0382146127d857600180920195837f595decae7cda1dc61faa4db56a3d59a8083aef87cefea3fca27c9843474b6e9f6129b56128b485898d613214565b6040519182916020835263ffffffff6128cc82612f37565b16602084015260ff6128e060208301613156565b1660408401526001600160401b036128fa60408301612f48565b16606084015260ff61290e60608301613156565b16608084015263ffffffff61292560808301612f37565b1660a08401526129a261299661297661295761294460a086018661324b565b61012060c08a015261014089019161327f565b61296460c08601866132a3565b888303601f190160e08a0152906132d4565b61298360e085018561324b565b878303601f19016101008901529061327f565b9161010081019061324b565b848303601f19016101208601529061327f565b0390a35b0161277d565b505094506001906129b9565b346118d85760a03660031901126118d85760043560403660231901126118d857606435906001600160401b0382116118d857816004019160a060031982360301126118d857608435916001600160401b03831683036118d857612a4364ffffffffff6001612a388461364f565b015460c81c166136d9565b612a4b61353e565b506024612a5b61183c86806131ee565b920192612a6784613203565b602435936001600160a01b038516918286036118d857604051602081019086825263ffffffff8416604082015263ffffffff8316606082015284608082015260443560a082015260a08152612abd60c082613135565b51902091855f52600560205260405f20835f5260205260405f2054928315612d40575082431115612d295790612af39186613d92565b5f52600760205260405f20946001600160401b0360405196612b14886130ff565b546001600160a01b038116885260a01c16602087018190528015908115612d1f575b50612cf0575b505050612b4a90858361381f565b95919050612ce157612b6261183c82612b68936131ee565b93613203565b91612b74838584613d92565b5f90815260076020908152604080832084518154958401516001600160e01b03199096166001600160a01b03919091161760a095861b67ffffffffffffffff60a01b16179055805180830183815289516001600160401b031682840152898401805160608401949094528351608084018190529683019a909690959194929390920191905b818110612cc2575050509081612c216001600160401b0394938a03601f198101835282613135565b519020612c338383511687898861360c565b5f52600660205260405f2055511690519260405191604083019083526040602084015284518091526020606084019501905f5b818110612ca357505050908063ffffffff807fc418bf865780b4e30f5733e39df22f317b7f20258e0e48007d2181a3dca6729894169616940390a4005b82516001600160401b0316875260209687019690920191600101612c66565b82516001600160401b03168b5260209a8b019a90920191600101612bf9565b6317020ed160e11b5f5260045ffd5b612b4a939550906001600160401b03915060405192612d0e846130ff565b835216602082015292908680612b3c565b9050821089612b36565b82632831a04160e11b5f524360045260245260445ffd5b630780fbb360e11b5f5260045260245ffd5b346118d857612d76612d70612d6636612f5c565b919091369061319a565b9061373d565b5f526004602052606060405f205460ff6040519160018060a01b038116835264ffffffffff8160a01c16602084015260c81c1615156040820152f35b346118d857612dc036612f0e565b90612dd564ffffffffff6001612a388461364f565b805f52600560205260405f20825f5260205260405f2054612e2e57805f52600560205260405f20825f526020524360405f20557fb207f9ad659400bfb29d062e119d8d6e482e2cdee748c9cb3ae6cd2a293cb9075f80a3005b506374d9fddb60e11b5f5260045260245ffd5b346118d8575f3660031901126118d8576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b346118d85760803660031901126118d85760243563ffffffff811681036118d857612eae612f24565b606435906001600160401b03821682036118d857612ece9260043561360c565b5f526006602052602060405f2054604051908152f35b346118d857602090612ef536612f0e565b905f526005835260405f20905f52825260405f20548152f35b60409060031901126118d8576004359060243590565b6044359063ffffffff821682036118d857565b359063ffffffff821682036118d857565b35906001600160401b03821682036118d857565b9060c06003198301126118d85760a06004359260231901126118d857602490565b9181601f840112156118d8578235916001600160401b0383116118d8576020808501948460051b0101116118d857565b600435906001600160a01b03821682036118d857565b35906001600160a01b03821682036118d857565b600581101561025857600452565b600581101561025857602452565b9181601f840112156118d8578235916001600160401b0383116118d8576020808501948460061b0101116118d857565b91909160c061ffff8160e08401956001600160801b0381511685526001600160801b03602082015116602086015263ffffffff604082015116604086015263ffffffff606082015116606086015263ffffffff608082015116608086015263ffffffff60a08201511660a0860152015116910152565b61016081019081106001600160401b038211176130b557604052565b634e487b7160e01b5f52604160045260245ffd5b60e081019081106001600160401b038211176130b557604052565b606081019081106001600160401b038211176130b557604052565b604081019081106001600160401b038211176130b557604052565b608081019081106001600160401b038211176130b557604052565b90601f801991011681019081106001600160401b038211176130b557604052565b359060ff821682036118d857565b91908260409103126118d85760405161317c816130ff565b602061319581839561318d81613156565b855201612f37565b910152565b919060a0838203126118d8576060613195604051926131b88461311a565b8284966131c481612f37565b86526131d260208201613156565b60208701526131e360408201612f48565b604087015201613164565b903590605e19813603018212156118d8570190565b3563ffffffff811681036118d85790565b91908110156132375760051b8101359061011e19813603018212156118d8570190565b634e487b7160e01b5f52603260045260245ffd5b9035601e19823603018112156118d85701602081359101916001600160401b0382116118d8578160051b360383136118d857565b81835290916001600160fb1b0383116118d85760209260051b809284830137010190565b9035601e19823603018112156118d85701602081359101916001600160401b0382116118d85781360383136118d857565b908060209392818452848401375f828201840152601f01601f1916010190565b818102929181159184041417156127d857565b919082039182116127d857565b919082018092116127d857565b903590603e19813603018212156118d8570190565b356001600160401b03811681036118d85790565b908160209103126118d8575190565b9035601e19823603018112156118d85701602081359101916001600160401b0382116118d8578160061b360383136118d857565b916020908281520191905f5b8181106133a65750505090565b90919260408060019260ff6133ba88613156565b1681526001600160401b036133d160208901612f48565b166020820152019401929101613399565b6001548110156132375760015f81815291901b7fb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf60191565b519064ffffffffff821682036118d857565b908160c09103126118d8576040519060c082018281106001600160401b038211176130b5576040528051600b8110156118d85782526020810151906001600160a01b03821682036118d85760a0916020840152604081015160408401526134956060820161341a565b60608401526134a66080820161341a565b6080840152015160a082015290565b6001545f1981019081116127d85790565b903590601e19813603018212156118d857018035906001600160401b0382116118d8576020019181360383136118d857565b519060ff821682036118d857565b51906001600160401b03821682036118d857565b91908260409103126118d85761353b6020613534846134f8565b9301613506565b90565b6040519061354b826130ff565b5f6020838281520152565b604051906135638261311a565b815f81525f60208201525f6040820152606060405191613582836130ff565b5f83525f60208401520152565b6040519061359c826130c9565b5f60c0838281528260208201528260408201528260608201528260808201528260a08201520152565b91908110156132375760061b0190565b3560ff811681036118d85790565b156135ec575050565b9060ff63ffffffff9263f44c223b60e01b5f52166004521660245260445ffd5b9263ffffffff6001600160401b0392938160405195602087019788521660408601521660608401521660808201526080815261364960a082613135565b51902090565b5f52600260205260405f209060ff825460e81c16600581101561025857600281036136775750565b630f2fff6360e31b5f5261368a90612fd7565b600260245260445ffd5b5f52600260205260405f209060ff825460e81c16600581101561025857600181036136bc5750565b630f2fff6360e31b5f526136cf90612fd7565b600160245260445ffd5b8042116136e35750565b63505c807160e01b5f524260045260245260445ffd5b63ffffffff6020606060809383815116865260ff8382015116838701526001600160401b036040820151166040870152015160ff8151166060860152015116910152565b90613756604051916020830193845260408301906136f9565b60c0815261364960e082613135565b903590601e19813603018212156118d857018035906001600160401b0382116118d857602001918160051b360383136118d857565b9060606137c360408301936001600160401b036137b682612f48565b168452602081019061324b565b60406020850152938490529101915f5b8181106137e05750505090565b9091926020806001926001600160401b036137fa88612f48565b1681520194019291016137d3565b6001600160401b0381116130b55760051b60200190565b90929160606020604051613832816130ff565b5f81520152815f52600360205260405f209161385761385186806131ee565b8461463b565b6138646040860186613321565b906001600160401b0361387683613336565b1615801590613d7b575b613cf1575b509190613895611bc486806131ee565b90936138a360208801613203565b926001600160401b036139006138bc60608b018b613765565b96909463ffffffff6138e86040519b8c996301c5680560e71b8b5260a060048c015260a48b01916132d4565b9216602488015286820360031901604488015261379a565b91166064840152600319838203016084840152838152602081019360208160051b83010194835f935b838510613c1157505050505050805f92038160018060a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156125cd575f905f935f905f92613a66575b5093916139896080880188613765565b9390958351808603613a5057505f5b8451811015613a44576139ab8186614989565b51886040820191898d845115613a37578291613a0b94938763ffffffff6139d861183c866139df976131ee565b1692614ef4565b9094515f8052602052613a03868c63ffffffff60206021601f2096015116956144a0565b939092614d0c565b818103613a1e5750506001905b01613998565b826327661f5d60e21b5f5260045260245260445260645ffd5b5050505050600190613a18565b50955095935095505050565b85632ae8ffab60e01b5f5260045260245260445ffd5b94505050503d805f843e613a7a8184613135565b82016080838203126118d85782519081151582036118d857613a9e60208501613506565b9160408501516001600160401b0381116118d8578501946040868403126118d85760405195613acc876130ff565b613ad581613506565b87526020810151906001600160401b0382116118d8570183601f820112156118d857805190613b0382613808565b91613b116040519384613135565b80835260208084019160051b830101918683116118d857602001905b828210613bf95750505060208701526060810151906001600160401b0382116118d8570182601f820112156118d857805190613b6882613808565b93613b766040519586613135565b828552602060608187019402830101918183116118d857602001925b828410613ba5575050505091935f613979565b6060848303126118d85760405190613bbc826130e4565b613bc5856134f8565b825260208501519063ffffffff821682036118d8578260209283606095015260408701516040820152815201930192613b92565b60208091613c0684613506565b815201910190613b2d565b91939550919395601f19828203018452613c2b878461324b565b8083526020600582901b840181019390810191605e19368590030191845f5b838110613c6f5750505050505050602080600192980194019501929391889591613929565b90919293949596601f198482030187528735868112156118d8576020613ce2600193868394019063ffffffff613ca483612f37565b168152613cd4613cc9613cb9868501856132a3565b60608886015260608501916132d4565b92604081019061324b565b91604081850391015261327f565b99019701959493929101613c4a565b613d4c604051602081019060208252613d1f81613d11604082018861379a565b03601f198101835282613135565b51902091613d3061183c89806131ee565b613d3c60208a01613203565b90613d4686613336565b9261360c565b5f52600660205260405f205490818103613d665750613885565b631d54541560e31b5f5260045260245260445ffd5b50613d896020830183613765565b90501515613880565b9163ffffffff9081604051936020850195865216604084015216606082015260608152613649608082613135565b5f8181526004602052604090208054909291906001600160a01b031615613de45750565b6391f94ea360e01b5f5260045260245ffd5b15613dff575050565b630892e2f360e31b5f5260045260245260445ffd5b63ffffffff600460038301549201541663ffffffff80613e3385613203565b1614613f615760ff80613e48606086016135d5565b1603613efa5760c08301613e66613e5f82866134c6565b90506146e4565b60018103613ee35750918391613ec763ffffffff8095613e8b6020613ee199016135d5565b613e9760408801613336565b613ead613ea660808a01613203565b93896134c6565b929091613ebd60e08b018b613765565b9690951691614ace565b905b611ca2613ed585613203565b94610100810190613765565b565b636c0b2e0360e01b5f52600452600160245260445ffd5b9163ffffffff91613ee193613f5b60208401613f15816135d5565b90613f55613f4e613f48613f42610d0960408b01966001600160401b03613f3b89613336565b16906146a8565b936135d5565b93613336565b918761499d565b91614a63565b90613ec9565b613f6e90613ee19361499d565b818114613df6565b5f5160206152495f395f51905f525c613f9c5760015f5160206152495f395f51905f525d565b633ee5aeb560e01b5f5260045ffd5b80421115613fb65750565b6393e4ea0160e01b5f524260045260245260445ffd5b90801561401a577f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2602061dead92835f525f825260405f2061400f828254613314565b9055604051908152a3565b5050565b919081156140685760207f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae29160018060a01b031692835f525f825260405f2061400f828254613314565b505050565b6003015460405163481fd7f560e11b8152600481019190915260c0816024817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa9081156125cd575f916140d7575b5051600b8110156102585760051490565b6140f0915060c03d60c0116110ac5761109e8183613135565b5f6140c6565b35906001600160601b03821682036118d857565b6101c0906001600160a01b0361411f82612fc3565b1683526001600160401b0361413660208301612f48565b1660208401526040810135604084015260608101356060840152608081013560808401526001600160601b0361416e60a083016140f6565b1660a08401526001600160601b0361418860c083016140f6565b1660c08401526001600160a01b036141a260e08301612fc3565b1660e08401526001600160601b036141bd61010083016140f6565b1661010084015263ffffffff6141d66101208301612f37565b1661012084015263ffffffff6141ef6101408301612f37565b1661014084015263ffffffff6142086101608301612f37565b166101608401526001600160a01b036142246101808301612fc3565b1661018084015263ffffffff61423d6101a08301612f37565b166101a08401520135908115158092036118d8576101c00152565b91604051634b638f5f60e01b815261427460048201602461410a565b6020816101e4817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa9081156125cd575f916143f4575b506003830154908181036143df575050815460ff60e81b1916600160ea1b17808355614343919061430e906001600160801b036142fb60a083901c63ffffffff166133e2565b505416906001600160a01b03168661401e565b6001600160a01b03169182847f67714b83d070517e9be011ee0ec2aa93d706d9bab7ffad5a96c363cc258968ba5f80a361406d565b61434b575050565b60405163daac9e3160e01b81529161436760048401602461410a565b6101e4830152610204820152602081610224815f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165af180156125cd576143b45750565b6143d59060203d6020116143d8575b6143cd8183613135565b81019061334a565b50565b503d6143c3565b63439e9fcd60e01b5f5260045260245260445ffd5b90506020813d60201161441e575b8161440f60209383613135565b810103126118d857515f6142b5565b3d9150614402565b1561442f575050565b6355bf1ba160e01b5f5260045260245260445ffd5b92919061445081613808565b9361445e6040519586613135565b602085838152019160051b81019283116118d857905b82821061448057505050565b8135815260209182019101614474565b91908110156132375760051b0190565b90821015613237576144b79160051b810190613765565b9091565b6040516370a0823160e01b81523060048201527f0000000000000000000000000000000000000000000000000000000000000000906001600160a01b038216602082602481845afa9182156125cd575f92614607575b50604051926323b872dd60e01b5f5233600452306024528460445260205f60648180855af19060015f51148216156145e8575b50836040525f606052156145d657826024816020936370a0823160e01b82523060048301525afa80156125cd575f906145a2575b6145829250613307565b81811061458d575050565b63e661bed960e01b5f5260045260245260445ffd5b506020823d6020116145ce575b816145bc60209383613135565b810103126118d8576145829151614578565b3d91506145af565b635274afe760e01b5f5260045260245ffd5b60018215166145fe573b15153d1516165f614544565b843d5f823e3d90fd5b9091506020813d602011614633575b8161462360209383613135565b810103126118d85751905f614511565b3d9150614616565b9063ffffffff6146859161465b61465560208301836134c6565b90614cd8565b9061466581613203565b9161467b84600488015416926040810190613765565b9490931690614d0c565b905490818103614693575050565b6398beb14160e01b5f5260045260245260445ffd5b811515806146d6575b156146c3576146bf90614c5d565b1b90565b5063e81876ef60e01b5f5260045260245ffd5b5063ffffffff8211156146b1565b6104008101908181116127d8576103ff019081116127d857600a1c90565b906001600160401b03809116911601906001600160401b0382116127d857565b9594939190935f9661474164ffffffffff600188015460a01c166136d9565b61476763ffffffff600161475a828a5460a01c166133e2565b50015460401c1642613314565b5f95606085019064ffffffffff8316945b80891061482257505050505050505050821561481c5761481761480c63ffffffff613ee1936148026001600160401b0388166147db60028401916001600160401b038354816147c984828416614702565b16908219161780855560401c16614702565b67ffffffffffffffff60401b82549160401b169067ffffffffffffffff60401b1916179055565b5460a01c166133e2565b505460801c846132f4565b6144bb565b505f9150565b90919293949596979a6148626148398d848c6135c5565b61485b6148468683614e56565b61484f836135d5565b6103c960208501613203565b3690613164565b845261486e888761373d565b5f81815260046020526040902054909c906001600160a01b0316614961575f1982146127d85760018092019c6040516148a6816130e4565b33815260208082018b81525f60408085018281528683526004909452902092518354915164ffffffffff60a01b60a091821b166001600160c81b03199093169088901b88900390911664ffffffffff60a01b19161717825551815460ff60c81b191690151560c81b60ff60c81b1617905560405190614925828c6136f9565b8760a0830152887f0a5c91727b60f9180d49f57b70f992ca2c239efc47e7fd2454d0bb04e3056d6460c03394a45b019796959493929190614778565b6001919c50614953565b9060088110156132375760051b0190565b8051156132375760200190565b80518210156132375760209160051b010190565b906149b79060ff6149b0606085016135d5565b1690614f9e565b60808201916149d463ffffffff6149cd85613203565b1683613307565b60108111614a5b575b60a08201906149ec8284613765565b9050816149f98486613765565b92905003614a46575050918163ffffffff614a3e614a34614a2161353b9897614a2997613765565b969097613203565b9360e0810190613765565b9690953691614444565b911690614fbc565b636c0b2e0360e01b5f5260045260245260445ffd5b5060106149dd565b91604051916020830193600160f91b855260ff60f81b9060f81b1660218401526001600160401b0360c01b9060c01b166022830152602a820152602a8152613649604a82613135565b15614ab657505050565b63eaf778b160e01b5f5260045260245260445260645ffd5b9492919093969596614ae96001600160401b038616876146a8565b92614af3846146e4565b93614afd836146e4565b85851080614c39575b86828783614c20575b614b1893614aac565b85614b238287613314565b03614bf7575083600a1b84810461040014851517156127d857614b4591613307565b808303614be15750614b56826146e4565b614b5f81614ca6565b925f5b828110614b7e575050505091613f55939161353b979893614fbc565b80600a1b9080820461040014811517156127d85761040082018083116127d85783811015614bd957915b8281116118d8578383116118d85760019281614bc8928801910390614cd8565b614bd28288614989565b5201614b62565b508291614ba8565b826308a393f360e21b5f5260045260245260445ffd5b809150600a1b9080820461040014901517614b4557634e487b7160e01b5f52601160045260245ffd5b614b189350614c2f8184613307565b8211159350614b0f565b50801515614b06565b9390613f6e93613ee196935f80526020526021601f20614d0c565b60ff811690600a821015614c93576107f89060031b1690808204600814901517156127d85767010203000102030260ff911c1690565b5063612876cb60e01b5f5260045260245ffd5b90614cb082613808565b614cbd6040519182613135565b8281528092614cce601f1991613808565b0190602036910137565b9060019080604051935f85538385013701902090565b15614cf7575050565b6323a3d01360e21b5f5260045260245260445ffd5b939091928383905f9186861080614e4e575b80614e3a575b15614e1e57906001869795949601905b60018111614dd2575050508082614d4c928114614cee565b5f5b60018311614d5e57505050505090565b90919293946001808716145f14614d9a57614d89600191614d83838501948689614490565b3561522f565b955b811c94930160011c9190614d4e565b94836001820110614dae575b600190614d8b565b94614dca600191614dc3838501948689614490565b359061522f565b959050614da6565b909192600184989795969816019260018084161480614e15575b614e0a575b60018091811c9301811c910160011c9694939596614d34565b600190930192614df1565b50818310614dec565b868663eaf778b160e01b5f52600452600160245260445260645ffd5b50614e458688613307565b60011115614d24565b506001614d1e565b60ff614e6d6020614e66846135d5565b9301613203565b911663ffffffff82169160ff8214614eee5760208211908115614ee1575b50614eda578015928315614eba575b83614ea6575b50505090565b614eb1929350614f9e565b115f8080614ea0565b92505f1981018181116127d857614ed360019185614f9e565b1192614e9a565b5050505f90565b600f91501615155f614e8b565b50501090565b93929160ff8151168015614f845760018114614f6a5760028103614f5457506020015163ffffffff169082821015614f3c5750505063ffffffff600460038401549301541690565b6302b5b47160e51b5f5260045260245260445260645ffd5b82630d80ac1360e11b5f5260045260245260445ffd5b5050505063ffffffff6004600184015493015460201c1690565b5050505063ffffffff6004600284015493015460401c1690565b614fac906001831b90613314565b5f198101919082116127d8571c90565b9291909493835182875f92858a108061518d575b86828c83615174575b614feb939d9a9d999899969596614aac565b8601905b60018111615126575050508083615007928114614cee565b5f928451965b6001831161502957505050505061502591925061497c565b5190565b93955f949085906001848116146150f2575b905b600181018a811015615081579061506c60029261506561505d848d614989565b51918c614989565b519061522f565b61507a60018a01998b614989565b520161503d565b50846001939794929996959a8083106150a8575b505050811c91970160011c91929361500d565b830110156150e2576150bd6150cc9189614989565b51614dc384880197878a614490565b6150d98385019489614989565b525f8981615095565b6150ec9088614989565b516150cc565b95505061510460018801978583614490565b356151146001916150658961497c565b9581966151208961497c565b5261503b565b9091926001849a979a9695961601926001808416148061516b575b615160575b60018091811c9301811c910160011c989598949394614fef565b600190930192615146565b50818310615141565b614feb93506151838184613307565b8211159350614fd9565b50801515614fd0565b80518015615229575b600181116151b157506150259061497c565b8060011c80915f5b8281106151f857506001808216146151d4575b50905061519f565b60016151e66151f0925f190186614989565b5192019284614989565b52805f6151cc565b80615218600192831b6150658461520f838b614989565b51920189614989565b6152228288614989565b52016151b9565b50505f90565b604191604051916001835360018301526021820152209056fe9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00a164736f6c6343000825000a2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad";
+  const _bytecode = "0x61010080604052346108d65780616199803803809161001e8285610924565b8339810103906101a082126108d65780516001600160a01b03811691908290036108d6576020810151906001600160a01b03821682036108d6576040810151906001600160a01b03821682036108d6576060810151926001600160a01b03841684036108d65760808201516001600160a01b03811696908790036108d65761010090609f1901126108d657604051916100b6836108ed565b6100c260a08201610947565b83526100d060c08201610947565b93602084019485526100e460e0830161095b565b97604085019889526100f9610100840161095b565b976060860198895261010e6101208501610947565b9760808701988952610123610140860161095b565b9360a0880194855261018061013b610160880161095b565b9660c08a0197885201519661ffff881688036108d65760e0890197885260805260a05260c052600954908060018060a01b031983161790816009557f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad6020604051838152a1604051633222970760e11b8152602081600481885afa80156108e2575f90610899575b64ffffffffff91501660e052835f52600a60205260405f209161ffff8354166108865761ffff9060a81c169161ffff83146107a657600162ffff0160a01b03199093161760019190910160a881901b61ffff60a81b1691909117600955815466ffffffffffffff191661ffff90911690811766ffffffffff0000179091555f8181526002602090815260409182902080546001600160a01b0319168517905590519182527f4599483543f98164ba8860ed8115742ca9d0b29473d7c8f55c4e367a028d94a491a26001549564ffffffffff60095460b81c16804210610874575086159788156107e25785995b6102dc6102ce6102ce63ffffffff84511663ffffffff8651169061096c565b63ffffffff8751169061096c565b6040519b6101208d016001600160401b0381118e8210176107ce5760405260405161030681610909565b89516001600160601b0316815260016020820152815160041b6010600160641b0316604082810191909152908e525161033e81610909565b8a516001600160601b0316815260016020808301919091528201518e6020916010600160641b039060041b166040840152015260806040519161038083610909565b86516001600160601b031683526001602084015201516010600160641b039060041b16604082015260408d01526040516103b981610909565b63ffffffff8351168152603c602082015263ffffffff604082015260608d01526040516103e581610909565b835163ffffffff16815285516403fffffffc9060021b16602082015263ffffffff604082015260808d015260405161041c81610909565b63ffffffff8651168152603c602082015263ffffffff604082015260a08d015260405161044881610909565b63ffffffff8751168152603c602082015263ffffffff604082015260c08d015260405161047481610909565b61ffff88511681525f6020820152612710604082015260e08d01526040519061049c82610909565b6201518081018091116107a65781525f602082015260e05160408201526101008c01525f5b6009811015610542576104d4818d610979565b51518c60406104f28460206104e98286610979565b51015193610979565b510151918181101580610538575b15610510575050506001016104c1565b608494506040519363ffd92b7f60e01b85526004850152602484015260448301526064820152fd5b5082811115610500565b5089680100000000000000008a10156107ce5760018a016001556001548a10156107ba5760015f81905288518a51845186516001600160e01b031960e09190911b1663ffffffff60c01b60c09290921b919091166001600160601b03938416600160601b600160c01b03606094851b161717177fb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf6938e901b9384015586517fb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf7909301805489518b518d5161ffff60a01b60a09190911b1663ffffffff60801b60809290921b919091166fffffffff0000000000000000000000009290951b91909116959094166001600160b01b03199091161793909317171790551561076c579363ffffffff61ffff945f5160206161795f395f51905f52999794828095816101209c9a429b5b6009805464ffffffffff60b81b191660b88f901b64ffffffffff60b81b161790556040805191516001600160601b0390811683529e518f16602083015291519290921690820152905191909116606082015290519098166080890152511660a0870152511660c0850152511660e0830152610100820152a26040516157ee908161098b82396080518181816111270152818161224c015261462c015260a051818181612bb10152613362015260c051818181610c6301528181610dc90152818161197301526141ab015260e0518181816105ba01528181611f0a01526130ce0152f35b9296949195936213c68042018042116107a6575f5160206161795f395f51905f52986101209863ffffffff80958161ffff9981969b610689565b634e487b7160e01b5f52601160045260245ffd5b634e487b7160e01b5f52603260045260245ffd5b634e487b7160e01b5f52604160045260245ffd5b600154156107ba5760015f5260205f2061ffff600160405192610804846108ed565b8054828060601b0381168552828060601b038160601c16602086015263ffffffff8160c01c16604086015260e01c6060850152015460018060601b038116608084015263ffffffff8160601c1660a084015263ffffffff8160801c1660c084015260a01c1660e0820152996102af565b63045e75f560e21b5f5260045260245ffd5b84637298206f60e11b5f5260045260245ffd5b506020813d6020116108da575b816108b360209383610924565b810103126108d6575164ffffffffff811681036108d65764ffffffffff906101c3565b5f80fd5b3d91506108a6565b6040513d5f823e3d90fd5b61010081019081106001600160401b038211176107ce57604052565b606081019081106001600160401b038211176107ce57604052565b601f909101601f19168101906001600160401b038211908210176107ce57604052565b51906001600160601b03821682036108d657565b519063ffffffff821682036108d657565b919082018092116107a657565b9060098110156107ba5760051b019056fe60806040526004361015610011575f80fd5b5f5f3560e01c8063036f4287146133f05780630599887b1461339157806306433b1b1461334d57806324716e1a146132155780632a142b0b1461307957806336a1d144146130195780633fcb1cf21461294d578063427f12471461290b578063428a338d146125f757806347e7ef24146125865780634d3116321461230857806351cff8d9146121d357806352b65c4b146121b8578063556d4863146121715780635c23bdf514611f2d57806364452e0e14611ef25780636772de2014611e7d5780636ac8101e14611dad57806370c0973a14611d8e578063742049fd1461171557806375807250146116dd578063795b67e6146115ea5780637a19d2f2146112025780637a9e5e4b1461115657806382bfefc814611111578063863191b81461110c5780638fb36037146110c65780639427c7d614610e795780639774ea0614610e14578063990afc8214610df8578063a3bf9b6a14610db3578063abc4bccf14610d80578063ae5d308c14610d5d578063ae9fc20514610d40578063affe3fb714610bab578063badc2dff14610b3c578063bf6dc3a014610b1e578063bf7e214f14610af5578063c607628014610ad0578063c7abf75514610ab4578063d49224e9146109cc578063f1cc3028146108dd578063fca6fd97146102a3578063fdd5e7e6146102855763fe1458bd14610209575f80fd5b346102825761027f61021a3661346f565b6001600160601b0361027363ffffffff61024761024161023987613ce9565b95369061371b565b86613f0f565b936001600160a01b0361025986614797565b541694885260056020528760408120555460a01c16613a5e565b505460601c16916149b4565b80f35b80fd5b50346102825780600319360112610282576020604051620151808152f35b503461028257610100366003190112610282576102c03633613d88565b604051906102cd82613688565b6004356001600160601b03811681036108d9578252602435906001600160601b0382168203610282576020830191825261030561340b565b92604081019384526064359263ffffffff841684036108d55760608201938452608435906001600160601b03821682036108d1576080830191825260a4359163ffffffff831683036108cd5760a0840192835260c43563ffffffff811681036108c95760c0850190815260e43561ffff811681036108c55760e086019081526001549464ffffffffff60095460b81c168042106108b35750851594851561085557899a6103e56103d76103c98b9d9c9d9c5b63ffffffff808651169151169061384c565b63ffffffff8651169061384c565b63ffffffff8751169061384c565b6040519a6101208c018c81106001600160401b038211176108415760405260405161040f816135ec565b8b516001600160601b031681526001602082015281516010600160641b039060041b1660408201528c52604051610445816135ec565b84516001600160601b0316815260016020808301919091528201516010600160641b039060041b16604082015260208d0152608060405191610486836135ec565b89516001600160601b031683526001602084015201516010600160641b039060041b16604082015260408c01526040516104bf816135ec565b63ffffffff8351168152603c602082015263ffffffff604082015260608c01528c63ffffffff604051916104f2836135ec565b5116815284516403fffffffc9060021b16602082015263ffffffff604082015260808c0152604051610523816135ec565b63ffffffff8551168152603c602082015263ffffffff604082015260a08c015260405161054f816135ec565b63ffffffff8751168152603c602082015263ffffffff604082015260c08c015260405161057b816135ec565b61ffff86511681528c6020820152612710604082015260e08c0152604051906105a3826135ec565b62015180810180911161082d5781528b60208201527f000000000000000000000000000000000000000000000000000000000000000060408201526101008b01528a5b6009811015610670578b8b6105fb8382614ee4565b5151604061061885602061060f8287614ee4565b51015194614ee4565b51015192828210159081610665575b5015610638575050506001016105e6565b60405160016226d48160e01b03198152600481019490945260248401526044830152606482015260849150fd5b848311159150610627565b508a979899508b680100000000000000008a10156108195760018a016001556106988a613a5e565b939093610805578b51905192519151606093841b6bffffffffffffffffffffffff60601b166001600160601b039283161760c09390931b63ffffffff60c01b169290921760e09290921b6001600160e01b0319169190911783559551600190920180549351955194516001600160b01b0319909416929096169190911793901b63ffffffff60601b169290921760809190911b63ffffffff60801b161760a09190911b61ffff60a01b16179055156107b45750807f4fbd1ad0a3c7b3f38125497196d89869b1dd090dcb9c11172c71aa5e60c1abf8610120602094425b6009805464ffffffffff60b81b191660b883901b64ffffffffff60b81b16179055604051916107a590839061354d565b610100820152a2604051908152f35b6213c6804201908142116107f157507f4fbd1ad0a3c7b3f38125497196d89869b1dd090dcb9c11172c71aa5e60c1abf86101206020948493610775565b634e487b7160e01b81526011600452602490fd5b634e487b7160e01b8a5260048a905260248afd5b634e487b7160e01b89526041600452602489fd5b634e487b7160e01b8d52601160045260248dfd5b634e487b7160e01b8e52604160045260248efd5b6001541561089f5760018952989997988a986103e56103d76103c96108997fb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf6613b1c565b9c6103b7565b634e487b7160e01b89526032600452602489fd5b63045e75f560e21b8952600452602488fd5b8680fd5b8580fd5b8480fd5b8380fd5b8280fd5b5080fd5b503461028257604036600319011261028257600435906024356001600160401b0381116108d95761091290369060040161351d565b9261091b613c2a565b61092481613c5f565b90808452600460205263ffffffff60046040862001541691845b86811061097d575091610965939160209693610958613ae3565b9163ffffffff8352614c63565b905f5160206157c25f395f51905f525d604051908152f35b6001906109c686896109c060206109ba866109b36109a5828760ff806109aa8585858f613ba0565b613bb0565b16141599613ba0565b948d613ba0565b01613859565b91613bbe565b0161093e565b50346102825760203660031901126102825760408160e09260c083516109f18161361b565b82815282602082015282858201528260608201528260808201528260a08201520152600435815260046020522063ffffffff60405191610a308361361b565b818154938481528160018401546020830190815260028501549460408401958652600460038201549160608601928352015495608085019284881684528460c060a0880197828b60201c168952019860401c168852604051998a525160208a015251604089015251606088015251166080860152511660a0840152511660c0820152f35b5034610282578060031936011261028257602060405160048152f35b5034610282578060031936011261028257602061ffff60095460a81c16604051908152f35b50346102825780600319360112610282576009546040516001600160a01b039091168152602090f35b503461028257806003193601126102825760206040516213c6808152f35b50346102825760203660031901126102825760e0604051610b5c81613688565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201520152610100610b9c610b96600435613a5e565b50613b1c565b610ba9604051809261354d565bf35b5034610282576060366003190112610282576024356004356001600160401b0382116108d55781600401606060031984360301126108d157604435906001600160401b0382116108cd57610c06610c5f92369060040161351d565b949093610c11613c2a565b6040610c3d6024610c2184613c5f565b94848b526004602052610c3687858d20614b7c565b01856139e6565b8251630aba234960e11b8152602060048201529687928392602484019161376f565b03817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa8015610d35579161096595939188979593602099948991610cf2575b506001600160401b0363ffffffff911660ff610ccd610cc88389614be9565b614c25565b96610cdf610cd9613ae3565b97613859565b926040880152168b860152168352614c63565b6001600160401b03955063ffffffff9150610d249060403d604011610d2e575b610d1c81836136a4565b810190613a3a565b9590959150610ca9565b503d610d12565b6040513d89823e3d90fd5b5034610282578060031936011261028257602060405161dead8152f35b50346102825780600319360112610282576020610d78613a96565b604051908152f35b503461028257602036600319011261028257602090600435815260028252604060018060a01b0391205416604051908152f35b50346102825780600319360112610282576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b5034610282578060031936011261028257602060405160ff8152f35b5034610282576040366003190112610282576024356004356001600160401b0382116108d557610e4b61027f923690600401613490565b90610e5583613ca4565b8054610e6a64ffffffffff8260c01c16614941565b6001600160a01b031693614a03565b50346102825760203660031901126102825780610180604051610e9b8161366c565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201528260e0820152826101008201528261012082015282610140820152826101608201520152600435815260036020526040812060405190610f018261366c565b80549060018060a01b0382168352602083019163ffffffff8160a01c168352604084019064ffffffffff8160c01c16825260ff8160e81c1690606086019160058110156110b2578252608086019060f01c815260018401549060a08701600160a01b600190038316815260c08801918360a01c64ffffffffff16835260e089019360c81c64ffffffffff1684526002870154996101008a01956001600160401b038c1687526101208b01978c60401c6001600160401b031689526101408c01998d60801c64ffffffffff168b526101608d01809e60a81c6001600160401b03169052600301549a6101808d019b8c526040519c600160a01b600190039051168d525163ffffffff1660208d01525164ffffffffff1660408c01525190600582101561109e575060608a01525161ffff166080890152516001600160a01b031660a08801525164ffffffffff90811660c08801529051811660e087015290516001600160401b03908116610100870152915182166101208601529151909116610140840152925190921661016082015290516101808201526101a090f35b634e487b7160e01b81526021600452602490fd5b634e487b7160e01b88526021600452602488fd5b503461028257806003193601126102825760095460a01c60ff161561110457506020638fb3603760e01b5b6040516001600160e01b03199091168152f35b6020906110f1565b6133f0565b50346102825780600319360112610282576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b503461028257602036600319011261028257611170613459565b600954906001600160a01b03821633036111f057803b156111d5576001600160a01b03166001600160a01b03199190911681176009556040519081527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a180f35b6361798f2f60e11b83526001600160a01b0316600452602482fd5b62d1953b60e31b835233600452602483fd5b50346102825760603660031901126102825761121c613459565b60243560443561122a613c2a565b8084526003602052604084209260ff845460e81c1660058110156115d657806115b5575060018060a01b03811693848652600a602052611297604087209264ffffffffff6040519461127b86613636565b5461ffff8116865260101c16908160208601528142111561398e565b6040519063e3b0951360e01b825284600483015283602483015260a0826044818a8a5af1918215610d3557879261150f575b5060018060a01b03825116602083015164ffffffffff60408501511664ffffffffff606086015116906040519260208401947f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf386524660408601528b60608601528a608086015260a085015260c084015260e08301526101008201526101008152611356610120826136a4565b5190208481036114f857506080820164ffffffffff8151166213c68081116114df57506114cc96936001600160601b03969363ffffffff9693600261145c64ffffffffff8d966113a4613a96565b966113bf6113b189613a5e565b509d8e5460c01c164261384c565b9860018060a01b0333168f60a01b88541617875586548460c01b8b60c01b169063ffffffff60a01b8b60a01b169068ffffffffffffffffff60a01b19161717875550600160e81b60ff60e81b198754161786555185549061ffff60f01b9060f01b169060018060f01b031617855560018060a01b03865116600186019060018060a01b03168e60a01b82541617905589600386015551164261384c565b91019081549064ffffffffff60801b9060801b169064ffffffffff60801b191617905560018060a01b03905116946040519586526020860152604085015260608401527f94e280bec076751b04b0b9adc89263aa11f199a28b6e922f8d4c3c3047e41d8160803394a45416613d4e565b805f5160206157c25f395f51905f525d80f35b630217fa5d60e21b89526004526213c680602452604488fd5b63909b33c960e01b88526004859052602452604487fd5b90915060a0813d60a0116115ad575b8161152b60a093836136a4565b810103126108c5576040519060a082018281106001600160401b038211176108195760405280516001600160a01b03811681036115a95761159d91608091845260208101516020850152611581604082016136c5565b6040850152611592606082016136c5565b6060850152016136c5565b6080820152905f6112c9565b8880fd5b3d915061151e565b856115cb604492630f2fff6360e31b83526134ed565b6115d48161350f565bfd5b634e487b7160e01b86526021600452602486fd5b50346102825760e036600319011261028257600435906024356001600160401b0381116108d95761161f903690600401613490565b90929060a03660431901126108d55761163782613c5f565b9360405161164481613651565b60443563ffffffff811681036108c957815260643560ff811681036108c95760208201526084356001600160401b03811681036108c957604082015261169a9061168f3660a46136e5565b606082015284613f0f565b946116a486614797565b5460ff8160f01c166116c95761027f959650610e6a64ffffffffff8260a01c16614941565b63075ef94b60e01b86526004879052602486fd5b5034610282576020366003190112610282576020906040906001600160a01b03611705613459565b1681528083522054604051908152f35b50346102825760c036600319011261028257600435906024356001600160401b0381116108d95761174a903690600401613490565b90929060403660431901126108d557608435936001600160401b0385116108d157846004019460a060031982360301126108cd5760a435906001600160401b0382116108c9578160040196604060031984360301126108c5576117ac86613c5f565b926117c464ffffffffff600186015460c81c16613d2e565b6117cc613acb565b506117df6117da838061388e565b613859565b9260248101906117ee82613859565b604435956001600160a01b0387169190828803611d8a57908b916118786001600160401b038f6040908151602081019088825263ffffffff87168482015263ffffffff8816606082015289608082015260643560a082015260a0815261185560c0826136a4565b5190209681526006602052818120878252602052205460a01c1693841515613974565b82431115611d72579061188b918d6145e9565b8c52600860205260408c20968c6001600160401b03604051996118ad8b613636565b546001600160a01b0381168b5260a01c1660208a018190528015908115611d68575b50611d32575b505050506118f66118f160446001600160401b039301866139bd565b6139d2565b166001600160401b0303996001600160401b038b11611d1e576119226001600160401b039b858b614086565b51909c169015611d0c575090839291604061194d6119438661196f9861388e565b60208101906139e6565b8251630aba234960e11b8152602060048201529788928392602484019161376f565b03817f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa928315611d01578b8b81978296611ccc575b5091604082611a379463ffffffff9452600460205220611a07836119d66117da888061388e565b6119e3611943898061388e565b908d8c6119fd6119f38d8061388e565b6040810190613f37565b9690951691615094565b836004600384015493015416611a2d6024611a256117da8d8061388e565b950188613f37565b9590941692614f48565b611a4085615208565b611a4d6117da838061388e565b6503fffffffc0063ffffffff821691600a1b1690808204610400149015171561082d57811c90611a80611943848061388e565b9190501c63ffffffff611a9285613859565b16908282101580611cba575b15611ca05750611ab4611abb926119439261395a565b928061388e565b9190611ac687615208565b9280841c80841015611c8957508d936001811b93901b9190835b611c4657505050506001600160401b038091169b169a8b8114611c32579160ff611ba36117da63ffffffff61027f9e9f611b788f9783928b9a6001600160401b039a7f7466e1c030e80ffdc7d5142c25e026a78a99c23f616984dadf74d824ea0999d1611bd09f9e8780611b596117da8460409561388e565b96611b6389613859565b908451978852602088015216951693a4613859565b16611b8289615208565b1b600a1c169560405196611b9588613636565b84885260208801528061388e565b9463ffffffff60405196611bb688613651565b168652166020850152166040830152606082015286613f0f565b8752600560205260408720549060ff8260f01c1680611c11575b15611bff57506001600160a01b031693614a03565b516001600160a01b0316949050614a03565b506001600160401b0360208201511664ffffffffff8360c81c161115611bea565b638268366d60e01b8b5260048c905260248bfd5b90919293848401825f1982011015611c74575f19908401013560f81c9060081b17935f190192919083611ae0565b50634e487b7160e01b8f52603260045260248ffd5b6309303a8f60e01b8f52600484905260245260448efd5b6064928e9263392900c960e21b8452600452602452604452fd5b5080611cc6848461395a565b10611a9e565b63ffffffff929850611a3793919650611cf3604091823d8411610d2e57610d1c81836136a4565b9990999792945092506119af565b6040513d8d823e3d90fd5b6307c1c8a960e51b8b5260045260248afd5b634e487b7160e01b8a52601160045260248afd5b6001600160401b03949850926118f1926044926118f695505060405191611d5883613636565b825260208201529793508c6118d5565b905083105f6118cf565b632831a04160e11b8e5243600452602483905260448efd5b8c80fd5b5034610282578060031936011261028257602060405163ffffffff8152f35b503461028257602036600319011261028257611dc7613459565b611dd13633613d88565b60018060a01b03811690818352600a602052611e05604084209164ffffffffff835460101c169064ffffffffff821461398e565b6213c6804201804211611e6957815466ffffffffff00001916601091821b66ffffffffff000016179182905560405191901c64ffffffffff1681527f34bb806a1b85a73ac504e4a279a14173a197af8907fcf73d5399724775d71b3490602090a280f35b634e487b7160e01b84526011600452602484fd5b50346102825761027f611e8f36613443565b6001600160601b036001611ee863ffffffff611eaa86613ce9565b868952600660205260408920868a5260205260408920611ed5858060a01b0382541697881515613974565b8560a01b81541690555460a01c16613a5e565b50015416916149b4565b503461028257806003193601126102825760206040517f00000000000000000000000000000000000000000000000000000000000000008152f35b503461212157602036600319011261212157600435611f4b81613c5f565b600181015490611f6464ffffffffff8360c81c16614941565b6002810154916001600160401b038360401c168061215f5750837fbfe569d4369074468a612fde8ce989197c1969a9fc8080d320c75fc55de0972d6040611fb463ffffffff865460a01c16613a5e565b509360018060a01b03169361203e60038701549761203883549161203860016001600160601b038516960154916001600160401b036001600160601b0361202c8161201f61200961ffff8960a01c168d613947565b60016127105f198301040190151502809c61395a565b9860601c16838516613947565b94169160a81c16613947565b9061384c565b865460ff60e81b1916600360e81b1787559061205b8287876149b4565b6120658186614962565b82519182526020820152a35460f01c5f908152600260205260409020546001600160a01b03908116169160405163d4058f4560e01b8152826004820152816024820152602081604481875afa908115612116575f91612125575b506120c8578380f35b823b156121215760445f92836040519586948593634a464c2f60e11b8552600485015260248401525af1801561211657612103575b80808380f35b61210f91505f906136a4565b5f5f6120fd565b6040513d5f823e3d90fd5b5f80fd5b90506020813d602011612157575b81612140602093836136a4565b810103126121215761215190613967565b5f6120bf565b3d9150612133565b635f64965b60e11b5f5260045260245ffd5b346121215761217f36613443565b905f52600660205260405f20905f526020526040805f20546001600160401b0382519160018060a01b038116835260a01c166020820152f35b34612121575f366003190112612121576020604051603c8152f35b34612121576020366003190112612121576121ec613459565b6121f4613c2a565b6001600160a01b03165f818152602081905260409020549081156122f657805f525f6020525f6040812055807f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051858152a27f0000000000000000000000000000000000000000000000000000000000000000916040519163a9059cbb60e01b5f526004528060245260205f60448180875af160015f51148116156122d7575b82604052156122b957602092505f5f5160206157c25f395f51905f525d8152f35b635274afe760e01b5f9081526001600160a01b038416600452602490fd5b60018115166122ed57833b15153d151616612298565b823d5f823e3d90fd5b63327f61fd60e01b5f5260045260245ffd5b34612121576040366003190112612121576004356024356001600160401b0381116121215761233b9036906004016134bd565b9061234583613c5f565b915f935f5b8281106123ba578560028601906001600160401b0380835460401c16911690036001600160401b0381116123a65781546fffffffffffffffff0000000000000000191660409190911b67ffffffffffffffff60401b161790555b005b634e487b7160e01b5f52601160045260245ffd5b6123d76123d1366123cc8487896138df565b61371b565b83613f0f565b956123e187614797565b805460ff8160f01c1661257a579161243e918361240a64ffffffffff6001979660a01c16613d2e565b865f52600460205261242a60405f20612424878b8d6138df565b906147eb565b60ff60f01b191660f086901b1790556135cf565b96837f595decae7cda1dc61faa4db56a3d59a8083aef87cefea3fca27c9843474b6e9f61257061246f85898b6138df565b6040519182916020835263ffffffff6124878261341e565b16602084015260ff61249b602083016136d7565b1660408401526001600160401b036124b56040830161342f565b16606084015260ff6124c9606083016136d7565b16608084015263ffffffff6124e06080830161341e565b1660a084015261255d6125516125316125126124ff60a0860186613818565b61012060c08a015261014089019161386a565b61251f60c0860186613916565b888303601f190160e08a01529061376f565b61253e60e0850185613818565b878303601f19016101008901529061386a565b91610100810190613818565b848303601f19016101208601529061386a565b0390a35b0161234a565b50509550600190612574565b34612121576040366003190112612121576123a46125a2613459565b6024359060018060a01b0316805f525f60205260405f206125c483825461384c565b90556040518281527fe20fb6ba8ce20f2c92ffaf9d8235c7a379b8316f23fe52741a8220dc2db7756260203392a3614617565b346121215760a0366003190112612121576004356040366023190112612121576064356001600160401b03811161212157806004019160a0600319833603011261212157608435926001600160401b03841684036121215761266e64ffffffffff600161266385613c5f565b015460c81c16613d2e565b612676613acb565b5060246126866117da838061388e565b93019361269285613859565b602435946001600160a01b0386169182870361212157604051602081019087825263ffffffff8416604082015263ffffffff8316606082015284608082015260443560a082015260a081526126e860c0826136a4565b51902091865f52600660205260405f20835f5260205261271b6001600160401b0360405f205460a01c1693841515613974565b824311156128f4579061272e91876145e9565b5f52600860205260405f20956001600160401b036040519761274f89613636565b546001600160a01b038116895260a01c166020880181905280159081156128ea575b506128c6575b505050612785908284614086565b949190506128b75761281f6127c76127c16117da857fc418bf865780b4e30f5733e39df22f317b7f20258e0e48007d2181a3dca672989661388e565b96613859565b916127d38388876145e9565b5f90815260086020908152604090912082518154939092015167ffffffffffffffff60a01b60a09190911b166001600160a01b039092166001600160e01b031990931692909217179055565b6001600160401b0360405194602086016020815282825116604088015260208201966128698161285b8a516040606084015260808301906138a3565b03601f1981018352826136a4565b51902061287b83835116858a89613be7565b5f52600760205260405f205551169351936128b263ffffffff806040519485948552604060208601521697169560408301906138a3565b0390a4005b6317020ed160e11b5f5260045ffd5b61278593965050604051916128da83613636565b8252602082015293908680612777565b9050821089612771565b82632831a04160e11b5f524360045260245260445ffd5b34612121576020366003190112612121576001600160a01b0361292c613459565b165f52600a602052602064ffffffffff60405f205460101c16604051908152f35b346121215760e0366003190112612121576024356001600160401b0381116121215761297d903690600401613490565b6001600160401b03604435116121215761010060443536036003190112612121576084356001600160401b038111612121576129bd9036906004016134bd565b60a4939193356001600160401b038111612121576129df9036906004016134bd565b92909460c4356001600160401b03811161212157612a01903690600401613490565b612a0f600495929535613ca4565b60018101549094906001600160a01b03163381900361300357506060612a9191865499612a4564ffffffffff8c60c01c16613d2e565b875460f01c5f908152600260205260409020546001600160a01b03908116169060405180958194829363147926cb60e01b8452600435600485015260406024850152604484019161376f565b03915afa908115612116575f91612faf575b5060405163740fb7c160e01b81526020600482015263ffffffff612acb60443560040161341e565b16602482015260246044350135604482015263ffffffff612aef604480350161341e565b16606482015260646044350135608482015263ffffffff612b1460846044350161341e565b1660a482015280612b6e612b48612b3560a46044350160443560040161378f565b61010060c48601526101248501916137c3565b612b5c60c46044350160443560040161378f565b8483036023190160e4860152906137c3565b6020612b8460e460443501604435600401613818565b8484036023190161010486015280845292909101915f5b818110612f8657506020939283900391508290507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03165afa908115612116575f91612f54575b50815190818103612f3f575050604081015197612c1060e460443501604435600401613f37565b9050612c1f8186818114613f6c565b612c2c818a818114613f6c565b612c37368688613fa1565b9a612c428c51614ef5565b995f5b8d51811015612c795780612c5c8f92600193614f34565b515f80526020526021601f20612c72828f614f34565b5201612c45565b508b612c848c61546d565b818103612f2a5750505f5b838110612ec25750505050612cae63ffffffff60209260a01c16613a5e565b5091612d4d612cff6001612cdd64ffffffffff60028c015460801c16875460e01c90804211814218021861384c565b95015463ffffffff612cf4818360601c168861384c565b9160801c169061384c565b885460ff60e81b1916600160e91b1789556001909801805460a086901b64ffffffffff60a01b1669ffffffffffffffffffff60a01b199091161760c88a901b64ffffffffff60c81b16179055565b015191612d5d6044803501613859565b95612d6c608460443501613859565b9660443560a4810135903603602219018112156121215760443501976004890135986001600160401b038a116121215760248a60061b3603910113612121577f0a5cac8388e24af95a28fff1f2f9f27d3668ae2317a0b2b460d4cbb18b45ee889863ffffffff6004612ebd9860405190612de58261361b565b602460443501358252602082019060646044350135825260408301908152606083019160643583528560808501991689528560a08501981688528560c085019716875284355f528460205260405f2093518455516001840155516002830155516003820155019351166bffffffff000000000000000067ffffffff000000008554945160201b16925160401b16926001600160601b0319161717179055612ea1604051968796606435885260a0602089015260a088019161386a565b926040860152606085015283820360808501526004359661376f565b0390a2005b80612f2463ffffffff8b612ee66001958d612ee06044803501613859565b93613fed565b3590612f096117da86612f0360e460443501604435600401613f37565b90613fed565b9183612f16878a8c613ffd565b959094169216606435614f48565b01612c8f565b6389fc6d7560e01b5f5260045260245260445ffd5b63cbb172f160e01b5f5260045260245260445ffd5b90506020813d602011612f7e575b81612f6f602093836136a4565b8101031261212157518a612be9565b3d9150612f62565b9193509160208060019263ffffffff612f9e8861341e565b168152019401910191849392612b9b565b90506060813d606011612ffb575b81612fca606093836136a4565b81010312612121576040805191612fe0836135ec565b80518352602081015160208401520151604082015289612aa3565b3d9150612fbd565b633584941360e01b5f523360045260245260445ffd5b346121215761303d61303761302d3661346f565b919091369061371b565b90613f0f565b5f526005602052606060405f205460ff6040519160018060a01b038116835264ffffffffff8160a01c16602084015260f01c1615156040820152f35b3461212157602036600319011261212157613092613459565b61309c3633613d88565b604051633222970760e11b81526001600160a01b039190911690602081600481855afa8015612116575f906131d7575b7f0000000000000000000000000000000000000000000000000000000000000000915064ffffffffff168181106131c25782805f52600a60205260405f2061ffff8154166131af5760095461ffff8160a81c169061ffff82146123a6577f4599483543f98164ba8860ed8115742ca9d0b29473d7c8f55c4e367a028d94a4926001602093019161ffff83169261ffff60a81b9060a81b169061ffff60a81b19161760095566ffffffffff00008266ffffffffffffff1983541617179055805f526002825260405f20846001600160601b0360a01b825416179055604051908152a2005b50637298206f60e11b5f5260045260245ffd5b631ae239b760e11b5f5260045260245260445ffd5b506020813d60201161320d575b816131f1602093836136a4565b810103126121215761320864ffffffffff916136c5565b6130cc565b3d91506131e4565b346121215761322336613443565b9061322c613c2a565b61323581613c5f565b9061324d64ffffffffff600184015460c81c16613d2e565b805f52600660205260405f20835f5260205260405f206001600160401b03815460a01c1661333a5780546001600160e01b03191667ffffffffffffffff60a01b4360a01b161733179055600282018054613328946001600160601b039460019461331f9463ffffffff9492939267ffffffffffffffff60a81b6132dc60a883901c6001600160401b03166135cf565b60a81b16906001600160401b0360a81b19161790557fb207f9ad659400bfb29d062e119d8d6e482e2cdee748c9cb3ae6cd2a293cb9075f80a35460a01c16613a5e565b50015416613d4e565b5f5f5160206157c25f395f51905f525d005b836374d9fddb60e11b5f5260045260245ffd5b34612121575f366003190112612121576040517f00000000000000000000000000000000000000000000000000000000000000006001600160a01b03168152602090f35b346121215760803660031901126121215760243563ffffffff81168103612121576133ba61340b565b606435906001600160401b0382168203612121576133da92600435613be7565b5f526007602052602060405f2054604051908152f35b34612121575f36600319011261212157602060405160108152f35b6044359063ffffffff8216820361212157565b359063ffffffff8216820361212157565b35906001600160401b038216820361212157565b6040906003190112612121576004359060243590565b600435906001600160a01b038216820361212157565b9060c06003198301126121215760a060043592602319011261212157602490565b9181601f84011215612121578235916001600160401b038311612121576020838186019501011161212157565b9181601f84011215612121578235916001600160401b038311612121576020808501948460051b01011161212157565b60058110156134fb57600452565b634e487b7160e01b5f52602160045260245ffd5b60058110156134fb57602452565b9181601f84011215612121578235916001600160401b038311612121576020808501948460061b01011161212157565b61ffff60e080926001600160601b0381511685526001600160601b03602082015116602086015263ffffffff604082015116604086015263ffffffff60608201511660608601526001600160601b03608082015116608086015263ffffffff60a08201511660a086015263ffffffff60c08201511660c0860152015116910152565b6001600160401b03166001600160401b0381146123a65760010190565b606081019081106001600160401b0382111761360757604052565b634e487b7160e01b5f52604160045260245ffd5b60e081019081106001600160401b0382111761360757604052565b604081019081106001600160401b0382111761360757604052565b608081019081106001600160401b0382111761360757604052565b6101a081019081106001600160401b0382111761360757604052565b61010081019081106001600160401b0382111761360757604052565b90601f801991011681019081106001600160401b0382111761360757604052565b519064ffffffffff8216820361212157565b359060ff8216820361212157565b9190826040910312612121576040516136fd81613636565b602061371681839561370e816136d7565b85520161341e565b910152565b919060a0838203126121215760606137166040519261373984613651565b8284966137458161341e565b8652613753602082016136d7565b60208701526137646040820161342f565b6040870152016136e5565b908060209392818452848401375f828201840152601f01601f1916010190565b9035601e19823603018112156121215701602081359101916001600160401b038211612121578160061b3603831361212157565b916020908281520191905f5b8181106137dc5750505090565b90919260408060019260ff6137f0886136d7565b1681526001600160401b036138076020890161342f565b1660208201520194019291016137cf565b9035601e19823603018112156121215701602081359101916001600160401b038211612121578160051b3603831361212157565b919082018092116123a657565b3563ffffffff811681036121215790565b81835290916001600160fb1b0383116121215760209260051b809284830137010190565b903590605e1981360301821215612121570190565b90602080835192838152019201905f5b8181106138c05750505090565b82516001600160401b03168452602093840193909201916001016138b3565b91908110156139025760051b8101359061011e1981360301821215612121570190565b634e487b7160e01b5f52603260045260245ffd5b9035601e19823603018112156121215701602081359101916001600160401b03821161212157813603831361212157565b818102929181159184041417156123a657565b919082039182116123a657565b5190811515820361212157565b1561397c5750565b630780fbb360e11b5f5260045260245ffd5b15613997575050565b64ffffffffff9250631ff9258d60e11b5f5260018060a01b03166004521660245260445ffd5b903590603e1981360301821215612121570190565b356001600160401b03811681036121215790565b903590601e198136030182121561212157018035906001600160401b0382116121215760200191813603831361212157565b519060ff8216820361212157565b51906001600160401b038216820361212157565b919082604091031261212157613a5b6020613a5484613a18565b9301613a26565b90565b6001548110156139025760015f81815291901b7fb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf60191565b6001545f198101908082116123a65760095460b81c64ffffffffff16421015613ac757600119019081116123a65790565b5090565b60405190613ad882613636565b5f6020838281520152565b60405190613af082613651565b815f81525f60208201525f6040820152606060405191613b0f83613636565b5f83525f60208401520152565b90604051613b2981613688565b60e061ffff6001839580546001600160601b03811686526001600160601b038160601c16602087015263ffffffff8160c01c166040870152841c606086015201546001600160601b038116608085015263ffffffff8160601c1660a085015263ffffffff8160801c1660c085015260a01c16910152565b91908110156139025760061b0190565b3560ff811681036121215790565b15613bc7575050565b9060ff63ffffffff9263f44c223b60e01b5f52166004521660245260445ffd5b9263ffffffff6001600160401b03929381604051956020870197885216604086015216606084015216608082015260808152613c2460a0826136a4565b51902090565b5f5160206157c25f395f51905f525c613c505760015f5160206157c25f395f51905f525d565b633ee5aeb560e01b5f5260045ffd5b5f52600360205260405f209060ff825460e81c1660058110156134fb5760028103613c875750565b630f2fff6360e31b5f52613c9a906134ed565b600260245260445ffd5b5f52600360205260405f209060ff825460e81c1660058110156134fb5760018103613ccc5750565b630f2fff6360e31b5f52613cdf906134ed565b600160245260445ffd5b5f52600360205260405f209060ff825460e81c1660058110156134fb5760048103613d115750565b630f2fff6360e31b5f52613d24906134ed565b600460245260445ffd5b804211613d385750565b63505c807160e01b5f524260045260245260445ffd5b335f525f60205260405f205490808210155f14613d7c57613d6e9161395a565b335f525f60205260405f2055565b613d869150614617565b565b6009546001600160a01b038116929060048210612121575f5f9060405f815196602088019063b700961360e01b825260018060a01b03169788602482015230604482015263ffffffff60e01b833516606482015260648152613deb6084826136a4565b828052826020525190895afa613eb8575b15613e09575b5050505050565b63ffffffff1615613ea65760ff60a01b1916600160a01b17600955823b15612121576020925f9283604051809681958294634a63ebf760e11b845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af1801561211657613e96575b506009805460ff60a01b191690555f80808080613e02565b5f613ea0916136a4565b5f613e7e565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c150290613dfc565b63ffffffff6020606060809383815116865260ff8382015116838701526001600160401b036040820151166040870152015160ff8151166060860152015116910152565b90613f2860405191602083019384526040830190613ecb565b60c08152613c2460e0826136a4565b903590601e198136030182121561212157018035906001600160401b03821161212157602001918160051b3603831361212157565b15613f75575050565b6355bf1ba160e01b5f5260045260245260445ffd5b6001600160401b0381116136075760051b60200190565b929190613fad81613f8a565b93613fbb60405195866136a4565b602085838152019160051b810192831161212157905b828210613fdd57505050565b8135815260209182019101613fd1565b91908110156139025760051b0190565b90821015613902576140149160051b810190613f37565b9091565b90606061404160408301936001600160401b036140348261342f565b1684526020810190613818565b60406020850152938490529101915f5b81811061405e5750505090565b9091926020806001926001600160401b036140788861342f565b168152019401929101614051565b9092916060602060405161409981613636565b5f81520152815f52600460205260405f20916140be6140b8868061388e565b84614b7c565b6140cb60408601866139bd565b906001600160401b036140dd836139d2565b16158015906145d2575b614556575b5091906140fc611943868061388e565b909361410a60208801613859565b926001600160401b0361416761412360608b018b613f37565b96909463ffffffff61414f6040519b8c996301c5680560e71b8b5260a060048c015260a48b019161376f565b92166024880152868203600319016044880152614018565b91166064840152600319838203016084840152838152602081019360208160051b83010194835f935b83851061447657505050505050805f92038160018060a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015612116575f905f935f905f926142cd575b5093916141f06080880188613f37565b93909583518086036142b757505f5b84518110156142ab576142128186614f34565b51886040820191898d84511561429e57829161427294938763ffffffff61423f6117da866142469761388e565b1692615511565b9094515f805260205261426a868c63ffffffff60206021601f209601511695613ffd565b939092615285565b8181036142855750506001905b016141ff565b826327661f5d60e21b5f5260045260245260445260645ffd5b505050505060019061427f565b50955095935095505050565b85632ae8ffab60e01b5f5260045260245260445ffd5b94505050503d805f843e6142e181846136a4565b8201608083820312612121576142f683613967565b9061430360208501613a26565b9160408501516001600160401b03811161212157850194604086840312612121576040519561433187613636565b61433a81613a26565b87526020810151906001600160401b038211612121570183601f820112156121215780519061436882613f8a565b9161437660405193846136a4565b80835260208084019160051b8301019186831161212157602001905b82821061445e5750505060208701526060810151906001600160401b038211612121570182601f82011215612121578051906143cd82613f8a565b936143db60405195866136a4565b8285526020606081870194028301019181831161212157602001925b82841061440a575050505091935f6141e0565b6060848303126121215760405190614421826135ec565b61442a85613a18565b825260208501519063ffffffff821682036121215782602092836060950152604087015160408201528152019301926143f7565b6020809161446b84613a26565b815201910190614392565b91939550919395601f198282030184526144908784613818565b8083526020600582901b840181019390810191605e19368590030191845f5b8381106144d45750505050505050602080600192980194019501929391889591614190565b90919293949596601f19848203018752873586811215612121576020614547600193868394019063ffffffff6145098361341e565b16815261453961452e61451e86850185613916565b606088860152606085019161376f565b926040810190613818565b91604081850391015261386a565b990197019594939291016144af565b6145a36040516020810190602082526145768161285b6040820188614018565b519020916145876117da898061388e565b61459360208a01613859565b9061459d866139d2565b92613be7565b5f52600760205260405f2054908181036145bd57506140ec565b631d54541560e31b5f5260045260245260445ffd5b506145e06020830183613f37565b905015156140e7565b9163ffffffff9081604051936020850195865216604084015216606082015260608152613c246080826136a4565b6040516370a0823160e01b81523060048201527f0000000000000000000000000000000000000000000000000000000000000000906001600160a01b038216602082602481845afa918215612116575f92614763575b50604051926323b872dd60e01b5f5233600452306024528460445260205f60648180855af19060015f5114821615614744575b50836040525f6060521561473257826024816020936370a0823160e01b82523060048301525afa8015612116575f906146fe575b6146de925061395a565b8181036146e9575050565b63399c10a360e01b5f5260045260245260445ffd5b506020823d60201161472a575b81614718602093836136a4565b81010312612121576146de91516146d4565b3d915061470b565b635274afe760e01b5f5260045260245ffd5b600182151661475a573b15153d1516165f6146a0565b843d5f823e3d90fd5b9091506020813d60201161478f575b8161477f602093836136a4565b810103126121215751905f61466d565b3d9150614772565b5f8181526005602052604090208054909291906001600160a01b0316156147bb5750565b6391f94ea360e01b5f5260045260245ffd5b156147d6575050565b630892e2f360e31b5f5260045260245260445ffd5b63ffffffff600460038301549201541663ffffffff8061480a85613859565b161461492c5760ff8061481f60608601613bb0565b16036148c55760c0830161483d61483682866139e6565b9050614c25565b600181036148ae575091839161489463ffffffff80956148626020613d869901613bb0565b61486e604088016139d2565b61488461487d60808a01613859565b93896139e6565b9290916119fd60e08b018b613f37565b905b611a2d6148a285613859565b94610100810190613f37565b636c0b2e0360e01b5f52600452600160245260445ffd5b9163ffffffff91613d8693614926602084016148e081613bb0565b9061492061491961491361490d610cc860408b01966001600160401b03614906896139d2565b1690614be9565b93613bb0565b936139d2565b9187614f63565b91615029565b90614896565b61493990613d8693614f63565b8181146147cd565b8042111561494c5750565b6393e4ea0160e01b5f524260045260245260445ffd5b9080156149b0577f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2602061dead92835f525f825260405f206149a582825461384c565b9055604051908152a3565b5050565b919081156149fe5760207f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae29160018060a01b031692835f525f825260405f206149a582825461384c565b505050565b815460ff60e81b1916600160ea1b1780835593949093614a4b906001600160601b03614a3860a083901c63ffffffff16613a5e565b505416906001600160a01b0316866149b4565b6001600160a01b03169384847f67714b83d070517e9be011ee0ec2aa93d706d9bab7ffad5a96c363cc258968ba5f80a3815460f01c5f908152600260205260409020546003906001600160a01b03908116169201546040519063d4058f4560e01b82526004820152846024820152602081604481865afa908115612116575f91614b42575b50614adc575050505050565b813b15612121575f8094614b149660405197889687958694631c79939960e11b8652600486015260606024860152606485019161376f565b90604483015203925af1801561211657614b32575b80808080613e02565b5f614b3c916136a4565b5f614b29565b90506020813d602011614b74575b81614b5d602093836136a4565b8101031261212157614b6e90613967565b5f614ad0565b3d9150614b50565b9063ffffffff614bc691614b9c614b9660208301836139e6565b90615251565b90614ba681613859565b91614bbc84600488015416926040810190613f37565b9490931690615285565b905490818103614bd4575050565b6398beb14160e01b5f5260045260245260445ffd5b81151580614c17575b15614c0457614c0090615208565b1b90565b5063e81876ef60e01b5f5260045260245ffd5b5063ffffffff821115614bf2565b6104008101908181116123a6576103ff019081116123a657600a1c90565b906001600160401b03809116911601906001600160401b0382116123a657565b959492939190935f96614c8364ffffffffff600188015460a01c16613d2e565b614ca963ffffffff6001614c9c828a5460a01c16613a5e565b50015460601c164261384c565b5f956060850164ffffffffff83169464ffffffffff4316925b808a10614d7657505050505050505050508215614d7057614d6b6001600160601b03614d5f63ffffffff613d8694614d556001600160401b038916614d2e60028401916001600160401b03835481614d1c84828416614c43565b16908219161780855560401c16614c43565b67ffffffffffffffff60401b82549160401b169067ffffffffffffffff60401b1916179055565b5460a01c16613a5e565b505460601c1684613947565b613d4e565b505f9150565b9091929394959697989b614db7614d8e8e848d613ba0565b614db0614d9b86836153cf565b614da483613bb0565b6109c060208501613859565b36906136e5565b8452614dc38988613f0f565b5f81815260056020526040902054909d906001600160a01b0316614eda575f1982146123a65760018092019d604051614dfb81613651565b33815260208082018c815260408084018b81525f60608601818152878252600590955291909120935184549251915164ffffffffff60c81b60c89190911b1669ffffffffffffffffffff60a01b1960a08a811b8b9003909316166001600160f01b03199094169390931791901b64ffffffffff60a01b161717825551815460ff60f01b191690151560f01b60ff60f01b1617905560405190614e9d828d613ecb565b8860a0830152897f0a5c91727b60f9180d49f57b70f992ca2c239efc47e7fd2454d0bb04e3056d6460c03394a45b01989796959493929190614cc2565b6001919d50614ecb565b9060098110156139025760051b0190565b90614eff82613f8a565b614f0c60405191826136a4565b8281528092614f1d601f1991613f8a565b0190602036910137565b8051156139025760200190565b80518210156139025760209160051b010190565b939061493993613d8696935f80526020526021601f20615285565b90614f7d9060ff614f7660608501613bb0565b16906155bb565b6080820191614f9a63ffffffff614f9385613859565b168361395a565b60108111615021575b60a0820190614fb28284613f37565b905081614fbf8486613f37565b9290500361500c575050918163ffffffff615004614ffa614fe7613a5b9897614fef97613f37565b969097613859565b9360e0810190613f37565b9690953691613fa1565b9116906155d9565b636c0b2e0360e01b5f5260045260245260445ffd5b506010614fa3565b91604051916020830193600160f91b855260ff60f81b9060f81b1660218401526001600160401b0360c01b9060c01b166022830152602a820152602a8152613c24604a826136a4565b1561507c57505050565b63eaf778b160e01b5f5260045260245260445260645ffd5b94929190939695966150af6001600160401b03861687614be9565b926150b984614c25565b936150c383614c25565b858510806151ff575b868287836151e6575b6150de93615072565b856150e9828761384c565b036151bd575083600a1b84810461040014851517156123a65761510b9161395a565b8083036151a7575061511c82614c25565b61512581614ef5565b925f5b8281106151445750505050916149209391613a5b9798936155d9565b80600a1b9080820461040014811517156123a65761040082018083116123a6578381101561519f57915b82811161212157838311612121576001928161518e928801910390615251565b6151988288614f34565b5201615128565b50829161516e565b826308a393f360e21b5f5260045260245260445ffd5b809150600a1b908082046104001490151761510b57634e487b7160e01b5f52601160045260245ffd5b6150de93506151f5818461395a565b82111593506150d5565b508015156150cc565b60ff811690600a82101561523e576107f89060031b1690808204600814901517156123a65767010203000102030260ff911c1690565b5063612876cb60e01b5f5260045260245ffd5b9060019080604051935f85538385013701902090565b15615270575050565b6323a3d01360e21b5f5260045260245260445ffd5b939091928383905f91868610806153c7575b806153b3575b1561539757906001869795949601905b6001811161534b5750505080826152c5928114615267565b5f5b600183116152d757505050505090565b90919293946001808716145f14615313576153026001916152fc838501948689613fed565b356157a8565b955b811c94930160011c91906152c7565b94836001820110615327575b600190615304565b9461534360019161533c838501948689613fed565b35906157a8565b95905061531f565b90919260018498979596981601926001808416148061538e575b615383575b60018091811c9301811c910160011c96949395966152ad565b60019093019261536a565b50818310615365565b868663eaf778b160e01b5f52600452600160245260445260645ffd5b506153be868861395a565b6001111561529d565b506001615297565b60ff6153e660206153df84613bb0565b9301613859565b911663ffffffff82169160ff8214615467576020821190811561545a575b50615453578015928315615433575b8361541f575b50505090565b61542a9293506155bb565b115f8080615419565b92505f1981018181116123a65761544c600191856155bb565b1192615413565b5050505f90565b600f91501615155f615404565b50501090565b8051801561550b575b6001811161548c575061548890614f27565b5190565b8060011c80915f5b8281106154d357506001808216146154af575b509050615476565b60016154c16154cb925f190186614f34565b5192019284614f34565b52805f6154a7565b806154fa600192831b6154f3846154ea838b614f34565b51920189614f34565b51906157a8565b6155048288614f34565b5201615494565b50505f90565b93929160ff81511680156155a15760018114615587576002810361557157506020015163ffffffff1690828210156155595750505063ffffffff600460038401549301541690565b6302b5b47160e51b5f5260045260245260445260645ffd5b82630d80ac1360e11b5f5260045260245260445ffd5b5050505063ffffffff6004600184015493015460201c1690565b5050505063ffffffff6004600284015493015460401c1690565b6155c9906001831b9061384c565b5f198101919082116123a6571c90565b9291909493835182875f92858a108061579f575b86828c83615786575b615608939d9a9d999899969596615072565b8601905b60018111615738575050508083615624928114615267565b5f928451965b60018311615642575050505050615488919250614f27565b93955f94908590600184811614615704575b905b600181018a811015615693579061567e6002926154f3615676848d614f34565b51918c614f34565b61568c60018a01998b614f34565b5201615656565b50846001939794929996959a8083106156ba575b505050811c91970160011c91929361562a565b830110156156f4576156cf6156de9189614f34565b5161533c84880197878a613fed565b6156eb8385019489614f34565b525f89816156a7565b6156fe9088614f34565b516156de565b95505061571660018801978583613fed565b356157266001916154f389614f27565b95819661573289614f27565b52615654565b9091926001849a979a9695961601926001808416148061577d575b615772575b60018091811c9301811c910160011c98959894939461560c565b600190930192615758565b50818310615753565b6156089350615795818461395a565b82111593506155f6565b508015156155ed565b604191604051916001835360018301526021820152209056fe9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f00a164736f6c6343000825000a4fbd1ad0a3c7b3f38125497196d89869b1dd090dcb9c11172c71aa5e60c1abf8";
 
   
       type DisputeCourtConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -2820,11 +2846,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, market: AddressLike, machine: AddressLike, terms: CourtTermsStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, market, machine, terms, overrides || {});
+    override getDeployTransaction(authority: AddressLike, token: AddressLike, registry: AddressLike, machine: AddressLike, source: AddressLike, terms: CourtTermsStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(authority, token, registry, machine, source, terms, overrides || {});
     };
-    override deploy(authority: AddressLike, market: AddressLike, machine: AddressLike, terms: CourtTermsStruct, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, market, machine, terms, overrides || {}) as Promise<DisputeCourt & {
+    override deploy(authority: AddressLike, token: AddressLike, registry: AddressLike, machine: AddressLike, source: AddressLike, terms: CourtTermsStruct, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(authority, token, registry, machine, source, terms, overrides || {}) as Promise<DisputeCourt & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

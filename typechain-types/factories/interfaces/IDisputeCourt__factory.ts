@@ -47,17 +47,17 @@
   {
     "inputs": [
       {
-        "internalType": "uint256",
+        "internalType": "bytes32",
         "name": "actual",
-        "type": "uint256"
+        "type": "bytes32"
       },
       {
-        "internalType": "uint256",
+        "internalType": "bytes32",
         "name": "expected",
-        "type": "uint256"
+        "type": "bytes32"
       }
     ],
-    "name": "CourtBondShort",
+    "name": "CourtClaimMismatch",
     "type": "error"
   },
   {
@@ -346,17 +346,44 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "actual",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "expected",
-        "type": "bytes32"
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
       }
     ],
-    "name": "CourtRequestMismatch",
+    "name": "CourtSourceKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minimum",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtSourcePatience",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "until",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtSourceUnusable",
     "type": "error"
   },
   {
@@ -405,6 +432,17 @@
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtTermsPending",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "time",
         "type": "uint256"
       },
@@ -447,6 +485,38 @@
       }
     ],
     "name": "CourtTraceMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "secondsLeft",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "maximum",
+        "type": "uint256"
+      }
+    ],
+    "name": "CourtWindowTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
     "type": "error"
   },
   {
@@ -577,7 +647,7 @@
       {
         "indexed": true,
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
         "type": "bytes32"
       },
       {
@@ -590,6 +660,12 @@
         "indexed": false,
         "internalType": "address",
         "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "source",
         "type": "address"
       },
       {
@@ -625,6 +701,31 @@
       }
     ],
     "name": "Convicted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
     "type": "event"
   },
   {
@@ -821,6 +922,44 @@
     "inputs": [
       {
         "indexed": true,
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "number",
+        "type": "uint256"
+      }
+    ],
+    "name": "SourceAdded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "until",
+        "type": "uint256"
+      }
+    ],
+    "name": "SourceTombstoned",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "uint256",
         "name": "termsId",
         "type": "uint256"
@@ -828,14 +967,14 @@
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -846,6 +985,11 @@
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -867,6 +1011,12 @@
         "internalType": "struct CourtTerms",
         "name": "terms",
         "type": "tuple"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
       }
     ],
     "name": "TermsAdded",
@@ -948,12 +1098,67 @@
   },
   {
     "inputs": [],
+    "name": "MACHINE",
+    "outputs": [
+      {
+        "internalType": "contract ITensorMachine",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "REGISTRY",
+    "outputs": [
+      {
+        "internalType": "contract IModelRegistry",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "TOKEN",
     "outputs": [
       {
         "internalType": "contract IERC20",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "commitment",
+        "type": "bytes32"
+      }
+    ],
+    "name": "accusationOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "accusedIn",
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -980,25 +1185,14 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "commitment",
-        "type": "bytes32"
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
       }
     ],
-    "name": "accusedIn",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
+    "name": "addSource",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -1006,14 +1200,14 @@
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1024,6 +1218,11 @@
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -1195,8 +1394,13 @@
   {
     "inputs": [
       {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
         "type": "bytes32"
       },
       {
@@ -1218,86 +1422,9 @@
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -1404,86 +1531,9 @@
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -1538,86 +1588,9 @@
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       }
     ],
     "name": "convictWithoutTrace",
@@ -1822,6 +1795,24 @@
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
@@ -1850,6 +1841,11 @@
             "internalType": "enum DisputeStatus",
             "name": "status",
             "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "source",
+            "type": "uint16"
           },
           {
             "internalType": "address",
@@ -1882,8 +1878,13 @@
             "type": "uint40"
           },
           {
+            "internalType": "uint64",
+            "name": "accusations",
+            "type": "uint64"
+          },
+          {
             "internalType": "bytes32",
-            "name": "requestId",
+            "name": "id",
             "type": "bytes32"
           }
         ],
@@ -1903,86 +1904,9 @@
         "type": "bytes32"
       },
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "components": [
@@ -2179,6 +2103,24 @@
         "type": "bytes32"
       },
       {
+        "internalType": "bytes32",
+        "name": "commitment",
+        "type": "bytes32"
+      }
+    ],
+    "name": "reclaimAccusation",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
         "components": [
           {
             "internalType": "address",
@@ -2335,6 +2277,44 @@
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "number",
+        "type": "uint256"
+      }
+    ],
+    "name": "sourceAt",
+    "outputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      }
+    ],
+    "name": "sourceUntil",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "termsId",
         "type": "uint256"
       }
@@ -2344,14 +2324,14 @@
       {
         "components": [
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "challengeBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
-            "internalType": "uint128",
+            "internalType": "uint96",
             "name": "demandBond",
-            "type": "uint128"
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -2362,6 +2342,11 @@
             "internalType": "uint32",
             "name": "demandWindow",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "accusationBond",
+            "type": "uint96"
           },
           {
             "internalType": "uint32",
@@ -2385,6 +2370,19 @@
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      }
+    ],
+    "name": "tombstoneSource",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {

@@ -33,6 +33,17 @@
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint40",
+        "name": "from",
+        "type": "uint40"
+      }
+    ],
+    "name": "PauseTooSoon",
+    "type": "error"
+  },
+  {
     "anonymous": false,
     "inputs": [],
     "name": "PauseRearmed",
@@ -63,6 +74,19 @@
     ],
     "name": "Unpaused",
     "type": "event"
+  },
+  {
+    "inputs": [],
+    "name": "PAUSE_GAP_SECONDS",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
   },
   {
     "inputs": [],

@@ -9,6 +9,22 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -84,6 +100,22 @@
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "MarketDataPublic",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint40",
         "name": "deadline",
         "type": "uint40"
@@ -116,23 +148,28 @@
   {
     "inputs": [
       {
-        "internalType": "uint256",
-        "name": "maximum",
-        "type": "uint256"
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
       }
     ],
-    "name": "MarketDemandsExhausted",
+    "name": "MarketDemandedBefore",
     "type": "error"
   },
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
       }
     ],
-    "name": "MarketDrawStands",
+    "name": "MarketDemandsOpen",
     "type": "error"
   },
   {
@@ -202,17 +239,6 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "MarketInputPublic",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "chunks",
         "type": "uint256"
@@ -224,6 +250,33 @@
       }
     ],
     "name": "MarketInputTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MarketNoCallback",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "MarketNotAvailability",
     "type": "error"
   },
   {
@@ -340,17 +393,6 @@
         "type": "uint64"
       }
     ],
-    "name": "MarketSeedExpired",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
     "name": "MarketSeedPending",
     "type": "error"
   },
@@ -368,22 +410,6 @@
       }
     ],
     "name": "MarketStatusForbids",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "MarketTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -437,6 +463,17 @@
   {
     "inputs": [],
     "name": "PauseSpent",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint40",
+        "name": "from",
+        "type": "uint40"
+      }
+    ],
+    "name": "PauseTooSoon",
     "type": "error"
   },
   {
@@ -506,6 +543,25 @@
       }
     ],
     "name": "ClaimConvicted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "claimBy",
+        "type": "uint40"
+      }
+    ],
+    "name": "ClaimPostponed",
     "type": "event"
   },
   {
@@ -595,6 +651,31 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "account",
         "type": "address"
       },
@@ -650,15 +731,9 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint32",
-        "name": "candidates",
-        "type": "uint32"
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
       }
     ],
     "name": "DrawCommitted",
@@ -675,66 +750,18 @@
       },
       {
         "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "indexed": false,
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "claimBy",
-        "type": "uint40"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       }
     ],
-    "name": "InputAnswered",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "answerBy",
-        "type": "uint40"
-      }
-    ],
-    "name": "InputDemanded",
+    "name": "DrawEnded",
     "type": "event"
   },
   {
@@ -855,6 +882,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -887,12 +919,6 @@
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "assignBy",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
         "internalType": "bytes",
         "name": "inputs",
         "type": "bytes"
@@ -905,6 +931,25 @@
       }
     ],
     "name": "RequestOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "RequestReopened",
     "type": "event"
   },
   {
@@ -941,7 +986,33 @@
   },
   {
     "inputs": [],
+    "name": "ATTESTATION",
+    "outputs": [
+      {
+        "internalType": "contract IAttestationVerifier",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MAX_DISPUTE_SECONDS",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "PAUSE_GAP_SECONDS",
     "outputs": [
       {
         "internalType": "uint40",
@@ -960,6 +1031,19 @@
         "internalType": "uint40",
         "name": "",
         "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "POOLS",
+    "outputs": [
+      {
+        "internalType": "contract IOperatorPools",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1059,121 +1143,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      },
-      {
-        "internalType": "bytes32[]",
-        "name": "roots",
-        "type": "bytes32[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
-      }
-    ],
-    "name": "answerInput",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1272,94 +1244,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "cancelWithheld",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1528,6 +1415,85 @@
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "internalType": "address",
+        "name": "accuser",
+        "type": "address"
+      }
+    ],
+    "name": "convict",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "creditOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "damagesOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "address",
@@ -1580,6 +1546,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1608,43 +1579,49 @@
         "internalType": "struct Request",
         "name": "request_",
         "type": "tuple"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "address",
-        "name": "accuser",
-        "type": "address"
       }
     ],
-    "name": "convict",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "taken",
-        "type": "uint256"
-      }
-    ],
+    "name": "expireDispute",
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       }
     ],
-    "name": "creditOf",
+    "name": "factsOf",
     "outputs": [
       {
-        "internalType": "uint256",
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "modelCommitment",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ClaimFacts",
         "name": "",
-        "type": "uint256"
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
@@ -1705,184 +1682,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "demandInput",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "expireDispute",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1980,6 +1782,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -2025,7 +1832,31 @@
     "inputs": [
       {
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "isChallenged",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
         "type": "bytes32"
       },
       {
@@ -2035,7 +1866,40 @@
       }
     ],
     "name": "markChallenged",
-    "outputs": [],
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "windowEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "claimedBlock",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "secondsLeft",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct HeldClaim",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -2044,6 +1908,11 @@
       {
         "internalType": "uint256",
         "name": "collateral",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "lockSeconds",
         "type": "uint256"
       }
     ],
@@ -2056,6 +1925,212 @@
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      },
+      {
+        "internalType": "uint40",
+        "name": "answerUntil",
+        "type": "uint40"
+      }
+    ],
+    "name": "noteDemand",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      }
+    ],
+    "name": "noteWithheld",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "royalty",
+            "type": "uint96"
+          },
+          {
+            "internalType": "address",
+            "name": "royaltyRecipient",
+            "type": "address"
+          },
+          {
+            "internalType": "uint96",
+            "name": "collateral",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "numericsVersion",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bool",
+            "name": "inputInline",
+            "type": "bool"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request_",
+        "type": "tuple"
+      }
+    ],
+    "name": "notifyFailure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2140,94 +2215,9 @@
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "recommit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2306,7 +2296,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2341,6 +2331,97 @@
       }
     ],
     "name": "request",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "inputs",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "string",
+            "name": "inputUri",
+            "type": "string"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "valueAtRisk",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "openSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "minimumHolders",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct RequestTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "requestFor",
     "outputs": [
       {
         "internalType": "bytes32",
@@ -2392,7 +2473,7 @@
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2578,6 +2659,11 @@
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -2624,7 +2710,7 @@
     "inputs": [
       {
         "internalType": "bytes32",
-        "name": "requestId",
+        "name": "id",
         "type": "bytes32"
       },
       {

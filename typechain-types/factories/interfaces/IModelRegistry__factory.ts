@@ -486,6 +486,30 @@
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "versionId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "chunksOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "uint32",
@@ -619,57 +643,6 @@
       }
     ],
     "name": "inputRootFor",
-    "outputs": [
-      {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "internalType": "bytes32[]",
-        "name": "roots",
-        "type": "bytes32[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
-      }
-    ],
-    "name": "inputRootFromChunk",
     "outputs": [
       {
         "internalType": "bytes32",
@@ -1028,6 +1001,62 @@
       }
     ],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "versionId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint256",
+        "name": "chunk",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "roots",
+        "type": "bytes32[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "firstLeaf",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "data",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "siblings",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct Segment",
+        "name": "segment",
+        "type": "tuple"
+      }
+    ],
+    "name": "rootFromChunk",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {

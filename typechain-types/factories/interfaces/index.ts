@@ -3,14 +3,21 @@
 /* eslint-disable */
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
+export { IClaimSource__factory } from './IClaimSource__factory.js';
+export { IClock__factory } from './IClock__factory.js';
 export { ICreditLedger__factory } from './ICreditLedger__factory.js';
+export { IDataAvailability__factory } from './IDataAvailability__factory.js';
+export { IDataSource__factory } from './IDataSource__factory.js';
 export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
 export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';
 export { IExpiringPause__factory } from './IExpiringPause__factory.js';
 export { IInferenceConsumer__factory } from './IInferenceConsumer__factory.js';
 export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
 export { IModelRegistry__factory } from './IModelRegistry__factory.js';
+export { IOperatorPools__factory } from './IOperatorPools__factory.js';
+export { IPrepaidLedger__factory } from './IPrepaidLedger__factory.js';
 export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
+export { IRequestRelay__factory } from './IRequestRelay__factory.js';
 export { ITensorMachine__factory } from './ITensorMachine__factory.js';
 export { IVerifier__factory } from './IVerifier__factory.js';

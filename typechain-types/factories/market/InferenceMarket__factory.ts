@@ -21,8 +21,8 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "contract IOperatorStaking",
-        "name": "staking",
+        "internalType": "contract IOperatorPools",
+        "name": "pools",
         "type": "address"
       },
       {
@@ -36,6 +36,11 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
+        "internalType": "contract IDataAvailability",
+        "name": "availability",
+        "type": "address"
+      },
+      {
         "components": [
           {
             "internalType": "uint96",
@@ -44,7 +49,7 @@ import type { NonPayableOverrides } from "../../common.js"
           },
           {
             "internalType": "uint16",
-            "name": "collateralFeeBps",
+            "name": "lockFeeBps",
             "type": "uint16"
           },
           {
@@ -112,12 +117,44 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
       }
     ],
     "name": "CreditZero",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "EncodedRequestLength",
     "type": "error"
   },
   {
@@ -187,6 +224,22 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      }
+    ],
+    "name": "MarketDataPublic",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint40",
         "name": "deadline",
         "type": "uint40"
@@ -219,23 +272,28 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "uint256",
-        "name": "maximum",
-        "type": "uint256"
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
       }
     ],
-    "name": "MarketDemandsExhausted",
+    "name": "MarketDemandedBefore",
     "type": "error"
   },
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "count",
+        "type": "uint256"
       }
     ],
-    "name": "MarketDrawStands",
+    "name": "MarketDemandsOpen",
     "type": "error"
   },
   {
@@ -305,17 +363,6 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "MarketInputPublic",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint256",
         "name": "chunks",
         "type": "uint256"
@@ -327,6 +374,33 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "MarketInputTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MarketNoCallback",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "MarketNotAvailability",
     "type": "error"
   },
   {
@@ -443,17 +517,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint64"
       }
     ],
-    "name": "MarketSeedExpired",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "ticket",
-        "type": "uint64"
-      }
-    ],
     "name": "MarketSeedPending",
     "type": "error"
   },
@@ -471,22 +534,6 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "MarketStatusForbids",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "MarketTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -540,6 +587,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [],
     "name": "PauseSpent",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint40",
+        "name": "from",
+        "type": "uint40"
+      }
+    ],
+    "name": "PauseTooSoon",
     "type": "error"
   },
   {
@@ -645,6 +703,25 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       },
       {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "claimBy",
+        "type": "uint40"
+      }
+    ],
+    "name": "ClaimPostponed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
         "indexed": true,
         "internalType": "bytes32",
         "name": "claimId",
@@ -722,6 +799,31 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "address",
+        "name": "payer",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditDeposited",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "account",
         "type": "address"
       },
@@ -777,15 +879,9 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint32",
-        "name": "candidates",
-        "type": "uint32"
+        "internalType": "uint64",
+        "name": "epoch",
+        "type": "uint64"
       }
     ],
     "name": "DrawCommitted",
@@ -802,66 +898,18 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "indexed": false,
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "claimBy",
-        "type": "uint40"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       }
     ],
-    "name": "InputAnswered",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "requestId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
-        "name": "chunk",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "answerBy",
-        "type": "uint40"
-      }
-    ],
-    "name": "InputDemanded",
+    "name": "DrawEnded",
     "type": "event"
   },
   {
@@ -982,6 +1030,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -1014,12 +1067,6 @@ import type { NonPayableOverrides } from "../../common.js"
       },
       {
         "indexed": false,
-        "internalType": "uint40",
-        "name": "assignBy",
-        "type": "uint40"
-      },
-      {
-        "indexed": false,
         "internalType": "bytes",
         "name": "inputs",
         "type": "bytes"
@@ -1032,6 +1079,25 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "RequestOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "RequestReopened",
     "type": "event"
   },
   {
@@ -1068,12 +1134,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "ANSWER_SECONDS",
+    "name": "ATTESTATION",
     "outputs": [
       {
-        "internalType": "uint32",
+        "internalType": "contract IAttestationVerifier",
         "name": "",
-        "type": "uint32"
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1081,10 +1147,10 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "ATTESTATION",
+    "name": "AVAILABILITY",
     "outputs": [
       {
-        "internalType": "contract IAttestationVerifier",
+        "internalType": "contract IDataAvailability",
         "name": "",
         "type": "address"
       }
@@ -1107,12 +1173,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "COLLATERAL_FEE_BPS",
+    "name": "INLINE_LIMIT",
     "outputs": [
       {
-        "internalType": "uint16",
+        "internalType": "uint256",
         "name": "",
-        "type": "uint16"
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -1120,12 +1186,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "INLINE_LIMIT",
+    "name": "LOCK_FEE_BPS",
     "outputs": [
       {
-        "internalType": "uint256",
+        "internalType": "uint16",
         "name": "",
-        "type": "uint256"
+        "type": "uint16"
       }
     ],
     "stateMutability": "view",
@@ -1250,12 +1316,38 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
+    "name": "PAUSE_GAP_SECONDS",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "PAUSE_SECONDS",
     "outputs": [
       {
         "internalType": "uint40",
         "name": "",
         "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "POOLS",
+    "outputs": [
+      {
+        "internalType": "contract IOperatorPools",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1381,121 +1473,9 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      },
-      {
-        "internalType": "bytes32[]",
-        "name": "roots",
-        "type": "bytes32[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "firstLeaf",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "data",
-            "type": "bytes"
-          },
-          {
-            "internalType": "bytes32[]",
-            "name": "siblings",
-            "type": "bytes32[]"
-          }
-        ],
-        "internalType": "struct Segment",
-        "name": "segment",
-        "type": "tuple"
-      }
-    ],
-    "name": "answerInput",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1607,94 +1587,9 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "cancelWithheld",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -1863,91 +1758,14 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      },
-      {
         "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "internalType": "address",
@@ -1956,13 +1774,7 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "convict",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "taken",
-        "type": "uint256"
-      }
-    ],
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -2001,89 +1813,36 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
       }
     ],
-    "name": "demandInput",
+    "name": "damagesOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "deposit",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -2141,6 +1900,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2181,6 +1945,47 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      }
+    ],
+    "name": "factsOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "modelCommitment",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct ClaimFacts",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "address",
@@ -2231,6 +2036,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "internalType": "uint32",
             "name": "numericsVersion",
             "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2328,6 +2138,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -2370,6 +2185,30 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "isChallenged",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "isConsumingScheduledOp",
     "outputs": [
@@ -2396,7 +2235,40 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "markChallenged",
-    "outputs": [],
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "windowEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "claimedBlock",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "secondsLeft",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct HeldClaim",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -2405,6 +2277,11 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "internalType": "uint256",
         "name": "collateral",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "lockSeconds",
         "type": "uint256"
       }
     ],
@@ -2417,6 +2294,212 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "internalType": "enum DataKind",
+        "name": "kind",
+        "type": "uint8"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      },
+      {
+        "internalType": "uint40",
+        "name": "answerUntil",
+        "type": "uint40"
+      }
+    ],
+    "name": "noteDemand",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "source",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "id",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum DataKind",
+            "name": "kind",
+            "type": "uint8"
+          }
+        ],
+        "internalType": "struct CommittedData",
+        "name": "data",
+        "type": "tuple"
+      },
+      {
+        "internalType": "address",
+        "name": "demander",
+        "type": "address"
+      }
+    ],
+    "name": "noteWithheld",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "requester",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "nonce",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "royalty",
+            "type": "uint96"
+          },
+          {
+            "internalType": "address",
+            "name": "royaltyRecipient",
+            "type": "address"
+          },
+          {
+            "internalType": "uint96",
+            "name": "collateral",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "numericsVersion",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bool",
+            "name": "inputInline",
+            "type": "bool"
+          }
+        ],
+        "internalType": "struct Request",
+        "name": "request_",
+        "type": "tuple"
+      }
+    ],
+    "name": "notifyFailure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -2501,94 +2584,9 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request_",
-        "type": "tuple"
-      }
-    ],
-    "name": "recommit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
           },
           {
             "internalType": "uint32",
@@ -2667,7 +2665,7 @@ import type { NonPayableOverrides } from "../../common.js"
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2728,6 +2726,11 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "requester",
+        "type": "address"
+      },
+      {
         "components": [
           {
             "internalType": "bytes32",
@@ -2766,7 +2769,93 @@ import type { NonPayableOverrides } from "../../common.js"
           },
           {
             "internalType": "uint32",
-            "name": "assignSeconds",
+            "name": "openSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "claimSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "windowSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "callback",
+            "type": "address"
+          },
+          {
+            "internalType": "uint32",
+            "name": "callbackGas",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "minimumHolders",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct RequestTerms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "requestFor",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "versionId",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "inputs",
+            "type": "bytes"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "inputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "string",
+            "name": "inputUri",
+            "type": "string"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "policy",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "fee",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "valueAtRisk",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint32",
+            "name": "openSeconds",
             "type": "uint32"
           },
           {
@@ -2965,6 +3054,11 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint32"
           },
           {
+            "internalType": "uint40",
+            "name": "openUntil",
+            "type": "uint40"
+          },
+          {
             "internalType": "uint32",
             "name": "claimSeconds",
             "type": "uint32"
@@ -3046,7 +3140,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x610200806040523461057d57806155c3803803809161001e8285610736565b833981010390610140821261057d5780516001600160a01b038116919082900361057d5760208101516001600160a01b038116810361057d5760408201516001600160a01b0381169485820361057d576060840151906001600160a01b038216820361057d576080850151906001600160a01b038216820361057d5760a090609f19011261057d576040519160a083016001600160401b03811184821017610722576040526100cf60a08701610759565b83526100dd60c0870161076d565b93602084019485526100f160e08801610759565b956040850196875261011a61012061010c6101008b0161076d565b99606088019a8b520161077c565b60808601908152604051631057fdf960e31b81529099906020816004818f5afa908115610589575f916106d3575b50608052600180546001600160a01b031916821790556040519081525f5160206155a35f395f51905f5290602090a160a05260c05261ffff865116604051610191604082610736565b600881526020810167636174636842707360c01b81526001831015806106c7575b156106765750505060e05261010052516001600160601b0390811661012052905161ffff9081166101405291511661016052905116610180819052906127108281039081116106305782808211911802808318906127108202918204612710149084141715610630576101a05260c0516040516326e1508760e21b815290602090829060049082906001600160a01b03165afa908115610589575f91610644575b5061271003916127108311610630578281029281840414901517156106305764ffffffffff916101c05251166101e052620bdd8064ffffffffff6101e0511680820180921161063057620fd200018091116106305760405163169763a960e01b8152602081600481865afa908115610589575f916105f6575b50604051906102dc604083610736565b6010825264ffffffffff60208301916f756e626f6e64696e675365636f6e647360801b8352169280841015806105e7575b1561059457610160516040516308dbbb0360e01b81526001600160601b03909116906020816004818a5afa908115610589575f9161054b575b50604051610355604082610736565b60118152701b5a5b9a5b5d5b50dbdb1b185d195c985b607a1b602082019081526001600160601b0390921691600184101580610541575b156104f457604051614e14908161078f823960805181818161097801528181611254015281816122fe015261440c015260a0518181816103eb015281816117c101528181611c3101528181612139015281816121f30152818161277d0152818161291f01528181613f6b01528181614bb90152614d3b015260c0518181816108b301528181610dbf01528181610e67015281816113980152818161142f0152818161206a015281816124d201528181612e66015281816139110152614648015260e0518181816112e601528181611890015281816119d1015281816126800152613fbb015261010051818181610b56015281816128dc01528181612d7601526138a4015261012051818181611eb40152613357015261014051818181611d2e015261331801526101605181818161165d01526134250152610180518161111201526101a051816133bb01526101c051816133e301526101e051818181610d5c0152611dc70152f35b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152600160448401526064830152601f01601f19168101030190fd5b508284111561038c565b90506020813d602011610581575b8161056660209383610736565b8101031261057d5761057790610759565b82610346565b5f80fd5b3d9150610559565b6040513d5f823e3d90fd5b60a493945060405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152604483015264ffffffffff6064830152601f01601f19168101030190fd5b5064ffffffffff84111561030d565b90506020813d602011610628575b8161061160209383610736565b8101031261057d576106229061077c565b5f6102cc565b3d9150610604565b634e487b7160e01b5f52601160045260245ffd5b90506020813d60201161066e575b8161065f60209383610736565b8101031261057d57515f610253565b3d9150610652565b9060a49160405193849263088ffe1960e31b8452608060048501525180928160848601528585015e5f8383018501526024830152600160448301526127106064830152601f01601f19168101030190fd5b506127108311156101b2565b90506020813d60201161071a575b816106ee60209383610736565b8101031261057d57516001600160a01b038116810361057d575f5160206155a35f395f51905f52610148565b3d91506106e1565b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b0382119082101761072257604052565b51906001600160601b038216820361057d57565b519061ffff8216820361057d57565b519064ffffffffff8216820361057d5756fe6080806040526004361015610012575f80fd5b5f905f3560e01c908162971a30146129935750806301c7c58d1461294357806306433b1b146129005780630fa3b66a146128bd57806312d5a7df146126f657806321100a74146126c15780632178cb72146126a45780633a0d6085146126615780633f4ba83a1461258c57806342d204091461255457806343f13bfb1461241757806345572a79146123f95780634b638f5f146123db57806351cff8d91461228f5780635752830a14611ed857806357855e0e14611e945780635b85283314611e765780635badbe4c14611e4b5780635c224cc714611e2c5780635c975abb14611e075780635ed2534614611deb57806364452e0e14611da957806364482ac414611d525780636b74549c14611d135780636d9809a014611cf5578063718a60ee14611cd857806372ca58e0146116b857806375807250146116815780637834e8571461163d5780637a9e5e4b1461156b5780637e8b797c146115295780638034269a146114f857806380bc998c146114db5780638120e81d1461127857806382bfefc8146112345780638456cb5914611136578063870676f6146110f75780638fb3603714611081578063903fafea14610f3a57806391ddadf414610f10578063948c985e14610e8b57806397610f3014610e47578063a4f067b314610ced578063abf15bb314610c20578063af76fe3614610aa6578063afc674b414610a89578063bb6f9aad14610a6d578063bf7e214f14610a46578063cb33b8a71461092c578063daac9e3114610782578063dc069b43146106d9578063e3b09513146105d6578063e55e7d46146104f7578063f70911ba146102995763fba7734e1461027a575f80fd5b3461029657806003193601126102965760206040516120008152f35b80fd5b503461029657366003190161022081126104f3576101e013610296576101e43567ffffffffffffffff81116104f3576102d6903690600401612a1b565b6102043567ffffffffffffffff81116104ef576060816004019160031990360301126104ef57610304614a32565b92909383549161031d64ffffffffff8460a01c16614afb565b8260f81c9260ff84146104db57916020916103cd937effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7fff000000000000000000000000000000000000000000000000000000000000006001880160f81b1691161787556103df60405194859384937f27ef9323000000000000000000000000000000000000000000000000000000008552604435600486015288602486015260806044860152608485019161354c565b828103600319016064840152876135bb565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156104d0578690610498575b610428915060643590613c27565b610144359263ffffffff84168403610494577f718ebd7b9843ff2b3ad442af830988646cec0eccda805af9a6ea5183c9cad6e39361046591613634565b64ffffffffff61048760405194859485526060602086015260608501906135bb565b911660408301520390a280f35b8580fd5b506020813d6020116104c8575b816104b260209383612b7a565b810103126104c457610428905161041a565b5f80fd5b3d91506104a5565b6040513d88823e3d90fd5b602488634e487b7160e01b81526011600452fd5b8380fd5b5080fd5b50346102965780600319360112610296576105123633613674565b6001548060f81c156105ae5761054361052961337c565b1561053d64ffffffffff8460a81c16612a76565b90612aae565b74ffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b61057d61056d613814565b64ffffffffff8560d01c16612a92565b60d01b169116176001557f7aa356bc77918838e40d2fad4603b3de8c9c2117d34cd91828d65b9e709255a98180a180f35b6004827fbe5a753c000000000000000000000000000000000000000000000000000000008152fd5b5034610296576105e536612a60565b906105fe6001600160a01b0360025416338133146134ca565b80835260036020526040832060ff815460f01c16600b8110156106c5578061062b84610635931515614915565b8360048214614948565b61063f8183613e89565b8084036106ae575061065b64ffffffffff825460a01c16614afb565b7e0500000000000000000000000000000000000000000000000000000000000060ff60f01b198254161790557f84b0f1d6c78e918c7046472d2a2c0264272eb5274364c378b11d4d3f6207e9198380a380f35b8460449185638568b2f960e01b8352600452602452fd5b602485634e487b7160e01b81526021600452fd5b5034610296576101e036600319011261029657600761071b6106f9614a75565b61071064ffffffffff829593955460a01c16614aae565b84600182015561350e565b60405190807fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602084600761076b9652a2610754612ffa565b6001600160601b03610764612c49565b1691613a6f565b80f35b634e487b7160e01b5f52602160045260245ffd5b503461029657366003190161022081126104f3576101e013610296576101e43590610204356001600160a01b0381168091036104f3576107d06001600160a01b0360025416338133146134ca565b61081a600a6107dd613042565b94836107e98288614988565b91877f2a549e6586cf01f4b466f1ab29c9e8527fee806e93b0ad40f87833a3d91256308880a484600182015561350e565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602082600a879452a261086a610852612ffa565b6001600160601b03610862612c49565b169085613a6f565b610872612ffa565b604051636c34320760e01b815260048101949094526001600160a01b0391600160248601526044850152166064830152602082608481846001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af190811561092057906108ed575b602090604051908152f35b506020813d602011610918575b8161090760209383612b7a565b810103126104c457602090516108e2565b3d91506108fa565b604051903d90823e3d90fd5b50346102965760a0366003190112610296576004359067ffffffffffffffff8211610296576101a060031983360301126102965760443560ff81168091036104f3576001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000166109a460a48501612c75565b90803b156104ef5760e48492836001600160601b039360405196879586947fd505accf0000000000000000000000000000000000000000000000000000000086523360048701523060248701521660448501526024356064850152608484015260643560a484015260843560c48401525af1610a31575b6020610a2984600401613f0f565b604051908152f35b610a3c828092612b7a565b6102965780610a1b565b503461029657806003193601126102965760206001600160a01b0360015416604051908152f35b50346102965780600319360112610296576020604051603c8152f35b50346102965780600319360112610296576020604051610e108152f35b5034610296576101e036600319011261029657610ada610ac461337c565b1561053d64ffffffffff60015460a81c16612a76565b610ae2614a75565b9190610af864ffffffffff845460a01c16614afb565b610b24600184015467ffffffffffffffff8160481c169163ffffffff64ffffffffff8360201c16921690565b50509267ffffffffffffffff60405194631498b51560e11b865216938460048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115610c15578491610be5575b506003811015610bd157600203610ba5579061076b916044359161386b565b602483857fb47324f6000000000000000000000000000000000000000000000000000000008252600452fd5b602484634e487b7160e01b81526021600452fd5b610c07915060403d604011610c0e575b610bff8183612b7a565b810190612c29565b505f610b86565b503d610bf5565b6040513d86823e3d90fd5b503461029657602036600319011261029657610c3a6129b6565b90610c453633613674565b6002546001600160a01b038116801580610cdb575b15610cb057506001600160a01b0373ffffffffffffffffffffffffffffffffffffffff1992931691829116176002557f1f718efa4efa61072ae86507aa2a33568fdb2fe31cf2ebe4f3787415e404fea68280a280f35b7f0160b129000000000000000000000000000000000000000000000000000000008352600452602482fd5b506001600160a01b0384161515610c5a565b5034610296576101e036600319011261029657610d0a6004613197565b908181526003602052604081209160ff835460f01c16600b811015610e33578293610d4882610d3e85610d92951515614915565b8460058214614948565b610d86610d8164ffffffffff835460a01c167f000000000000000000000000000000000000000000000000000000000000000090612a92565b614aae565b83600182015582613c47565b610db5610d9d612ffa565b6001600160601b03610dad612c49565b169083613a6f565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610e2f5782916024839260405194859384926367d42a8b60e01b845260048401525af18015610e2457610e135750f35b81610e1d91612b7a565b6102965780f35b6040513d84823e3d90fd5b5050fd5b602483634e487b7160e01b81526021600452fd5b503461029657806003193601126102965760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461029657610e9a36612a60565b90610eb36001600160a01b0360025416338133146134ca565b610ebd8282614988565b7e0400000000000000000000000000000000000000000000000000000000000060ff60f01b198254161790557f4601cf5858e38298336c0ca18da97be2b7994186a1e585c07be9789be8a5ec4d8380a380f35b50346102965780600319360112610296576020610f2b61349c565b64ffffffffff60405191168152f35b503461029657602036600319011261029657600435908060a0604051610f5f81612b2d565b82815282602082015282604082015282606082015282608082015201528181526003602052604081209081549260ff8460f01c1692600b8410159182610bd15760048510159182611072575b821561106b576001810154925b1561106357610fc691613e89565b925b60405192610fd584612b2d565b61104f57509364ffffffffff8260c096868395526001600160a01b036020830181861681526040840192835260a060608501948688831c16865286608082019860c81c1688520197885261102c604051809a612a0e565b5116602088015251604087015251166060850152511660808301525160a0820152f35b80634e487b7160e01b602492526021600452fd5b505082610fc8565b8492610fb8565b84935060068611159250610fab565b503461029657806003193601126102965760015460a01c60ff16156110ef575060207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b6020906110c5565b5034610296578060031936011261029657602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346102965780600319360112610296576111513633613674565b6001548060f81c61120c5760206111fb64ffffffffff7f01000000000000000000000000000000000000000000000000000000000000007ffae6e52f3b95f1fcc0063219ed1027cbee25808fb9f136b8e060b4f4ea6d191c947effffffffff0000000000ffffffffffffffffffffffffffffffffffffffffff79ffffffffff0000000000000000000000000000000000000000004260a81b16911617178060015560a81c16612a76565b64ffffffffff60405191168152a180f35b6004827f02bfbe3e000000000000000000000000000000000000000000000000000000008152fd5b503461029657806003193601126102965760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b5034610296576101e036600319011261029657806112946149ed565b6112a864ffffffffff825460a01c16614aae565b6040517fcedd3a0e00000000000000000000000000000000000000000000000000000000815260843560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610c155783918591611497575b5060207fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5911593845f1461148b57611358600980925b89600182015561350e565b6113656040518092612a0e565ba2611389611371612ffa565b6001600160601b03611381612c49565b169084613a6f565b156113ee576001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610e2f5782916024839260405194859384926367d42a8b60e01b845260048401525af18015610e2457610e1357505080f35b905060405190636c34320760e01b8252600482015261140c82613476565b816024820152816044820152816064820152602081608481856001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af18015610e245761145f575080f35b6114809060203d602011611484575b6114788183612b7a565b8101906132b9565b5080f35b503d61146e565b6113586008809261134d565b9150506020813d6020116114d3575b816114b360209383612b7a565b810103126114ce575180151581036114ce5782906020611317565b505050fd5b3d91506114a6565b503461029657806003193601126102965760206040516103e88152f35b503461029657602036600319011261029657600435906001600160601b0382168203610296576020610a29836133ad565b5034610296576020366003190112610296576004359067ffffffffffffffff8211610296576101a06003198336030112610296576020610a2983600401613f0f565b5034610296576020366003190112610296576115856129b6565b906001546001600160a01b038116330361162b57823b156115f657602073ffffffffffffffffffffffffffffffffffffffff197f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b0386169182911617600155604051908152a180f35b506001600160a01b036024927fc2f31e5e00000000000000000000000000000000000000000000000000000000835216600452fd5b60248262d1953b60e31b815233600452fd5b503461029657806003193601126102965760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346102965760203660031901126102965760406020916001600160a01b036116a86129b6565b1681528083522054604051908152f35b503461029657366003190161026081126104f3576101e013610296576101e43567ffffffffffffffff81116104f3576116f59036906004016129e0565b906102243567ffffffffffffffff81116104ef576117179036906004016129e0565b906102443567ffffffffffffffff811161049457611739903690600401612a1b565b9290611746610ac461337c565b61174e6149ed565b91909482549164ffffffffff8360a01c169161176983614afb565b61177f6001600160a01b03851633813314612ae9565b8915611c0c576120008a11611bf35785611bdc576040516369f8dfa560e01b8152602081806117b58e8e604435600485016132e8565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015611bd1578c90611b9d575b6117ff91506102043590613c27565b610124359263ffffffff84168403611b8557611819612c9d565b9060405194610140860186811067ffffffffffffffff821117611b89579163ffffffff8f949281946040523089528d60208a015260443560408a0152166060880152606435608088015260a08701936102043585523360c089015260e0880152610100870152166101208501526001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000163b15611b8557918161012094928d9463ffffffff6040519788967f61623a7100000000000000000000000000000000000000000000000000000000885261018488019360843560048a01526001600160a01b0382511660248a0152602082015160448a0152604082015160648a01528360608301511660848a0152608082015160a48a01525160c48901526001600160a01b0360c08201511660e48901527fffffffff0000000000000000000000000000000000000000000000000000000060e08201511661010489015264ffffffffff61010082015116610124890152015116610144860152610180610164860152526101a48301906101a48160051b85010192809286915b838310611b4a575050505050819003816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015611b3f57611b26575b5091847fcd78e731d0eca56c57ad49d120131eabdfb37d7d44044145f89c7b3b68cb4c8764ffffffffff610a29989694611ae0611aaf60209d611b199d9b997fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff7dffffffffff000000000000000000000000000000000000000000000000004360c81b169116178455610204356001850155611a98612c9d565b905063ffffffff611aa761349c565b911690612a92565b91611abb60048261350e565b805464ffffffffff60a01b1964ffffffffff60a01b8560a01b16911617815585613e89565b9a8b95604051938493610204358552168e84015260806040840152611b09608084018c8c6132c8565b90838203606085015233986132c8565b0390a46102043590613da4565b611b31898092612b7a565b611b3b575f6119fe565b8780fd5b6040513d8b823e3d90fd5b92955092955092602080611b746001936101a3198b8203018752611b6e8a87613589565b906132c8565b9701930193018e95938795926119b7565b8b80fd5b60248f634e487b7160e01b81526041600452fd5b506020813d602011611bc9575b81611bb760209383612b7a565b810103126104c4576117ff90516117f0565b3d9150611baa565b6040513d8e823e3d90fd5b60448b87631b0ff2dd60e01b825260045280602452fd5b60448b8b630ab6878960e31b8252600452612000602452fd5b604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611bd1578c91611ca6575b5061020435151580611c9b575b15611c835750611c7e8688614b49565b6117ff565b630ab6878960e31b8c5260045261200060245260448bfd5b506120008111611c6e565b90506020813d602011611cd0575b81611cc160209383612b7a565b810103126104c457515f611c61565b3d9150611cb4565b503461029657806003193601126102965760206040516102008152f35b50346102965780600319360112610296576020604051620f42408152f35b5034610296578060031936011261029657602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461029657602036600319011261029657604060609160043581526003602052205464ffffffffff60405191611d8f8360ff8360f01c16612a0e565b6001600160a01b038116602084015260a01c166040820152f35b5034610296578060031936011261029657602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b5034610296578060031936011261029657602060405160ff8152f35b50346102965780600319360112610296576020611e2261337c565b6040519015158152f35b5034610296576020366003190112610296576020610a2960043561330c565b5034610296578060031936011261029657602067ffffffffffffffff60025460a01c16604051908152f35b503461029657806003193601126102965760206040516203f4808152f35b503461029657806003193601126102965760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461029657366003190161020081126104f3576101e013610296576101e43567ffffffffffffffff81116104f357611f159036906004016129e0565b611f1f6004613197565b9182845260036020526040842060ff815460f01c16600b81101561227b5780611f4d86611f57931515614915565b8560048214614948565b611f6b64ffffffffff825460a01c16614aae565b600181015490610184356001600160a01b03811690818103611b3b57506120f2575b6001600160a01b03907e0600000000000000000000000000000000000000000000000000000000000060ff60f01b19825416178155857fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602060405160068152a25416611ff8612c49565b6001600160601b0380612009612c5f565b169116036001600160601b0381116120de57906001600160601b0361203092169086613a6f565b60e4356001600160a01b03811681036104945761205f906001600160601b03612057612c5f565b169086613a6f565b846001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016803b156104f3578180916024604051809481936367d42a8b60e01b83528b60048401525af18015610e24576120c5575b505061076b93613c81565b816120cf91612b7a565b6120da57845f6120ba565b8480fd5b602487634e487b7160e01b81526011600452fd5b61200084116122625783158015906121cd575b15611f8d57604051906369f8dfa560e01b82526020828061212d8888604435600485016132e8565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156121c25783928891612184575b506001600160a01b039261217d91613c27565b9050611f8d565b9250506020823d6020116121ba575b816121a060209383612b7a565b810103126104c45790518291906001600160a01b0361216a565b3d9150612193565b6040513d89823e3d90fd5b50604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156121c257879061222e575b61200091501115612105565b506020813d60201161225a575b8161224860209383612b7a565b810103126104c4576120009051612222565b3d915061223b565b60448685630ab6878960e31b8252600452612000602452fd5b602486634e487b7160e01b81526021600452fd5b5034610296576020366003190112610296576001600160a01b036122b16129b6565b1680825281602052604082205480156123af5781835282602052826040812055817f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051848152a27f000000000000000000000000000000000000000000000000000000000000000092604051927fa9059cbb0000000000000000000000000000000000000000000000000000000082526004528160245260208160448180885af16001825114811615612390575b836040521561237457602083838152f35b806001600160a01b0385635274afe760e01b6024945216600452fd5b60018115166123a657843b15153d151616612363565b833d83823e3d90fd5b602483837f327f61fd000000000000000000000000000000000000000000000000000000008252600452fd5b5034610296576101e036600319011261029657506020610a29613042565b50346102965780600319360112610296576020604051620151808152f35b50346104c4576101e03660031901126104c457612432614a32565b61244664ffffffffff825460a01c16614aae565b60018101905f82556124588184613c47565b6001600160601b03612468612c49565b166103e88102908082046103e81490151715612540576124c8926001600160a01b0361271061249f93049384809355541685613a6f565b6124c16124aa612ffa565b916001600160601b036124bb612c49565b16613024565b9083613a6f565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b156104c4575f916024839260405194859384926367d42a8b60e01b845260048401525af1801561253557612527575080f35b61253391505f90612b7a565b005b6040513d5f823e3d90fd5b634e487b7160e01b5f52601160045260245ffd5b346104c4576101e03660031901126104c457612571610ac461337c565b602061257b612cc2565b6001600160a01b0360405191168152f35b346104c4575f3660031901126104c4576125a63633613674565b6125ae61337c565b15612639577f233e53e90f93aa8606b0af8202db7d6ae24f46b550dd547ff0f94134215cc10a60206125de613814565b6001547fff00000000000000000000ffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b61261f8464ffffffffff8560d01c16612a92565b60d01b1691161760015564ffffffffff60405191168152a1005b7fc6d39ab9000000000000000000000000000000000000000000000000000000005f5260045ffd5b346104c4575f3660031901126104c45760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b346104c4575f3660031901126104c457602060405162093a808152f35b346104c45760203660031901126104c4576126dd600435612bb2565b60405190600683101561076e5760409282526020820152f35b346104c4576101e03660031901126104c457612713610ac461337c565b61271b6149ed565b805461273064ffffffffff8260a01c16614afb565b6127466001600160a01b03821633813314612ae9565b6101c4358015158091036104c45761289157604051630fcdf69360e01b815260443560048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115612535575f91612860575b50809160f81c1015612835575060407f54cbe3a27d362224b9c2181a6b7173b7acd9b32e0b746affa69a5976dc71dfc59164ffffffffff6127f7610e106127f261349c565b612a92565b9161280360038261350e565b805464ffffffffff60a01b1964ffffffffff60a01b8560a01b1691161781555460f81c918351928352166020820152a2005b7f3d9f1800000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b612882915060403d60401161288a575b61287a8183612b7a565b810190612b9c565b9050846127ad565b503d612870565b827f3c764b1d000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346104c4575f3660031901126104c45760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b346104c4575f3660031901126104c45760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b346104c45760203660031901126104c4576004355f52600360205260405f2060ff815460f01c16600b81101561076e576006101561298a5760016020910154604051908152f35b5060205f610a29565b346104c4575f3660031901126104c4576020906001600160a01b03600254168152f35b600435906001600160a01b03821682036104c457565b35906001600160a01b03821682036104c457565b9181601f840112156104c45782359167ffffffffffffffff83116104c457602083818601950101116104c457565b90600b82101561076e5752565b9181601f840112156104c45782359167ffffffffffffffff83116104c4576020808501948460051b0101116104c457565b35906001600160601b03821682036104c457565b60409060031901126104c4576004359060243590565b64ffffffffff6203f4809116019064ffffffffff821161254057565b9064ffffffffff8091169116019064ffffffffff821161254057565b15612ab65750565b64ffffffffff907f0c738be4000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b15612af2575050565b906001600160a01b0380927fcf08afcd000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b60c0810190811067ffffffffffffffff821117612b4957604052565b634e487b7160e01b5f52604160045260245ffd5b6101e0810190811067ffffffffffffffff821117612b4957604052565b90601f8019910116810190811067ffffffffffffffff821117612b4957604052565b91908260409103126104c4576020825192015190565b5f52600360205260405f2060ff815460f01c16600b81101561076e578015612c215760048110612c185760048114612c0e5760058114612c0457600614612bfb57506005905f90565b60010154600491565b5060010154600391565b5060010154600291565b50506001905f90565b50505f905f90565b91908260409103126104c457815160038110156104c45760209092015190565b60a4356001600160601b03811681036104c45790565b60c4356001600160601b03811681036104c45790565b356001600160601b03811681036104c45790565b51906001600160a01b03821682036104c457565b6101643563ffffffff811681036104c45790565b3563ffffffff811681036104c45790565b612ccc6004613197565b90815f52600360205260405f2060ff815460f01c16600b81101561076e5780612cfa85612d04931515614915565b8460018214614948565b612d1864ffffffffff825460a01c16614afb565b612d44600182015467ffffffffffffffff8160481c169163ffffffff64ffffffffff8360201c16921690565b9067ffffffffffffffff60409693965196631498b51560e11b8852168060048801526040876024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa968715612535575f905f98612fc3575b50600381101561076e578015612f9757600214612f6c5750604435956040516020810191825284604082015260408152612de3606082612b7a565b5190209161010435916001600160601b038316928381036104c45764ffffffffff9263ffffffff9150604051957f70cbc4090000000000000000000000000000000000000000000000000000000087528a6004880152602487015216604485015216606483015282608483015260a482015260208160c4815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af1908115612535575f91612f32575b5080946001600160a01b03821615612f215750506001600160a01b038416918273ffffffffffffffffffffffffffffffffffffffff198254161781556101443563ffffffff811681036104c4577f8a2e662fa6500b4941c64c752c9fcadc65ca2e842181356c5be49836f903847991602091612f1191613634565b64ffffffffff60405191168152a3565b91612f2f939194955061386b565b90565b90506020813d602011612f64575b81612f4d60209383612b7a565b810103126104c457612f5e90612c89565b5f612e96565b3d9150612f40565b7f1e7a648e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507f11b51282000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9050612fdf91975060403d604011610c0e57610bff8183612b7a565b96905f612da8565b8181029291811591840414171561254057565b6004356001600160a01b03811681036104c45790565b356001600160a01b03811681036104c45790565b9190820391821161254057565b359063ffffffff821682036104c457565b6101e03660031901126104c45760405161305b81612b5d565b6004356001600160a01b03811681036104c457815260243567ffffffffffffffff811681036104c457602082015260443560408201526064356060820152608435608082015260a4356001600160601b03811681036104c45760a082015260c4356001600160601b03811681036104c45760c082015260e4356001600160a01b03811681036104c45760e0820152610104356001600160601b03811681036104c4576101008201526101243563ffffffff811681036104c4576101208201526101443563ffffffff811681036104c4576101408201526101643563ffffffff811681036104c457610160820152610184356001600160a01b03811681036104c4576101808201526101a43563ffffffff811681036104c4576101a08201526101c4359081151582036104c457612f2f916101c082015230613bc2565b6101e0813603126104c457604051906131af82612b5d565b6131b8816129cc565b825260208101359067ffffffffffffffff821682036104c4576101c091602084015260408101356040840152606081013560608401526080810135608084015261320460a08201612a4c565b60a084015261321560c08201612a4c565b60c084015261322660e082016129cc565b60e08401526132386101008201612a4c565b61010084015261324b6101208201613031565b61012084015261325e6101408201613031565b6101408401526132716101608201613031565b61016084015261328461018082016129cc565b6101808401526132976101a08201613031565b6101a084015201359081151582036104c457612f2f916101c082015230613bc2565b908160209103126104c4575190565b908060209392818452848401375f828201840152601f01601f1916010190565b604090612f2f9492815281602082015201916132c8565b9190820180921161254057565b61333e612f2f9161ffff7f00000000000000000000000000000000000000000000000000000000000000001690612fe7565b60016127105f1983010401901515026001600160601b037f0000000000000000000000000000000000000000000000000000000000000000166132ff565b64ffffffffff60015460a81c168015159081613396575090565b64ffffffffff91506133a790612a76565b16421090565b6133e1906001600160601b037f00000000000000000000000000000000000000000000000000000000000000009116612fe7565b7f00000000000000000000000000000000000000000000000000000000000000008015613464578015613450576001905f1983010401901515026001600160601b037f000000000000000000000000000000000000000000000000000000000000000016818082119118021890565b634e487b7160e01b5f52601260045260245ffd5b634e487b715f5260126020526024601cfd5b6002111561076e57565b9064ffffffffff8091169116039064ffffffffff821161254057565b612f2f6134bc64ffffffffff60015460d01c1664ffffffffff4216613480565b6134c4613814565b90613480565b156134d3575050565b906001600160a01b0380927f66dc38db000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b90600b81101561076e5760ff60f01b197eff00000000000000000000000000000000000000000000000000000000000083549260f01b169116179055565b90918281527f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff83116104c45760209260051b809284830137010190565b9035601e19823603018112156104c457016020813591019167ffffffffffffffff82116104c45781360383136104c457565b63ffffffff6135c982613031565b1682526135ed6135dc6020830183613589565b6060602086015260608501916132c8565b906040810135601e19823603018112156104c4570160208135910167ffffffffffffffff82116104c4578160051b360381136104c457836040612f2f95850391015261354c565b91906136479063ffffffff611aa761349c565b9161365360028261350e565b805464ffffffffff60a01b1964ffffffffff60a01b8560a01b169116179055565b600154916001600160a01b03831692816004116104c4575f5f9060405f8151966001600160a01b0360208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff0000000000000000000000000000000000000000000000000000000083351660648201526064815261370a608482612b7a565b828052826020525190895afa613801575b15613728575b5050505050565b63ffffffff16156137ef5760ff60a01b19167401000000000000000000000000000000000000000017600155823b156104c4576020925f92836040518096819582947f94c7d7ee00000000000000000000000000000000000000000000000000000000845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af18015612535576137df575b5060ff60a01b19600154166001555f80808080613721565b5f6137e991612b7a565b5f6137c7565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c15029061371b565b64ffffffffff60015460a81c168015613855576138389064ffffffffff4216613480565b6203f48064ffffffffff8216101561384d5790565b506203f48090565b505f90565b519063ffffffff821682036104c457565b91604051907f3c7a3aff0000000000000000000000000000000000000000000000000000000082526020826004815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af1918215612535575f92613a2a575b50604051907ff0271faf00000000000000000000000000000000000000000000000000000000825260048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115612535575f916139c2575b50907f4db6f3de93084677cfa3ea935b26e745e2830c14aa4f8d1395737f5ffdc26b6d9263ffffffff606093169060018268ffffffffff000000004360201b1670ffffffffffffffff0000000000000000008660481b16171791015567ffffffffffffffff6040519216825264ffffffffff431660208301526040820152a2565b9190506020823d602011613a22575b816139de60209383612b7a565b810103126104c4577f4db6f3de93084677cfa3ea935b26e745e2830c14aa4f8d1395737f5ffdc26b6d9263ffffffff613a1860609461385a565b9293505092613941565b3d91506139d1565b9091506020813d602011613a67575b81613a4660209383612b7a565b810103126104c4575167ffffffffffffffff811681036104c457905f6138d4565b3d9150613a39565b91908115613ac55760206001600160a01b037f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2921692835f525f825260405f20613aba8282546132ff565b9055604051908152a3565b505050565b6101c080916001600160a01b03815116845267ffffffffffffffff60208201511660208501526040810151604085015260608101516060850152608081015160808501526001600160601b0360a08201511660a08501526001600160601b0360c08201511660c08501526001600160a01b0360e08201511660e08501526001600160601b036101008201511661010085015263ffffffff6101208201511661012085015263ffffffff6101408201511661014085015263ffffffff610160820151166101608501526001600160a01b036101808201511661018085015263ffffffff6101a0820151166101a085015201511515910152565b90613c10604051916001600160a01b0360208401947fa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c86524660408601521660608401526080830190613aca565b6102408152613c2161026082612b7a565b51902090565b818103613c32575050565b63794a123560e11b5f5260045260245260445ffd5b906009613c539161350e565b60405160208160097fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf59352a2565b929161018435906001600160a01b0382168083036104c4571561372157604051630a32b8a160e41b602082019081526024820187905290949093613cf0928692613ce2926001604486015260648501526080608485015260a48401916132c8565b03601f198101855284612b7a565b6101a4359263ffffffff8416938481036104c45760061b643fffffffc0168415604086830414171561254057603f9004614e20810180911161254057805a105a90613d76575050915f80949281945193f1604080516001815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b7f7a8be5bc000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b929161018435906001600160a01b0382168083036104c4571561372157604051630a32b8a160e41b602082019081526024820187905290949093613e04928692613ce2925f604486015260648501526080608485015260a48401916132c8565b6101a4359263ffffffff8416938481036104c45760061b643fffffffc0168415604086830414171561254057603f9004614e20810180911161254057805a105a90613d76575050915f80949281945193f1604080515f815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b9064ffffffffff60018254920154916040519260208401947f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3865246604086015230606086015260808501526001600160a01b03821660a085015260c0840152818160a01c1660e084015260c81c166101008201526101008152613c2161012082612b7a565b5f613f1b610ac461337c565b600254916001600160a01b038316156148ba576040517fbe5170c0000000000000000000000000000000000000000000000000000000008152813560048201526080816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015612535575f905f915f935f9261484c575b50600481101561076e5760031461481f576001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016613fe86101208601612cb1565b813b156104c45763ffffffff60645f9260405194859384927f564c08f200000000000000000000000000000000000000000000000000000000845260808c013560048501528b3560248501521660448301525afa80156125355761480a575b5061405c61405760c08601612c75565b6133ad565b906001600160601b0382116147d3576140748261330c565b806001600160601b0361408960a08901612c75565b161061409760a08801612c75565b9061479c5750506140b863ffffffff6140b260e08801612cb1565b16614dc9565b6140cd63ffffffff6140b26101008801612cb1565b63ffffffff6140df6101208701612cb1565b1662093a80811161477f57506001600160a01b036141006101408701613010565b161563ffffffff6141146101608801612cb1565b16151480614760575b61412a6101408701613010565b6141376101608801612cb1565b911561472357505063ffffffff6141516101808701612cb1565b1661460b575b61271061418761416687614b7f565b9561ffff6001600160601b0361417e60a08b01612c75565b16911690612fe7565b049167ffffffffffffffff8860a01c169767ffffffffffffffff89146104db576001890160a01b7bffffffffffffffff000000000000000000000000000000000000000016907fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff161760025560a0860161420090612c75565b9361420e6101008801612cb1565b9161421c6101208901612cb1565b9361422a6101408a01613010565b956142386101608b01612cb1565b9761424660208c018c6148e2565b9a9050604051809e61425782612b5d565b33825260010167ffffffffffffffff1690602001528d8c356040820152606001528c60808c013590608001526001600160601b031660a08d01526001600160601b031660c08c01526001600160a01b031660e08b01526001600160601b03166101008a015263ffffffff1661012089015263ffffffff1661014088015263ffffffff166101608701526001600160a01b031661018086015263ffffffff166101a085015215156101c084015282309061430f91613bc2565b808352600360205260408320909361432960e08401612cb1565b61433161349c565b9063ffffffff1661434191612a92565b9061434d60018461350e565b825464ffffffffff60a01b191664ffffffffff60a01b60a084901b161783558561437a60208601866148e2565b93909261438a60608801886148e2565b9490956040519361439c858095613aca565b64ffffffffff166101e0840152610200830161024090526102408301906143c2926132c8565b9481860361022083015233958835956143da926132c8565b037fa336dfc1a430e166ce94ff55462836c3c1e18cf1e691b455d73b5c6feef7939f91a4813561440a918561386b565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051906370a0823160e01b82523060048301528180825a92602491602094fa9182156146005785926145cc575b506001600160601b0361447860a08601612c75565b1692604051937f23b872dd000000000000000000000000000000000000000000000000000000008752336004523060245260445260208660648180855af19060018751148216156145ad575b5083604052856060521561459b57826024816020936370a0823160e01b82523060048301525afa8015610c15578490614567575b6145029250613024565b61452460a06001600160601b0361451a828601612c75565b1683149301612c75565b91156145305750505090565b7f1279b3f90000000000000000000000000000000000000000000000000000000083526004526001600160601b0316602452604490fd5b506020823d602011614593575b8161458160209383612b7a565b810103126104c45761450291516144f8565b3d9150614574565b635274afe760e01b8552600452602484fd5b60018215166145c3573b15153d1516165f6144c4565b843d88823e3d90fd5b9091506020813d6020116145f8575b816145e860209383612b7a565b810103126104c45751905f614463565b3d91506145db565b6040513d87823e3d90fd5b6040517f99386144000000000000000000000000000000000000000000000000000000008152853560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156121c25787906146e2575b63ffffffff91501663ffffffff6146916101808801612cb1565b168110906146a26101808801612cb1565b916146ae575050614157565b7f803b9cf700000000000000000000000000000000000000000000000000000000885260045263ffffffff16602452604486fd5b506020813d60201161471b575b816146fc60209383612b7a565b810103126147175761471263ffffffff9161385a565b614677565b8680fd5b3d91506146ef565b7fe0c88e710000000000000000000000000000000000000000000000000000000088526001600160a01b031660045263ffffffff16602452604486fd5b50620f424063ffffffff6147776101608801612cb1565b16111561411d565b63a958b41160e01b5f526004525f60245262093a8060445260645ffd5b7f0af33f8e0000000000000000000000000000000000000000000000000000000088526001600160601b0316600452602452604486fd5b604486837f4b36a1720000000000000000000000000000000000000000000000000000000082526004526001600160601b03602452fd5b6148179195505f90612b7a565b5f935f614047565b837f60f6cdd5000000000000000000000000000000000000000000000000000000005f523560045260245ffd5b93505050506080813d6080116148b2575b8161486a60809383612b7a565b810103126104c45780519060048210156104c45761488a6020820161385a565b60408201519161ffff831683036104c45760606148a79101612c89565b92909192905f613fa0565b3d915061485d565b7f2ec01397000000000000000000000000000000000000000000000000000000005f5260045ffd5b903590601e19813603018212156104c4570180359067ffffffffffffffff82116104c4576020019181360383136104c457565b1561491d5750565b7fda1937ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b15614951575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600b81101561076e5760245260445ffd5b9190825f52600360205260405f209260ff845460f01c16600b81101561076e57816149c7826149bd6149cc9589951515614915565b8260058214614948565b613e89565b908181036149d8575050565b638568b2f960e01b5f5260045260245260445ffd5b6149f76004613197565b90815f52600360205260405f209060ff825460f01c16600b81101561076e5780614a2685614a30931515614915565b8460028214614948565b565b614a3c6004613197565b90815f52600360205260405f209060ff825460f01c16600b81101561076e5780614a6b85614a30931515614915565b8460038214614948565b614a7f6004613197565b90815f52600360205260405f209060ff825460f01c16600b81101561076e5780612cfa85614a30931515614915565b64ffffffffff80614abd61349c565b9216911690808210614acd575050565b7f7b4798f2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b64ffffffffff80614b0a61349c565b921691169080821015614b1b575050565b7f29425fdf000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b5080151580614b73575b15614b5b5750565b631b0ff2dd60e01b5f5260045261020060245260445ffd5b50610200811115614b53565b60208101614b8d81836148e2565b9050614c9b575060405190630fcdf69360e01b8252803560048301526040826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115612535575f925f92614c77575b5060408101359283151580614c6c575b15614c545750614c12816060614c189301906148e2565b90614b49565b60ff8111614c24575090565b7fbc13efbc000000000000000000000000000000000000000000000000000000005f5260045260ff60245260445ffd5b630ab6878960e31b5f5260045261200060245260445ffd5b506120008111614bfb565b909250614c93915060403d60401161288a5761287a8183612b7a565b90915f614beb565b614ca581836148e2565b9050612000614cb483856148e2565b92905011614c54575060608201614cd7614cce82856148e2565b929050846148e2565b919050614db35750604082013580614d9d5750614cf6602091836148e2565b92614d2f60405194859384937fc7ea896200000000000000000000000000000000000000000000000000000000855235600485016132e8565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115612535575f91614d6e575090565b90506020813d602011614d95575b81614d8960209383612b7a565b810103126104c4575190565b3d9150614d7c565b63794a123560e11b5f526004525f60245260445ffd5b631b0ff2dd60e01b5f526004525f60245260445ffd5b603c81101580614dfa575b15614ddc5750565b63a958b41160e01b5f52600452603c6024526201518060445260645ffd5b5062015180811115614dd456fea164736f6c6343000825000a2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad";
+  const _bytecode = "0x610240806040523461069a578061642c803803809161001e828561091a565b833981010390610160821261069a5780516001600160a01b038116919082900361069a5760208101516001600160a01b038116810361069a5760408201516001600160a01b0381169081810361069a5760608401516001600160a01b038116810361069a5760808501516001600160a01b038116810361069a5760a08601516001600160a01b0381169890929089840361069a5760a09060bf19011261069a576040519360a085016001600160401b03811186821017610906576040526100e760c0890161093d565b85526100f560e08901610951565b602086019081529561010a6101008a0161093d565b604087019081529761011f6101208b01610951565b99606088019a8b526101400161013490610960565b9a608088019b8c5260405180809463097610f360e41b82525a92600491602094fa9283156106a6575f936108c2575b50604051631057fdf960e31b81526020816004816001600160a01b0388165afa9081156106a6575f91610873575b50608052600180546001600160a01b031916821790556040519081525f51602061640c5f395f51905f5290602090a160a05260c05261ffff8851166040516101da60408261091a565b600881526020810167636174636842707360c01b8152600183101580610867575b15610816575050506101005260e0526101205261014052516001600160601b0390811661016052905161ffff908116610180529151166101a0529051166101c08190529061271082810390811161074d578280821191180280831890612710820291820461271014908414171561074d576101e05260c0516040516326e1508760e21b815290602090829060049082906001600160a01b03165afa9081156106a6575f916107e4575b506127100391612710831161074d5782810292818404149015171561074d5764ffffffffff916102005251166102205260405190631fb1e19560e21b82525f6004830152602082602481845afa9182156106a6575f926107a3575b50602060249160405192838092631fb1e19560e21b8252600160048301525afa9081156106a6575f91610761575b5064ffffffffff80911691160164ffffffffff811161074d57620d2f0064ffffffffff6102205116810180911161074d5764ffffffffff61036f921690610972565b6203f480810180911161074d5760c05160405163169763a960e01b81529190602090839060049082906001600160a01b03165afa9182156106a6575f92610711575b506040516103c060408261091a565b6010815264ffffffffff60208201936f756e626f6e64696e675365636f6e647360801b855216928284101580610702575b156106b1576101a05160c0516040516308dbbb0360e01b81526001600160601b039092169190602090829060049082906001600160a01b03165afa9081156106a6575f91610668575b5060405161044960408261091a565b60118152701b5a5b9a5b5d5b50dbdb1b185d195c985b607a1b602082019081526001600160601b039092169160018410158061065e575b1561061157604051615a8c908161098082396080518181816109bd01528181611ac601528181611ec80152615165015260a051818181610e6001528181610f1c01528181611167015281816115c701528181612577015281816128070152818161290b01528181613ffb015281816157fc015261597d015260c05181818161085e01528181610da20152818161169801528181612fbc015281816130f701528181613cc701528181614a9c0152614e38015260e0518181816111ac015281816121d501528181612e44015261404d01526101005181818161042f01528181613ae901528181613dc8015281816146260152614cbd0152610120518181816128c8015281816139610152614c6e015261014051818181610af701528181612006015281816123020152614b3e015261016051818181611e35015261382b0152610180518181816103eb01526137e501526101a051818181611c65015261344201526101c0518161190a01526101e051816133d8015261020051816134000152610220518181816107fb0152611d6c0152f35b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152600160448401526064830152601f01601f19168101030190fd5b5082841115610480565b90506020813d60201161069e575b816106836020938361091a565b8101031261069a576106949061093d565b8261043a565b5f80fd5b3d9150610676565b6040513d5f823e3d90fd5b60a49260405194859363088ffe1960e31b8552608060048601525180938160848701528686015e5f8484018601526024840152604483015264ffffffffff6064830152601f01601f19168101030190fd5b5064ffffffffff8411156103f1565b9091506020813d602011610745575b8161072d6020938361091a565b8101031261069a5761073e90610960565b905f6103b1565b3d9150610720565b634e487b7160e01b5f52601160045260245ffd5b90506020813d60201161079b575b8161077c6020938361091a565b8101031261069a5764ffffffffff6107948192610960565b915061032d565b3d915061076f565b9091506020813d6020116107dc575b816107bf6020938361091a565b8101031261069a5760206107d4602492610960565b9291506102ff565b3d91506107b2565b90506020813d60201161080e575b816107ff6020938361091a565b8101031261069a57515f6102a4565b3d91506107f2565b9060a49160405193849263088ffe1960e31b8452608060048501525180928160848601528585015e5f8383018501526024830152600160448301526127106064830152601f01601f19168101030190fd5b506127108311156101fb565b90506020813d6020116108ba575b8161088e6020938361091a565b8101031261069a57516001600160a01b038116810361069a575f51602061640c5f395f51905f52610191565b3d9150610881565b9092506020813d6020116108fe575b816108de6020938361091a565b8101031261069a57516001600160a01b038116810361069a57915f610163565b3d91506108d1565b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b0382119082101761090657604052565b51906001600160601b038216820361069a57565b519061ffff8216820361069a57565b519064ffffffffff8216820361069a57565b9190820180921161074d5756fe610100806040526004361015610013575f80fd5b5f905f3560e01c908162971a301461297f5750806301c7c58d1461292f57806306433b1b146128ec5780630fa3b66a146128a9578063147926cb1461275e5780631a9f091e1461270557806321100a74146126d05780632178cb72146126b357806324150d97146126695780632bc7aea81461264c5780632ca975211461229057806331afbaf01461227657806338f32732146121f95780633a0d6085146121b65780633f4ba83a146120c557806345572a79146120a857806347e7ef24146120365780634d75b14b14611fa457806351cff8d914611e5957806357855e0e14611e165780635b85283314611df95780635badbe4c14611dcf5780635c975abb14611dab5780635ed2534614611d9057806364452e0e14611d4f57806364482ac414611cf95780636d9809a014611cdc578063718a60ee14611cc05780637580725014611c895780637834e85714611c465780637a9e5e4b14611b765780637e8b797c14611b355780638034269a14611b0657806380bc998c14611aea57806382bfefc814611aa75780638456cb591461192e578063870676f6146118f05780638fb360371461187c578063903fafea1461174d57806391ddadf414611724578063948c985e146116bc57806397610f30146116795780639a4186f414610fb85780639e31a22a14610c285780639ee9e25914610c0a578063abf15bb314610b3d578063aca6052b14610b1b578063b0cd91b114610ad7578063bb6f9aad14610abb578063bf7e214f14610a94578063cb33b8a714610971578063d4058f4514610901578063d5324911146108d2578063d7ab411b1461078c578063e3b095131461060d578063e55e7d4614610520578063ea78df8314610453578063ebccb5b21461040f578063ed04e3e8146103d0578063fba7734e146103b35763ffdbb970146102bd575f80fd5b346103b0576102003660031901126103b0576102d96004613699565b80825260036020526040822060ff815460f01c16600a81101561039c57610335916103168261030c8660069515156131e1565b8560018214612c4d565b61032a64ffffffffff825460a01c1661575c565b846002820155612d67565b60405190807fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf560208460066103859652a261036e612ce1565b6001600160601b0361037e612d0b565b1691614bda565b80f35b634e487b7160e01b5f52602160045260245ffd5b602484634e487b7160e01b81526021600452fd5b80fd5b50346103b057806003193601126103b05760206040516120008152f35b50346103b057806003193601126103b057602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b057806003193601126103b05760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b0576102003660031901126103b05761046e61352c565b908181526003602052604081209160ff835460f01c16600a81101561050c578082600561049b9311612c4d565b6001600160a01b036104ab612cca565b161515806104fd575b156104d1576001610385929301600160ff198254161790556155a9565b602492507fb48af58d000000000000000000000000000000000000000000000000000000008252600452fd5b5060ff600184015416156104b4565b602483634e487b7160e01b81526021600452fd5b50346103b057806003193601126103b05761053b3633614f6f565b6001548060f81c61054b816131ca565b156105e55761057561055b613391565b1561056f64ffffffffff8460a81c16612bda565b90612c12565b79ffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b6105b46105a461510f565b64ffffffffff8560d01c16612bf6565b60d01b169116176001557f7aa356bc77918838e40d2fad4603b3de8c9c2117d34cd91828d65b9e709255a98180a180f35b6004827fbe5a753c000000000000000000000000000000000000000000000000000000008152fd5b50346103b05761061c36612a3b565b9190610626612b6c565b5061063f6001600160a01b036002541633813314613186565b8082526003602052604082209260ff845460f01c16600a81101561039c578061066d846106779315156131e1565b8360038214612c4d565b6106818483615315565b8082036107755760a08564ffffffffff86818787828654881c16917f84b0f1d6c78e918c7046472d2a2c0264272eb5274364c378b11d4d3f6207e9196106c5613493565b956106d587868089831610613eac565b7e0400000000000000000000000000000000000000000000000000000000000060ff60f01b198a541617895580a38185549161072060026001600160a01b0385169801549582612d4b565b9482608060405161073081612a6d565b8a8152602081019384526040810194855282606082019760c81c1687520196168652604051978852516020880152511660408601525116606084015251166080820152f35b8390604492638568b2f960e01b8352600452602452fd5b50346103b0576102003660031901126103b0576107a96004613699565b908181526003602052604081209160ff835460f01c16600a81101561050c5782936107e7826107dd856108319515156131e1565b8460048214612c4d565b61082561082064ffffffffff835460a01c167f000000000000000000000000000000000000000000000000000000000000000090612bf6565b61575c565b836002820155826156c3565b61085461083c612ce1565b6001600160601b0361084c612d0b565b169083614bda565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b156108ce5782916024839260405194859384926367d42a8b60e01b845260048401525af180156108c3576108b25750f35b816108bc91612ac2565b6103b05780f35b6040513d84823e3d90fd5b5050fd5b50346103b0576102003660031901126103b0575060206108f0613850565b6001600160a01b0360405191168152f35b50346103b05761091036612a3b565b81835260036020526040832060ff815460f01c1693600a85101561095d57506004602094149283610949575b5050506040519015158152f35b610954929350615315565b145f808061093c565b80634e487b7160e01b602492526021600452fd5b50346103b05760a03660031901126103b0576004359067ffffffffffffffff82116103b0576101a060031983360301126103b05760443560ff8116809103610a90576001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000166109e960a48501612d37565b90803b15610a8c5760e48492836001600160601b039360405196879586947fd505accf0000000000000000000000000000000000000000000000000000000086523360048701523060248701521660448501526024356064850152608484015260643560a484015260843560c48401525af1610a77575b6020610a6f8460040133613f92565b604051908152f35b610a82828092612ac2565b6103b05780610a60565b8380fd5b5080fd5b50346103b057806003193601126103b05760206001600160a01b0360015416604051908152f35b50346103b057806003193601126103b0576020604051603c8152f35b50346103b057806003193601126103b05760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b05760403660031901126103b0576020610a6f6024356004356137d5565b50346103b05760203660031901126103b057610b576129d0565b90610b623633614f6f565b6002546001600160a01b038116801580610bf8575b15610bcd57506001600160a01b0373ffffffffffffffffffffffffffffffffffffffff1992931691829116176002557f1f718efa4efa61072ae86507aa2a33568fdb2fe31cf2ebe4f3787415e404fea68280a280f35b7f0160b129000000000000000000000000000000000000000000000000000000008352600452602482fd5b506001600160a01b0384161515610b77565b50346103b0576102003660031901126103b057506020610a6f61352c565b50346103b05736600319016102208112610a9057610200136103b0576102043567ffffffffffffffff8111610a9057610c659036906004016129a2565b610c6f6004613699565b9182845260036020526040842060ff815460f01c16600a811015610fa45780610c9d86610ca79315156131e1565b8560038214612c4d565b610cbb64ffffffffff825460a01c1661575c565b610cc58185614af1565b6002810154906001600160a01b03610cdb612cca565b16610e1a575b6001600160a01b03610d70917e0500000000000000000000000000000000000000000000000000000000000060ff60f01b19825416178155867fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf5602060405160058152a254166001600160601b03610d68610d5a612d0b565b610d62612d21565b906134fb565b169086614bda565b60e4356001600160a01b0381168103610e1657610d97906001600160601b03610d68612d21565b846001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016803b15610a90578180916024604051809481936367d42a8b60e01b83528b60048401525af180156108c357610dfd575b5050610385936154c2565b81610e0791612ac2565b610e1257845f610df2565b8480fd5b8580fd5b6120008411610f8b578315801590610ef6575b15610ce1576040516369f8dfa560e01b815260208180610e548888604435600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610eeb5783918891610eb0575b5091610ea86001600160a01b0392610d70946156a3565b915050610ce1565b9150506020813d602011610ee3575b81610ecc60209383612ac2565b81010312610edf57518290610ea8610e91565b5f80fd5b3d9150610ebf565b6040513d89823e3d90fd5b50604051634044645560e01b815260443560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa8015610eeb578790610f57575b61200091501115610e2d565b506020813d602011610f83575b81610f7160209383612ac2565b81010312610edf576120009051610f4b565b3d9150610f64565b60448685630ab6878960e31b8252600452612000602452fd5b602486634e487b7160e01b81526021600452fd5b34610edf5736600319016102808112610edf5761020013610edf576102043567ffffffffffffffff8111610edf57610ff49036906004016129a2565b61022435906102443567ffffffffffffffff8111610edf5761101a9036906004016129a2565b939092610264359367ffffffffffffffff8511610edf5736602386011215610edf5784600401359467ffffffffffffffff8611610edf573660248760051b83010111610edf5761108161106b613391565b1561056f64ffffffffff60015460a81c16612bda565b61108961352c565b5f52600360205260ff60405f205460f01c16600a8110156103885760011461166b575b6110b66004613699565b95865f52600360205260405f209160ff835460f01c16600a81101561038857806110e58a6110ef9315156131e1565b8960028214612c4d565b82549164ffffffffff8360a01c1690611119611109613493565b838064ffffffffff831610613eac565b6111233386614a0a565b6044359289156115a4576120008a1161158b578b611574576040516369f8dfa560e01b81526020818061115b8e8e8a600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156114bc5789905f9061153e575b6111a292506156a3565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001692610124359063ffffffff821691828103610edf57506111ea612c8d565b6040519161014083019383851067ffffffffffffffff86111761152a578f946040523084526020840194855260408401988952606084019081526080840160643581528d60a0860190815260c08601916001600160a01b038d16835260e08701935f8552610100880195865263ffffffff6101208901971687528b3b15610edf57908a99989a979695949392916040519d8e809d7f61623a7100000000000000000000000000000000000000000000000000000000825261018482019a6084356004840152516001600160a01b031660248301525190604401525160648d01525163ffffffff1660848c01525160a48b01525160c48a0152516001600160a01b031660e4890152517fffffffff00000000000000000000000000000000000000000000000000000000166101048801525164ffffffffff166101248701525163ffffffff1661014486015261016485016101809052526101a483018260051b84016101a4019260248301925f90604219813603015b8383106114c7575050505050509181805f9403915afa80156114bc576114ac575b504360c81b7dffffffffff0000000000000000000000000000000000000000000000000016907fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff16178155826002820155856113da612c8d565b6113e2613493565b9063ffffffff166113f291612bf6565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b1617600360f01b178355976114288383615315565b988993546001600160a01b03169460405192839288845264ffffffffff166020840152604083016080905260808301611462908b8b6134c4565b908382036060850152611474926134c4565b037fcd78e731d0eca56c57ad49d120131eabdfb37d7d44044145f89c7b3b68cb4c8791a46114a1936153a1565b604051908152602090f35b5f6114b691612ac2565b5f611380565b6040513d5f823e3d90fd5b91939590929496506101a319898203018652863582811215610edf578301906044602483013592019167ffffffffffffffff8111610edf578036038313610edf5761151860209283926001956134c4565b9801960193019091889695949261135f565b634e487b7160e01b5f52604160045260245ffd5b50506020813d60201161156c575b8161155960209383612ac2565b81010312610edf57886111a29151611198565b3d915061154c565b8b631b0ff2dd60e01b5f526004525f60245260445ffd5b89630ab6878960e31b5f5260045261200060245260445ffd5b604051634044645560e01b81528460048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91611639575b508815158061162e575b1561161657506116118c88615a0b565b6111a2565b630ab6878960e31b5f5260045261200060245260445ffd5b506120008111611601565b90506020813d602011611663575b8161165460209383612ac2565b81010312610edf57518d6115f7565b3d9150611647565b611673613850565b506110ac565b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576116ca36612a3b565b906116e36001600160a01b036002541633813314613186565b6116ed8282613f2d565b600360f01b60ff60f01b198254161790557f4601cf5858e38298336c0ca18da97be2b7994186a1e585c07be9789be8a5ec4d5f80a3005b34610edf575f366003190112610edf57602061173e613493565b64ffffffffff60405191168152f35b34610edf576020366003190112610edf576004355f60a060405161177081612a89565b8281528260208201528260408201528260608201528260808201520152805f52600360205260405f2090815460ff8160f01c1691600a8310159081610388576003841015948561186d575b8515611866576002810154955b1561185d576117d691615315565b915b604051916117e583612a89565b6103885764ffffffffff8260c096868395526001600160a01b036020830181861681526040840192835260a060608501948688831c16865286608082019860c81c1688520197885261183a604051809a612a1a565b5116602088015251604087015251166060850152511660808301525160a0820152f35b50505f916117d8565b5f956117c8565b600585111595505f92506117bb565b34610edf575f366003190112610edf5760015460a01c60ff16156118e85760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f6118be565b34610edf575f366003190112610edf57602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf576119483633614f6f565b6001548060f81c611958816131ca565b611a7f5764ffffffffff8160a81c1680155f14611a3e575064ffffffffff5f5b16804210611a13577ffae6e52f3b95f1fcc0063219ed1027cbee25808fb9f136b8e060b4f4ea6d191c6020611a0364ffffffffff600160f81b867effffffffff0000000000ffffffffffffffffffffffffffffffffffffffffff79ffffffffff0000000000000000000000000000000000000000004260a81b16911617178060015560a81c16612bda565b64ffffffffff60405191168152a1005b7fbea78b4c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b64ffffffffff611a5162278d0092612bda565b160164ffffffffff8111611a6b5764ffffffffff90611978565b634e487b7160e01b5f52601160045260245ffd5b7f02bfbe3e000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf5760206040516103e88152f35b34610edf576020366003190112610edf576004356001600160601b0381168103610edf57610a6f6020916133ca565b34610edf576020366003190112610edf5760043567ffffffffffffffff8111610edf576101a06003198236030112610edf57610a6f60209160040133613f92565b34610edf576020366003190112610edf57611b8f6129d0565b600154906001600160a01b0382163303611c3457803b15611bff5773ffffffffffffffffffffffffffffffffffffffff197f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b03602093169182911617600155604051908152a1005b6001600160a01b03907fc2f31e5e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b62d1953b60e31b5f523360045260245ffd5b34610edf575f366003190112610edf5760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf576001600160a01b03611caa6129d0565b165f525f602052602060405f2054604051908152f35b34610edf575f366003190112610edf5760206040516102008152f35b34610edf575f366003190112610edf576020604051620f42408152f35b34610edf576020366003190112610edf576004355f526003602052606060405f205464ffffffffff60405191611d358360ff8360f01c16612a1a565b6001600160a01b038116602084015260a01c166040820152f35b34610edf575f366003190112610edf57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf57602060405160ff8152f35b34610edf575f366003190112610edf576020611dc5613391565b6040519015158152f35b34610edf575f366003190112610edf57602067ffffffffffffffff60025460a01c16604051908152f35b34610edf575f366003190112610edf5760206040516203f4808152f35b34610edf575f366003190112610edf5760206040516001600160601b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf576001600160a01b03611e7a6129d0565b16805f525f60205260405f2054908115611f7957805f525f6020525f6040812055807f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe6020604051858152a27f000000000000000000000000000000000000000000000000000000000000000091604051917fa9059cbb000000000000000000000000000000000000000000000000000000005f526004528060245260205f60448180875af160015f5114811615611f5a575b8260405215611f3e57602092508152f35b6001600160a01b0383635274afe760e01b5f521660045260245ffd5b6001811516611f7057833b15153d151616611f2d565b823d5f823e3d90fd5b7f327f61fd000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610edf5760e0366003190112610edf5760043567ffffffffffffffff8111610edf57611fd59036906004016129a2565b60a0366023190112610edf5760c435906001600160a01b0382168203610edf576120349261202f6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001633813314612b96565b613234565b005b34610edf576040366003190112610edf576120346120526129d0565b6001600160a01b036024359116805f525f60205260405f206120758382546131d4565b90556040518281527fe20fb6ba8ce20f2c92ffaf9d8235c7a379b8316f23fe52741a8220dc2db7756260203392a3615163565b34610edf575f366003190112610edf576020604051620151808152f35b34610edf575f366003190112610edf576120df3633614f6f565b6120e7613391565b1561218e577f233e53e90f93aa8606b0af8202db7d6ae24f46b550dd547ff0f94134215cc10a602061211761510f565b7f020000000000000000000000000000000000000000000000000000000000000060015479ffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff60d01b6121738564ffffffffff8560d01c16612bf6565b60d01b169116171760015564ffffffffff60405191168152a1005b7fc6d39ab9000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576060366003190112610edf5760043560243567ffffffffffffffff8111610edf576120349161223461225d9236906004016129a2565b61223f9391936129e6565b936122586001600160a01b036002541633813314613186565b613eee565b61226681613699565b6122708382613f2d565b90614d91565b34610edf57610200366003190112610edf57612034612da5565b34610edf576080366003190112610edf5760043567ffffffffffffffff8111610edf576122c19036906004016129a2565b6024356002811015610edf576122d56129e6565b926064359264ffffffffff84168403610edf57612336916122f4612b6c565b5061232b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001633813314612b96565b61225861106b613391565b61233f81613699565b92835f52600360205260405f209485549061237664ffffffffff8360a01c16612366613493565b908064ffffffffff831610613eac565b60ff8260f01c16600a81101561038857600281148061263b575b1561261257506123a09087614a0a565b60f81c6125e6576123c76124009163ffffffff6123c06101608601612ca1565b1690612bf6565b85547fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b64ffffffffff60a01b16178555565b827f4ddad2a09d952b61469550320fcce6aa49c5e3446c965e48c4089a4ea8bb765f602064ffffffffff875460a01c16604051908152a25b600160f81b7effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff85541617845561246c82612a10565b8115938415612550576101e08201358015158103610edf575b6125175760a09461249584612a10565b1561250d57506060810135905b604051936124af85612a6d565b30855260208501908152604080860192013582526060850192835260808501936124d881612a10565b84526001600160a01b0360405195511685525160208501525160408401525160608301525161250681612a10565b6080820152f35b60020154906124a2565b82847f908a836f000000000000000000000000000000000000000000000000000000005f5260045261254881612a10565b60245260445ffd5b604051634044645560e01b8152604083013560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156114bc575f906125b2575b61200091501115612485565b506020813d6020116125de575b816125cc60209383612ac2565b81010312610edf5761200090516125a6565b3d91506125bf565b837faffb0636000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91505061262a91508460038214801561262f57612c4d565b612438565b50508460048214612c4d565b5061264586612a10565b8515612390565b34610edf575f366003190112610edf57602060405162278d008152f35b34610edf576040366003190112610edf576126826129d0565b60243567ffffffffffffffff8111610edf576101a06003198236030112610edf57602091610a6f9160040190613f92565b34610edf575f366003190112610edf57602060405162093a808152f35b34610edf576020366003190112610edf576126ec600435612af3565b6040519060068310156103885760409282526020820152f35b34610edf576020366003190112610edf57600435805f52600360205260ff60405f205460f01c16600a81101561038857600903612755575f5260036020526020600260405f200154604051908152f35b5060205f610a6f565b34610edf576040366003190112610edf5760243567ffffffffffffffff8111610edf576127926127b19136906004016129a2565b905f604080516127a181612a51565b8281528260208201520152613eee565b6127c56004356127c083613699565b613f2d565b90604051907fa10bb806000000000000000000000000000000000000000000000000000000008252604081013560048301526020826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f92612872575b5060026060930154906040805161284d81612a51565b8481528560208201930135835201918252604051928352516020830152516040820152f35b9291506020833d6020116128a1575b8161288e60209383612ac2565b81010312610edf57915190916002612837565b3d9150612881565b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf575f366003190112610edf5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610edf576020366003190112610edf57600435805f52600360205260ff60405f205460f01c16600a81101561038857600803612755575f5260036020526020600260405f200154604051908152f35b34610edf575f366003190112610edf576020906001600160a01b03600254168152f35b9181601f84011215610edf5782359167ffffffffffffffff8311610edf5760208381860195010111610edf57565b600435906001600160a01b0382168203610edf57565b604435906001600160a01b0382168203610edf57565b35906001600160a01b0382168203610edf57565b6002111561038857565b90600a8210156103885752565b35906001600160601b0382168203610edf57565b6040906003190112610edf576004359060243590565b6060810190811067ffffffffffffffff82111761152a57604052565b60a0810190811067ffffffffffffffff82111761152a57604052565b60c0810190811067ffffffffffffffff82111761152a57604052565b610200810190811067ffffffffffffffff82111761152a57604052565b90601f8019910116810190811067ffffffffffffffff82111761152a57604052565b90816020910312610edf575190565b5f52600360205260405f2060ff815460f01c16600a811015610388578015612b645760038110612b5b5760038114612b4f5760048114612b4557600514612b3c57506005905f90565b60020154600491565b5060020154600391565b50600201549060029190565b50506001905f90565b50505f905f90565b60405190612b7982612a6d565b5f6080838281528260208201528260408201528260608201520152565b15612b9f575050565b906001600160a01b0380927f9cbb0031000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b64ffffffffff6203f4809116019064ffffffffff8211611a6b57565b9064ffffffffff8091169116019064ffffffffff8211611a6b57565b15612c1a5750565b64ffffffffff907f0c738be4000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b15612c56575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600a8110156103885760245260445ffd5b6101843563ffffffff81168103610edf5790565b3563ffffffff81168103610edf5790565b90816020910312610edf57518015158103610edf5790565b6101a4356001600160a01b0381168103610edf5790565b6004356001600160a01b0381168103610edf5790565b356001600160a01b0381168103610edf5790565b60a4356001600160601b0381168103610edf5790565b60c4356001600160601b0381168103610edf5790565b356001600160601b0381168103610edf5790565b9064ffffffffff8091169116039064ffffffffff8211611a6b57565b90600a8110156103885760ff60f01b197eff00000000000000000000000000000000000000000000000000000000000083549260f01b169116179055565b5f612db06004613699565b90815f52600360205260405f2060ff815460f01c16600a8110156103885780612dde85612de89315156131e1565b8460028214612c4d565b612dfc64ffffffffff825460a01c1661575c565b612e068184614af1565b6040517fcedd3a0e00000000000000000000000000000000000000000000000000000000815260843560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91613157575b50156130a857612ea7612e9a612e88613493565b64ffffffffff845460a01c1690612d4b565b64ffffffffff4216612d4b565b90612eb0613493565b610144359064ffffffffff821690818303610e165764ffffffffff1610156130245781612f71612f77927effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff64ffffffffff9695546001600160a01b0381168a7f6832e877335f56439e212e5a353df7c5f6aca8a21261c691860bb76d015e57a08b80a37fff00ffffffffff0000000000000000000000000000000000000000000000000091161660a09190911b64ffffffffff60a01b1617600160f01b178255565b85614c35565b60405193636a7a3cf560e11b85526004850152612f9383612a10565b82602485015216604483015280606483015280608483015260208260a481846001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19081156130185750612fed5750565b61300e9060203d602011613011575b6130068183612ac2565b810190612ae4565b50565b503d612ffc565b604051903d90823e3d90fd5b50600781846002613036940155612d67565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf56020826007879452a26004356001600160a01b03811681036130a45760a435906001600160601b03821691828103610e12575064ffffffffff929161309f9186614bda565b612f77565b8280fd5b6130b991505f6002820155826156c3565b6004356001600160a01b0381168103610edf5760a435906001600160601b03821690818303610edf576130ed925083614bda565b6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610edf575f916024839260405194859384926367d42a8b60e01b845260048401525af180156114bc5761314b5750565b5f61315591612ac2565b565b613179915060203d60201161317f575b6131718183612ac2565b810190612cb2565b5f612e74565b503d613167565b1561318f575050565b906001600160a01b0380927f66dc38db000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b6003111561038857565b91908201809211611a6b57565b156131e95750565b7fda1937ec000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b81810292918115918404141715611a6b57565b91908203918211611a6b57565b9061323e91613eee565b61324781613699565b916132568360443581146131e1565b825f52600360205260405f2060ff815460f01c16600a8110156103885784600382149182801561335a575b9161328b92612c4d565b60a4356002811015610edf576001906132a381612a10565b1461334257600282015f81556132b983876156c3565b60a08501936001600160601b036132cf86612d37565b16936103e88502948086046103e81490151715611a6b576130ed966133196001600160601b03946133249461331e9461271061332a9a0498898094555f1461333157505b8b614bda565b612cf7565b94612d37565b16613227565b9083614bda565b6001600160a01b0391505416613313565b50918261335485939461315596615315565b92614d91565b5060028114918261336c575b91613281565b5060a43591506002821015610edf578661328b9261338981612a10565b159250613366565b60015460018160f81c6133a3816131ca565b1490816133ae575090565b64ffffffffff8092506133c49160a81c16612bda565b16421090565b6133fe906001600160601b037f00000000000000000000000000000000000000000000000000000000000000009116613214565b7f0000000000000000000000000000000000000000000000000000000000000000801561348157801561346d576001905f1983010401901515026001600160601b037f000000000000000000000000000000000000000000000000000000000000000016818082119118021890565b634e487b7160e01b5f52601260045260245ffd5b634e487b715f5260126020526024601cfd5b6134c16134b364ffffffffff60015460d01c1664ffffffffff4216612d4b565b6134bb61510f565b90612d4b565b90565b908060209392818452848401375f828201840152601f01601f1916010190565b6040906134c19492815281602082015201916134c4565b906001600160601b03809116911603906001600160601b038211611a6b57565b359063ffffffff82168203610edf57565b610200366003190112610edf5760405161354581612aa5565b6004356001600160a01b0381168103610edf57815260243567ffffffffffffffff81168103610edf57602082015260443560408201526064356060820152608435608082015260a4356001600160601b0381168103610edf5760a082015260c4356001600160601b0381168103610edf5760c082015260e4356001600160a01b0381168103610edf5760e0820152610104356001600160601b0381168103610edf576101008201526101243563ffffffff81168103610edf576101208201526101443564ffffffffff81168103610edf576101408201526101643563ffffffff81168103610edf576101608201526101843563ffffffff81168103610edf576101808201526101a4356001600160a01b0381168103610edf576101a08201526101c43563ffffffff81168103610edf576101c08201526101e435908115158203610edf576134c1916101e0820152306156fd565b61020081360312610edf57604051906136b182612aa5565b6136ba816129fc565b8252602081013567ffffffffffffffff81168103610edf57602083015260408101356040830152606081013560608301526080810135608083015261370160a08201612a27565b60a083015261371260c08201612a27565b60c083015261372360e082016129fc565b60e08301526137356101008201612a27565b610100830152613748610120820161351b565b6101208301526101408101359064ffffffffff82168203610edf576101e09161014084015261377a610160820161351b565b61016084015261378d610180820161351b565b6101808401526137a06101a082016129fc565b6101a08401526137b36101c0820161351b565b6101c08401520135908115158203610edf576134c1916101e0820152306156fd565b6134c19161380b6138109261ffff7f00000000000000000000000000000000000000000000000000000000000000001690613214565b613214565b600163337f98005f1983010401901515026001600160601b037f0000000000000000000000000000000000000000000000000000000000000000166131d4565b61385b61106b613391565b6134c160046138b4565b90816020910312610edf575167ffffffffffffffff81168103610edf5790565b51906001600160a01b0382168203610edf57565b519063ffffffff82168203610edf57565b6004111561038857565b6138bd81613699565b90815f52600360205260405f209060ff825460f01c16600a81101561038857806138ec856138f69315156131e1565b8460018214612c4d565b61390d64ffffffffff835460a01c16612366613493565b60028201549067ffffffffffffffff808360401c169216916040517f29316a2a0000000000000000000000000000000000000000000000000000000081528160048201526040816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f915f93613e68575b5061399d826131ca565b8115613e3d57506002906139b0816131ca565b148015613d97575b613d8b57613a0195949263ffffffff8381613a31946001600160601b036139f46139e860a0613a179c9a01612d37565b610d6260c08701612d37565b8161010086019d8e612d37565b9167ffffffffffffffff61016088019d8e612ca1565b956040613a276101c08b01612ca1565b9981519d8e612a89565b01358c5260208c019a8b528360408d01931683528360608d01951685528760808d01971687528760a08d01991689528d6040519060208201928352604082015260408152613a80606082612ac2565b519020996040519b7f74dd2d62000000000000000000000000000000000000000000000000000000008d525160048d0152511660248b0152511660448901525116606487015251166084850152511660a483015260c482015260608160e4816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f965f915f93613d39575b506001600160a01b0388169283613c5b575050505f905b613b3d826138aa565b60018203613c0f57505060207f8a2e662fa6500b4941c64c752c9fcadc65ca2e842181356c5be49836f903847991613bff613bb6613ba16001600160a01b038a16978873ffffffffffffffffffffffffffffffffffffffff19865416178555612ca1565b63ffffffff613bae613493565b911690612bf6565b82546aff0000000000ffffffffff60a01b191660a082901b64ffffffffff60a01b16177e0200000000000000000000000000000000000000000000000000000000000017909255565b64ffffffffff60405191168152a3565b613c57959650839294507fc41ce26346273b90aeebed2101369e7f7e6fcfaeb559a232d7629f281ba3515491604091825191613c4a816138aa565b82526020820152a2614c35565b5f90565b63ffffffff613c716001600160601b0393612d37565b91604051947fac15487a000000000000000000000000000000000000000000000000000000008652866004870152602486015216604484015216606482015283608482015260208160a4815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19081156114bc575f91613cfe575b5090613b34565b90506020813d602011613d31575b81613d1960209383612ac2565b81010312610edf57516004811015610edf575f613cf7565b3d9150613d0c565b97509150506060863d606011613d83575b81613d5760609383612ac2565b81010312610edf57613d6886613885565b613d79604060208901519801613899565b909690915f613b1d565b3d9150613d4a565b505050613c5791614c35565b506001830167ffffffffffffffff8111611a6b5760405163900cf0cf60e01b81526020816004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc5767ffffffffffffffff9182915f91613e0e575b50169116106139b8565b613e30915060203d602011613e36575b613e288183612ac2565b810190613865565b5f613e04565b503d613e1e565b7f11b51282000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b915091506040813d604011613ea4575b81613e8560409383612ac2565b81010312610edf578051906003821015610edf5760200151915f613993565b3d9150613e78565b15613eb5575050565b9064ffffffffff80927f29425fdf000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b906102008103613efc575090565b7ffc651148000000000000000000000000000000000000000000000000000000005f5260045261020060245260445ffd5b9190825f52600360205260405f209260ff845460f01c16600a8110156103885781613f6c82613f62613f7195899515156131e1565b8260048214612c4d565b615315565b90818103613f7d575050565b638568b2f960e01b5f5260045260245260445ffd5b906080525f60c052613fa561106b613391565b60025460e0526001600160a01b0360e05116156148a4576040517fbe5170c00000000000000000000000000000000000000000000000000000000081526080513560048201526080816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f915f925f925f92614837575b5060039061403e816138aa565b14614808576001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001661407c61012060805101612ca1565b813b15610edf5763ffffffff60645f9260405194859384927f564c08f200000000000000000000000000000000000000000000000000000000845260808051013560048501526080513560248501521660448301525afa80156114bc576147f4575b506140f56140f060c060805101612d37565b6133ca565b906001600160601b0382116147b95761414061413a63ffffffff61411e61010060805101612ca1565b1663ffffffff61413361012060805101612ca1565b16906131d4565b836137d5565b806001600160601b0361415760a060805101612d37565b161061416760a060805101612d37565b9061477d57505061418a63ffffffff61418460e060805101612ca1565b16615a41565b6141a163ffffffff61418461010060805101612ca1565b63ffffffff6141b561012060805101612ca1565b1662093a80811161476057506001600160a01b036141d861014060805101612cf7565b161563ffffffff6141ee61016060805101612ca1565b1615148061473f575b61420661014060805101612cf7565b61421561016060805101612ca1565b91156146fc57505063ffffffff61423161018060805101612ca1565b166145e7575b61271061426b6142486080516157a9565b9461ffff6001600160601b0361426260a060805101612d37565b16911690613214565b049067ffffffffffffffff8060e05160a01c16146145cf5760e05160a01c67ffffffffffffffff1660010160a01b7bffffffffffffffff00000000000000000000000000000000000000001660e0517fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff161760025560805160a0016142ef90612d37565b926142f8613493565b60805160e00161430790612ca1565b63ffffffff1661431691612bf6565b956080516101000161432790612ca1565b916080516101200161433890612ca1565b936080516101400161434990612cf7565b956080516101600161435a90612ca1565b976080516020016080519061436e916148cc565b9a905060405160a05260a05161438390612aa5565b6001600160a01b038d1660a0515260e05160a01c67ffffffffffffffff1660010167ffffffffffffffff1660a051602001526080513560a0516040015260a051606001526080516080013560a051608001526001600160601b031660a05160a001526001600160601b031660a05160c001526001600160a01b031660a05160e001526001600160601b031660a051610100015263ffffffff1660a051610120015260a051610140019564ffffffffff16865263ffffffff1660a051610160015263ffffffff1660a05161018001526001600160a01b031660a0516101a0015263ffffffff1660a0516101c00152151560a0516101e0015260a0513090614488916156fd565b60c0805182905260036020525160409020805492516aff0000000000ffffffffff60a01b1990931660a09390931b64ffffffffff60a01b1692909217600160f01b1782559182608051602001608051906144e1916148cc565b9190608051606001608051906144f6916148cc565b93906040519283928360a0519061450c916148ff565b61020084016102409052610240840190614525926134c4565b958287036102208401526001600160a01b0316956080513595614547926134c4565b037f2e34fbbaf0546e0b801ca8869463c4d3a9ebff2f008891b6f92bdb5c8a59e51991a46145759082614c35565b60805160a00161458490612d37565b60c080513390525160208190526040902054906001600160601b03168082106145c5576145b091613227565b3360c0515260c051602052604060c051205590565b6134c19150615163565b634e487b7160e01b60c051526011600452602460c051fd5b6040517f993861440000000000000000000000000000000000000000000000000000000081526080513560048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa80156146ef5767ffffffffffffffff9160c051916146d0575b501663ffffffff61467761018060805101612ca1565b1681109061468a61018060805101612ca1565b91614696575050614237565b63ffffffff92507f803b9cf70000000000000000000000000000000000000000000000000000000060c0515260045216602452604460c051fd5b6146e9915060203d602011613e3657613e288183612ac2565b5f614661565b6040513d60c051823e3d90fd5b906001600160a01b0363ffffffff927fe0c88e710000000000000000000000000000000000000000000000000000000060c051521660045216602452604460c051fd5b50620f424063ffffffff61475861016060805101612ca1565b1611156141f7565b63a958b41160e01b5f526004525f60245262093a8060445260645ffd5b6001600160601b03907f0af33f8e0000000000000000000000000000000000000000000000000000000060c0515216600452602452604460c051fd5b507f4b36a1720000000000000000000000000000000000000000000000000000000060c051526004526001600160601b03602452604460c051fd5b5f6147fe91612ac2565b5f60c0525f6140de565b7f60f6cdd5000000000000000000000000000000000000000000000000000000005f526080513560045260245ffd5b93505050506080813d60801161489c575b8161485560809383612ac2565b81010312610edf5780516004811015610edf5761487460208301613899565b60408301519261ffff84168403610edf57614893606060039201613885565b91939290614031565b3d9150614848565b7f2ec01397000000000000000000000000000000000000000000000000000000005f5260045ffd5b903590601e1981360301821215610edf570180359067ffffffffffffffff8211610edf57602001918136038313610edf57565b6101e080916001600160a01b03815116845267ffffffffffffffff60208201511660208501526040810151604085015260608101516060850152608081015160808501526001600160601b0360a08201511660a08501526001600160601b0360c08201511660c08501526001600160a01b0360e08201511660e08501526001600160601b036101008201511661010085015263ffffffff6101208201511661012085015264ffffffffff6101408201511661014085015263ffffffff6101608201511661016085015263ffffffff610180820151166101808501526001600160a01b036101a0820151166101a085015263ffffffff6101c0820151166101c085015201511515910152565b6001600160a01b038091541691168181148015614a59575b15614a2b575050565b7fcf08afcd000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506040517fe917add80000000000000000000000000000000000000000000000000000000081528160048201528260248201526020816044816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f91614ad2575b50614a22565b614aeb915060203d60201161317f576131718183612ac2565b5f614acc565b905460f81c1561300e57604051907f3ab6037e0000000000000000000000000000000000000000000000000000000082523060048301528060248301526020826044816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc575f92614ba6575b5081614b78575050565b7f1cd401e2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b9091506020813d602011614bd2575b81614bc260209383612ac2565b81010312610edf5751905f614b6e565b3d9150614bb5565b91908115614c305760206001600160a01b037f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2921692835f525f825260405f20614c258282546131d4565b9055604051908152a3565b505050565b90604051907f3c7a3aff0000000000000000000000000000000000000000000000000000000082526020826004815f6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165af19182156114bc575f92614d70575b506040519163900cf0cf60e01b83526020836004816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9182156114bc5767ffffffffffffffff6040937f73757f71cff68c2c40646ddcdbe50a97ea48f9c254a59775b58e31a094f9ff76955f91614d51575b5016906002826fffffffffffffffff000000000000000085871b161791015567ffffffffffffffff8351921682526020820152a2565b614d6a915060203d602011613e3657613e288183612ac2565b5f614d1b565b614d8a91925060203d602011613e3657613e288183612ac2565b905f614c9e565b9290936001600160a01b03168091847f2a549e6586cf01f4b466f1ab29c9e8527fee806e93b0ad40f87833a3d91256305f80a4614dd6600960028601955f8755612d67565b6040517fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf56020826009879452a2614e2b614e0f83612cf7565b6001600160601b03614e2360a08601612d37565b169085614bda565b614e5e6001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001692612cf7565b604051636a7a3cf560e11b815260048101949094526001600160a01b03916001602486015264ffffffffff42166044860152606485015216608483015260208260a4815f855af19182156114bc575f92614f3a575b506020600491604051928380927f964c45a30000000000000000000000000000000000000000000000000000000082525afa9081156114bc575f91614f06575b50614f019061271092613214565b049055565b90506020813d602011614f32575b81614f2160209383612ac2565b81010312610edf5751612710614ef3565b3d9150614f14565b9091506020813d602011614f67575b81614f5660209383612ac2565b81010312610edf5751906020614eb3565b3d9150614f49565b600154916001600160a01b0383169281600411610edf575f5f9060405f8151966001600160a01b0360208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152615005608482612ac2565b828052826020525190895afa6150fc575b15615023575b5050505050565b63ffffffff16156150ea5760ff60a01b19167401000000000000000000000000000000000000000017600155823b15610edf576020925f92836040518096819582947f94c7d7ee00000000000000000000000000000000000000000000000000000000845260048401526040602484015260448301908082528085848401378181018301859052601f01601f1916010103925af180156114bc576150da575b5060ff60a01b19600154166001555f8080808061501c565b5f6150e491612ac2565b5f6150c2565b8262d1953b60e31b5f5260045260245ffd5b50505f516020518060201c150290615016565b60015460018160f81c615121816131ca565b0361515e5764ffffffffff6151419160a81c1664ffffffffff4216612d4b565b6203f48064ffffffffff821610156151565790565b506203f48090565b505f90565b7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051906370a0823160e01b8252306004830152602082602481845afa9182156114bc575f926152e1575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f51148216156152c2575b50836040525f606052156152b057826024816020936370a0823160e01b82523060048301525afa80156114bc575f9061527c575b6152439250613227565b81810361524e575050565b7f399c10a3000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506020823d6020116152a8575b8161529660209383612ac2565b81010312610edf576152439151615239565b3d9150615289565b635274afe760e01b5f5260045260245ffd5b60018215166152d8573b15153d1516165f615205565b843d5f823e3d90fd5b9091506020813d60201161530d575b816152fd60209383612ac2565b81010312610edf5751905f6151b9565b3d91506152f0565b9064ffffffffff60028254920154916040519260208401947f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf3865246604086015230606086015260808501526001600160a01b03821660a085015260c0840152818160a01c1660e084015260c81c16610100820152610100815261539b61012082612ac2565b51902090565b92916101a435906001600160a01b038216808303610edf571561501c57604051630a32b8a160e41b60208201908152602482018790529094909361540f928692615401925f604486015260648501526080608485015260a48401916134c4565b03601f198101855284612ac2565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080515f815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b7f7a8be5bc000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b92916101a435906001600160a01b038216808303610edf571561501c57604051630a32b8a160e41b602082019081526024820187905290949093615523928692615401926001604486015260648501526080608485015260a48401916134c4565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080516001815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b6101a4356001600160a01b038116808203610edf571561569f57604051630a32b8a160e41b60208201908152602482018490529091600260448401525f60648401526080608484015261561983602060a482015f81525f80838301375f910190815203601f198101855284612ac2565b6101c4359263ffffffff841693848103610edf5760061b643fffffffc01684156040868304141715611a6b57603f9004614e208101809111611a6b57805a105a90615494575050915f80949281945193f1604080516002815291151560208301527ffdfe32159a1e4a2f93c53ea0eb71e0e41a997227a680329f4e82e909f06ed93291a2565b5050565b8181036156ae575050565b63794a123560e11b5f5260045260245260445ffd5b9060086156cf91612d67565b60405160208160087fc9ee38c8d0da702e41d5643c965ce4adad9788bee3c873946379cf6b49d01bf59352a2565b9061574b604051916001600160a01b0360208401947fa067b8f68aaad419b71125bb8f5c96e2149c9556287d05f99ee4f4271f6a5e4c865246604086015216606084015260808301906148ff565b610260815261539b61028082612ac2565b64ffffffffff8061576b613493565b921691169080821061577b575050565b7f7b4798f2000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b602081016157b781836148cc565b90506158dd5750604051907f0fcdf693000000000000000000000000000000000000000000000000000000008252803560048301526040826024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f925f926158a2575b5060408101359283151580615897575b15611616575061585581606061585b9301906148cc565b90615a0b565b60ff8111615867575090565b7fbc13efbc000000000000000000000000000000000000000000000000000000005f5260045260ff60245260445ffd5b50612000811161583e565b925090506040823d6040116158d5575b816158bf60409383612ac2565b81010312610edf5760208251920151905f61582e565b3d91506158b2565b6158e781836148cc565b90506120006158f683856148cc565b9290501161161657506060820161591961591082856148cc565b929050846148cc565b9190506159f557506040820135806159df5750615938602091836148cc565b9261597160405194859384937fc7ea896200000000000000000000000000000000000000000000000000000000855235600485016134e4565b03816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa9081156114bc575f916159b0575090565b90506020813d6020116159d7575b816159cb60209383612ac2565b81010312610edf575190565b3d91506159be565b63794a123560e11b5f526004525f60245260445ffd5b631b0ff2dd60e01b5f526004525f60245260445ffd5b5080151580615a35575b15615a1d5750565b631b0ff2dd60e01b5f5260045261020060245260445ffd5b50610200811115615a15565b603c81101580615a72575b15615a545750565b63a958b41160e01b5f52600452603c6024526201518060445260645ffd5b5062015180811115615a4c56fea164736f6c6343000825000a2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad";
 
   
       type InferenceMarketConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -3066,11 +3160,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, registry: AddressLike, staking: AddressLike, attestation: AddressLike, randomness: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, registry, staking, attestation, randomness, parameters, overrides || {});
+    override getDeployTransaction(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, availability: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(authority, registry, pools, attestation, randomness, availability, parameters, overrides || {});
     };
-    override deploy(authority: AddressLike, registry: AddressLike, staking: AddressLike, attestation: AddressLike, randomness: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, registry, staking, attestation, randomness, parameters, overrides || {}) as Promise<InferenceMarket & {
+    override deploy(authority: AddressLike, registry: AddressLike, pools: AddressLike, attestation: AddressLike, randomness: AddressLike, availability: AddressLike, parameters: MarketParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(authority, registry, pools, attestation, randomness, availability, parameters, overrides || {}) as Promise<InferenceMarket & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

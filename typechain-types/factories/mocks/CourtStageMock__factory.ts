@@ -68,6 +68,11 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "StageReverting",
+    "type": "error"
+  },
+  {
     "anonymous": false,
     "inputs": [
       {
@@ -187,86 +192,9 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       },
       {
         "internalType": "address",
@@ -287,6 +215,45 @@ import type { NonPayableOverrides } from "../../common.js"
     "name": "claim",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "outputRoot",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "windowEnd",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint40",
+        "name": "claimedBlock",
+        "type": "uint40"
+      }
+    ],
+    "name": "claimIdFor",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -335,19 +302,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "struct Claim",
         "name": "",
         "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "clock",
-    "outputs": [
-      {
-        "internalType": "uint40",
-        "name": "",
-        "type": "uint40"
       }
     ],
     "stateMutability": "view",
@@ -442,38 +396,45 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "bytes32",
-        "name": "versionId",
+        "name": "claimId",
         "type": "bytes32"
-      }
-    ],
-    "name": "commitmentOf",
-    "outputs": [
+      },
       {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      },
+      {
+        "internalType": "address",
+        "name": "accuser",
+        "type": "address"
       }
     ],
-    "stateMutability": "view",
+    "name": "convict",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
+      }
+    ],
+    "name": "factsOf",
+    "outputs": [
+      {
         "components": [
           {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
             "internalType": "bytes32",
-            "name": "versionId",
+            "name": "modelCommitment",
             "type": "bytes32"
           },
           {
@@ -483,84 +444,16 @@ import type { NonPayableOverrides } from "../../common.js"
           },
           {
             "internalType": "bytes32",
-            "name": "policy",
+            "name": "outputRoot",
             "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
           }
         ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "claimId",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "address",
-        "name": "accuser",
-        "type": "address"
-      }
-    ],
-    "name": "convict",
-    "outputs": [
-      {
-        "internalType": "uint256",
+        "internalType": "struct ClaimFacts",
         "name": "",
-        "type": "uint256"
+        "type": "tuple"
       }
     ],
-    "stateMutability": "nonpayable",
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -592,86 +485,9 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "requester",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "nonce",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "versionId",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "inputRoot",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "policy",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint96",
-            "name": "fee",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint96",
-            "name": "royalty",
-            "type": "uint96"
-          },
-          {
-            "internalType": "address",
-            "name": "royaltyRecipient",
-            "type": "address"
-          },
-          {
-            "internalType": "uint96",
-            "name": "collateral",
-            "type": "uint96"
-          },
-          {
-            "internalType": "uint32",
-            "name": "numericsVersion",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "claimSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "windowSeconds",
-            "type": "uint32"
-          },
-          {
-            "internalType": "address",
-            "name": "callback",
-            "type": "address"
-          },
-          {
-            "internalType": "uint32",
-            "name": "callbackGas",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bool",
-            "name": "inputInline",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Request",
-        "name": "request",
-        "type": "tuple"
+        "internalType": "bytes",
+        "name": "terms",
+        "type": "bytes"
       }
     ],
     "name": "idOf",
@@ -698,8 +514,133 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "bytes32"
       }
     ],
-    "name": "markChallenged",
+    "name": "isChallenged",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "enum RequestStatus",
+            "name": "status",
+            "type": "uint8"
+          },
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "windowEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "claimedBlock",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "claimId",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct Claim",
+        "name": "facts",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bool",
+        "name": "reverts",
+        "type": "bool"
+      }
+    ],
+    "name": "lie",
     "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint40",
+        "name": "patience",
+        "type": "uint40"
+      }
+    ],
+    "name": "lieAboutPatience",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "requestId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      }
+    ],
+    "name": "markChallenged",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "operator",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "outputRoot",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "windowEnd",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "claimedBlock",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "secondsLeft",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct HeldClaim",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -788,6 +729,19 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "reverting",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "bytes32",
@@ -807,7 +761,7 @@ import type { NonPayableOverrides } from "../../common.js"
   }
 ] as const;
 
-  const _bytecode = "0x60c034608457601f610eb238819003918201601f19168301916001600160401b03831184841017608857808492602094604052833981010312608457516001600160a01b03811681036084573060a0526080525f80546001600160a01b03191633179055604051610e15908161009d8239608051816106ed015260a051816107f00152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffdfe60806040526004361015610011575f80fd5b5f3560e01c80630569ae3d1461081457806306433b1b146107c45780630c340a24146107925780634b638f5f1461077657806364452e0e14610759578063740fb7c11461071157806382bfefc8146106c1578063903fafea146105a557806391ddadf414610584578063948c985e14610516578063a10bb806146104ec578063b1bb7af41461049b578063b70096131461040c578063bab74d8114610286578063daac9e31146101b85763e3b09513146100c9575f80fd5b346101b4576100d736610860565b90805f52600160205260405f209160ff83541691600b83101561018757826101059160046101129514610d91565b6003830154818114610dd1565b64ffffffffff421664ffffffffff600283015416808210156101595782547fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00166005178355005b7f29425fdf000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b5f80fd5b346101b457600319360161022081126101b4576101e0136101b4576101e435610204359073ffffffffffffffffffffffffffffffffffffffff82168092036101b45761020261096b565b805f52600160205260405f209260ff84541692600b8410156101875761026b600a7f98984cd8d41978302d714bb41e3c04444a3e150d4524a5e7158de85dc582ae0b966102558787600560609a14610d91565b610266846003830154818114610dd1565b610899565b60405192835260208301526040820152a160206040515f8152f35b346101b457600319360161024081126101b4576101e0136101b4576101e43573ffffffffffffffffffffffffffffffffffffffff81168091036101b45761020435906102243564ffffffffff81168091036101b4576102e361096b565b9060405160208101908382528460408201528560608201528260808201526080815261031060a08261092a565b5190209160405194610321866108e1565b60048652602086019485526040860190815260608601928352608086019164ffffffffff4316835260a087019485525f52600160205260405f20955194600b8610156101875761037360039688610899565b517fffffffffffffffffffffff0000000000000000000000000000000000000000ff74ffffffffffffffffffffffffffffffffffffffff0088549260081b16911617865551600186015564ffffffffff600286019251167fffffffffffffffffffffffffffffffffffffffffffff0000000000000000000069ffffffffff00000000008454935160281b16921617179055519101555f80f35b346101b45760606003193601126101b45760043573ffffffffffffffffffffffffffffffffffffffff81168091036101b457610446610876565b506044357fffffffff000000000000000000000000000000000000000000000000000000008116036101b45760409073ffffffffffffffffffffffffffffffffffffffff5f54161481519081525f6020820152f35b346101b45760406003193601126101b45760243567ffffffffffffffff81116101b45761010060031982360301126101b4576104d990600401610bb5565b6004355f52600260205260405f20555f80f35b346101b45760206003193601126101b4576004355f526002602052602060405f2054604051908152f35b346101b45761052436610860565b815f52600160205260405f209160ff83541691600b8310156101875761057760067ff4dd2445efb306753126aa5698fe80a74c9dc99394aa8145c9da0f6334002f1d956102558686600560409914610d91565b82519182526020820152a1005b346101b4575f6003193601126101b457602060405164ffffffffff42168152f35b346101b45760206003193601126101b4575f60a06040516105c5816108e1565b82815282602082015282604082015282606082015282608082015201526004355f52600160205260405f206040516105fc816108e1565b815460ff8116600b81101561018757825273ffffffffffffffffffffffffffffffffffffffff602083019160081c1681526001830154926040830193845260028101546003606085019264ffffffffff8316845264ffffffffff608087019360281c16835201549260a08501938452604051945192600b8410156101875760c09673ffffffffffffffffffffffffffffffffffffffff64ffffffffff9593869489525116602088015251604087015251166060850152511660808301525160a0820152f35b346101b4575f6003193601126101b457602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101b45760206003193601126101b45760043567ffffffffffffffff81116101b45761010060031982360301126101b457610751602091600401610bb5565b604051908152f35b346101b4575f6003193601126101b4576020604051620d2f008152f35b346101b4576101e06003193601126101b457602061075161096b565b346101b4575f6003193601126101b457602073ffffffffffffffffffffffffffffffffffffffff5f5416604051908152f35b346101b4575f6003193601126101b457602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101b45760206003193601126101b4576004355f52600160205260405f2060077fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790555f80f35b60031960409101126101b4576004359060243590565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036101b457565b90600b8110156101875760ff7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008354169116179055565b359063ffffffff821682036101b457565b60c0810190811067ffffffffffffffff8211176108fd57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff8211176108fd57604052565b604051602081019060043573ffffffffffffffffffffffffffffffffffffffff81168091036101b457825260243567ffffffffffffffff81168091036101b45760408201526044356060820152606435608082015260843560a082015260a4356bffffffffffffffffffffffff81168091036101b45760c082015260c4356bffffffffffffffffffffffff81168091036101b45760e082015260e43573ffffffffffffffffffffffffffffffffffffffff81168091036101b457610100820152610104356bffffffffffffffffffffffff81168091036101b4576101208201526101243563ffffffff81168091036101b4576101408201526101443563ffffffff81168091036101b4576101608201526101643563ffffffff81168091036101b4576101808201526101843573ffffffffffffffffffffffffffffffffffffffff81168091036101b4576101a08201526101a43563ffffffff81168091036101b4576101c08201526101c4358015158091036101b4576101e08201526101e08152610af86102008261092a565b51902090565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156101b457016020813591019167ffffffffffffffff82116101b4578160061b360383136101b457565b916020908281520191905f905b808210610b6b5750505090565b909192833560ff81168091036101b457815260208401359067ffffffffffffffff821682036101b4576040809167ffffffffffffffff600194166020820152019401920190610b5e565b60405160208101917f05f1b46ca59ab0cdf9134bbfe69ae756ee9dc7ef2be0b9ab729ac1bc8881c957835260408083015263ffffffff610bf4826108d0565b1660608301526020810135608083015263ffffffff610c15604083016108d0565b1660a0830152606081013560c083015263ffffffff610c36608083016108d0565b1660e0830152610c9f610c61610c4f60a0840184610afe565b61010080870152610160860191610b51565b610c6e60c0840184610afe565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa086840301610120870152610b51565b9060e08101357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156101b457016020813591019167ffffffffffffffff82116101b4578160051b360383136101b4578381037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa00161014085015281815283916020909101905f5b818110610d66575050610af89250037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0810183528261092a565b9160019193506020809163ffffffff610d7e886108d0565b1681520194019101918492939193610d2c565b15610d9a575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600b8110156101875760245260445ffd5b15610dda575050565b7f8568b2f9000000000000000000000000000000000000000000000000000000005f5260045260245260445ffdfea164736f6c6343000825000a";
+  const _bytecode = "0x60c034609d57601f61152238819003918201601f19168301916001600160401b0383118484101760a157808492602094604052833981010312609d57516001600160a01b0381168103609d573060a0525f80546080929092526001600160c81b03199091163360281b600160281b600160c81b031617620d2f0017905560405161146c90816100b68239608051816107c1015260a05181610e500152f35b5f80fd5b634e487b7160e01b5f52604160045260245ffdfe60806040526004361015610011575f80fd5b5f3560e01c80630569ae3d14610e7457806306433b1b14610e245780630c340a2414610def5780631249dd7f14610db3578063147926cb14610b8e57806323d99219146109d057806325d9185c146109ac578063352ccd201461096557806338f327321461089e57806364452e0e1461087b578063740fb7c1146108335780637e39913c146107e557806382bfefc814610795578063903fafea14610679578063948c985e146105f55780639c29d4531461043e578063b1bb7af4146103ed578063b70096131461035b578063d4058f45146102d75763e3b09513146100f5575f80fd5b346102d35761010336610f46565b905f608060405161011381610fcb565b8281528260208201528260408201528260608201520152805f52600160205260405f209160ff83541691600a8310156102a657826101579160036101649514611396565b6003830154818114611091565b64ffffffffff4216906002810164ffffffffff81541680841015610276575060047fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00835416178255600173ffffffffffffffffffffffffffffffffffffffff835460081c1692015490549264ffffffffff84169081039064ffffffffff82116102495760a09464ffffffffff809492819382608060405161020481610fcb565b8a8152602081019384526040810194855282606082019760281c1687520196168652604051978852516020880152511660408601525116606084015251166080820152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b83907f29425fdf000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b5f80fd5b346102d3576102e536610f46565b9060ff5f5460c81c16610333575f52600160205260405f2060ff81541691600a8310156102a6576004602093149182610325575b50506040519015158152f35b600301541490508280610319565b7f0a1c8bd1000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102d35760606003193601126102d35760043573ffffffffffffffffffffffffffffffffffffffff81168091036102d357610395610eee565b506044357fffffffff000000000000000000000000000000000000000000000000000000008116036102d35760409073ffffffffffffffffffffffffffffffffffffffff5f5460281c161481519081525f6020820152f35b346102d35760406003193601126102d35760243567ffffffffffffffff81116102d35761010060031982360301126102d35761042b906004016111b4565b6004355f52600260205260405f20555f80f35b346102d3576101006003193601126102d35760c07fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffdc3601126102d35760e4358015158091036102d3576004355f52600160205260405f20602435600a8110156102d3576104ab9082610f5c565b60443573ffffffffffffffffffffffffffffffffffffffff811681036102d35781547fffffffffffffffffffffff0000000000000000000000000000000000000000ff1660089190911b74ffffffffffffffffffffffffffffffffffffffff001617815560643560018201556002810160843564ffffffffff811681036102d35781547fffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000001664ffffffffff91821617825560a43590811681036102d35781547fffffffffffffffffffffffffffffffffffffffffffff0000000000ffffffffff1660289190911b69ffffffffff000000000016179055600360c4359101557fffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffffff79ff000000000000000000000000000000000000000000000000005f549260c81b169116175f555f80f35b346102d35761060336610f46565b815f52600160205260405f209160ff83541691600a8310156102a65761066c60057ff4dd2445efb306753126aa5698fe80a74c9dc99394aa8145c9da0f6334002f1d956106568686600460409914611396565b610667846003830154818114611091565b610f5c565b82519182526020820152a1005b346102d35760206003193601126102d3575f60a060405161069981610faf565b82815282602082015282604082015282606082015282608082015201526004355f52600160205260405f206040516106d081610faf565b815460ff8116600a8110156102a657825273ffffffffffffffffffffffffffffffffffffffff602083019160081c1681526001830154926040830193845260028101546003606085019264ffffffffff8316845264ffffffffff608087019360281c16835201549260a08501938452604051945192600a8410156102a65760c09673ffffffffffffffffffffffffffffffffffffffff64ffffffffff9593869489525116602088015251604087015251166060850152511660808301525160a0820152f35b346102d3575f6003193601126102d357602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102d35760206003193601126102d35760043564ffffffffff81168091036102d3577fffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000005f5416175f555f80f35b346102d35760206003193601126102d35760043567ffffffffffffffff81116102d35761010060031982360301126102d3576108736020916004016111b4565b604051908152f35b346102d3575f6003193601126102d357602064ffffffffff5f5416604051908152f35b346102d35760606003193601126102d35760043560243567ffffffffffffffff81116102d3576108d2903690600401610ec0565b91906044359273ffffffffffffffffffffffffffffffffffffffff84168094036102d3576108ff91611028565b805f52600160205260405f209260ff84541692600a8410156102a65761095260097f98984cd8d41978302d714bb41e3c04444a3e150d4524a5e7158de85dc582ae0b966106568787600460609a14611396565b60405192835260208301526040820152a1005b346102d35760a06003193601126102d35761097e610eee565b610986610f32565b9060843564ffffffffff811681036102d3576020926108739260443590600435306113d6565b346102d3575f6003193601126102d357602060ff5f5460c81c166040519015158152f35b346102d35760806003193601126102d35760043567ffffffffffffffff81116102d357610a01903690600401610ec0565b610a09610eee565b91610a1f60443592610a19610f32565b92611028565b9264ffffffffff431691610a378382868589306113d6565b9260405195610a4587610faf565b6003875273ffffffffffffffffffffffffffffffffffffffff60208801941684526040870195865264ffffffffff60608801931683526080870191825260a087019485525f52600160205260405f20955190600a8210156102a657600395610b1573ffffffffffffffffffffffffffffffffffffffff610b8896610acf64ffffffffff968c610f5c565b518a547fffffffffffffffffffffff0000000000000000000000000000000000000000ff16911660081b74ffffffffffffffffffffffffffffffffffffffff0016178955565b516001880155818060028901945116167fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000084541617835551167fffffffffffffffffffffffffffffffffffffffffffff0000000000ffffffffff69ffffffffff000000000083549260281b169116179055565b51910155005b346102d35760406003193601126102d35760043560243567ffffffffffffffff81116102d357610bc5610200913690600401610ec0565b908092915f60408051610bd781610f93565b8281528260208201520152610bec8183611028565b5f526001602052610c0860405f20956003870154818114611091565b810103126102d35760405191610200830183811067ffffffffffffffff821117610d8657604052610c3882610f11565b8352610c46602083016110c8565b6020840152604082013580604085015260608401926060810135845260808101356080860152610c7860a082016110dd565b60a0860152610c8960c082016110dd565b60c0860152610c9a60e08201610f11565b60e0860152610cac61010082016110dd565b610100860152610cbf61012082016110f6565b6101208601526101408101359064ffffffffff821682036102d3576101e091610140870152610cf161016082016110f6565b610160870152610d0461018082016110f6565b610180870152610d176101a08201610f11565b6101a0870152610d2a6101c082016110f6565b6101c0870152013580151581036102d3576101e060609501525f526002602052600160405f205492519101549060408051610d6481610f93565b8481526020810192835201918252604051928352516020830152516040820152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b346102d35760206003193601126102d35760043567ffffffffffffffff81116102d357610873610de96020923690600401610ec0565b90611028565b346102d3575f6003193601126102d357602073ffffffffffffffffffffffffffffffffffffffff5f5460281c16604051908152f35b346102d3575f6003193601126102d357602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102d35760206003193601126102d3576004355f52600160205260405f2060067fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008254161790555f80f35b9181601f840112156102d35782359167ffffffffffffffff83116102d357602083818601950101116102d357565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036102d357565b359073ffffffffffffffffffffffffffffffffffffffff821682036102d357565b6064359064ffffffffff821682036102d357565b60031960409101126102d3576004359060243590565b90600a8110156102a65760ff7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff008354169116179055565b6060810190811067ffffffffffffffff821117610d8657604052565b60c0810190811067ffffffffffffffff821117610d8657604052565b60a0810190811067ffffffffffffffff821117610d8657604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117610d8657604052565b9067ffffffffffffffff8111610d86576040519061106e60207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f8401160183610fe7565b808252602082019236828201116102d357815f9260209286378301015251902090565b1561109a575050565b7f8568b2f9000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b359067ffffffffffffffff821682036102d357565b35906bffffffffffffffffffffffff821682036102d357565b359063ffffffff821682036102d357565b90357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156102d357016020813591019167ffffffffffffffff82116102d3578160061b360383136102d357565b916020908281520191905f905b8082106111745750505090565b90919283359060ff82168092036102d35760408160019382935267ffffffffffffffff6111a3602089016110c8565b166020820152019401920190611167565b60405160208101917f05f1b46ca59ab0cdf9134bbfe69ae756ee9dc7ef2be0b9ab729ac1bc8881c957835260408083015263ffffffff6111f3826110f6565b1660608301526020810135608083015263ffffffff611214604083016110f6565b1660a0830152606081013560c083015263ffffffff611235608083016110f6565b1660e083015261129e61126061124e60a0840184611107565b6101008087015261016086019161115a565b61126d60c0840184611107565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa08684030161012087015261115a565b9060e08101357fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1823603018112156102d357016020813591019167ffffffffffffffff82116102d3578160051b360383136102d3578381037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa00161014085015281815283916020909101905f5b81811061136b5750506113659250037fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe08101835282610fe7565b51902090565b9160019193506020809163ffffffff611383886110f6565b168152019401910191849293919361132b565b1561139f575050565b7f65c12a8e000000000000000000000000000000000000000000000000000000005f52600452600a8110156102a65760245260445ffd5b94919364ffffffffff9373ffffffffffffffffffffffffffffffffffffffff859396604051978260208a019a7f83f91532a56ce2aa407afd028ccf804861d9b8f93f32db68ac491727d5affaf38c524660408c01521660608a015260808901521660a087015260c08601521660e084015216610100820152610100815261136561012082610fe756fea164736f6c6343000825000a";
 
   
       type CourtStageMockConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;

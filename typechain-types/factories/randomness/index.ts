@@ -4,5 +4,5 @@
 export { BlockHeader__factory } from './BlockHeader__factory.js';
 export { Bls12381__factory } from './Bls12381__factory.js';
 export { DrandRandomness__factory } from './DrandRandomness__factory.js';
-export { FutureBlockRandomness__factory } from './FutureBlockRandomness__factory.js';
+export { LocalBlockRandomness__factory } from './LocalBlockRandomness__factory.js';
 export { RandaoRandomness__factory } from './RandaoRandomness__factory.js';

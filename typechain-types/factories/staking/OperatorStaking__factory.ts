@@ -21,11 +21,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "internalType": "contract IModelRegistry",
-        "name": "registry",
-        "type": "address"
-      },
-      {
         "internalType": "address",
         "name": "sink",
         "type": "address"
@@ -63,19 +58,9 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint40"
           },
           {
-            "internalType": "uint40",
-            "name": "payoutDelaySeconds",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint40",
-            "name": "freezeSeconds",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint40",
-            "name": "slotReuseBlocks",
-            "type": "uint40"
+            "internalType": "uint8",
+            "name": "correlationFactor",
+            "type": "uint8"
           }
         ],
         "internalType": "struct StakingParameters",
@@ -122,6 +107,33 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "CreditZero",
     "type": "error"
   },
   {
@@ -246,17 +258,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       }
     ],
-    "name": "StakingNotEvictable",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      }
-    ],
     "name": "StakingNotJailed",
     "type": "error"
   },
@@ -274,93 +275,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingNotOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingOptOutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "string",
-        "name": "name",
+        "name": "parameter",
         "type": "string"
-      }
-    ],
-    "name": "StakingParameterZero",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingPayoutFrozenBefore",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingPayoutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
       },
       {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
       }
     ],
-    "name": "StakingPayoutUnknown",
+    "name": "StakingParameterOutOfRange",
     "type": "error"
   },
   {
@@ -393,22 +318,6 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "StakingTextLength",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -455,15 +364,23 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "error"
   },
   {
+    "anonymous": false,
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
       }
     ],
-    "name": "StakingVersionUnusable",
-    "type": "error"
+    "name": "AgentSet",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -476,6 +393,50 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "AuthorityUpdated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "cause",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "Credited",
     "type": "event"
   },
   {
@@ -503,17 +464,29 @@ import type { NonPayableOverrides } from "../../common.js"
       {
         "indexed": true,
         "internalType": "address",
+        "name": "manager",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "operator",
         "type": "address"
       },
       {
         "indexed": false,
-        "internalType": "string",
-        "name": "endpoint",
-        "type": "string"
+        "internalType": "uint96",
+        "name": "penalty",
+        "type": "uint96"
       }
     ],
-    "name": "EndpointSet",
+    "name": "DrawMissed",
     "type": "event"
   },
   {
@@ -526,13 +499,13 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "string",
+        "name": "endpoint",
+        "type": "string"
       }
     ],
-    "name": "Evicted",
+    "name": "EndpointSet",
     "type": "event"
   },
   {
@@ -614,19 +587,19 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
-        "internalType": "uint32",
-        "name": "slot",
-        "type": "uint32"
+        "internalType": "uint96",
+        "name": "owed",
+        "type": "uint96"
       }
     ],
-    "name": "OptedIn",
+    "name": "OwedTaken",
     "type": "event"
   },
   {
@@ -639,106 +612,13 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "OptedOut",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutFrozen",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "accuser",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "harmed",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96[3]",
-        "name": "amounts",
-        "type": "uint96[3]"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutMarked",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "recipient",
-        "type": "address"
-      },
-      {
         "indexed": false,
         "internalType": "uint96",
-        "name": "amount",
+        "name": "owed",
         "type": "uint96"
       }
     ],
-    "name": "PayoutPaid",
+    "name": "PenaltyOwed",
     "type": "event"
   },
   {
@@ -879,6 +759,31 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      }
+    ],
+    "name": "UnbondingCompleted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
@@ -904,31 +809,6 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "event"
   },
   {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "position",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96",
-        "name": "amount",
-        "type": "uint96"
-      }
-    ],
-    "name": "Withdrawn",
-    "type": "event"
-  },
-  {
     "inputs": [],
     "name": "ACCUSER_BPS",
     "outputs": [
@@ -943,12 +823,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "FRAUD_MINIMUM",
+    "name": "CORRELATION_FACTOR",
     "outputs": [
       {
-        "internalType": "uint96",
+        "internalType": "uint8",
         "name": "",
-        "type": "uint96"
+        "type": "uint8"
       }
     ],
     "stateMutability": "view",
@@ -956,12 +836,12 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "FREEZE_SECONDS",
+    "name": "FRAUD_MINIMUM",
     "outputs": [
       {
-        "internalType": "uint40",
+        "internalType": "uint96",
         "name": "",
-        "type": "uint40"
+        "type": "uint96"
       }
     ],
     "stateMutability": "view",
@@ -1047,19 +927,6 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "MAX_TRIES",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
     "name": "MAX_UNBONDINGS",
     "outputs": [
       {
@@ -1079,32 +946,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "uint96",
         "name": "",
         "type": "uint96"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "PAYOUT_DELAY_SECONDS",
-    "outputs": [
-      {
-        "internalType": "uint40",
-        "name": "",
-        "type": "uint40"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "REGISTRY",
-    "outputs": [
-      {
-        "internalType": "contract IModelRegistry",
-        "name": "",
-        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1151,19 +992,6 @@ import type { NonPayableOverrides } from "../../common.js"
   },
   {
     "inputs": [],
-    "name": "SLOT_REUSE_BLOCKS",
-    "outputs": [
-      {
-        "internalType": "uint40",
-        "name": "",
-        "type": "uint40"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
     "name": "TOKEN",
     "outputs": [
       {
@@ -1192,6 +1020,30 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "actsFor",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "manager",
         "type": "address"
       }
@@ -1202,6 +1054,25 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "agentOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "authority",
     "outputs": [
@@ -1209,6 +1080,43 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "address",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      }
+    ],
+    "name": "completeUnbonding",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "creditOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -1285,24 +1193,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "address",
         "name": "operator",
         "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "evict",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
       }
     ],
     "name": "freeStakeOf",
@@ -1317,38 +1207,6 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "freezePayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "holders",
-    "outputs": [
-      {
-        "internalType": "uint32",
-        "name": "",
-        "type": "uint32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
     "inputs": [],
     "name": "isConsumingScheduledOp",
     "outputs": [
@@ -1356,30 +1214,6 @@ import type { NonPayableOverrides } from "../../common.js"
         "internalType": "bytes4",
         "name": "",
         "type": "bytes4"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "isOptedIn",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -1407,42 +1241,37 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       },
       {
-        "internalType": "bytes32",
-        "name": "seed",
-        "type": "bytes32"
+        "internalType": "uint256",
+        "name": "stake",
+        "type": "uint256"
       },
       {
         "internalType": "uint32",
-        "name": "candidates",
+        "name": "capacity",
         "type": "uint32"
-      },
-      {
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "lockId",
-        "type": "bytes32"
       },
       {
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
       }
     ],
     "name": "lockDrawn",
     "outputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
       }
     ],
     "stateMutability": "nonpayable",
@@ -1526,9 +1355,9 @@ import type { NonPayableOverrides } from "../../common.js"
             "type": "uint96"
           },
           {
-            "internalType": "uint40",
-            "name": "countedFrom",
-            "type": "uint40"
+            "internalType": "uint32",
+            "name": "open",
+            "type": "uint32"
           },
           {
             "internalType": "enum OperatorStatus",
@@ -1547,101 +1376,17 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       }
     ],
-    "name": "optIn",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "optOut",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      }
-    ],
-    "name": "payPayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "payoutCount",
+    "name": "owedOf",
     "outputs": [
       {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "payoutOf",
-    "outputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint96[3]",
-            "name": "amounts",
-            "type": "uint96[3]"
-          },
-          {
-            "internalType": "address",
-            "name": "accuser",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "harmed",
-            "type": "address"
-          },
-          {
-            "internalType": "uint40",
-            "name": "payableAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bool",
-            "name": "frozen",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Payout",
-        "name": "",
-        "type": "tuple"
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       }
     ],
     "stateMutability": "view",
@@ -1669,6 +1414,19 @@ import type { NonPayableOverrides } from "../../common.js"
       }
     ],
     "name": "rotateSigningKey",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
+      }
+    ],
+    "name": "setAgent",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1736,6 +1494,11 @@ import type { NonPayableOverrides } from "../../common.js"
         "type": "uint8"
       },
       {
+        "internalType": "uint40",
+        "name": "since",
+        "type": "uint40"
+      },
+      {
         "internalType": "address",
         "name": "accuser",
         "type": "address"
@@ -1758,19 +1521,13 @@ import type { NonPayableOverrides } from "../../common.js"
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "slotsOf",
+    "inputs": [],
+    "name": "slashedLately",
     "outputs": [
       {
-        "internalType": "uint32",
+        "internalType": "uint256",
         "name": "",
-        "type": "uint32"
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -1779,6 +1536,19 @@ import type { NonPayableOverrides } from "../../common.js"
   {
     "inputs": [],
     "name": "totalHeld",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "totalStake",
     "outputs": [
       {
         "internalType": "uint256",
@@ -1869,23 +1639,24 @@ import type { NonPayableOverrides } from "../../common.js"
     "inputs": [
       {
         "internalType": "address",
-        "name": "operator",
+        "name": "account",
         "type": "address"
-      },
-      {
-        "internalType": "uint256",
-        "name": "position",
-        "type": "uint256"
       }
     ],
     "name": "withdraw",
-    "outputs": [],
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   }
 ] as const;
 
-  const _bytecode = "0x610220604052346103f55760405161465d38819003601f8101601f191683016001600160401b038111848210176103e1578392829160405283398101036101a081126103f55761004e826103f9565b60208301516001600160a01b03811681036103f5576040840151936001600160a01b03851685036103f557610120610088606083016103f9565b94607f1901126103f5576040519361012085016001600160401b038111868210176103e1576040526100bc6080830161040d565b85526100ca60a0830161040d565b95602086019687526100de60c0840161040d565b94604087019586526100f260e08501610421565b91606088019283526101076101008601610421565b976080810198895261011c6101208701610421565b60a082019081526101306101408801610421565b978860c08401527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad602061017a61018061016d6101608d01610421565b9b8c60e089015201610421565b61010086018190525f80546001600160a01b0319166001600160a01b03909916988917905560405197885296a182516001600160601b0316156103ac5760805290516001600160601b031660a052925164ffffffffff90811660c0529251831660e0526101005216610120526001600160a01b038116156103805764ffffffffff92839161014052166101605216610180526201518064ffffffffff4216019264ffffffffff841161036c576101a09390935291516001600160601b039081166101c05291519091166101e0525164ffffffffff16610200526040516142299081610434823960805181818161055901528181610cc10152818161182d015281816127120152613fd7015260a05181818161033b015281816107e30152818161135b01528181612a090152613aef015260c051818181610e66015281816124cd01526129c1015260e05181818161200301526125b50152610100518181816113ed0152612a4a0152610120518181816112a50152613ba00152610140518181816110b30152612781015261016051818181610a330152611b4001526101805181818161068801526128c601526101a05181818161242b01526125f601526101c05181818161107001526134ce01526101e05181818161122f01526136d50152610200518181816112e601526137ee0152f35b634e487b7160e01b5f52601160045260245ffd5b6064604051634ea1890560e11b815260206004820152600460248201526373696e6b60e01b6044820152fd5b604051634ea1890560e11b815260206004820152600c60248201526b6d696e696d756d5374616b6560a01b6044820152606490fd5b634e487b7160e01b5f52604160045260245ffd5b5f80fd5b51906001600160a01b03821682036103f557565b51906001600160601b03821682036103f557565b519064ffffffffff821682036103f55756fe6080806040526004361015610012575f80fd5b5f905f3560e01c90816306433b1b14612a2d5750806308dbbb03146129e5578063169763a9146129a45780631730c6f2146128065780631d08d2851461261a57806327fa9ae3146125d95780632886c77d1461259857806329130afc146123505780632c71960f146125595780632d06177a146123d7578063362e166e1461235557806337dfcc77146123505780633912e0ec146122cf57806339ef28b4146122985780634b89364214612187578063578318091461216a578063636f35d31461208457806364d0a5ee14611e8f57806367d42a8b14611e255780636c343207146119ec57806370cbc4091461197b5780637a7598561461195f5780637a9e5e4b1461186c57806381e1b9fb1461185157806382bfefc81461180e5780638fb360371461179b57806390b9d3591461130a57806391ba416b146112c9578063924e048914611288578063964c45a31461120657806399386144146112535780639a9f1f361461120b5780639b85421c146112065780639e6d4119146111e7578063acf09912146110d7578063ae9fc20514611094578063b823af681461104c578063bbc64dba14610d83578063bc017a9314610c8f578063bc856b9814610a7d578063bf7e214f14610a57578063c851e84114610a15578063dd14fde214610898578063de8bbb0a1461079e578063e3f56eaa1461070d578063e4eae6b7146106eb578063e9abbcb3146106ac578063ee8ccaf01461066a578063f0271faf1461063a578063f0bf35c6146105d7578063f3fef3a31461045f578063f43cc77314610441578063f679d3051461028e5763f7a69a2014610270575f80fd5b3461028b578060031936011261028b57602060405160188152f35b80fd5b503461028b578060031936011261028b5733815260026020526040812090815491600260ff8460e81c166102c181612b85565b0361041557338252600460205264ffffffffff6040832054168042106103ea57507d0100000000000000000000000000000000000000000000000000000000007fffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff846103726bffffffffffffffffffffffff6103c29697167f0000000000000000000000000000000000000000000000000000000000000000906bffffffffffffffffffffffff8216811015612f80565b7fffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffff911691909117164360c01b7cffffffffff00000000000000000000000000000000000000000000000016179055565b337ffa5039497ad9ba11f0eb5239b2614e925541bbcc0cf3476dd68e1927c86d33ff8280a280f35b7f170232e0000000000000000000000000000000000000000000000000000000008352600452602482fd5b6024827f1cbf62df00000000000000000000000000000000000000000000000000000000815233600452fd5b503461028b578060031936011261028b576020600154604051908152f35b503461028b57604060031936011261028b57610479612a8b565b60243561048a81836008821061308d565b6001600160a01b0382169081845260036020526104b36104ad8260408720612fe1565b50613004565b916104d082856bffffffffffffffffffffffff865116151561308d565b64ffffffffff6020840151168042106105ac575080855260036020526104f98260408720612fe1565b610580579161057d949391866bffffffffffffffffffffffff945561052384845116600154612c2a565b6001557fa2353f5f3b762a1ca4ff44f29fc410162cd9aaa937736feb38521a989c466ef0602085855116604051908152a35116907f00000000000000000000000000000000000000000000000000000000000000006132c1565b80f35b6024867f4e487b7100000000000000000000000000000000000000000000000000000000815280600452fd5b7fec0b37c7000000000000000000000000000000000000000000000000000000008652600452602485fd5b503461028b57602060031936011261028b576bffffffffffffffffffffffff6106316020928260406001600160a01b0361060f612a8b565b16928381526002875282828220541693815260028752205460601c1690613035565b16604051908152f35b503461028b57602060031936011261028b5763ffffffff6040602092600435815260078452205416604051908152f35b503461028b578060031936011261028b57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461028b57602060031936011261028b5764ffffffffff60406020926001600160a01b036106d9612a8b565b16815260048452205416604051908152f35b503461028b57602060031936011261028b5761057d610708612b8f565b613eac565b503461028b57602060031936011261028b576001600160a01b0361072f612a8b565b1680825260026020526bffffffffffffffffffffffff60408320541690825b6008841061076157602083604051908152f35b909161079460019184845260036020526bffffffffffffffffffffffff61078b8760408720612fe1565b50541690612c4f565b930192919061074e565b503461028b57604060031936011261028b576107b8612a8b565b602435906001600160a01b03811690818452600260205260408420546bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000166bffffffffffffffffffffffff82161090811561087e575b5015610852578261082b91613cb3565b7faedf0bcbc8cc98dfbb541d7c5f4fe59fdca77ae3814a96456387dc0c80f4dd0a8380a380f35b602484837fcf68b83a000000000000000000000000000000000000000000000000000000008252600452fd5b6003915060e81c60ff1661089181612b85565b145f61081b565b503461028b57602060031936011261028b576040516108b681612b2a565b8160806060926040516108c98582612b62565b843682378152826020820152826040820152828482015201526004358252600a60205260408220906040516108fd81612b2a565b604051928381865b600360018201106109e45750546bffffffffffffffffffffffff16905261092c8385612b62565b83825260036001600160a01b03600283015416916020840192835201549260408301916001600160a01b038516835260ff60808386019564ffffffffff8860a01c168752019560c81c161515855260405195869097905b600382106109c05760e0888864ffffffffff896001600160a01b038a8a828b51169087015251166080850152511660a083015251151560c0820152f35b6020806001926bffffffffffffffffffffffff8c5116815201990191019097610983565b81546bffffffffffffffffffffffff818116855290871c166020840152604090920191600190910190600201610905565b503461028b578060031936011261028b57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b503461028b578060031936011261028b576001600160a01b036020915416604051908152f35b503461028b57602060031936011261028b5760043567ffffffffffffffff8111610c8b5736602382011215610c8b5780600401359067ffffffffffffffff8211610c87573660248383010111610c87576101008211610c5557338352600560205260408320610aec8154612aa1565b601f8111610c03575b508284601f8211600114610b7257917fc31401454866261672db6543ec1e141da6efa505a863f76c1adec10c9cf579189391610b5e938791610b64575b508560011b905f198760031b1c19161790555b604051918291602083523395602460208501920161306d565b0390a280f35b60249150830101355f610b32565b82865260208620918590601f1916875b818110610be55750917fc31401454866261672db6543ec1e141da6efa505a863f76c1adec10c9cf57918959391610b5e959310610bc9575b5050600185811b019055610b45565b60245f1960f88960031b161c1991850101351690555f80610bba565b86840160240135855560019094019360209384019388935001610b82565b83811115610af55781855260208520601f850160051c9060208610610c4d575b81601f9101920160051c0390855b828110610c3f575050610af5565b808760019284015501610c31565b869150610c23565b604483837fdcbd42cf000000000000000000000000000000000000000000000000000000008252600452610100602452fd5b8280fd5b5080fd5b5034610d7f5760a0600319360112610d7f57610ca9612b8f565b60443560ff8116809103610d7f576001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b15610d7f575f9160e4839260405194859384927fd505accf0000000000000000000000000000000000000000000000000000000084523360048501523060248501526bffffffffffffffffffffffff891660448501526024356064850152608484015260643560a484015260843560c48401525af1610d68575b5061057d90613eac565b610d759192505f90612b62565b5f9061057d610d5e565b5f80fd5b34610d7f576020600319360112610d7f57610d9c612b8f565b5f6bffffffffffffffffffffffff821691821561102457335f52600260205260405f208054916bffffffffffffffffffffffff610de1818086169560601c1685613035565b16808611610ff45750929192335f52600360205260405f20925b6008811080610fd2575b15610e1857610e139061305f565b610dfb565b936008851015610fa1576bffffffffffffffffffffffff91610e3991613035565b167fffffffffffffffffffffffffffffffffffffffff000000000000000000000000825416179055610e927f000000000000000000000000000000000000000000000000000000000000000064ffffffffff4216612bc6565b9260405191610ea083612af2565b818352610ebc8464ffffffffff60208601971692838852612fe1565b610f75576020956bffffffffffffffffffffffff8087965116167fffffffffffffffffffffffffffffffffffffffff000000000000000000000000835416178255517fffffffffffffffffffffffffffffff0000000000ffffffffffffffffffffffff70ffffffffff00000000000000000000000083549260601b169116179055604051918252848201527fd60fbd08638be7cfb0f080a8872512874ead9bd7ccf736859c2d39e1f1a92d2560403392a3604051908152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b7fff4590ed000000000000000000000000000000000000000000000000000000005f5233600452600860245260445ffd5b506bffffffffffffffffffffffff610fea8286612fe1565b5054161515610e05565b85907f4648da0b000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7f711fa831000000000000000000000000000000000000000000000000000000005f5260045ffd5b34610d7f575f600319360112610d7f5760206040516bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f576020600319360112610d7f576110f0612a8b565b60405190601f196101206111048185612b62565b60088452015f5b8181106111c45750506001600160a01b03165f5b6008811061118d57826040518091602082016020835281518091526020604084019201905f5b818110611153575050500390f35b825180516bffffffffffffffffffffffff16855260209081015164ffffffffff168186015286955060409094019390920191600101611145565b600190825f5260036020526111a86104ad8260405f20612fe1565b6111b28286612ff0565b526111bd8185612ff0565b500161111f565b6020906040516111d381612af2565b5f81525f838201528282870101520161110b565b34610d7f576020600319360112610d7f5761120460043533613cb3565b005b612baa565b34610d7f575f600319360112610d7f5760206040516bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f576020600319360112610d7f576004355f526007602052602063ffffffff600260405f200154821c16604051908152f35b34610d7f575f600319360112610d7f57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f576020600319360112610d7f57600435335f5260026020526113926bffffffffffffffffffffffff60405f205461135860ff8260e81c1661134e81612b85565b3360018214612f37565b167f0000000000000000000000000000000000000000000000000000000000000000906bffffffffffffffffffffffff8216811015612f80565b6001600160a01b036113ab64ffffffffff421633612c71565b161561176f576040517fc7df14e20000000000000000000000000000000000000000000000000000000081528160048201526020816024816001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000165afa908115611764575f91611729575b5061142781612b85565b60018114908115611715575b50156116ea57335f52600860205260405f20815f5260205260405f205463ffffffff8116611672575b50805f52600760205260405f2061147281613bed565b906040519061148082612b46565b3382526020820164ffffffffff4316815260408301925f84526114a38584612c5c565b919091610f7557518154925194517dffffffffff0000000000000000000000000000000000000000000000000060c89190911b167fffff0000000000000000000000000000000000000000000000000000000000009093166001600160a01b039091161778ffffffffff000000000000000000000000000000000000000060a09590951b94909416939093171790915560020163ffffffff815460201c169063ffffffff821461164557600161158c92017fffffffffffffffffffffffffffffffffffffffffffffffff00000000ffffffff67ffffffff0000000083549260201b169116179055565b61161161159882612fc9565b63ffffffff604051916115aa83612af2565b1681525f602080830182815233835260088252604080842088855283529092209251835492517fffffffffffffffffffffffffffffffffffffffffffffff00000000000000000090931663ffffffff919091161791901b68ffffffffff0000000016179055565b63ffffffff604051911681527f2c820630d0670b7badbf344e280f080f5b34e6460ef0be057c18feff17250efd60203392a3005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b60201c64ffffffffff1680156116ba5761168b81613b93565b61145c577fadaf6a9c000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507f94af4e67000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b7f08d2f4a0000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6002915061172281612b85565b1482611433565b90506020813d60201161175c575b8161174460209383612b62565b81010312610d7f57516004811015610d7f578261141d565b3d9150611737565b6040513d5f823e3d90fd5b7fcc115c00000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b34610d7f575f600319360112610d7f575f5460a01c60ff16156118065760207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b60205f6117dc565b34610d7f575f600319360112610d7f5760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f57602060405160088152f35b34610d7f576020600319360112610d7f57611885612a8b565b5f54906001600160a01b038216330361193357803b156118fe577fffffffffffffffffffffffff00000000000000000000000000000000000000007f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b036020931691829116175f55604051908152a1005b6001600160a01b03907fc2f31e5e000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b34610d7f575f600319360112610d7f5760206040516101008152f35b34610d7f5760c0600319360112610d7f5760443563ffffffff81168103610d7f5760643564ffffffffff81168103610d7f5760a4356bffffffffffffffffffffffff81168103610d7f576020926119db9260843591602435600435612d3a565b6001600160a01b0360405191168152f35b34610d7f576080600319360112610d7f576004356024356002811015610d7f57604435916001600160a01b038316809303610d7f57606435916001600160a01b038316809303610d7f57611acf600183611a48611ad495613371565b611a52858261344a565b94919690936001600160a01b03845116906bffffffffffffffffffffffff80806040519b868d5216978860208d015216978860408c015216988960608201527f6e9aabea38aed558ee307c7bd3e1dd38c21718f1637fd138f0e9d9e1b392d5f660803392a403611e12576001600160a01b03611acf915116613867565b612c4f565b908115928315611aea575b602083604051908152f35b606060405194611afa8287612b62565b8136873782611de5575b83611db4575b506bffffffffffffffffffffffff611b35611b288288511687612c2a565b8260208901511690612c2a565b166040860152611b6c7f000000000000000000000000000000000000000000000000000000000000000064ffffffffff4216612bc6565b90611b7860095461305f565b918260095560405190611b8a82612b2a565b87825260208201858152604083019187835264ffffffffff85850191169384825260808101925f8452875f52600a60205260405f2091515f5b60018110611d6857505f905f5b60018110611d225750506001830155516002820180547fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b039283161790559351600391909101805492517fffffffffffffff00000000000000000000000000000000000000000000000000909316919094161760a09190911b78ffffffffff0000000000000000000000000000000000000000161782555181547fffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffffff1690151560c81b79ff0000000000000000000000000000000000000000000000000016179055604051915f835b60038210611cfe575050820152602095507f3f32e10376f157c6fd4ae7a7affb62f390285fca9cd7693145f241f14bc904e990608090a48280611adf565b6020806001926bffffffffffffffffffffffff8d51168152019a0191019098611cc0565b90916020611d5f6001926bffffffffffffffffffffffff8651169085600c026bffffffffffffffffffffffff809160031b9316831b921b19161790565b93019101611bd0565b5f5f5b60028110611d80575084820155600101611bc3565b83519093916001916020916bffffffffffffffffffffffff600c880260031b81811b199092169216901b1792019301611d6b565b6109c48502908582046109c41417156116455761271090046bffffffffffffffffffffffff16602086015285611b0a565b6109c485028581046109c414821715611645576127106bffffffffffffffffffffffff9104168652611b04565b6001600160a01b03611acf915116613748565b34610d7f576020600319360112610d7f57600435611e4281613371565b906bffffffffffffffffffffffff60206001600160a01b03845116930151166040519081527fe3993931f1a70feb58552307b0b65f291e5d27285b2b0c9d2610b2bb264f823960203392a4005b34610d7f576020600319360112610d7f576001600160a01b03611eb0612a8b565b16801561205957335f52600660205260405f2064ffffffffff421681549182611fd3575b60405190611ee182612af2565b84825264ffffffffff6020830193169384845268010000000000000000811015611fa657611f1491600182018155612c5c565b919091610f755751815492517fffffffffffffff000000000000000000000000000000000000000000000000009093166001600160a01b03919091161760a09290921b78ffffffffff0000000000000000000000000000000000000000169190911790556040519081527f91522347e0d1f76d08f6399d06827e611469ea29f477f2a2693b18d84e7df0ff60203392a3005b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b905f19830183811161164557611fef64ffffffffff9184612c5c565b505460a01c1642811161202e5750612028907f000000000000000000000000000000000000000000000000000000000000000090612bc6565b90611ed4565b7f6560bbe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7fcc115c00000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610d7f576020600319360112610d7f576001600160a01b036120a5612a8b565b5f60606040516120b481612b0e565b8281528260208201528260408201520152165f526002602052608060405f20604051906120e082612b0e565b546bffffffffffffffffffffffff8116825264ffffffffff60208301916bffffffffffffffffffffffff8160601c1683526bffffffffffffffffffffffff60ff6040860192848160c01c16845260e81c1693606086019461214081612b85565b855281604051965116865251166020850152511660408301525161216381612b85565b6060820152f35b34610d7f575f600319360112610d7f576020600954604051908152f35b34610d7f576020600319360112610d7f576001600160a01b036121a8612a8b565b165f52600560205260405f206040515f8254926121c484612aa1565b9081845260208401946001811690815f1461225d575060011461221d575b846040856121f281870382612b62565b601f19601f8351948593602085525180918160208701528686015e5f85828601015201168101030190f35b5f90815260208120939250905b808210612243575090915081016020016121f2826121e2565b91926001816020925483858801015201910190929161222a565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff001686525050151560051b820160200190506121f2826121e2565b34610d7f576040600319360112610d7f576122b1612a8b565b6024359064ffffffffff82168203610d7f576020916119db91612c71565b34610d7f576040600319360112610d7f576001600160a01b036122f0612a8b565b165f52600860205260405f206024355f5260205260208060405f206040519061231882612af2565b549064ffffffffff63ffffffff831692838352841c16928391015215159081612347575b506040519015158152f35b9050158261233c565b612a6e565b34610d7f576040600319360112610d7f576001600160a01b03612376612a8b565b61237e612c37565b50165f52600c60205260405f206024355f526020526040805f206bffffffffffffffffffffffff8251916123b183612af2565b5460206001600160a01b03821693848152019060a01c8152835192835251166020820152f35b34610d7f576020600319360112610d7f576001600160a01b036123f8612a8b565b61240236336130ce565b16805f52600b60205264ffffffffff60405f20541661252f5764ffffffffff421664ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000164210156124c1575b60207fea1925433e963444d5a4cbce74b844bc7311fe361987e1ff8fe60d0f82ab6fe591835f52600b825260405f2064ffffffffff82167fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000082541617905564ffffffffff60405191168152a2005b6201518064ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000160164ffffffffff8111611645576125276020917fea1925433e963444d5a4cbce74b844bc7311fe361987e1ff8fe60d0f82ab6fe593612bc6565b915050612453565b7ec472c3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34610d7f576020600319360112610d7f576001600160a01b0361257a612a8b565b165f52600b602052602064ffffffffff60405f205416604051908152f35b34610d7f575f600319360112610d7f57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f576040600319360112610d7f57602435600381106004358115610d7f57805f52600a60205260405f20916bffffffffffffffffffffffff61265f8585612be2565b90549060031b1c169283156127d0576003810164ffffffffff815460a01c168042106127a557506126908683612be2565b6bffffffffffffffffffffffff82549160031b1b191690556126b485600154612c2a565b600155856127635750600201546001600160a01b0316915b6040519115612736576112049482528360208301527f16d1c9fcd5344cfb9f705d53c94b4d0e122965b887e224bc76b6af96d44551b760406001600160a01b03851693a37f00000000000000000000000000000000000000000000000000000000000000006132c1565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b90506001850361277e57546001600160a01b03165b916126cc565b507f0000000000000000000000000000000000000000000000000000000000000000612778565b7f5a489e99000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b5091507fb64acd0b000000000000000000000000000000000000000000000000000000005f52600452156127365760245260445ffd5b34610d7f576020600319360112610d7f5760043561282436336130ce565b805f52600a602052600360405f200180549064ffffffffff8260a01c16156129735760ff8260c81c166129475764ffffffffff6020916129396128ef7901000000000000000000000000000000000000000000000000007fffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffffff7f993ac50f38205dcd8c4d9e8f900a6a094f7d327309eb5d6a7a2c1a15c13ddbe7971617808455847f00000000000000000000000000000000000000000000000000000000000000009160a01c16612bc6565b82547fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b78ffffffffff000000000000000000000000000000000000000016178255565b5460a01c16604051908152a2005b827f0e000cba000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b827fb64acd0b000000000000000000000000000000000000000000000000000000005f52600452600260245260445ffd5b34610d7f575f600319360112610d7f57602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f5760206040516bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f576020906001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b34610d7f575f600319360112610d7f576020604051620151808152f35b600435906001600160a01b0382168203610d7f57565b90600182811c92168015612ae8575b6020831014612abb57565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602260045260245ffd5b91607f1691612ab0565b6040810190811067ffffffffffffffff821117611fa657604052565b6080810190811067ffffffffffffffff821117611fa657604052565b60a0810190811067ffffffffffffffff821117611fa657604052565b6060810190811067ffffffffffffffff821117611fa657604052565b90601f601f19910116810190811067ffffffffffffffff821117611fa657604052565b6004111561273657565b600435906bffffffffffffffffffffffff82168203610d7f57565b34610d7f575f600319360112610d7f5760206040516109c48152f35b9064ffffffffff8091169116019064ffffffffff821161164557565b9190916003831015612bfd576001600c9184821c0193160290565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd5b9190820391821161164557565b60405190612c4482612af2565b5f6020838281520152565b9190820180921161164557565b8054821015612bfd575f5260205f2001905f90565b6001600160a01b03165f52600660205260405f205f9164ffffffffff825491165b818410612cc957505081612ca65750505f90565b5f198201918211611645576001600160a01b0391612cc391612c5c565b50541690565b9092612cd58482612c4f565b60011c908264ffffffffff612cea8487612c5c565b505460a01c1611612d0957506001810180911161164557925b90612c92565b9350612d03565b906bffffffffffffffffffffffff809116911601906bffffffffffffffffffffffff821161164557565b959493929190335f52600b60205264ffffffffff60405f2054168015159081612f2c575b5015612f00576bffffffffffffffffffffffff851696871561102457335f52600c60205260405f20855f526020526001600160a01b0360405f205416612ed45791612dab9391869361390b565b936001600160a01b03851615612ecf57612e396001600160a01b03861693845f526002602052612df160405f20916bffffffffffffffffffffffff835460601c16612d10565b7fffffffffffffffff000000000000000000000000ffffffffffffffffffffffff77ffffffffffffffffffffffff00000000000000000000000083549260601b169116179055565b604051612e4581612af2565b8381526020808201838152335f818152600c845260408082208883528552908190209451925160a01b7fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b0393909316929092179093555192835290917f02d2a357eb257bf3200b695869f88194048d0b6a3b443e4a33322f9a651c480d9190a4565b505050565b847f4782ba00000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f13470639000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b90504210155f612d5e565b15612f40575050565b7f890ccb02000000000000000000000000000000000000000000000000000000005f526001600160a01b0316600452612f7881612b85565b60245260445ffd5b15612f89575050565b906bffffffffffffffffffffffff80927f6c4e4d7d000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b63ffffffff60019116019063ffffffff821161164557565b6008821015612bfd5701905f90565b8051821015612bfd5760209160051b010190565b9060405161301181612af2565b91546bffffffffffffffffffffffff8116835260601c64ffffffffff166020830152565b906bffffffffffffffffffffffff809116911603906bffffffffffffffffffffffff821161164557565b5f1981146116455760010190565b601f8260209493601f1993818652868601375f8582860101520116010190565b15613096575050565b6001600160a01b03907f5c61450f000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b905f915f54916001600160a01b0383169281600411610d7f575f5f9060405f8151966001600160a01b0360208901917fb700961300000000000000000000000000000000000000000000000000000000835216978860248201523060448201527fffffffff00000000000000000000000000000000000000000000000000000000833516606482015260648152613166608482612b62565b828052826020525190895afa6132ae575b15613185575b505050505050565b63ffffffff1615613282577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1674010000000000000000000000000000000000000000175f55823b15610d7f576020925f92836040518096819582947f94c7d7ee000000000000000000000000000000000000000000000000000000008452600484015260406024840152601f19601f6044850192808452808786860137868582860101520116010103925af180156117645761326f575b507fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff81541690555f808080808061317d565b61327b91505f90612b62565b5f5f61323d565b827f068ca9d8000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b50505f516020518060201c150290613177565b916001600160a01b03604051927fa9059cbb000000000000000000000000000000000000000000000000000000005f521660045260245260205f60448180865af19060015f5114821615613350575b6040521561331b5750565b6001600160a01b03907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b90600181151661336857823b15153d15161690613310565b503d5f823e3d90fd5b9061337a612c37565b50335f52600c60205260405f20825f5260205260405f206040519061339e82612af2565b546001600160a01b03811693848352602083019160a01c825282941561341f576bffffffffffffffffffffffff61341d93926001600160a01b0392335f52600c60205260405f20905f526020525f604081205551169151165f526002602052612df160405f20916bffffffffffffffffffffffff835460601c16613035565b565b7f2b46e7d9000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9190915f915f916001600160a01b038151165f52600260205260405f2094600281101561273657156136b9576bffffffffffffffffffffffff602082015116946bffffffffffffffffffffffff6134a48782845416613035565b167fffffffffffffffffffffffffffffffffffffffff0000000000000000000000008254161781557f000000000000000000000000000000000000000000000000000000000000000091866bffffffffffffffffffffffff84161161350857505050565b909294506001600160a01b039193505116936135248184613035565b915f955f52600360205260405f20935f965b6008881080613694575b156136055761354f8887612fe1565b5064ffffffffff42915460601c1611156135fb576135ef816bffffffffffffffffffffffff8a818061358e6135876135f5988d613035565b938d612fe1565b5054169116818082109118021816906135a78b8a612fe1565b506bffffffffffffffffffffffff6135c28482845416613035565b167fffffffffffffffffffffffffffffffffffffffff000000000000000000000000825416179055612d10565b9761305f565b96613536565b966135f59061305f565b9094506bffffffffffffffffffffffff92965061362f9195935061362a878296613035565b613035565b16926bffffffffffffffffffffffff61366a818354968161365881808b169a60601c168a613035565b16908180821091180218168096613035565b167fffffffffffffffffffffffffffffffffffffffff000000000000000000000000825416179055565b506bffffffffffffffffffffffff85166bffffffffffffffffffffffff821610613540565b6bffffffffffffffffffffffff925082919493506020015116817f000000000000000000000000000000000000000000000000000000000000000016818082109118021816906bffffffffffffffffffffffff6137198382845416613035565b167fffffffffffffffffffffffffffffffffffffffff000000000000000000000000825416179055905f905f90565b6001600160a01b0316805f526002602052600360ff60405f205460e81c1661376f81612b85565b1461386457805f52600260205260405f207d0200000000000000000000000000000000000000000000000000000000007fffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8254161790557f1be8ca5ba74d6b4854543500d9d393a7b13ba6d57c1745e668149950532606ba602061381a7f000000000000000000000000000000000000000000000000000000000000000064ffffffffff4216612bc6565b835f526004825260405f2064ffffffffff82167fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000082541617905564ffffffffff60405191168152a2565b50565b6001600160a01b0316805f526002602052600360ff60405f205460e81c1661388e81612b85565b1461386457805f52600260205260405f207d0300000000000000000000000000000000000000000000000000000000007fffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8254161790557fa300d73e4dc1a58f4a92b21f760166afe75788eb2608093ffa9258e8b0ffc4ec5f80a2565b9392939190915f52600760205263ffffffff60405f209182548083831611613b89575b50169081159182613b7f57929464ffffffffff16925f5b6018811061395857505050505050505f90565b83604051602081019089825283604082015260408152613979606082612b62565b51902090613b52578261398d910684612c5c565b506040519061399b82612b46565b546001600160a01b038116908183528764ffffffffff808360a01c169283602087015260c81c16918260408601521090811591613b33575b50613b29575f52600260205260405f20604051906139f082612b0e565b54906bffffffffffffffffffffffff8216815260208101906bffffffffffffffffffffffff8360601c16825288600160ff604084019564ffffffffff8160c01c16875260e81c16613a4081612b85565b806060850152613a4f81612b85565b613a5881612b85565b149384613b17575b505082613ace575b82613a94575b5050613a7f57506001905b01613945565b516001600160a01b0316979650505050505050565b613ab392506bffffffffffffffffffffffff8091511691511690613035565b6bffffffffffffffffffffffff808916911610155f80613a6e565b91506bffffffffffffffffffffffff8251166bffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016111591613a68565b5164ffffffffff16109250885f613a60565b5050600190613a79565b9050878115159182613b48575b50505f6139d3565b109050875f613b40565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b5050505050505f90565b829150165f61392e565b613bc79064ffffffffff807f0000000000000000000000000000000000000000000000000000000000000000169116612c4f565b431190565b9190918054831015612bfd575f52601c60205f208360031c019260021b1690565b906002820163ffffffff815416906001840180548310613c3a575b50505081549163ffffffff83169268010000000000000000811015611fa657613c3691600182018155612c5c565b5050565b613c498363ffffffff92613bcc565b90549060031b1c1691613c7064ffffffffff613c658588612c5c565b505460c81c16613b93565b15613c085763ffffffff9192939450613c8890612fc9565b167fffffffffffffffffffffffffffffffffffffffffffffffffffffffff0000000082541617905590565b6001600160a01b0316805f52600860205260405f20825f5260205260405f2080549063ffffffff8216918215159081613e99575b5015613e69575f1964ffffffffff431692019063ffffffff82116116455780547fffffffffffffffffffffffffffffffffffffffffffffff0000000000ffffffff16602084901b68ffffffffff0000000016179055835f52600760205260405f20613da683613d568484612c5c565b50907fffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffffff7dffffffffff0000000000000000000000000000000000000000000000000083549260c81b169116179055565b600181019182549268010000000000000000841015611fa65783613dd1916001600296018155613bcc565b63ffffffff80839493549260031b9316831b921b19161790550163ffffffff815460201c1691821561164557613e606020925f197f415919428b31f21118746a51aab168835511071044978d19daac1d5d55bd274b95017fffffffffffffffffffffffffffffffffffffffffffffffff00000000ffffffff67ffffffff0000000083549260201b169116179055565b604051908152a3565b50507f1c68b23c000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b64ffffffffff915060201c16155f613ce7565b6bffffffffffffffffffffffff811690811561102457613f9a90335f5260026020526bffffffffffffffffffffffff613f1d60405f2092835460ff8160e81c16613ef581612b85565b613f0481336003821415612f37565b613f0d81612b85565b156141d2575b5082845416612d10565b167fffffffffffffffffffffffffffffffffffffffff00000000000000000000000082541617815564ffffffffff43167fffffff0000000000ffffffffffffffffffffffffffffffffffffffffffffffff7cffffffffff00000000000000000000000000000000000000000000000083549260c01b169116179055565b613fa681600154612c4f565b6001556040518181527fdda0f60b22a66d7dc2e2a6fa8fd7def45a6f707773244ca1852ecca2b6cbb5fe60203392a27f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051907f70a08231000000000000000000000000000000000000000000000000000000008252306004830152602082602481845afa918215611764575f9261419e575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f511482161561417f575b50836040525f6060521561415457826024816020937f70a082310000000000000000000000000000000000000000000000000000000082523060048301525afa8015611764575f90614120575b6140e79250612c2a565b8181036140f2575050565b7fc4392c5e000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506020823d60201161414c575b8161413a60209383612b62565b81010312610d7f576140e791516140dd565b3d915061412d565b7f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6001821516614195573b15153d1516165f614090565b843d5f823e3d90fd5b9091506020813d6020116141ca575b816141ba60209383612b62565b81010312610d7f5751905f614044565b3d91506141ad565b7fffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff167d0100000000000000000000000000000000000000000000000000000000001784555f613f1356fea164736f6c6343000825000a";
+  const _bytecode = "0x6101c06040523461037c57604051613cec38819003601f8101601f191683016001600160401b038111848210176103805783928291604052833981010390610140821261037c5761004f81610394565b6020820151929091906001600160a01b038416840361037c5760e061007660408401610394565b91605f19011261037c576040519360e085016001600160401b03811186821017610380576040526100a9606084016103a8565b85526100b7608084016103a8565b94602081019586526100cb60a085016103a8565b93604082019485526100df60c082016103bc565b91606081019283526100f360e083016103bc565b966080820197885261012061010b61010085016103bc565b9360a0840194855201519460ff8616860361037c5760c08301958652608052600180546001600160a01b0319166001600160a01b0390921691821790556040519081527f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad90602090a180516001600160601b03161561034257516001600160601b031660a052905164ffffffffff90811660c05290511660e0526001600160a01b038216156103105760ff916101005251166101a0526201518064ffffffffff4216019264ffffffffff84116102fc576101209390935291516001600160601b03908116610140529151909116610160525164ffffffffff166101805260405161391d90816103cf8239608051818181610b0401528181611229015281816117e4015281816120d80152612e76015260a05181818161029f015261219f015260c051818181610cdc01528181611c9d015281816121590152818161241001526132fd015260e0518181816115f50152611ee601526101005181818161072001528181610f04015281816126d50152612cb5015261012051818181611bfa0152611f27015261014051818181610ec0015261314101526101605181818161110c0152818161260101526135e101526101805181818161114e01526136c601526101a0518181816113ce015261319f0152f35b634e487b7160e01b5f52601160045260245ffd5b60846040516318479bc960e31b815260406004820152600460448201526373696e6b60e01b60648201525f6024820152fd5b60846040516318479bc960e31b815260406004820152600c60448201526b6d696e696d756d5374616b6560a01b60648201525f6024820152fd5b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b51906001600160a01b038216820361037c57565b51906001600160601b038216820361037c57565b519064ffffffffff8216820361037c5756fe6080806040526004361015610012575f80fd5b5f905f358060e01c91826308dbbb031461217d57508163169763a91461213c578163177830ae14611fab57816317d5943414611f91578163228db98414611f4b57816327fa9ae314611f0a5781632886c77d14611ec957816329130afc14611a845781632c71960f14611e8a5781632d06177a14611b0b57508063362e166e14611a8957806337dfcc7714611a8457806339ef28b4146119935780634b8936421461188557806351cff8d91461176d578063636f35d31461168957806364d0a5ee1461146757806367d42a8b146113f25780636e782527146113b4578063758072501461137d5780637a759856146113605780637a9e5e4b1461126957806381e1b9fb1461124d57806382bfefc8146112095780638b0e9f3f146111e85780638fb360371461117257806391ba416b14611130578063964c45a3146110e25780639a9f1f36146110e75780639b85421c146110e2578063ac15487a1461107a578063ac3c0e3014611040578063acf0991214610f28578063ae9fc20514610ee4578063b823af6814610e9b578063bbc64dba14610bc0578063bc017a9314610ad1578063bc856b98146108a9578063bcf685ed14610828578063bf7e214f14610801578063d4f479ea146105ce578063e3f56eaa1461053d578063e4eae6b714610518578063e917add81461048e578063e9abbcb31461044f578063f0bf35c6146103ec578063f43cc773146103bc5763f679d30514610230575f80fd5b346103b957806003193601126103b9573381526003602052604081208054600260ff8260e01c166102608161229d565b0361038d57338352600560205264ffffffffff60408420541680421061036257506bffffffffffffffffffffffff81166bffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016908181106103345750507fffffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffff167c0100000000000000000000000000000000000000000000000000000000179055337ffa5039497ad9ba11f0eb5239b2614e925541bbcc0cf3476dd68e1927c86d33ff8280a280f35b7f6c4e4d7d000000000000000000000000000000000000000000000000000000008552600452602452604483fd5b7f170232e0000000000000000000000000000000000000000000000000000000008452600452602483fd5b6024837f1cbf62df00000000000000000000000000000000000000000000000000000000815233600452fd5b80fd5b50346103b957806003193601126103b95760206fffffffffffffffffffffffffffffffff60025416604051908152f35b50346103b95760206003193601126103b9576bffffffffffffffffffffffff6104466020928260406001600160a01b036104246121c3565b16928381526003875282828220541693815260038752205460601c16906124b0565b16604051908152f35b50346103b95760206003193601126103b95764ffffffffff60406020926001600160a01b0361047c6121c3565b16815260058452205416604051908152f35b50346103b95760406003193601126103b9576104a86121c3565b602435906001600160a01b03821680920361051457916001600160a01b0360209316908282149283156104e3575b5050506040519015158152f35b81526007845260409020546001600160a01b0316811491508161050a575b505f80806104d6565b905015155f610501565b8280fd5b50346103b95760206003193601126103b95761053a6105356122d7565b612d6f565b80f35b50346103b95760206003193601126103b9576001600160a01b0361055f6121c3565b1680825260036020526bffffffffffffffffffffffff60408320541690825b6008841061059157602083604051908152f35b90916105c460019184845260046020526bffffffffffffffffffffffff6105bb8760408720612333565b505416906123f8565b930192919061057e565b50346103b95760a06003193601126103b9576004356024356002811015610514576044359064ffffffffff821682036107fd576064356001600160a01b038116928382036107f957608435906001600160a01b038216938483036107f557876106cf6bffffffffffffffffffffffff89809b9560016106d4966106596001600160a01b039d9e612a0e565b9c8d94868061066885896130f2565b9a919590995116946040519c50868d5216978860208d015216978860408c015216988960608201527f6e9aabea38aed558ee307c7bd3e1dd38c21718f1637fd138f0e9d9e1b392d5f660803392a4036107e157506106cf6001600160a01b038b51166137cc565b6123f8565b956107ae5780935b6107555761071e84610719602099966107136001600160a01b039761074d9a9761070d610745989687935b8d612ce7565b8a612ce7565b896123eb565b6123eb565b7f000000000000000000000000000000000000000000000000000000000000000085612ce7565b511690612b4b565b604051908152f35b6109c48602908682046109c4148715171561079a575061071e84610719602099966107136001600160a01b039761074d9a9761070d6127106107459904968793610707565b80634e487b7160e01b602492526011600452fd5b6109c486028681046109c414871517156107cd576127109004936106dc565b602482634e487b7160e01b81526011600452fd5b6106cf906001600160a01b038c511661368d565b8780fd5b8580fd5b8380fd5b50346103b957806003193601126103b95760206001600160a01b0360015416604051908152f35b50346103b95760206003193601126103b9576001600160a01b0361084a6121c3565b3383526007602052604083208282167fffffffffffffffffffffffff000000000000000000000000000000000000000082541617905516337f840ae875b50d711c2b0916bbe6cf88f87aa6f7968c0a63239825a091cd8a38518380a380f35b50346103b95760206003193601126103b9576004359067ffffffffffffffff82116103b957366023830112156103b95781600401359167ffffffffffffffff8311610acd573660248483010111610acd576101008311610a9b573382526006602052604082209261091a84546121f6565b601f8111610a49575b508293601f82116001146109b757601f82601f199260209487987fc31401454866261672db6543ec1e141da6efa505a863f76c1adec10c9cf579189798916109a9575b508260011b905f198460031b1c19161790555b8060246040519786895282878a01520160408801378684808389010101520116830101916020813394030190a280f35b60249150880101355f610966565b80845260208420601f198316855b818110610a2e575092601f1992601f927fc31401454866261672db6543ec1e141da6efa505a863f76c1adec10c9cf579189697988360209710610a12575b5050600182811b019055610979565b60245f1960f88660031b161c19918a0101351690555f80610a03565b858801602401358355602097880197600190930192016109c5565b818111156109235784845260208420601f830160051c9060208410610a93575b81601f9101920160051c0390845b828110610a85575050610923565b808660019284015501610a77565b859150610a69565b506044917fdcbd42cf000000000000000000000000000000000000000000000000000000008252600452610100602452fd5b5080fd5b50346103b95760a06003193601126103b957610aeb6122d7565b8160443560ff8116809103610acd576001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001690813b1561051457829160e4839260405194859384927fd505accf0000000000000000000000000000000000000000000000000000000084523360048501523060248501526bffffffffffffffffffffffff8a1660448501526024356064850152608484015260643560a484015260843560c48401525af1610bab575b5061053a82612d6f565b81610bb59161227a565b610acd57815f610ba1565b50346103b95760206003193601126103b957610bda6122d7565b81906bffffffffffffffffffffffff8116928315610e73573381526003602052604081208054926bffffffffffffffffffffffff610c20818087169660601c16866124b0565b16808711610e43575033835260046020526040832093945b6008811080610e21575b15610c5557610c5090612950565b610c38565b946008861015610df0576bffffffffffffffffffffffff91610c76916124b0565b166bffffffffffffffffffffffff198254161790556002546fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff00000000000000000000000000000000610ccd878460801c612387565b60801b16911617600255610d087f000000000000000000000000000000000000000000000000000000000000000064ffffffffff4216612467565b604051610d148161222e565b858152610d308564ffffffffff60208401941695868552612333565b939093610ddd5750918493916bffffffffffffffffffffffff80602098955116166bffffffffffffffffffffffff19835416178255517fffffffffffffffffffffffffffffff0000000000ffffffffffffffffffffffff70ffffffffff00000000000000000000000083549260601b169116179055604051918252848201527fd60fbd08638be7cfb0f080a8872512874ead9bd7ccf736859c2d39e1f1a92d2560403392a3604051908152f35b80634e487b7160e01b6024925280600452fd5b6044847fff4590ed000000000000000000000000000000000000000000000000000000008152336004526008602452fd5b506bffffffffffffffffffffffff610e398287612333565b5054161515610c42565b83876044927f4648da0b000000000000000000000000000000000000000000000000000000008352600452602452fd5b807f711fa8310000000000000000000000000000000000000000000000000000000060049252fd5b50346103b957806003193601126103b95760206040516bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b957806003193601126103b95760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b95760206003193601126103b957610f426121c3565b60405190601f19610120610f56818561227a565b6008845201835b81811061101d5750506001600160a01b0316825b60088110610fe0578284604051918291602083016020845282518091526020604085019301915b818110610fa6575050500390f35b825180516bffffffffffffffffffffffff16855260209081015164ffffffffff168186015286955060409094019390920191600101610f98565b6001908285526004602052611001610ffb8260408820612333565b50612356565b61100b828661293c565b52611016818561293c565b5001610f71565b60209060405161102c8161222e565b5f81525f8382015282828701015201610f5d565b50346103b95760206003193601126103b9576001600160a01b036040602092826110686121c3565b16815260078452205416604051908152f35b50346103b95760a06003193601126103b9576110946121c3565b9060443563ffffffff81168103610acd57606435916bffffffffffffffffffffffff831683036103b95760206110d1608435858560243589612504565b604051906110de8161229d565b8152f35b6122bb565b50346103b957806003193601126103b95760206040516bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b957806003193601126103b957602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b957806003193601126103b95760015460a01c60ff16156111e0575060207f8fb36037000000000000000000000000000000000000000000000000000000005b7fffffffff0000000000000000000000000000000000000000000000000000000060405191168152f35b6020906111b6565b50346103b957806003193601126103b957602060025460801c604051908152f35b50346103b957806003193601126103b95760206040516001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b957806003193601126103b957602060405160088152f35b50346103b95760206003193601126103b9576112836121c3565b906001546001600160a01b038116330361133457823b156112ff5760207fffffffffffffffffffffffff00000000000000000000000000000000000000007f2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad926001600160a01b0386169182911617600155604051908152a180f35b506001600160a01b036024927fc2f31e5e00000000000000000000000000000000000000000000000000000000835216600452fd5b6024827f068ca9d800000000000000000000000000000000000000000000000000000000815233600452fd5b50346103b957806003193601126103b95760206040516101008152f35b50346103b95760206003193601126103b95760406020916001600160a01b036113a46121c3565b1681528083522054604051908152f35b50346103b957806003193601126103b957602060405160ff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346103b95760206003193601126103b95761053a6004356001600160a01b0361141b82612a0e565b81815116836bffffffffffffffffffffffff6020840151166040519081527fe3993931f1a70feb58552307b0b65f291e5d27285b2b0c9d2610b2bb264f823960203392a4511690612b4b565b50346103b95760206003193601126103b9576001600160a01b036114896121c3565b16801561165e5733825260096020526040822080544264ffffffffff16816115c6575b604051916114b98361222e565b84835264ffffffffff60208401921693848352680100000000000000008210156115b257906114ed9160018201815561249b565b92909261159f576001600160a01b0380915116167fffffffffffffffffffffffff0000000000000000000000000000000000000000835416178255517fffffffffffffff0000000000ffffffffffffffffffffffffffffffffffffffff78ffffffffff000000000000000000000000000000000000000083549260a01b1691161790556040519081527f91522347e0d1f76d08f6399d06827e611469ea29f477f2a2693b18d84e7df0ff60203392a380f35b602486634e487b7160e01b815280600452fd5b602487634e487b7160e01b81526041600452fd5b5f19820182811161164a576115e164ffffffffff918561249b565b505460a01c1642811161161f575061161a907f000000000000000000000000000000000000000000000000000000000000000090612467565b6114ac565b7f6560bbe7000000000000000000000000000000000000000000000000000000008652600452602485fd5b602486634e487b7160e01b81526011600452fd5b7fcc115c00000000000000000000000000000000000000000000000000000000008252600452602490fd5b50346103b95760206003193601126103b95760406080916001600160a01b036116b06121c3565b82606085516116be8161225e565b82815282602082015282878201520152168152600360205220604051906116e48261225e565b546bffffffffffffffffffffffff8116825263ffffffff60208301916bffffffffffffffffffffffff8160601c1683526bffffffffffffffffffffffff60ff6040860192848160c01c16845260e01c169360608601946117438161229d565b85528160405196511686525116602085015251166040830152516117668161229d565b6060820152f35b50346103b95760206003193601126103b9576117876121c3565b906001600160a01b03821680825281602052604082205491821561185a5760209382826118089486945280875260408120557f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe86604051858152a27f000000000000000000000000000000000000000000000000000000000000000061295e565b6002547fffffffffffffffffffffffffffffffff000000000000000000000000000000006fffffffffffffffffffffffffffffffff61184b818516828516612387565b16911617600255604051908152f35b6024917f327f61fd000000000000000000000000000000000000000000000000000000008252600452fd5b50346103b95760206003193601126103b9576001600160a01b036118a76121c3565b16815260066020526040812060405190828154916118c4836121f6565b9081855260208501936001811690815f14611958575060011461191d575b85604086601f19601f886118f8848a038561227a565b8451958694602086525180928160208801528787015e85828601015201168101030190f35b8552602085208592505b81831061193e5750508201602001601f60406118e2565b600181602092949394548385890101520191019190611927565b7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff001685525050151560051b83016020019050601f60406118e2565b50346103b95760406003193601126103b9576119ad6121c3565b906024359164ffffffffff8316809303610acd576001600160a01b0316815260096020526040812081928154905b818510611a2957505082611a005750602091505b6001600160a01b0360405191168152f35b905f19830192831161079a5750611a216020926001600160a01b039261249b565b5054166119ef565b9093611a3585826123f8565b60011c908264ffffffffff611a4a848761249b565b505460a01c1611611a7d575060018101809111611a6957935b906119db565b602484634e487b7160e01b81526011600452fd5b9450611a63565b6121d9565b50346103b95760406003193601126103b957604080916001600160a01b03611aaf6121c3565b611ab7612483565b50168152600c6020528181206024358252602052206bffffffffffffffffffffffff825191611ae58361222e565b5460206001600160a01b03821693848152019060a01c8152835192835251166020820152f35b905034611e47576020600319360112611e4757611b266121c3565b906001546001600160a01b0381169136600411611e47575f60405f809382517fffffffff0000000000000000000000000000000000000000000000000000000060208201927fb700961300000000000000000000000000000000000000000000000000000000845233602484015230604484015216606482015260648152611baf60848261227a565b828052826020525190875afa611e77575b15611d2a575b5050506001600160a01b0316808252600b60205264ffffffffff604083205416611d005764ffffffffff421664ffffffffff7f000000000000000000000000000000000000000000000000000000000000000016421015611c91575b60207fea1925433e963444d5a4cbce74b844bc7311fe361987e1ff8fe60d0f82ab6fe591838552600b82526040852064ffffffffff82167fffffffffffffffffffffffffffffffffffffffffffffffffffffff000000000082541617905564ffffffffff60405191168152a280f35b6201518064ffffffffff7f000000000000000000000000000000000000000000000000000000000000000016019064ffffffffff8211611a6957611cf87fea1925433e963444d5a4cbce74b844bc7311fe361987e1ff8fe60d0f82ab6fe592602092612467565b915050611c22565b7ec472c3000000000000000000000000000000000000000000000000000000008252600452602490fd5b63ffffffff1615611e4b577fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff167401000000000000000000000000000000000000000017600155803b15611e47575f60405180927f94c7d7ee0000000000000000000000000000000000000000000000000000000082523360048301526040602483015236604483015236836064840137826020604436850101015281836020826044601f19601f3601168201010301925af18015611e3c57611e20575b50600180547fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff1690556001600160a01b035f80611bc6565b611e2d9192505f9061227a565b5f906001600160a01b03611de8565b6040513d5f823e3d90fd5b5f80fd5b7f068ca9d8000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b50505f516020518060201c150290611bc0565b34611e47576020600319360112611e47576001600160a01b03611eab6121c3565b165f52600b602052602064ffffffffff60405f205416604051908152f35b34611e47575f600319360112611e4757602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34611e47575f600319360112611e4757602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34611e47576020600319360112611e47576001600160a01b03611f6c6121c3565b165f52600860205260206bffffffffffffffffffffffff60405f205416604051908152f35b34611e47575f600319360112611e4757602061074d612405565b34611e47576040600319360112611e4757611fc46121c3565b60243590611fd68282600882106122f2565b6001600160a01b03811691825f526004602052611ff9610ffb8260405f20612333565b61201582846bffffffffffffffffffffffff84511615156122f2565b64ffffffffff6020820151168042106121115750835f52600460205261203e8260405f20612333565b9290926120fe576120fc945f6bffffffffffffffffffffffff9455838351167fffffffffffffffffffffffffffffffff000000000000000000000000000000006fffffffffffffffffffffffffffffffff61209e60025493828516612387565b169116176002557fd0cdd06263e32929a92e0cf54079beda05a5e733fbd3be5c174dadc36e3bcefe602085855116604051908152a35116907f000000000000000000000000000000000000000000000000000000000000000061295e565b005b634e487b7160e01b5f525f60045260245ffd5b7fec0b37c7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b34611e47575f600319360112611e4757602060405164ffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b34611e47575f600319360112611e47576020906bffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b600435906001600160a01b0382168203611e4757565b34611e47575f600319360112611e47576020604051620151808152f35b90600182811c92168015612224575b602083101461221057565b634e487b7160e01b5f52602260045260245ffd5b91607f1691612205565b6040810190811067ffffffffffffffff82111761224a57604052565b634e487b7160e01b5f52604160045260245ffd5b6080810190811067ffffffffffffffff82111761224a57604052565b90601f601f19910116810190811067ffffffffffffffff82111761224a57604052565b600411156122a757565b634e487b7160e01b5f52602160045260245ffd5b34611e47575f600319360112611e475760206040516109c48152f35b600435906bffffffffffffffffffffffff82168203611e4757565b156122fb575050565b6001600160a01b03907f5c61450f000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b60088210156123425701905f90565b634e487b7160e01b5f52603260045260245ffd5b906040516123638161222e565b91546bffffffffffffffffffffffff8116835260601c64ffffffffff166020830152565b906fffffffffffffffffffffffffffffffff809116911603906fffffffffffffffffffffffffffffffff82116123b957565b634e487b7160e01b5f52601160045260245ffd5b81156123d7570490565b634e487b7160e01b5f52601260045260245ffd5b919082039182116123b957565b919082018092116123b957565b61243664ffffffffff7f000000000000000000000000000000000000000000000000000000000000000016426123cd565b805f52600a60205260405f20545f1982019182116123b957612464915f52600a60205260405f2054906123f8565b90565b9064ffffffffff8091169116019064ffffffffff82116123b957565b604051906124908261222e565b5f6020838281520152565b8054821015612342575f5260205f2001905f90565b906bffffffffffffffffffffffff809116911603906bffffffffffffffffffffffff82116123b957565b906bffffffffffffffffffffffff809116911601906bffffffffffffffffffffffff82116123b957565b9092939193335f52600b60205264ffffffffff60405f2054168015159081612931575b5015612905576bffffffffffffffffffffffff81169182156128dd57335f52600c60205260405f20845f526020526001600160a01b0360405f2054166128b1576001600160a01b031691825f52600360205260405f2094855492600160ff8560e01c166125938161229d565b1493846bffffffffffffffffffffffff8260601c16916bffffffffffffffffffffffff6125c2848284166124b0565b169a826128a6575b8261288f575b505061272d575050821592612713575b508115612708575b506126ff576bffffffffffffffffffffffff6126fa94817f000000000000000000000000000000000000000000000000000000000000000016818082109118021816926bffffffffffffffffffffffff61264585828454166124b0565b166bffffffffffffffffffffffff198254161790556002546fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff0000000000000000000000000000000061269c868460801c612387565b60801b16911617600255816040518481527f01da69dc8a1a453dfe769b0488bb44904100ad8e91cc2db05c4ccb2caba94fd460203392a47f000000000000000000000000000000000000000000000000000000000000000090612ce7565b600390565b50505050600290565b90508410155f6125e8565b85546bffffffffffffffffffffffff16101591505f6125e0565b90915061274392959694975061278c93506124da565b82547fffffffffffffffff000000000000000000000000ffffffffffffffffffffffff1660609190911b77ffffffffffffffffffffffff00000000000000000000000016178255565b63ffffffff815460c01c169063ffffffff82146123b95760016127f692017fffffffff00000000ffffffffffffffffffffffffffffffffffffffffffffffff7bffffffff00000000000000000000000000000000000000000000000083549260c01b169116179055565b6040516128028161222e565b8381526020808201838152335f818152600c845260408082208883528552908190209451925160a01b7fffffffffffffffffffffffff0000000000000000000000000000000000000000166001600160a01b0393909316929092179093555192835290917f02d2a357eb257bf3200b695869f88194048d0b6a3b443e4a33322f9a651c480d9190a4600190565b63ffffffff91925081169160c01c16105f806125d0565b868c101592506125ca565b837f4782ba00000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f711fa831000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f13470639000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b90504210155f612527565b80518210156123425760209160051b010190565b5f1981146123b95760010190565b916001600160a01b03604051927fa9059cbb000000000000000000000000000000000000000000000000000000005f521660045260245260205f60448180865af19060015f51148216156129ed575b604052156129b85750565b6001600160a01b03907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b906001811516612a0557823b15153d151616906129ad565b503d5f823e3d90fd5b90612a17612483565b50335f52600c60205260405f20825f5260205260405f2060405190612a3b8261222e565b54906001600160a01b03821693848252602082019260a01c8352819415612b2057906001600160a01b0391335f52600c60205260405f20905f526020525f604081205551165f526003602052612ab96127436bffffffffffffffffffffffff60405f209351166bffffffffffffffffffffffff845460601c166124b0565b63ffffffff815460c01c169081156123b9575f19612b1e92017fffffffff00000000ffffffffffffffffffffffffffffffffffffffffffffffff7bffffffff00000000000000000000000000000000000000000000000083549260c01b169116179055565b565b7f2b46e7d9000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b906001600160a01b031690815f5260086020526bffffffffffffffffffffffff60405f205416908115612ce257825f52600360205260405f209283546bffffffffffffffffffffffff80612ba7818085169460601c16846124b0565b16808610818718021816938415612cda57612c9985604092612b1e986bffffffffffffffffffffffff612bfb847faed664eecf7de5d4d2edb84c1a6fd783486fae2d80abc8a0f2cb6c6ae9b391d5986124b0565b166bffffffffffffffffffffffff198254161790556002546fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff00000000000000000000000000000000612c52858460801c612387565b60801b16911617600255612c6682826124b0565b865f5260086020526bffffffffffffffffffffffff855f2091166bffffffffffffffffffffffff198254161790556124b0565b6bffffffffffffffffffffffff825191878352166020820152a27f000000000000000000000000000000000000000000000000000000000000000090612ce7565b505050505050565b505050565b91908115612ce25760206001600160a01b037f558163811cccb821d8db9bbab37ebf1805a423c2f00fc6a7f0bf540f03784ae2921692835f525f825260405f20612d328282546123f8565b9055604051908152a3565b906fffffffffffffffffffffffffffffffff809116911601906fffffffffffffffffffffffffffffffff82116123b957565b6bffffffffffffffffffffffff81169081156128dd57335f52600360205260405f2090815460ff8160e01c16612da48161229d565b600381146130ba5791612dd8916bffffffffffffffffffffffff93612dc88161229d565b15613071575b50828454166124da565b166bffffffffffffffffffffffff198254161790557fffffffffffffffffffffffffffffffff0000000000000000000000000000000080612e40836002546fffffffffffffffffffffffffffffffff612e3383828416612d3d565b169416841760801c612d3d565b60801b16176002556040518181527fdda0f60b22a66d7dc2e2a6fa8fd7def45a6f707773244ca1852ecca2b6cbb5fe60203392a27f00000000000000000000000000000000000000000000000000000000000000006001600160a01b038116604051907f70a08231000000000000000000000000000000000000000000000000000000008252306004830152602082602481845afa918215611e3c575f9261303d575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f511482161561301e575b50836040525f60605215612ff357826024816020937f70a082310000000000000000000000000000000000000000000000000000000082523060048301525afa8015611e3c575f90612fbf575b612f8692506123eb565b818103612f91575050565b7f399c10a3000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b506020823d602011612feb575b81612fd96020938361227a565b81010312611e4757612f869151612f7c565b3d9150612fcc565b7f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6001821516613034573b15153d1516165f612f2f565b843d5f823e3d90fd5b9091506020813d602011613069575b816130596020938361227a565b81010312611e475751905f612ee3565b3d915061304c565b7fffffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffff167c01000000000000000000000000000000000000000000000000000000001784555f612dce565b7f890ccb02000000000000000000000000000000000000000000000000000000005f52336004526130ea8161229d565b60245260445ffd5b91905f915f916001600160a01b038551165f52600360205260405f209060028110156122a757156135c55760208501906bffffffffffffffffffffffff8251166bffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016908180821191180218613172612405565b61319b6131848260025460801c6123f8565b916bffffffffffffffffffffffff865116906123f8565b60ff7f0000000000000000000000000000000000000000000000000000000000000000168181029181830414901517156123b9576001600160a01b038951165f5260036020526bffffffffffffffffffffffff60405f205416905f5b600881106135665750826bffffffffffffffffffffffff9492828287966132249510911802821890613872565b90818082119118021816925116956bffffffffffffffffffffffff61324c88828554166124b0565b166bffffffffffffffffffffffff1983541617825586831161333d575b5050506132f26132dd6bffffffffffffffffffffffff851661328b8188612d3d565b6fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff000000000000000000000000000000006132cd600254938460801c612387565b60801b16911617600255866123f8565b6bffffffffffffffffffffffff8416906123f8565b61332364ffffffffff7f000000000000000000000000000000000000000000000000000000000000000016426123cd565b5f52600a60205261333960405f209182546123f8565b9055565b80516001600160a01b03169691955093509061335982826124b0565b925f965f52600460205260405f20945f975b6008891080613541575b15613427576133848988612333565b5064ffffffffff42915460601c16111561341d57613411816bffffffffffffffffffffffff8981806133c38f6133bd613417998f6124b0565b94612333565b5054169116818082109118021816906133dc8c8b612333565b506bffffffffffffffffffffffff6133f784828454166124b0565b166bffffffffffffffffffffffff198254161790556124da565b98612950565b9761336b565b9761341790612950565b613487949850613455919396506bffffffffffffffffffffffff979295506134508982986124b0565b6124b0565b9080549061346b888084169360601c16836124b0565b90888080861693168084108185180218169889968780956124b0565b166bffffffffffffffffffffffff198254161790550315613269576001600160a01b03926134b4916124b0565b828251165f5260086020526bffffffffffffffffffffffff6134dd60405f2092828454166124da565b166bffffffffffffffffffffffff198254161790555116805f5260086020527f51dad989a3309d541d58054f681c2a65208379e2c605149c6e9ebaeed1d0552760206bffffffffffffffffffffffff60405f205416604051908152a2825f80613269565b506bffffffffffffffffffffffff86166bffffffffffffffffffffffff821610613375565b6001600160a01b038b51165f5260046020526135858160405f20612333565b50544264ffffffffff8260601c16116135a2575b506001016131f7565b600191936bffffffffffffffffffffffff6135be9216906123f8565b9290613599565b9250926bffffffffffffffffffffffff915060208291015116817f000000000000000000000000000000000000000000000000000000000000000016818082109118021816906bffffffffffffffffffffffff61362583828454166124b0565b166bffffffffffffffffffffffff198254161790556002546fffffffffffffffffffffffffffffffff7fffffffffffffffffffffffffffffffff0000000000000000000000000000000061367c848460801c612387565b60801b16911617600255905f905f90565b6001600160a01b031690815f526003602052600360ff60405f205460e01c166136b58161229d565b146137ab576136eb64ffffffffff917f000000000000000000000000000000000000000000000000000000000000000090612467565b164281118015906137af575b6137ab5760207f1be8ca5ba74d6b4854543500d9d393a7b13ba6d57c1745e668149950532606ba91835f526003825260405f207c02000000000000000000000000000000000000000000000000000000007fffffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffff825416179055835f526005825260405f20817fffffffffffffffffffffffffffffffffffffffffffffffffffffff0000000000825416179055604051908152a2565b5050565b50815f52600560205264ffffffffff60405f2054168111156136f7565b6001600160a01b0316805f526003602052600360ff60405f205460e01c166137f38161229d565b1461386f57805f52600360205260405f207c03000000000000000000000000000000000000000000000000000000007fffffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffff8254161790557fa300d73e4dc1a58f4a92b21f760166afe75788eb2608093ffa9258e8b0ffc4ec5f80a2565b50565b90915f19838309928083029283808610950394808603951461390357848311156138eb5790829109815f0382168092046002816003021880820260020302808202600203028082026002030280820260020302808202600203028091026002030293600183805f03040190848311900302920304170290565b82634e487b715f52156003026011186020526024601cfd5b50509061246492506123cd56fea164736f6c6343000825000a";
 
   
       type OperatorStakingConstructorParams = [signer?: Signer] | ConstructorParameters<typeof ContractFactory>;
@@ -1905,11 +1676,11 @@ import type { NonPayableOverrides } from "../../common.js"
         
       }
     
-    override getDeployTransaction(authority: AddressLike, token: AddressLike, registry: AddressLike, sink: AddressLike, parameters: StakingParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
-      return super.getDeployTransaction(authority, token, registry, sink, parameters, overrides || {});
+    override getDeployTransaction(authority: AddressLike, token: AddressLike, sink: AddressLike, parameters: StakingParametersStruct, overrides?: NonPayableOverrides & { from?: string }): Promise<ContractDeployTransaction> {
+      return super.getDeployTransaction(authority, token, sink, parameters, overrides || {});
     };
-    override deploy(authority: AddressLike, token: AddressLike, registry: AddressLike, sink: AddressLike, parameters: StakingParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
-      return super.deploy(authority, token, registry, sink, parameters, overrides || {}) as Promise<OperatorStaking & {
+    override deploy(authority: AddressLike, token: AddressLike, sink: AddressLike, parameters: StakingParametersStruct, overrides?: NonPayableOverrides & { from?: string }) {
+      return super.deploy(authority, token, sink, parameters, overrides || {}) as Promise<OperatorStaking & {
         deploymentTransaction(): ContractTransactionResponse;
       }>;
     }

@@ -9,14 +9,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type LockStructOutput = [operator: string, amount: bigint] & {operator: string, amount: bigint }
   
 
-    export type OperatorStruct = {stake: BigNumberish, locked: BigNumberish, countedFrom: BigNumberish, status: BigNumberish}
+    export type OperatorStruct = {stake: BigNumberish, locked: BigNumberish, open: BigNumberish, status: BigNumberish}
 
-    export type OperatorStructOutput = [stake: bigint, locked: bigint, countedFrom: bigint, status: bigint] & {stake: bigint, locked: bigint, countedFrom: bigint, status: bigint }
-  
-
-    export type PayoutStruct = {amounts: [BigNumberish, BigNumberish, BigNumberish], accuser: AddressLike, harmed: AddressLike, payableAt: BigNumberish, frozen: boolean}
-
-    export type PayoutStructOutput = [amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean] & {amounts: [bigint, bigint, bigint], accuser: string, harmed: string, payableAt: bigint, frozen: boolean }
+    export type OperatorStructOutput = [stake: bigint, locked: bigint, open: bigint, status: bigint] & {stake: bigint, locked: bigint, open: bigint, status: bigint }
   
 
     export type UnbondingStruct = {amount: BigNumberish, releaseAt: BigNumberish}
@@ -25,72 +20,72 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IOperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "addManager" | "deposit" | "depositWithPermit" | "endpointOf" | "evict" | "freeStakeOf" | "freezePayout" | "holders" | "isOptedIn" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "optIn" | "optOut" | "payPayout" | "payoutOf" | "release" | "rotateSigningKey" | "setEndpoint" | "signingKeyAt" | "slash" | "slotsOf" | "totalHeld" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "HARMED_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "Deposited" | "EndpointSet" | "Evicted" | "Jailed" | "Locked" | "ManagerAdded" | "OptedIn" | "OptedOut" | "PayoutFrozen" | "PayoutMarked" | "PayoutPaid" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingQueued" | "Unjailed" | "Withdrawn"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "AgentSet" | "CreditWithdrawn" | "Credited" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingCompleted" | "UnbondingQueued" | "Unjailed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'addManager', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'agentOf', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'completeUnbonding', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'deposit', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'depositWithPermit', values: [BigNumberish, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'endpointOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'evict', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'freeStakeOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'freezePayout', values: [BigNumberish]): string;
-encodeFunctionData(functionFragment: 'holders', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'isOptedIn', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'jailedUntil', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'lockDrawn', values: [BytesLike, BytesLike, BigNumberish, BigNumberish, BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'lockDrawn', values: [AddressLike, BigNumberish, BigNumberish, BigNumberish, BytesLike]): string;
 encodeFunctionData(functionFragment: 'lockOf', values: [AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'operatorOf', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'optIn', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'optOut', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'payPayout', values: [BigNumberish, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'payoutOf', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'owedOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'release', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'rotateSigningKey', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'setEndpoint', values: [string]): string;
 encodeFunctionData(functionFragment: 'signingKeyAt', values: [AddressLike, BigNumberish]): string;
-encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, AddressLike, AddressLike]): string;
-encodeFunctionData(functionFragment: 'slotsOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'slash', values: [BytesLike, BigNumberish, BigNumberish, AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'slashedLately', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalHeld', values?: undefined): string;
+encodeFunctionData(functionFragment: 'totalStake', values?: undefined): string;
 encodeFunctionData(functionFragment: 'totalStakeOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unbond', values: [BigNumberish]): string;
 encodeFunctionData(functionFragment: 'unbondingOf', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'unjail', values?: undefined): string;
-encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'addManager', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'agentOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'completeUnbonding', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'creditOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'deposit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'depositWithPermit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'endpointOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'evict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'freeStakeOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'freezePayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'holders', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'isOptedIn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'jailedUntil', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockDrawn', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'lockOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'operatorOf', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'optIn', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'optOut', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payPayout', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'payoutOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'owedOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'release', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rotateSigningKey', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'setEndpoint', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'signingKeyAt', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'slash', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'slotsOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'slashedLately', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalHeld', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'totalStake', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'totalStakeOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbond', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'unbondingOf', data: BytesLike): Result;
@@ -99,6 +94,42 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   }
 
   
+    export namespace AgentSetEvent {
+      export type InputTuple = [operator: AddressLike, agent: AddressLike];
+      export type OutputTuple = [operator: string, agent: string];
+      export interface OutputObject {operator: string, agent: string };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditWithdrawnEvent {
+      export type InputTuple = [account: AddressLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, amount: bigint];
+      export interface OutputObject {account: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
+    export namespace CreditedEvent {
+      export type InputTuple = [account: AddressLike, cause: BytesLike, amount: BigNumberish];
+      export type OutputTuple = [account: string, cause: string, amount: bigint];
+      export interface OutputObject {account: string, cause: string, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace DepositedEvent {
       export type InputTuple = [operator: AddressLike, amount: BigNumberish];
       export type OutputTuple = [operator: string, amount: bigint];
@@ -111,10 +142,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace EndpointSetEvent {
-      export type InputTuple = [operator: AddressLike, endpoint: string];
-      export type OutputTuple = [operator: string, endpoint: string];
-      export interface OutputObject {operator: string, endpoint: string };
+    export namespace DrawMissedEvent {
+      export type InputTuple = [manager: AddressLike, lockId: BytesLike, operator: AddressLike, penalty: BigNumberish];
+      export type OutputTuple = [manager: string, lockId: string, operator: string, penalty: bigint];
+      export interface OutputObject {manager: string, lockId: string, operator: string, penalty: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -123,10 +154,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace EvictedEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike];
-      export type OutputTuple = [operator: string, versionId: string];
-      export interface OutputObject {operator: string, versionId: string };
+    export namespace EndpointSetEvent {
+      export type InputTuple = [operator: AddressLike, endpoint: string];
+      export type OutputTuple = [operator: string, endpoint: string];
+      export interface OutputObject {operator: string, endpoint: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -171,10 +202,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace OptedInEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike, slot: BigNumberish];
-      export type OutputTuple = [operator: string, versionId: string, slot: bigint];
-      export interface OutputObject {operator: string, versionId: string, slot: bigint };
+    export namespace OwedTakenEvent {
+      export type InputTuple = [operator: AddressLike, amount: BigNumberish, owed: BigNumberish];
+      export type OutputTuple = [operator: string, amount: bigint, owed: bigint];
+      export interface OutputObject {operator: string, amount: bigint, owed: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -183,46 +214,10 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
-    export namespace OptedOutEvent {
-      export type InputTuple = [operator: AddressLike, versionId: BytesLike, lastBlock: BigNumberish];
-      export type OutputTuple = [operator: string, versionId: string, lastBlock: bigint];
-      export interface OutputObject {operator: string, versionId: string, lastBlock: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutFrozenEvent {
-      export type InputTuple = [payoutId: BigNumberish, payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutMarkedEvent {
-      export type InputTuple = [payoutId: BigNumberish, accuser: AddressLike, harmed: AddressLike, amounts: [BigNumberish, BigNumberish, BigNumberish], payableAt: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint];
-      export interface OutputObject {payoutId: bigint, accuser: string, harmed: string, amounts: [bigint, bigint, bigint], payableAt: bigint };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace PayoutPaidEvent {
-      export type InputTuple = [payoutId: BigNumberish, share: BigNumberish, recipient: AddressLike, amount: BigNumberish];
-      export type OutputTuple = [payoutId: bigint, share: bigint, recipient: string, amount: bigint];
-      export interface OutputObject {payoutId: bigint, share: bigint, recipient: string, amount: bigint };
+    export namespace PenaltyOwedEvent {
+      export type InputTuple = [operator: AddressLike, owed: BigNumberish];
+      export type OutputTuple = [operator: string, owed: bigint];
+      export interface OutputObject {operator: string, owed: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -279,6 +274,18 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
   
 
+    export namespace UnbondingCompletedEvent {
+      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
+      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
+      export interface OutputObject {operator: string, position: bigint, amount: bigint };
+      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
+      export type Filter = TypedDeferredTopicFilter<Event>
+      export type Log = TypedEventLog<Event>
+      export type LogDescription = TypedLogDescription<Event>
+    }
+
+  
+
     export namespace UnbondingQueuedEvent {
       export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish, releaseAt: BigNumberish];
       export type OutputTuple = [operator: string, position: bigint, amount: bigint, releaseAt: bigint];
@@ -295,18 +302,6 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       export type InputTuple = [operator: AddressLike];
       export type OutputTuple = [operator: string];
       export interface OutputObject {operator: string };
-      export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
-      export type Filter = TypedDeferredTopicFilter<Event>
-      export type Log = TypedEventLog<Event>
-      export type LogDescription = TypedLogDescription<Event>
-    }
-
-  
-
-    export namespace WithdrawnEvent {
-      export type InputTuple = [operator: AddressLike, position: BigNumberish, amount: BigNumberish];
-      export type OutputTuple = [operator: string, position: bigint, amount: bigint];
-      export interface OutputObject {operator: string, position: bigint, amount: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -357,6 +352,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    HARMED_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MINIMUM_STAKE: TypedContractMethod<
       [],
       [bigint],
@@ -381,10 +384,42 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     addManager: TypedContractMethod<
       [manager: AddressLike, ],
       [void],
       'nonpayable'
+    >
+    
+
+    
+    agentOf: TypedContractMethod<
+      [operator: AddressLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
+    completeUnbonding: TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    creditOf: TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
     >
     
 
@@ -413,41 +448,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    evict: TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
     freeStakeOf: TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >
-    
-
-    
-    freezePayout: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    holders: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
-    isOptedIn: TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [boolean],
       'view'
     >
     
@@ -462,8 +465,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     lockDrawn: TypedContractMethod<
-      [versionId: BytesLike, seed: BytesLike, candidates: BigNumberish, cutoff: BigNumberish, lockId: BytesLike, amount: BigNumberish, ],
-      [string],
+      [operator: AddressLike, stake: BigNumberish, capacity: BigNumberish, amount: BigNumberish, lockId: BytesLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -485,33 +488,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
-    optIn: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    optOut: TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payPayout: TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >
-    
-
-    
-    payoutOf: TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
+    owedOf: TypedContractMethod<
+      [operator: AddressLike, ],
+      [bigint],
       'view'
     >
     
@@ -527,6 +506,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
     rotateSigningKey: TypedContractMethod<
       [key: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    setAgent: TypedContractMethod<
+      [agent: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -550,15 +537,15 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     slash: TypedContractMethod<
-      [lockId: BytesLike, fault: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
+      [lockId: BytesLike, fault: BigNumberish, since: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
       [bigint],
       'nonpayable'
     >
     
 
     
-    slotsOf: TypedContractMethod<
-      [versionId: BytesLike, ],
+    slashedLately: TypedContractMethod<
+      [],
       [bigint],
       'view'
     >
@@ -566,6 +553,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     totalHeld: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    totalStake: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -606,8 +601,8 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     withdraw: TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >
     
@@ -616,6 +611,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
     getFunction(nameOrSignature: 'ACCUSER_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'HARMED_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -635,10 +635,30 @@ getFunction(nameOrSignature: 'UNBONDING_SECONDS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'addManager'): TypedContractMethod<
       [manager: AddressLike, ],
       [void],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'agentOf'): TypedContractMethod<
+      [operator: AddressLike, ],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'completeUnbonding'): TypedContractMethod<
+      [operator: AddressLike, position: BigNumberish, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'creditOf'): TypedContractMethod<
+      [account: AddressLike, ],
+      [bigint],
+      'view'
     >;
 getFunction(nameOrSignature: 'deposit'): TypedContractMethod<
       [amount: BigNumberish, ],
@@ -655,29 +675,9 @@ getFunction(nameOrSignature: 'endpointOf'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'evict'): TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
 getFunction(nameOrSignature: 'freeStakeOf'): TypedContractMethod<
       [operator: AddressLike, ],
       [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'freezePayout'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'holders'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [bigint],
-      'view'
-    >;
-getFunction(nameOrSignature: 'isOptedIn'): TypedContractMethod<
-      [operator: AddressLike, versionId: BytesLike, ],
-      [boolean],
       'view'
     >;
 getFunction(nameOrSignature: 'jailedUntil'): TypedContractMethod<
@@ -686,8 +686,8 @@ getFunction(nameOrSignature: 'jailedUntil'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'lockDrawn'): TypedContractMethod<
-      [versionId: BytesLike, seed: BytesLike, candidates: BigNumberish, cutoff: BigNumberish, lockId: BytesLike, amount: BigNumberish, ],
-      [string],
+      [operator: AddressLike, stake: BigNumberish, capacity: BigNumberish, amount: BigNumberish, lockId: BytesLike, ],
+      [bigint],
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'lockOf'): TypedContractMethod<
@@ -700,24 +700,9 @@ getFunction(nameOrSignature: 'operatorOf'): TypedContractMethod<
       [OperatorStructOutput],
       'view'
     >;
-getFunction(nameOrSignature: 'optIn'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'optOut'): TypedContractMethod<
-      [versionId: BytesLike, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payPayout'): TypedContractMethod<
-      [payoutId: BigNumberish, share: BigNumberish, ],
-      [void],
-      'nonpayable'
-    >;
-getFunction(nameOrSignature: 'payoutOf'): TypedContractMethod<
-      [payoutId: BigNumberish, ],
-      [PayoutStructOutput],
+getFunction(nameOrSignature: 'owedOf'): TypedContractMethod<
+      [operator: AddressLike, ],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'release'): TypedContractMethod<
@@ -727,6 +712,11 @@ getFunction(nameOrSignature: 'release'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'rotateSigningKey'): TypedContractMethod<
       [key: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'setAgent'): TypedContractMethod<
+      [agent: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -741,16 +731,21 @@ getFunction(nameOrSignature: 'signingKeyAt'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'slash'): TypedContractMethod<
-      [lockId: BytesLike, fault: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
+      [lockId: BytesLike, fault: BigNumberish, since: BigNumberish, accuser: AddressLike, harmed: AddressLike, ],
       [bigint],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'slotsOf'): TypedContractMethod<
-      [versionId: BytesLike, ],
+getFunction(nameOrSignature: 'slashedLately'): TypedContractMethod<
+      [],
       [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'totalHeld'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'totalStake'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -776,42 +771,54 @@ getFunction(nameOrSignature: 'unjail'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'withdraw'): TypedContractMethod<
-      [operator: AddressLike, position: BigNumberish, ],
-      [void],
+      [account: AddressLike, ],
+      [bigint],
       'nonpayable'
     >;
 
-    getEvent(key: 'Deposited'): TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
+    getEvent(key: 'AgentSet'): TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+getEvent(key: 'CreditWithdrawn'): TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+getEvent(key: 'Credited'): TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+getEvent(key: 'Deposited'): TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
+getEvent(key: 'DrawMissed'): TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
 getEvent(key: 'EndpointSet'): TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
-getEvent(key: 'Evicted'): TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
 getEvent(key: 'Jailed'): TypedContractEvent<JailedEvent.InputTuple, JailedEvent.OutputTuple, JailedEvent.OutputObject>;
 getEvent(key: 'Locked'): TypedContractEvent<LockedEvent.InputTuple, LockedEvent.OutputTuple, LockedEvent.OutputObject>;
 getEvent(key: 'ManagerAdded'): TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
-getEvent(key: 'OptedIn'): TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
-getEvent(key: 'OptedOut'): TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-getEvent(key: 'PayoutFrozen'): TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-getEvent(key: 'PayoutMarked'): TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-getEvent(key: 'PayoutPaid'): TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
+getEvent(key: 'OwedTaken'): TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
+getEvent(key: 'PenaltyOwed'): TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
 getEvent(key: 'Released'): TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
 getEvent(key: 'SigningKeyRotated'): TypedContractEvent<SigningKeyRotatedEvent.InputTuple, SigningKeyRotatedEvent.OutputTuple, SigningKeyRotatedEvent.OutputObject>;
 getEvent(key: 'Slashed'): TypedContractEvent<SlashedEvent.InputTuple, SlashedEvent.OutputTuple, SlashedEvent.OutputObject>;
 getEvent(key: 'Tombstoned'): TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
+getEvent(key: 'UnbondingCompleted'): TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
 getEvent(key: 'UnbondingQueued'): TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
 getEvent(key: 'Unjailed'): TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
 
     filters: {
       
+      'AgentSet(address,address)': TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+      AgentSet: TypedContractEvent<AgentSetEvent.InputTuple, AgentSetEvent.OutputTuple, AgentSetEvent.OutputObject>;
+    
+
+      'CreditWithdrawn(address,uint256)': TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+      CreditWithdrawn: TypedContractEvent<CreditWithdrawnEvent.InputTuple, CreditWithdrawnEvent.OutputTuple, CreditWithdrawnEvent.OutputObject>;
+    
+
+      'Credited(address,bytes32,uint256)': TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+      Credited: TypedContractEvent<CreditedEvent.InputTuple, CreditedEvent.OutputTuple, CreditedEvent.OutputObject>;
+    
+
       'Deposited(address,uint96)': TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
       Deposited: TypedContractEvent<DepositedEvent.InputTuple, DepositedEvent.OutputTuple, DepositedEvent.OutputObject>;
     
 
-      'EndpointSet(address,string)': TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
-      EndpointSet: TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
+      'DrawMissed(address,bytes32,address,uint96)': TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
+      DrawMissed: TypedContractEvent<DrawMissedEvent.InputTuple, DrawMissedEvent.OutputTuple, DrawMissedEvent.OutputObject>;
     
 
-      'Evicted(address,bytes32)': TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
-      Evicted: TypedContractEvent<EvictedEvent.InputTuple, EvictedEvent.OutputTuple, EvictedEvent.OutputObject>;
+      'EndpointSet(address,string)': TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
+      EndpointSet: TypedContractEvent<EndpointSetEvent.InputTuple, EndpointSetEvent.OutputTuple, EndpointSetEvent.OutputObject>;
     
 
       'Jailed(address,uint40)': TypedContractEvent<JailedEvent.InputTuple, JailedEvent.OutputTuple, JailedEvent.OutputObject>;
@@ -826,24 +833,12 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       ManagerAdded: TypedContractEvent<ManagerAddedEvent.InputTuple, ManagerAddedEvent.OutputTuple, ManagerAddedEvent.OutputObject>;
     
 
-      'OptedIn(address,bytes32,uint32)': TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
-      OptedIn: TypedContractEvent<OptedInEvent.InputTuple, OptedInEvent.OutputTuple, OptedInEvent.OutputObject>;
+      'OwedTaken(address,uint96,uint96)': TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
+      OwedTaken: TypedContractEvent<OwedTakenEvent.InputTuple, OwedTakenEvent.OutputTuple, OwedTakenEvent.OutputObject>;
     
 
-      'OptedOut(address,bytes32,uint40)': TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-      OptedOut: TypedContractEvent<OptedOutEvent.InputTuple, OptedOutEvent.OutputTuple, OptedOutEvent.OutputObject>;
-    
-
-      'PayoutFrozen(uint256,uint40)': TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-      PayoutFrozen: TypedContractEvent<PayoutFrozenEvent.InputTuple, PayoutFrozenEvent.OutputTuple, PayoutFrozenEvent.OutputObject>;
-    
-
-      'PayoutMarked(uint256,address,address,uint96[3],uint40)': TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-      PayoutMarked: TypedContractEvent<PayoutMarkedEvent.InputTuple, PayoutMarkedEvent.OutputTuple, PayoutMarkedEvent.OutputObject>;
-    
-
-      'PayoutPaid(uint256,uint8,address,uint96)': TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
-      PayoutPaid: TypedContractEvent<PayoutPaidEvent.InputTuple, PayoutPaidEvent.OutputTuple, PayoutPaidEvent.OutputObject>;
+      'PenaltyOwed(address,uint96)': TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
+      PenaltyOwed: TypedContractEvent<PenaltyOwedEvent.InputTuple, PenaltyOwedEvent.OutputTuple, PenaltyOwedEvent.OutputObject>;
     
 
       'Released(address,bytes32,address,uint96)': TypedContractEvent<ReleasedEvent.InputTuple, ReleasedEvent.OutputTuple, ReleasedEvent.OutputObject>;
@@ -862,16 +857,16 @@ getEvent(key: 'Withdrawn'): TypedContractEvent<WithdrawnEvent.InputTuple, Withdr
       Tombstoned: TypedContractEvent<TombstonedEvent.InputTuple, TombstonedEvent.OutputTuple, TombstonedEvent.OutputObject>;
     
 
+      'UnbondingCompleted(address,uint256,uint96)': TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+      UnbondingCompleted: TypedContractEvent<UnbondingCompletedEvent.InputTuple, UnbondingCompletedEvent.OutputTuple, UnbondingCompletedEvent.OutputObject>;
+    
+
       'UnbondingQueued(address,uint256,uint96,uint40)': TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
       UnbondingQueued: TypedContractEvent<UnbondingQueuedEvent.InputTuple, UnbondingQueuedEvent.OutputTuple, UnbondingQueuedEvent.OutputObject>;
     
 
       'Unjailed(address)': TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
       Unjailed: TypedContractEvent<UnjailedEvent.InputTuple, UnjailedEvent.OutputTuple, UnjailedEvent.OutputObject>;
-    
-
-      'Withdrawn(address,uint256,uint96)': TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
-      Withdrawn: TypedContractEvent<WithdrawnEvent.InputTuple, WithdrawnEvent.OutputTuple, WithdrawnEvent.OutputObject>;
     
     };
   }

@@ -111,7 +111,9 @@ const alongAxis = (node: NodeContext, body: (rows: Value) => Value): Value => {
   const x = float(node, node.in(0));
   const rank = x.shape.length;
   if (node.opset < 13) {
-    const axis = node.axis(node.int("axis", 1), rank + 1);
+    // From 0 to the rank: all axes may be on one side. A negative one counts from the end, as everywhere.
+    const given = node.int("axis", 1);
+    const axis = given < 0 ? node.axis(given, rank) : node.axis(given, rank + 1);
     const rows = reshaped(node.lowering, x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
     return reshaped(node.lowering, body(rows), x.shape);
   }

@@ -19,6 +19,8 @@ interface Target {
   readonly axes: readonly number[];
   readonly sizes: readonly number[];
   readonly scales: readonly number[];
+  /** Sizes before they are rounded down. */
+  readonly lengths: readonly number[];
 }
 
 /** Output sizes and scales of the resized axes, from scales or sizes. */
@@ -29,23 +31,17 @@ const targetOf = (node: NodeContext, x: Value, scalesAt: number, sizesAt: number
   const given =
     node.opt(scalesAt) && node.in(scalesAt).shape[0] !== 0 ? node.staticFloats(scalesAt, "the scales") : undefined;
   if (given) {
-    return {
-      axes,
-      scales: given,
-      sizes: axes.map((axis, i) => Math.floor(Math.fround(item(x.shape, axis) * item(given, i)))),
-    };
+    const lengths = axes.map((axis, i) => Math.fround(item(x.shape, axis) * item(given, i)));
+    return { axes, scales: given, lengths, sizes: lengths.map(Math.floor) };
   }
   if (sizesAt === undefined || node.opt(sizesAt) === undefined)
     throw node.invalid("neither scales nor sizes are given");
   const wanted = node.staticInts(sizesAt, "the sizes");
   const ratios = axes.map((axis, i) => item(wanted, i) / item(x.shape, axis));
-  if (policy === "stretch") return { axes, sizes: wanted, scales: ratios };
+  if (policy === "stretch") return { axes, sizes: wanted, scales: ratios, lengths: wanted };
   const scale = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
-  return {
-    axes,
-    scales: axes.map(() => scale),
-    sizes: axes.map((axis) => Math.floor(scale * item(x.shape, axis) + 0.5)),
-  };
+  const sizes = axes.map((axis) => Math.floor(scale * item(x.shape, axis) + 0.5));
+  return { axes, scales: axes.map(() => scale), sizes, lengths: sizes };
 };
 
 /** The axes that onnxruntime-web resizes together: the image's, whether they change or not; none where it has no kernel. */
@@ -151,9 +147,10 @@ const resize = (node: NodeContext): Value => {
   const roi = crop ? node.staticFloats(1, "the region") : [];
   const axes = x.shape.map((size, d): Resized => {
     const i = target.axes.indexOf(d);
-    if (i < 0) return { mode, size, out: size, scale: 1, region: WHOLE };
+    if (i < 0) return { mode, size, out: size, length: size, scale: 1, region: WHOLE };
     const region = crop ? ([item(roi, i), item(roi, i + target.axes.length)] as const) : WHOLE;
-    return { mode, size, out: item(target.sizes, i), scale: Math.fround(item(target.scales, i)), region };
+    const [out, length] = [item(target.sizes, i), item(target.lengths, i)];
+    return { mode, size, out, length, scale: Math.fround(item(target.scales, i)), region };
   });
   if (axes.some(({ out }) => out < 1)) throw node.invalid("a size is below 1");
   if (how.mode === "nearest") return nearestOf(node, x, axes, how, extrapolation);

@@ -12,7 +12,7 @@ import {
   TRACE_TREE,
   type Trace,
 } from "../../../../testing/toy-court.ts";
-import { stateOf } from "./market.ts";
+import { payingIn, stateOf } from "./market.ts";
 import {
   type Act,
   CLAIMED,
@@ -42,8 +42,21 @@ const disputeOf = ({ view }: World, { claimId }: Case): DisputeView => {
   if (dispute === undefined) throw new Error(`no dispute of ${claimId}`);
   return dispute;
 };
-const watcher = ({ random, people }: World): Signer => random.pick(people.watchers);
+/** Somebody who watches, and has no scruples unless it must have none. */
+const watcher = (world: World, isFair = false): Signer => {
+  const { watchers } = world.people;
+  const fits = ({ address }: Signer): boolean =>
+    world.isLit("watchers", address) && (isFair || world.sideOf(address) !== "honest");
+  return world.some(watchers, fits) ?? world.random.pick(watchers.slice(1));
+};
+/** Whether an answer is not what the model says. */
+export const isWrong = ({ answer }: Job): boolean => answer === "wrong" || answer === "made up";
 const traceOf = ({ job }: Case): Trace | undefined => ANSWERS[job.answer ?? "honest"].trace;
+
+/** Whether an operator shows what it is asked for; who withholds does so now and then. */
+const defends = (world: World, operator: string, chance: number): boolean =>
+  world.isLit("operators", operator) &&
+  (world.characterOf(operator) !== "withholding" || world.random.chance(chance));
 
 /** A verdict against somebody is given while enough others are left to play. */
 const bearable = ({ view }: World): boolean =>
@@ -123,8 +136,14 @@ const challengeMove: Move = {
   name: "court.challenge",
   weight: 12,
   valid: (world) => {
-    const job = world.some(world.jobs, (it) => challengeable(world, it));
-    return job && challenge(world, job, stateOf(world, job).claimId, watcher(world));
+    const by = watcher(world, true);
+    const side = world.sideOf(by.address);
+    const job = world.some(world.jobs, (it) => {
+      if (!challengeable(world, it)) return false;
+      if (side === "honest") return isWrong(it);
+      return side === "griefing" || world.characterOf(stateOf(world, it).operator) === "self-accusing";
+    });
+    return job && challenge(world, job, stateOf(world, job).claimId, by);
   },
   refusals: (world) => {
     const by = watcher(world);
@@ -183,7 +202,7 @@ const commit =
   ): Send =>
   async (world, { claimId, job }) => {
     const trace = ANSWERS[job.answer ?? "honest"].trace ?? ANSWERS.honest.trace;
-    const operator = await world.signerOf(stateOf(world, job).operator);
+    const operator = world.signerOf(stateOf(world, job).operator);
     const court = world.contracts.court.connect(changed.by === undefined ? operator : world.people[changed.by]);
     const outputRoots = trace.outputRoots.slice(0, changed.count ?? 2);
     const manifest = { ...manifestFor(job.version.size), ...changed.manifest };
@@ -293,7 +312,8 @@ const inProof = (world: World, _found: Case, { end }: DisputeView): boolean => w
 
 /** Where the trace is wrong, or else a place where it is right. */
 const faultOf = ({ job }: Case) => ANSWERS[job.answer ?? "honest"].fault ?? FORGED;
-const isFraud = ({ job }: Case): boolean => ANSWERS[job.answer ?? "honest"].fault !== undefined;
+/** Whether a trace was committed to that shows the fault. */
+export const isFraud = ({ job }: Case): boolean => ANSWERS[job.answer ?? "honest"].fault !== undefined;
 
 /** The accusation of an element, made before. */
 const accusationOf = (
@@ -302,11 +322,12 @@ const accusationOf = (
 ) => accusations.find((it) => it.kernel === kernel && it.element === element);
 
 const accuse =
-  (again = false): Send =>
+  (again = false, duty?: Signer): Send =>
   async (world, { claimId, accusations, ...rest }) => {
     const found = { claimId, accusations, ...rest };
-    const by = watcher(world);
-    const { kernel, element } = world.random.chance(0.2) ? FORGED : faultOf(found);
+    const by = duty ?? watcher(world, isFraud(found));
+    const fair = world.sideOf(by.address) === "honest";
+    const { kernel, element } = !fair && world.random.chance(0.2) ? FORGED : faultOf(found);
     const made = { accuser: by.address, salt: id(`salt ${world.serial()}`), kernel, element };
     const accusation = (again ? accusations[0] : undefined) ?? made;
     await world.contracts.court
@@ -347,6 +368,46 @@ const prove =
     return world.contracts.court.proveFraud(found.claimId, found.job.request, accusation, execution, output);
   };
 
+/** What an honest operator does in court. */
+export const committing = Object.assign(
+  (world: World, found: Case): Act => ({
+    text: `commitTrace ${short(found.claimId)} in duty`,
+    send: () => commit()(world, found),
+  }),
+  {
+    resolve: (world: World, { claimId }: Case): Act => ({
+      text: `resolve ${short(claimId)} in duty`,
+      send: () => world.contracts.court.resolve(claimId),
+    }),
+  },
+);
+export const answering = (world: World, found: Case): Act => ({
+  text: `answer ${short(found.claimId)} in duty`,
+  send: () => answer(answerable)(world, found),
+});
+
+/** What the honest watcher does. */
+const honestWatcher = ({ people }: World): Signer => people.watchers[0] ?? people.pauper;
+export const accusing = {
+  challenge: (world: World, job: Job): Act =>
+    challenge(world, job, stateOf(world, job).claimId, honestWatcher(world), " in duty"),
+  convict: (world: World, { claimId, job }: Case): Act => ({
+    text: `convictWithoutTrace ${short(claimId)} in duty`,
+    send: () => world.contracts.court.convictWithoutTrace(claimId, job.request),
+  }),
+  accuse: (world: World, found: Case): Act => ({
+    text: `accuse ${short(found.claimId)} in duty`,
+    send: () => accuse(false, honestWatcher(world))(world, found),
+  }),
+};
+
+/** The proof of a fault that was accused; nothing when it was not. */
+export const proving = (world: World, found: Case): Act | undefined =>
+  accusationOf(found, faultOf(found)) && {
+    text: `proveFraud ${short(found.claimId)} in duty`,
+    send: () => prove()(world, found),
+  };
+
 const money = (world: World, account: string): Act => ({
   text: `court.withdraw ${short(account)}`,
   send: () => world.contracts.court.withdraw(account),
@@ -358,7 +419,8 @@ export const COURT_MOVES: readonly Move[] = [
   challengeMove,
   inDispute("commitTrace", {
     ...{ weight: 12, state: DISPUTE.challenged },
-    also: (world, found, { traceUntil }) => traceOf(found) !== undefined && world.next <= traceUntil,
+    also: (world, found, { traceUntil, operator }) =>
+      traceOf(found) !== undefined && world.next <= traceUntil && defends(world, operator, 0.6),
     send: commit(),
     refusals: (world, here, instead) => {
       const open = world.some(here, (it) => traceOf(it) !== undefined && world.next <= disputeOf(world, it).traceUntil);
@@ -410,7 +472,8 @@ export const COURT_MOVES: readonly Move[] = [
   demandMove("demandTensor", someKernel),
   inDispute("answer", {
     ...{ weight: 20, state: DISPUTE.traced },
-    also: (world, found) => asked(world, found, (record) => answerable(world, record)) !== undefined,
+    also: (world, found, { operator }) =>
+      defends(world, operator, 0) && asked(world, found, (record) => answerable(world, record)) !== undefined,
     send: answer(answerable),
     refusals: (world, here, instead) => {
       const open = world.some(here, (it) => asked(world, it, (record) => answerable(world, record)) !== undefined);
@@ -500,6 +563,7 @@ export const COURT_MOVES: readonly Move[] = [
       ];
     },
   }),
+  payingIn("court"),
   {
     name: "court.withdraw",
     weight: 3,

@@ -1,5 +1,6 @@
 import { MARKET, STAKING } from "../protocol.ts";
 import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, DEMANDED, FINAL, OPEN } from "./move.ts";
+import { outputOfAnswer } from "./toy.ts";
 import type { World } from "./world.ts";
 
 const DAY = 86_400;
@@ -10,7 +11,7 @@ const FOREVER = MARKET.maxDisputeSeconds + STAKING.unbondingSeconds + 60 * DAY;
 export async function drain(world: World): Promise<Readonly<Record<string, bigint>>> {
   const { market, staking, court } = world.contracts;
   const anyone = world.people.pauper;
-  await world.passTo(world.view.time + FOREVER);
+  await world.chain.passTo(world.next + FOREVER);
   await endRequests(world);
   await endDisputes(world);
   for (const contract of ["market", "court"] as const) {
@@ -22,7 +23,7 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
     if (amount > 0n) await staking.connect(world.people.manager).release(lockId);
   }
   await leaveAll(world);
-  const { balances, totalHeld } = await world.look();
+  const { balances, totalHeld } = await world.look(true);
   const left = (contract: { readonly target: unknown }): bigint => balances.get(addressOf(contract)) ?? 0n;
   return { market: left(market), staking: left(staking), court: left(court), totalHeld };
 }
@@ -30,28 +31,22 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
 /** @throws Error when a request does not end. */
 async function endRequests(world: World): Promise<void> {
   const keeper = world.contracts.market.connect(world.people.pauper);
-  await world.look();
-  for (const { id, request } of world.jobs) {
+  await world.look(true);
+  for (const { id, request, answer } of world.jobs) {
     const { status } = await keeper.stateOf(id);
     if (status === OPEN) await keeper.refund(request);
     if (status === ASSIGNED) await keeper.timeOut(request);
     if (status === DEMANDED) await keeper.cancelWithheld(request);
-    if (status === CLAIMED) await keeper.finalise(request, (await claimed(world, id)) ?? "0x");
+    if (status === CLAIMED) await keeper.finalise(request, outputOfAnswer(answer ?? "honest").bytes);
     if (status === CHALLENGED) await keeper.expireDispute(request);
     if ((await keeper.stateOf(id)).status < FINAL) throw new Error(`request ${id} has no end`);
   }
 }
 
-/** The output that was claimed, from its event: anyone can finalise with it. */
-async function claimed({ contracts: { market } }: World, requestId: string): Promise<string | undefined> {
-  const events = await market.queryFilter(market.filters.Claimed(requestId));
-  return events.at(-1)?.args.outputs;
-}
-
 /** What the court still has open is ended by anyone, and its bonds given back. */
 async function endDisputes(world: World): Promise<void> {
   const court = world.contracts.court.connect(world.people.pauper);
-  const view = await world.look();
+  const view = await world.look(true);
   for (const { claimId, job, demands } of world.cases) {
     const { status, openDemands } = await court.disputeOf(claimId);
     const records = view.demands.get(claimId) ?? [];
@@ -64,14 +59,14 @@ async function endDisputes(world: World): Promise<void> {
       if (BigInt(records[i]?.demander ?? 0) !== 0n) await court.reclaim(claimId, opening);
     }
   }
-  await world.look();
+  await world.look(true);
 }
 
 /** Every operator unbonds and withdraws all, and every payout is paid. */
 async function leaveAll(world: World): Promise<void> {
   const { staking } = world.contracts;
   const withdrawAll = async (): Promise<void> => {
-    const { operators } = await world.look();
+    const { operators } = await world.look(true);
     for (const [operator, { exits }] of operators) {
       for (const [slot, { amount }] of exits.entries()) if (amount > 0n) await staking.withdraw(operator, slot);
     }
@@ -81,7 +76,8 @@ async function leaveAll(world: World): Promise<void> {
     const free = await staking.freeStakeOf(operator);
     if (free > 0n) await staking.connect(operator).unbond(free);
   }
-  await world.passTo((await world.look()).time + STAKING.unbondingSeconds);
+  await world.look(true);
+  await world.chain.passTo(world.next + STAKING.unbondingSeconds);
   await withdrawAll();
   for (const [index, { amounts }] of world.view.payouts.entries()) {
     for (const [share, amount] of amounts.entries()) if (amount > 0n) await staking.payPayout(index + 1, share);

@@ -147,7 +147,7 @@ async function publish(world: World, signed: boolean, changed: Changed = {}): Pr
   const publisher = world.random.pick(world.people.publishers);
   const version = await registry.versionIdFor(publisher, manifest, metadata);
   if (signed) {
-    const deadline = changed.late === true ? world.view.time : world.next;
+    const deadline = changed.late === true ? world.chain.time : world.next;
     const signer = changed.forged === true ? world.people.pauper : publisher;
     const hash = metadataHash(world, metadata);
     const signature = await publicationBy(
@@ -236,7 +236,7 @@ const setCourt: Send = ({ contracts }, by) => contracts.market.connect(by).setCo
 const pause: Send = async (world, by) => {
   await world.contracts.market.connect(by).pause();
   world.pauseSpent = true;
-  world.pausedUntil = world.next + pauseFor;
+  world.pausedUntil = world.chain.time + pauseFor;
 };
 const unpause: Send = async (world, by) => {
   await world.contracts.market.connect(by).unpause();

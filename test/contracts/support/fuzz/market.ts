@@ -1,12 +1,14 @@
 import { parseEther, ZeroAddress, ZeroHash } from "ethers";
 
-import { filled, MARKET, policyOf, requestIn, type RequestStruct } from "../protocol.ts";
+import { filled, MARKET, policyOf, type RequestStruct } from "../protocol.ts";
+import { ANSWERS_OF } from "./actors.ts";
 import {
   type Act,
   ASSIGNED,
   CHALLENGED,
   CLAIMED,
   DEMANDED,
+  FINAL,
   type Move,
   OPEN,
   present,
@@ -38,7 +40,7 @@ export const stateOf = ({ view }: World, { id }: Job): RequestView => {
 const NOBODY: RequestStruct = {
   ...{ requester: ZeroAddress, nonce: 0, versionId: ZeroHash, inputRoot: ZeroHash, policy: ZeroHash },
   ...{ fee: 0, royalty: 0, royaltyRecipient: ZeroAddress, collateral: 0, numericsVersion: 0, claimSeconds: 0 },
-  ...{ windowSeconds: 0, callback: ZeroAddress, callbackGas: 0, inputInline: false },
+  ...{ openUntil: 0, windowSeconds: 0, callback: ZeroAddress, callbackGas: 0, inputInline: false },
 };
 
 /**
@@ -66,7 +68,7 @@ function onRequest(
     text: `${name} ${short(job.id)}${how}`,
     send: async () => {
       const { operator } = stateOf(world, job);
-      const by = operator === ZeroAddress ? world.people.pauper : await world.signerOf(operator);
+      const by = operator === ZeroAddress ? world.people.pauper : actingFor(world, operator);
       return needs.send(world)(job.request, by, job);
     },
   });
@@ -118,28 +120,45 @@ const nobodys = ({ versions: [version], people }: World): Job => ({
 
 // ------------------------------------------------------------------------------------------------ requests
 
+/** Collateral for a value at risk, and the least fee for it, as the market's parameters say. */
+export function priceOf(valueAtRisk: bigint, lockSeconds: number) {
+  const ceil = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
+  const caught = BigInt(MARKET.catchBps);
+  const factor = (10_000n - caught > caught ? 10_000n - caught : caught) * 10_000n;
+  const wanted = ceil(valueAtRisk * factor, caught * 7_500n);
+  const collateral = wanted > MARKET.minimumCollateral ? wanted : MARKET.minimumCollateral;
+  const rent = ceil(collateral * BigInt(MARKET.lockFeeBps * lockSeconds), 10_000n * 86_400n);
+  return { collateral, leastFee: MARKET.minimumFee + rent };
+}
+
 const live = (world: World): string[] => [...world.routes].filter(([, { dead }]) => !dead).map(([mode]) => mode);
 
-function termsFor(world: World, version: Version) {
+function termsFor(world: World, version: Version, by: string) {
   const { random, view } = world;
+  const griefs = world.sideOf(by) === "griefing" && random.chance(0.5);
   const modes = live(world);
   const first = world.some(modes) ?? "0x00000000";
   const second = random.chance(0.3) ? world.some(modes, (mode) => mode !== first) : undefined;
-  const callback = random.chance(0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
+  const callback = random.chance(griefs ? 0.8 : 0.3) ? (world.some(world.consumers) ?? ZeroAddress) : ZeroAddress;
   const inline = version.size === "small";
+  const valueAtRisk = parseEther(String(random.below(700)));
+  // Who griefs gives as little time, and pays as little, as it may.
+  const seconds = (): number => MINUTE * (griefs ? random.between(1, 20) : random.between(60, 1_440));
+  const [openSeconds, claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), seconds(), seconds()];
+  const { leastFee } = priceOf(valueAtRisk, claimSeconds + windowSeconds);
   return {
     versionId: version.id,
     inputs: inline ? INPUT_BYTES : "0x",
     inputRoot: inline ? ZeroHash : LARGE_INPUT_ROOT,
     inputUri: inline ? "" : "ipfs://input",
     policy: policyOf(...present(first, second)),
-    fee: parseEther(String(2 + random.below(20))),
-    valueAtRisk: parseEther(String(random.below(700))),
-    assignSeconds: MINUTE * random.between(60, 1_440),
-    claimSeconds: MINUTE * random.between(60, 1_440),
-    windowSeconds: MINUTE * random.between(60, 1_440),
+    fee: leastFee + (random.chance(griefs ? 1 : 0.2) ? 0n : parseEther(String(1 + random.below(20)))),
+    valueAtRisk,
+    openSeconds,
+    claimSeconds,
+    windowSeconds,
     callback,
-    callbackGas: callback === ZeroAddress ? 0 : 100_000,
+    callbackGas: callback === ZeroAddress ? 0 : griefs ? 1_000_000 : 100_000,
     minimumHolders: random.chance(0.2) ? (view.versions.get(version.id)?.holders ?? 0n) : 0,
   };
 }
@@ -158,11 +177,13 @@ function asking(
   weight: number,
   send: (world: World, terms: Terms, by: World["people"]["admin"]) => Act["send"],
 ): Move {
-  const act = (world: World, terms: Terms, how = "", by = world.some(world.people.requesters)): Act => {
+  const asker = (world: World) =>
+    world.some(world.people.requesters, ({ address }) => world.isLit("requesters", address)) ?? world.people.pauper;
+  const act = (world: World, terms: Terms, how: string, by: World["people"]["admin"]): Act => {
     const { versionId, policy, fee, windowSeconds, callback } = terms;
     const words = [short(versionId), policy.slice(0, 18), fee, windowSeconds, short(callback)];
-    const text = `${name} ${words.join(" ")}${how} by ${short((by ?? world.people.pauper).address)}`;
-    return { text, send: send(world, terms, by ?? world.people.pauper) };
+    const text = `${name} ${words.join(" ")}${how} by ${short(by.address)}`;
+    return { text, send: send(world, terms, by) };
   };
   return {
     name: `market.${name}`,
@@ -171,16 +192,18 @@ function asking(
       const version = askable(world);
       const busy = world.jobs.filter((job) => stateOf(world, job).status < 6n).length > 10;
       if (version === undefined || busy || world.pausedNext || world.view.court === ZeroAddress) return undefined;
-      return live(world).length === 0 ? undefined : act(world, termsFor(world, version));
+      const by = asker(world);
+      return live(world).length === 0 ? undefined : act(world, termsFor(world, version, by.address), "", by);
     },
     refusals: (world) => {
       const version = askable(world);
       if (version === undefined || live(world).length === 0) return [];
-      const terms = termsFor(world, version);
-      if (world.pausedNext) return [{ ...act(world, terms), error: "PauseActive" }];
-      if (world.view.court === ZeroAddress) return [{ ...act(world, terms), error: "MarketCourtMissing" }];
+      const by = asker(world);
+      const terms = termsFor(world, version, by.address);
+      if (world.pausedNext) return [{ ...act(world, terms, "", by), error: "PauseActive" }];
+      if (world.view.court === ZeroAddress) return [{ ...act(world, terms, "", by), error: "MarketCourtMissing" }];
       const but = (changed: Partial<Terms>, error: string): Refusal => ({
-        ...act(world, { ...terms, ...changed }, ` (${error})`),
+        ...act(world, { ...terms, ...changed }, ` (${error})`, by),
         error,
       });
       const gone = world.some(world.versions, ({ id }) => world.view.versions.get(id)?.status === 3n);
@@ -192,9 +215,9 @@ function asking(
         but({ policy: ZeroHash }, "AttestationPolicyMalformed"),
         dead && but({ policy: policyOf(dead[0]) }, "AttestationRouteUnusable"),
         timed && but({ policy: policyOf(timed[0]), windowSeconds: 59 }, "EvidenceTermsRefused"),
-        but({ fee: parseEther("1") - 1n }, "MarketFeeTooLow"),
+        but({ fee: priceOf(terms.valueAtRisk, terms.claimSeconds + terms.windowSeconds).leastFee - 1n }, "MarketFeeTooLow"),
         but({ valueAtRisk: 2n ** 96n - 1n }, "MarketCollateralTooLarge"),
-        but({ assignSeconds: MINUTE - 1 }, "MarketSecondsOutOfRange"),
+        but({ openSeconds: MINUTE - 1 }, "MarketSecondsOutOfRange"),
         but({ callback: ZeroAddress, callbackGas: 1 }, "MarketCallbackInvalid"),
         but({ minimumHolders: 99 }, "MarketHoldersTooFew"),
         but({ inputs: "0x", inputRoot: ZeroHash }, "MarketInlineRule"),
@@ -210,21 +233,16 @@ function asking(
   };
 }
 
-async function opened(world: World, terms: Terms, transaction: Parameters<typeof requestIn>[1]): Promise<void> {
-  const { id, request } = await requestIn(world.contracts, transaction);
-  const version = world.versions.find((known) => known.id === terms.versionId);
-  if (version !== undefined) world.jobs.push({ id, request, version });
-}
-
 // ------------------------------------------------------------------------------------------------ moves
 
 const ticketOf = ({ ledger }: World, { id }: Job): number => ledger.job(id).ticket;
 const seedOf = (world: World, job: Job): "pending" | "expired" | "ready" => {
-  const block = world.view.block + 1;
+  const block = world.chain.block + 1;
   const ticket = ticketOf(world, job);
   return block <= ticket ? "pending" : ticket < block - SEED_BLOCKS ? "expired" : "ready";
 };
-const isLive = (world: World, { request }: Job): boolean => {
+/** Whether somebody still verifies the evidence that a request asks for. */
+export const isLive = (world: World, { request }: Job): boolean => {
   const modes = String(request.policy).slice(2).match(/.{8}/g) ?? [];
   return modes.every((mode) => Number(`0x${mode}`) === 0 || world.routes.get(`0x${mode}`)?.dead === false);
 };
@@ -232,18 +250,25 @@ const hasKey = (world: World, job: Job): boolean => {
   const [first] = world.ledger.account(stateOf(world, job).operator).keys;
   return first !== undefined;
 };
+/** An operator, or now and then its agent. */
+function actingFor(world: World, operator: string): World["people"]["admin"] {
+  const agent = world.view.operators.get(operator)?.agent ?? ZeroAddress;
+  return world.signerOf(agent !== ZeroAddress && world.random.chance(0.5) ? agent : operator);
+}
+/** Whether its operator claims: the lazy one often does not. */
+const isClaimer = (world: World, job: Job): boolean => {
+  const { operator } = stateOf(world, job);
+  return world.isLit("operators", operator) && (world.characterOf(operator) !== "lazy" || world.random.chance(0.3));
+};
 /** What the operator of a request answers: chosen once. */
-const answerFor = (world: World, job: Job): Answer =>
-  (job.answer ??= world.random.pick<Answer>([
-    "honest",
-    "honest",
-    "honest",
-    "wrong",
-    "wrong",
-    "patched",
-    "patched",
-    "made up",
-  ]));
+function answerFor(world: World, job: Job): Answer {
+  const operator = world.view.requests.get(job.id)?.operator ?? ZeroAddress;
+  if (job.answer === undefined || job.answeredBy !== operator) {
+    job.answer = world.random.pick(ANSWERS_OF[world.characterOf(operator)]);
+    job.answeredBy = operator;
+  }
+  return job.answer;
+}
 
 const claiming =
   (
@@ -257,6 +282,12 @@ const claiming =
     const market = world.contracts.market.connect(from);
     return market.claim(request, changed.bytes ?? bytes, root, "", [...evidence]);
   };
+
+/** A claim by the operator itself. */
+export const claimed = (world: World, job: Job): Act => ({
+  text: `claim ${short(job.id)} in duty`,
+  send: () => claiming(world)(job.request, world.signerOf(stateOf(world, job).operator), job),
+});
 
 const finalising =
   (world: World, wrong = false): Send =>
@@ -284,9 +315,65 @@ const demanding =
 const instead = (world: World, act: (job: Job, how: string) => Act, job: Job | undefined, error: string, send: Send) =>
   job !== undefined && {
     ...act(job, ` (${error})`),
-    send: async () => send(job.request, await world.signerOf(stateOf(world, job).operator), job),
+    send: () => send(job.request, actingFor(world, stateOf(world, job).operator), job),
     error,
   };
+
+const notice = (world: World, { id, request }: Job, how = ""): Act => ({
+  text: `notifyFailure ${short(id)}${how}`,
+  send: () => world.contracts.market.notifyFailure(request),
+});
+const failure: Move = {
+  name: "market.notifyFailure",
+  weight: 3,
+  valid: (world) => {
+    const job = world.some(world.jobs, (it) => failed(world, it) && hasConsumer(it) && !isNotified(world, it));
+    return job && notice(world, job);
+  },
+  refusals: (world) => {
+    const elsewhere = REQUEST_STATES.flatMap((state, status): Refusal[] => {
+      const here = world.some(world.jobs, (it) => stateOf(world, it).status === BigInt(status));
+      if (here === undefined || BigInt(status) > FINAL) return [];
+      const args = [here.id, BigInt(status)];
+      return [{ ...notice(world, here, ` while ${state}`), error: "MarketStatusForbids", args, state }];
+    });
+    const silent = world.some(world.jobs, (it) => failed(world, it) && !hasConsumer(it));
+    const told = world.some(world.jobs, (it) => failed(world, it) && hasConsumer(it) && isNotified(world, it));
+    return present<Refusal>(
+      ...elsewhere,
+      { ...notice(world, nobodys(world), " that nobody made"), error: "MarketStatusForbids", state: "None" },
+      silent && { ...notice(world, silent), error: "MarketNoCallback", args: [silent.id] },
+      told && { ...notice(world, told, " again"), error: "MarketNoCallback", args: [told.id] },
+    );
+  },
+};
+const failed = (world: World, job: Job): boolean => stateOf(world, job).status > FINAL;
+const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddress;
+const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[2] ?? 0) > 0;
+
+/** Money paid in before it is needed: for oneself, or for somebody else. */
+export const payingIn = (of: "market" | "court"): Move => {
+  const act = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
+    text: `${of}.deposit ${amount} for ${short(account)} by ${short(by.address)}`,
+    send: () => world.contracts[of].connect(by).deposit(account, amount),
+  });
+  return {
+    name: `${of}.deposit`,
+    weight: 1.5,
+    valid: (world) => {
+      // Who watches honestly gives nothing away: in the end it must have all that it had.
+      const all = [...world.people.requesters, ...world.people.watchers.slice(1)];
+      const by = world.some(all, ({ address }) => world.isLit("requesters", address)) ?? world.random.pick(all);
+      const account = world.random.chance(0.7) ? by.address : world.random.pick(world.people.requesters).address;
+      return act(world, account, parseEther(String(world.random.between(1, 60))), by);
+    },
+    refusals: (world) => {
+      const { pauper } = world.people;
+      return [{ ...act(world, pauper.address, 1n, pauper), error: "ERC20InsufficientAllowance" }];
+    },
+  };
+};
+const deposit = payingIn("market");
 
 const money: Move = {
   name: "market.withdraw",
@@ -325,38 +412,26 @@ const stranger = ({ contracts, people }: World) => contracts.market.connect(peop
 
 export const MARKET_MOVES: readonly Move[] = [
   asking("request", 10, (world, terms, by) => async () => {
-    await opened(world, terms, await world.contracts.market.connect(by).request(terms));
+    await world.contracts.market.connect(by).request(terms);
   }),
   asking("requestWithPermit", 2, (world, terms, by) => async () => {
     const { market, token } = world.contracts;
     const { deadline, v, r, s } = await permitFor(world.contracts, by, market, terms.fee);
     try {
-      await opened(world, terms, await market.connect(by).requestWithPermit(terms, deadline, v, r, s));
+      await market.connect(by).requestWithPermit(terms, deadline, v, r, s);
     } finally {
       await token.connect(by).approve(market, by === world.people.pauper ? 0 : 2n ** 256n - 1n);
     }
   }),
   onRequest("assign", {
     ...{ weight: 24, state: OPEN, time: "before", pausable: true },
-    also: (world, job) => seedOf(world, job) === "ready",
+    also: (world, job) => seedOf(world, job) !== "pending",
     send: (world) => async (request) => world.contracts.market.assign(request),
     refusals: (world, fitting, act) => {
-      const [pending, expired] = (["pending", "expired"] as const).map((seed) =>
-        world.some(fitting, (job) => seedOf(world, job) === seed),
-      );
+      const pending = world.some(fitting, (job) => seedOf(world, job) === "pending");
       return present<Refusal>(
         pending && { ...act(pending, ""), error: "MarketSeedPending", args: [ticketOf(world, pending)] },
-        expired && { ...act(expired, ""), error: "MarketSeedExpired", args: [ticketOf(world, expired)] },
       );
-    },
-  }),
-  onRequest("recommit", {
-    ...{ weight: 6, state: OPEN, time: "before", pausable: true },
-    also: (world, job) => seedOf(world, job) === "expired",
-    send: (world) => async (request) => world.contracts.market.recommit(request),
-    refusals: (world, fitting, act) => {
-      const job = world.some(fitting, (it) => seedOf(world, it) !== "expired");
-      return present<Refusal>(job && { ...act(job, ""), error: "MarketDrawStands", args: [ticketOf(world, job)] });
     },
   }),
   onRequest("demandInput", {
@@ -390,7 +465,7 @@ export const MARKET_MOVES: readonly Move[] = [
   }),
   onRequest("claim", {
     ...{ weight: 24, state: ASSIGNED, time: "before", pausable: true },
-    also: (world, job) => isLive(world, job) && hasKey(world, job),
+    also: (world, job) => isLive(world, job) && hasKey(world, job) && isClaimer(world, job),
     send: (world) => claiming(world),
     refusals: (world, fitting, act) => {
       const job = world.some(fitting, (it) => isLive(world, it));
@@ -433,6 +508,8 @@ export const MARKET_MOVES: readonly Move[] = [
       send: (world) => async (request) => world.contracts.market[name](request),
     }),
   ),
+  failure,
+  deposit,
   money,
   byCourtOnly("markChallenged", (world, { id }, claimId) => stranger(world).markChallenged(id, claimId)),
   byCourtOnly("upheld", (world, { id }, claimId) => stranger(world).upheld(id, claimId)),

@@ -1,6 +1,6 @@
 import { Signature, ZeroAddress } from "ethers";
 
-import { signAnswer } from "../answer.ts";
+import { ANSWER_TYPED_DATA } from "../../../../runner/protocol/typed-data.ts";
 import { addressOf } from "./move.ts";
 import type { Contracts, Job, Signer, World } from "./world.ts";
 
@@ -66,12 +66,12 @@ export async function publicationBy(
 
 /** Evidence for each mode of a request's policy: nothing, or the operator's signature. */
 export async function evidenceFor(world: World, job: Job, outputRoot: string): Promise<string[]> {
-  const { view, contracts, ledger, connection } = world;
+  const { view, contracts, ledger } = world;
   const state = view.requests.get(job.id);
   const operator = state?.operator ?? ZeroAddress;
   const { request } = job;
   const keys = ledger.account(operator).keys.filter(({ activeFrom }) => activeFrom <= world.next);
-  const signer = await world.signerOf(keys.at(-1)?.key ?? world.people.pauper.address);
+  const signer = world.signerOf(keys.at(-1)?.key ?? world.people.pauper.address);
   const modes = (String(request.policy).slice(2).match(/.{8}/g) ?? []).map((mode) => `0x${mode}`);
   return Promise.all(
     modes
@@ -79,7 +79,8 @@ export async function evidenceFor(world: World, job: Job, outputRoot: string): P
       .map(async (mode) => {
         if (world.routes.get(mode)?.by !== "signature") return "0x";
         const { versionId, numericsVersion, inputRoot, windowSeconds } = request;
-        return signAnswer(connection, contracts, signer, {
+        const domain = { ...ANSWER_TYPED_DATA.domain, chainId: 31_337, verifyingContract: addressOf(contracts.signature) };
+        return signer.signTypedData(domain, ANSWER_TYPED_DATA.types, {
           ...{ market: contracts.market.target, requestId: job.id, versionId, numericsVersion, inputRoot, outputRoot },
           ...{ operator, mode, deadline: state?.deadline ?? 0, windowSeconds },
         });

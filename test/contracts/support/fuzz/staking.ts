@@ -11,6 +11,7 @@ import type { Signer, World } from "./world.ts";
  */
 
 const QUEUE = 8;
+const DAY = 86_400;
 const ether = (world: World, low: number, high: number): bigint => parseEther(String(world.random.between(low, high)));
 
 type Staking = World["contracts"]["staking"];
@@ -62,7 +63,11 @@ function own<T>(
 }
 
 const anyone = (world: World, condition?: (by: Signer, operator: OperatorView) => boolean): Signer | undefined =>
-  world.some(world.people.operators, (by) => condition?.(by, stakeOf(world, by)) ?? true);
+  world.some(
+    world.people.operators,
+    (by) => world.isLit("operators", by.address) && (condition?.(by, stakeOf(world, by)) ?? true),
+  );
+const isHonest = (world: World, { address }: Signer): boolean => world.characterOf(address) === "honest";
 
 /** Those who have begun, and now and then somebody new. */
 const beginner = (world: World): Signer | undefined =>
@@ -71,8 +76,17 @@ const beginner = (world: World): Signer | undefined =>
 const plan = <T>(by: Signer | undefined, what: T): Plan<T> | undefined => by && { by, what };
 const refused = <T>(by: Signer | undefined, what: T, error: string) => by && { by, what, error };
 
+/** Who swarms pays in what one place needs. */
+const sumFor = (world: World, by: Signer | undefined): bigint =>
+  by !== undefined && world.characterOf(by.address) === "sybil" && world.random.chance(0.7)
+    ? STAKING.minimumStake
+    : ether(world, 800, 2_500);
+
 const deposits = {
-  valid: (world: World) => plan(beginner(world), ether(world, 800, 2_500)),
+  valid: (world: World) => {
+    const by = beginner(world);
+    return plan(by, sumFor(world, by));
+  },
   refused: (world: World) => [
     refused(
       anyone(world, (_by, { status }) => status !== TOMBSTONED),
@@ -85,85 +99,6 @@ const deposits = {
       "StakingStatusForbids",
     ),
     refused(world.people.pauper, 1n, "ERC20InsufficientAllowance"),
-  ],
-};
-
-// ------------------------------------------------------------------------------------------------ versions
-
-const member = (world: World, { address }: Signer, version: string): "in" | "left" | "new" => {
-  const { memberships } = world.ledger.account(address);
-  return !memberships.has(version) ? "new" : memberships.get(version) === undefined ? "in" : "left";
-};
-const rejoins = (world: World, { address }: Signer, version: string): boolean =>
-  world.view.block + 1 > (world.ledger.account(address).memberships.get(version) ?? 0) + STAKING.slotReuseBlocks;
-const able = (world: World, by: Signer): boolean => {
-  const { status, stake } = stakeOf(world, by);
-  return status === ACTIVE && stake >= STAKING.minimumStake && hasKey(world, by);
-};
-
-interface Place {
-  readonly by: Signer;
-  readonly version: string;
-}
-const place = (world: World, condition: (place: Place) => boolean): Place | undefined =>
-  world.some(
-    world.people.operators.flatMap((by) => world.versions.map(({ id: version }) => ({ by, version }))),
-    condition,
-  );
-const usable = ({ view }: World, version: string): boolean => (view.versions.get(version)?.status ?? 3n) < 3n;
-const evictable = (world: World, by: Signer): boolean => {
-  const { stake, status } = stakeOf(world, by);
-  return stake < STAKING.minimumStake || status === TOMBSTONED;
-};
-const into = (found: Place | undefined) => found && { by: found.by, what: found.version };
-const failing = (found: Place | undefined, error: string) => found && { ...found, what: found.version, error };
-
-const optIns = {
-  valid: (world: World) =>
-    into(
-      place(world, ({ by, version }) => {
-        const joins = member(world, by, version);
-        return (
-          able(world, by) &&
-          usable(world, version) &&
-          (joins === "new" || (joins === "left" && rejoins(world, by, version)))
-        );
-      }),
-    ),
-  refused: (world: World) => [
-    failing(
-      place(world, ({ by }) => stakeOf(world, by).status !== ACTIVE),
-      "StakingStatusForbids",
-    ),
-    failing(
-      place(world, ({ by }) => stakeOf(world, by).status === ACTIVE && stakeOf(world, by).stake < STAKING.minimumStake),
-      "StakingBelowMinimum",
-    ),
-    failing(
-      place(world, ({ by }) => {
-        const { status, stake } = stakeOf(world, by);
-        return status === ACTIVE && stake >= STAKING.minimumStake && !hasKey(world, by);
-      }),
-      "StakingKeyInvalid",
-    ),
-    failing(
-      place(world, ({ by, version }) => able(world, by) && !usable(world, version)),
-      "StakingVersionUnusable",
-    ),
-    failing(
-      place(
-        world,
-        (it) => able(world, it.by) && usable(world, it.version) && member(world, it.by, it.version) === "in",
-      ),
-      "StakingOptedIn",
-    ),
-    failing(
-      place(world, ({ by, version }) => {
-        const left = member(world, by, version) === "left" && !rejoins(world, by, version);
-        return able(world, by) && usable(world, version) && left;
-      }),
-      "StakingOptOutPending",
-    ),
   ],
 };
 
@@ -184,29 +119,33 @@ const byManager = (
     weight,
     valid: (world) => {
       if (name === "lockDrawn") return act(world, id(`lock ${world.serial()}`));
-      const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
+      // It is no judge of those who are honest: it may be wrong, and a manager's word is final.
+      const spared = ({ operator }: { readonly operator: string }): boolean =>
+        name === "slash" && world.characterOf(operator) === "honest";
+      const held = world.some(world.view.locks, ([, lock]) => lock.operator !== ZeroAddress && !spared(lock))?.[0];
       return held === undefined ? undefined : act(world, held);
     },
     refusals: (world) => present<Refusal>(...refusals(world, (lockId, by) => act(world, lockId, by))),
   };
 };
 
+/** Locks stake of somebody who may be able or not; `stake` is what its weight may have stood for. */
 async function lockDrawn(staking: Staking, lockId: string, world: World): Promise<void> {
-  const { view, random } = world;
-  const held = world.some(world.versions, (it) => (view.versions.get(it.id)?.holders ?? 0n) > 0n) ?? world.versions[0];
-  const version = held?.id ?? ZeroHash;
-  const slots = await staking.slotsOf(version);
-  await staking.lockDrawn(version, id(`seed ${random.u32()}`), slots, view.block + 1, lockId, ether(world, 1, 800));
+  const { random, people } = world;
+  const drawn = anyone(world, (_by, { status }) => status === ACTIVE && random.chance(0.9)) ?? random.pick(people.operators);
+  const stake = stakeOf(world, drawn).stake + (random.chance(0.3) && !isHonest(world, drawn) ? 1n : 0n);
+  const capacity = random.chance(0.2) ? random.below(3) : 1_000;
+  await staking.lockDrawn(drawn.address, stake, capacity, ether(world, 1, 800), lockId);
   if (!world.locks.includes(lockId)) world.locks.push(lockId);
 }
 
 /** Fraud is rare, or no operator would be left to play. */
-async function slash(staking: Staking, lockId: string, { people, random }: World): Promise<void> {
+async function slash(staking: Staking, lockId: string, { people, random, next }: World): Promise<void> {
   const fault = random.chance(0.15) ? 1 : 0;
   const [accuser, harmed] = [people.watchers[0], people.requesters[0]].map((account) =>
     random.chance(0.5) ? (account?.address ?? ZeroAddress) : ZeroAddress,
   );
-  await staking.slash(lockId, fault, accuser ?? ZeroAddress, harmed ?? ZeroAddress);
+  await staking.slash(lockId, fault, next - random.below(2 * DAY), accuser ?? ZeroAddress, harmed ?? ZeroAddress);
 }
 
 const unknownLock = (_world: World, act: (lockId: string, by?: Signer) => Act): Refusal[] => [
@@ -273,7 +212,9 @@ export const STAKING_MOVES: readonly Move[] = [
     valid: (world) => {
       const by = anyone(
         world,
-        (_by, operator) => freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
+        // Whoever is honest stays for what it may be drawn for.
+        (it, operator) =>
+          !isHonest(world, it) && freeOf(operator) > 0n && operator.exits.some(({ amount }) => amount === 0n),
       );
       if (by === undefined) return undefined;
       const free = freeOf(stakeOf(world, by));
@@ -365,35 +306,24 @@ export const STAKING_MOVES: readonly Move[] = [
       ];
     },
   }),
-  own<string>("optIn", 12, (staking, version) => staking.optIn(version), optIns),
-  own<string>("optOut", 0.7, (staking, version) => staking.optOut(version), {
-    valid: (world) => into(place(world, ({ by, version }) => member(world, by, version) === "in")),
-    refused: (world) => [
-      failing(
-        place(world, ({ by, version }) => member(world, by, version) !== "in"),
-        "StakingNotOptedIn",
-      ),
-    ],
-  }),
-  own<string>("evict", 3, (staking, version, _world, by) => staking.evict(by, version), {
-    valid: (world) =>
-      into(place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) === "in")),
-    refused: (world) => [
-      failing(
-        place(world, ({ by }) => !evictable(world, by)),
-        "StakingNotEvictable",
-      ),
-      failing(
-        place(world, ({ by, version }) => evictable(world, by) && member(world, by, version) !== "in"),
-        "StakingNotOptedIn",
-      ),
-    ],
+  own<string>("setAgent", 1.5, (staking, agent) => staking.setAgent(agent), {
+    valid: (world) => {
+      const agents = [...world.people.agents.map(({ address }) => address), ZeroAddress];
+      return plan(anyone(world), world.random.pick(agents));
+    },
+    // Everybody may name an agent of its own.
+    refused: () => [],
   }),
   byManager("lockDrawn", 2, lockDrawn, (world, act) => {
     const held = world.some(world.view.locks, ([, { operator }]) => operator !== ZeroAddress)?.[0];
     return [
       { ...act(id("x"), world.people.pauper), error: "StakingNotManager", args: [world.people.pauper.address] },
       held === undefined ? undefined : { ...act(held), error: "StakingLockExists", args: [held] },
+      {
+        text: "lockDrawn of nothing",
+        send: () => world.contracts.staking.connect(world.people.manager).lockDrawn(ZeroAddress, 0, 0, 0, id("x")),
+        error: "StakingAmountZero",
+      },
     ];
   }),
   byManager("release", 2, (staking, lockId) => staking.release(lockId), unknownLock),

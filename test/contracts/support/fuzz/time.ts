@@ -1,4 +1,4 @@
-import { MARKET } from "../protocol.ts";
+import { EPOCH_SECONDS, MARKET } from "../protocol.ts";
 import { type Act, CHALLENGED, FINAL } from "./move.ts";
 import type { World } from "./world.ts";
 
@@ -6,10 +6,16 @@ import type { World } from "./world.ts";
  * Time passes only by these moves, and by one second with each transaction.
  */
 
+/** Lets time pass. */
+export interface TimeAct extends Act {
+  /** What time it is then. */
+  readonly to: number;
+}
+
 export interface TimeMove {
   readonly name: string;
   readonly weight: number;
-  readonly valid: (world: World) => Act | undefined;
+  readonly valid: (world: World) => TimeAct | undefined;
 }
 
 const MINUTE = 60;
@@ -39,25 +45,30 @@ function deadlines(world: World): number[] {
   return times.filter((time) => time > world.next + 1).sort((a, b) => a - b);
 }
 
+const passTo = (world: World, to: number, why: string): TimeAct => ({
+  ...{ text: `time passes to ${to} (${why})`, to },
+  send: () => world.chain.passTo(to),
+});
+
 const passing = (name: string, weight: number, timeOf: (world: World) => number | undefined): TimeMove => ({
   name: `time.${name}`,
   weight,
   valid: (world) => {
     const time = timeOf(world);
-    return time === undefined
-      ? undefined
-      : { text: `time passes to ${time} (${name})`, send: () => world.passTo(time) };
+    return time === undefined ? undefined : passTo(world, time, name);
   },
 });
+
+/** Time passes until somebody honest can do its duty. */
+export const passingTo = (to: number): TimeMove => passing("toDuty", 0, () => to);
 
 const mining = (name: string, blocks: number, weight: number, useful: (world: World) => boolean): TimeMove => ({
   name: `time.${name}`,
   weight,
   valid: (world) => {
-    const { provider } = world.connection;
-    const params = [`0x${blocks.toString(16)}`];
-    const send = () => provider.request({ method: "hardhat_mine", params });
-    return useful(world) ? { text: `${blocks} blocks are mined`, send } : undefined;
+    if (!useful(world)) return undefined;
+    const to = world.chain.time + blocks;
+    return { text: `${blocks} blocks are mined`, to, send: () => world.chain.mine(blocks) };
   },
 });
 
@@ -87,6 +98,8 @@ export const TIME_MOVES: readonly TimeMove[] = [
   passing("days", 0.4, (world) => world.next + DAY * world.random.between(1, 20)),
   // So long that the market gives up on its disputes, and what was unbonded is free.
   passing("pastDisputes", 2, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
+  // Weights and terms that were changed count from there on.
+  passing("toEpoch", 2, ({ next }) => (Math.floor(next / EPOCH_SECONDS) + 1) * EPOCH_SECONDS),
   mining("toSeed", 3, 10, waiting),
   mining("pastSeeds", 300, 1.5, waiting),
 ];

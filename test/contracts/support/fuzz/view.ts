@@ -1,7 +1,11 @@
 import type { BaseContract } from "ethers";
 
+import { SINK } from "../../../../testing/toy-court.ts";
+import { EPOCH_SECONDS } from "../protocol.ts";
+import type { Log } from "./chain.ts";
 import { addressOf } from "./move.ts";
-import type { World } from "./world.ts";
+import { answersIn, batchOf, type Read, Words, wordOf } from "./words.ts";
+import type { Case, Job, World } from "./world.ts";
 
 export interface RequestView {
   readonly status: bigint;
@@ -9,9 +13,14 @@ export interface RequestView {
   readonly outputRoot: string;
   /** End of the stage, in the market's time. */
   readonly deadline: number;
+  readonly claimedBlock: number;
   readonly claimId: string;
-  /** Stake locked for it. */
+  /** Stake locked for it, and whose. */
   readonly lock: bigint;
+  readonly lockedOf: string;
+  readonly finality: bigint;
+  readonly result: string;
+  readonly compensation: bigint;
 }
 
 export interface DisputeView {
@@ -24,7 +33,10 @@ export interface DisputeView {
   readonly end: number;
   readonly demands: bigint;
   readonly openDemands: bigint;
+  readonly challengeableUntil: number;
   readonly requestId: string;
+  /** What the trace is judged against, as words. */
+  readonly trace: string;
 }
 
 export interface DemandView {
@@ -36,192 +48,413 @@ export interface DemandView {
 export interface OperatorView {
   readonly stake: bigint;
   readonly locked: bigint;
+  /** Number of its locks. */
+  readonly open: bigint;
   readonly status: bigint;
   readonly exits: readonly { readonly amount: bigint; readonly releaseAt: number }[];
+  readonly owed: bigint;
+  readonly jailedUntil: number;
+  readonly agent: string;
+}
+
+/** Who answers for a version: weight and terms in the epoch in which they were read, and in the one before. */
+export interface PlaceView {
+  readonly epoch: number;
+  readonly optedIn: boolean;
+  readonly weight: bigint;
+  readonly weightBefore: bigint;
+  /** As words; empty when there is no place. */
+  readonly terms: string;
+  readonly termsBefore: string;
 }
 
 export interface PayoutView {
   readonly amounts: readonly bigint[];
+  readonly accuser: string;
+  readonly harmed: string;
   readonly payableAt: number;
   readonly frozen: boolean;
 }
 
-/** What all contracts say at one block. */
-export interface View {
-  readonly time: number;
-  readonly block: number;
+export interface VersionView {
+  readonly status: bigint;
+  /** Operators with weight from the next epoch on. */
+  readonly holders: bigint;
+  /** Sum of weights in the epoch in which it was read, and in the one before. */
+  readonly epoch: number;
+  readonly total: bigint;
+  readonly totalBefore: bigint;
+  /** All else that the registry says of it. */
+  readonly facts: string;
+}
+
+interface CoreView {
   readonly clock: number;
   readonly paused: boolean;
+  readonly court: string;
+  readonly requestCount: number;
+  readonly payoutCount: number;
+  readonly totalHeld: bigint;
+  readonly supply: bigint;
+}
+
+interface Sections {
+  readonly core: ReadonlyMap<string, CoreView>;
   readonly requests: ReadonlyMap<string, RequestView>;
   readonly disputes: ReadonlyMap<string, DisputeView>;
   /** By claim, in the order in which they were made. */
   readonly demands: ReadonlyMap<string, readonly DemandView[]>;
   readonly operators: ReadonlyMap<string, OperatorView>;
+  /** By `operator version`. */
+  readonly places: ReadonlyMap<string, PlaceView>;
   /** Locks of the manager that is no market. */
   readonly locks: ReadonlyMap<string, { readonly operator: string; readonly amount: bigint }>;
-  readonly credits: Readonly<Record<"market" | "court", ReadonlyMap<string, bigint>>>;
+  readonly marketCredits: ReadonlyMap<string, bigint>;
+  readonly courtCredits: ReadonlyMap<string, bigint>;
   /** Tokens, of everybody who can have some. */
   readonly balances: ReadonlyMap<string, bigint>;
+  readonly payouts: ReadonlyMap<string, PayoutView>;
+  readonly versions: ReadonlyMap<string, VersionView>;
+  /** Terms of the court by id, as words. */
+  readonly terms: ReadonlyMap<string, string>;
+  /** By selector: verifier and state, as words. */
+  readonly routes: ReadonlyMap<string, string>;
+  /** By manager: since when it counts. */
+  readonly managers: ReadonlyMap<string, number>;
+  /** By draw (`request epoch`): what the walk's own seed would name, as words. */
+  readonly draws: ReadonlyMap<string, string>;
+}
+type Section = keyof Sections;
+type Value<S extends Section> = Sections[S] extends ReadonlyMap<string, infer T> ? T : never;
+
+/** What all contracts say at one block. */
+export interface View extends Omit<Sections, "core" | "payouts" | "terms">, CoreView {
+  readonly time: number;
+  readonly block: number;
+  /** Of the pools, at the latest block. */
+  readonly epoch: number;
+  readonly credits: Readonly<Record<"market" | "court", ReadonlyMap<string, bigint>>>;
+  /** In the order of their ids, from 1 on. */
   readonly payouts: readonly PayoutView[];
-  readonly totalHeld: bigint;
-  readonly supply: bigint;
-  /** By version: status, operators, and all else that the registry says of it. */
-  readonly versions: ReadonlyMap<string, { readonly status: bigint; readonly holders: bigint; readonly facts: string }>;
-  /** Terms of the court, as text. */
   readonly terms: readonly string[];
-  readonly court: string;
 }
 
-const word = (value: number): string => value.toString(16).padStart(64, "0");
-/** Encoded calls that were made before, by contract, function and arguments. */
-const known = new Map<string, string>();
+/** One thing that is read: what says that it may have changed, what is read of it, and what that means. */
+interface Subject {
+  readonly section: Section;
+  readonly key: string;
+  /** Words in a log after which it is read again, with a mark in front where only the pools' logs count; none when it is
+   * read every time. */
+  readonly stale: readonly string[];
+  readonly reads: () => readonly Read[];
+  readonly decode: (answers: readonly Words[]) => unknown;
+  answered?: string;
+}
 
-/**
- * Collects views of contracts and reads them all at once. The envelope is encoded here: by ethers it takes longer than
- * everything else in a step.
- */
-class Batch {
-  readonly #calls: { contract: BaseContract; fragment: string; data: string; done: (result: unknown) => void }[] = [];
+/** Views that are read in one call: the cost of a call grows faster than their number. */
+const BATCH = 48;
 
-  /** What the view will give: its values in order. */
-  read<T extends readonly unknown[]>(contract: BaseContract, fragment: string, ...values: unknown[]): Promise<T> {
-    const key = `${addressOf(contract)} ${fragment} ${JSON.stringify(values)}`;
-    const data = known.get(key) ?? contract.interface.encodeFunctionData(fragment, values);
-    known.set(key, data);
-    return new Promise((resolve) => {
-      const done = (result: unknown): void => {
-        resolve(result as T);
-      };
-      this.#calls.push({ contract, fragment, data, done });
-    });
+/** Marks a word that only the pools said. */
+const POOLS = "pools ";
+
+/** Reads what a transaction may have changed, by its logs and its sender, and everything when asked. */
+export class Lens {
+  readonly #world: World;
+  readonly #subjects: Subject[] = [];
+  readonly #known = new Set<string>();
+  #sections: { [S in Section]: Map<string, unknown> };
+  #epoch = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    const names: Section[] = ["core", "requests", "disputes", "demands", "operators", "places", "locks"];
+    names.push("marketCredits", "courtCredits", "balances", "payouts", "versions", "terms", "routes", "managers");
+    names.push("draws");
+    const sections = Object.fromEntries(names.map((name) => [name, new Map<string, unknown>()]));
+    this.#sections = sections as { [S in Section]: Map<string, unknown> };
+    this.#addFixed();
   }
 
-  async flush({ contracts: { reader }, connection }: World): Promise<void> {
-    const { selector } = reader.interface.getFunction("read");
-    const targets = this.#calls.map(({ contract }) => addressOf(contract).slice(2).padStart(64, "0"));
-    const count = targets.length;
-    const offsets: string[] = [];
-    const calls: string[] = [];
-    let at = 32 * count;
-    for (const { data } of this.#calls) {
-      const bytes = data.slice(2);
-      const padded = bytes.padEnd(64 * Math.ceil(bytes.length / 64), "0");
-      offsets.push(word(at));
-      calls.push(word(bytes.length / 2), padded);
-      at += 32 + padded.length / 2;
+  /** The view after a step whose logs and senders are given; after any step when `all` is asked for. */
+  async look(logs: readonly Log[], senders: readonly string[], all: boolean): Promise<View> {
+    const { chain, contracts } = this.#world;
+    this.#addFound();
+    const dirty = new Set(senders.map(wordOf));
+    const pools = addressOf(contracts.pools).toLowerCase();
+    for (const { address, topics, data } of logs) {
+      for (const topic of topics) dirty.add(topic.slice(2));
+      if (address.toLowerCase() === pools) for (const topic of topics) dirty.add(POOLS + topic.slice(2));
+      for (let at = 2; at < data.length; at += 64) dirty.add(data.slice(at, at + 64));
     }
-    const head = [word(64), word(96 + 32 * count), word(count), ...targets, word(count)];
-    const call = { to: addressOf(reader), data: selector + [...head, ...offsets, ...calls].join("") };
-    const given = (await connection.provider.request({ method: "eth_call", params: [call, "latest"] })) as string;
-    const wordAt = (index: number): number => Number.parseInt(given.slice(2 + 64 * index, 66 + 64 * index), 16);
-    this.#calls.forEach(({ contract, fragment, done }, i) => {
-      const start = 2 + wordAt(2 + i) / 32;
-      const answer = given.slice(66 + 64 * start, 66 + 64 * start + 2 * wordAt(start));
-      done(contract.interface.decodeFunctionResult(fragment, `0x${answer}`));
+    const epoch = Math.floor(chain.time / EPOCH_SECONDS);
+    this.#epoch = epoch;
+    const due = this.#subjects.filter(
+      ({ stale, answered }) =>
+        all ||
+        answered === undefined ||
+        stale.length === 0 ||
+        stale.some((word) => dirty.has(word)),
+    );
+    const reads = due.map((subject) => subject.reads());
+    const answers = await this.#read(reads.flat());
+    const changed = new Set<Section>();
+    let at = 0;
+    for (const [i, subject] of due.entries()) {
+      const own = answers.slice(at, (at += reads[i]?.length ?? 0));
+      const answered = own.map(({ hex, reverted }) => (reverted ? "reverted" : hex)).join(" ");
+      const { section, key } = subject;
+      // Weights are of the epoch in which they are read.
+      const aged = section === "places" || section === "versions" ? ` ${epoch}` : "";
+      if (answered + aged === subject.answered) continue;
+      subject.answered = answered + aged;
+      if (!changed.has(section)) this.#sections[section] = new Map(this.#sections[section]);
+      changed.add(section);
+      this.#sections[section].set(key, subject.decode(own));
+    }
+    return this.#view();
+  }
+
+  async #read(reads: readonly Read[]): Promise<Words[]> {
+    const { chain, contracts } = this.#world;
+    const answers: Words[] = [];
+    for (let at = 0; at < reads.length; at += BATCH) {
+      const part = reads.slice(at, at + BATCH);
+      const call = { to: addressOf(contracts.reader), data: batchOf(part) };
+      answers.push(...answersIn(await chain.call(call), part.length));
+    }
+    return answers;
+  }
+
+  #view(): View {
+    const { time, block } = this.#world.chain;
+    const { core, marketCredits, courtCredits, payouts, terms, ...rest } = this.#sections as unknown as Sections;
+    const facts = core.get("core");
+    if (facts === undefined) throw new Error("nothing was read");
+    return {
+      ...rest,
+      ...facts,
+      ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits },
+      credits: { market: marketCredits, court: courtCredits },
+      payouts: [...payouts.values()],
+      terms: [...terms.values()],
+    };
+  }
+
+  #add<S extends Section>(
+    section: S,
+    key: string,
+    stale: readonly string[] | "always",
+    reads: readonly Read[] | (() => readonly Read[]),
+    decode: (answers: readonly Words[]) => Value<S>,
+  ): void {
+    const name = `${section} ${key}`;
+    if (this.#known.has(name)) return;
+    this.#known.add(name);
+    const words = stale === "always" ? [] : stale;
+    this.#subjects.push({
+      ...{ section, key, stale: words, decode },
+      reads: typeof reads === "function" ? reads : () => reads,
     });
+  }
+
+  /** What is there from the beginning. */
+  #addFixed(): void {
+    const { market, staking, court, token } = this.#world.contracts;
+    const { people } = this.#world;
+    const core = ["clock", "paused", "court", "requestCount"].map((name) => read(market, name));
+    const more = [read(staking, "payoutCount"), read(staking, "totalHeld"), read(token, "totalSupply")];
+    this.#add("core", "core", "always", [...core, ...more], (answers) => {
+      const [clock, paused, judge, requests, payouts, held, supply] = answers as [Words, ...Words[]];
+      return {
+        ...{ clock: clock.number(0), paused: paused?.number(0) === 1, court: judge?.address(0) ?? "" },
+        ...{ requestCount: requests?.number(0) ?? 0, payoutCount: payouts?.number(0) ?? 0 },
+        ...{ totalHeld: held?.big(0) ?? 0n, supply: supply?.big(0) ?? 0n },
+      };
+    });
+    for (const { address } of people.operators) {
+      const names = ["operatorOf", "unbondingOf", "owedOf", "jailedUntil", "agentOf"] as const;
+      const reads = names.map((name) => read(staking, name, address));
+      this.#add("operators", address, [wordOf(address)], reads, decodeOperator);
+    }
+    const consumers = this.#world.consumers;
+    const owners = [...this.#world.everybody, SINK, ...consumers];
+    for (const owner of owners) {
+      this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
+      this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
+    }
+    for (const holder of [...owners, ...[market, staking, court].map(addressOf)]) {
+      this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
+    }
+  }
+
+  /** What came to be since. */
+  #addFound(): void {
+    const { contracts, jobs, cases, versions, locks, ledger, terms, routes, managers, people } = this.#world;
+    const { market, staking, court, pools, registry, attestation } = contracts;
+    for (const job of jobs) {
+      const { id } = job;
+      const reads = [
+        ...["claimOf", "resultOf", "compensationOf"].map((name) => read(market, name, id)),
+        read(staking, "lockOf", addressOf(market), id),
+      ];
+      this.#add("requests", id, [wordOf(id)], reads, decodeRequest);
+      this.#addDraws(job);
+    }
+    for (const { claimId } of cases) {
+      const reads = [read(court, "disputeOf", claimId), read(court, "caseOf", claimId)];
+      this.#add("disputes", claimId, [wordOf(claimId)], reads, decodeDispute);
+    }
+    for (const found of cases) {
+      const reads = (): Read[] => found.demands.map(({ opening }) => demandRead(found, opening, court));
+      this.#add("demands", found.claimId, [wordOf(found.claimId)], reads, (answers) => answers.map(decodeDemand));
+    }
+    for (const id of locks) {
+      const reads = [read(staking, "lockOf", people.manager.address, id)];
+      this.#add("locks", id, [wordOf(id)], reads, ([it]) => ({
+        operator: it?.address(0) ?? "",
+        amount: it?.big(1) ?? 0n,
+      }));
+    }
+    for (let id = 1; id <= ledger.payouts; id++) {
+      const reads = [read(staking, "payoutOf", id)];
+      this.#add("payouts", String(id), [wordOf(id)], reads, decodePayout);
+    }
+    for (const { id } of versions) {
+      const total = (back: number): Read => epochRead(pools, "totalWeightOf", [id], this.#epoch - back);
+      const reads = (): Read[] => [read(registry, "versionOf", id), read(pools, "holders", id), total(0), total(1)];
+      this.#add("versions", id, [wordOf(id)], reads, (answers) => decodeVersion(answers, this.#epoch));
+    }
+    for (const [operator, { places }] of ledger.accounts) {
+      for (const version of places.keys()) {
+        const at = (name: string, back: number): Read =>
+          epochRead(pools, name, [operator, version], this.#epoch - back);
+        const reads = (): Read[] => [
+          read(pools, "isOptedIn", operator, version),
+          ...[at("weightOf", 0), at("weightOf", 1), at("termsOf", 0), at("termsOf", 1)],
+        ];
+        this.#add("places", `${operator} ${version}`, [POOLS + wordOf(version)], reads, (answers) =>
+          decodePlace(answers, this.#epoch),
+        );
+      }
+    }
+    for (const id of terms.keys()) {
+      this.#add("terms", String(id), [wordOf(0)], [read(court, "termsOf", id)], ([it]) => it?.hex ?? "");
+    }
+    for (const selector of routes.keys()) {
+      const word = selector.slice(2).padEnd(64, "0");
+      this.#add("routes", selector, [word], [read(attestation, "routeOf", selector)], ([it]) => it?.hex ?? "");
+    }
+    for (const manager of managers) {
+      const reads = [read(staking, "managerActiveFrom", manager)];
+      this.#add("managers", manager, [wordOf(manager)], reads, ([it]) => it?.number(0) ?? 0);
+    }
+  }
+
+  /** The draw that a request waits for, with a seed of the walk's own: read as long as its epoch is kept. */
+  #addDraws({ id, request }: Job): void {
+    const { ledger, contracts } = this.#world;
+    const { epoch, committed } = ledger.job(id);
+    if (!committed) return;
+    const { versionId, fee, royalty, collateral, claimSeconds, callbackGas } = request;
+    const terms = [versionId, epoch, BigInt(fee) - BigInt(royalty), collateral, claimSeconds, callbackGas];
+    const words = terms.map((it) => wordOf(it as string | bigint)).join("");
+    const { selector } = contracts.pools.interface.getFunction("draw");
+    const probe = { to: addressOf(contracts.pools), data: selector + words + wordOf(id) };
+    this.#add(
+      "draws",
+      `${id} ${epoch}`,
+      [POOLS + wordOf(String(versionId))],
+      () => (this.#epoch - epoch <= 1 ? [probe] : []),
+      ([it]) => (it === undefined ? "" : it.reverted ? "reverted" : it.hex),
+    );
   }
 }
 
-type Struct<Names extends string> = Readonly<Record<Names, bigint>>;
+const big = ([it]: readonly Words[]): bigint => it?.big(0) ?? 0n;
 
-/** Reads all. */
-export async function readView(world: World): Promise<View> {
-  const { market, staking, court, token, registry } = world.contracts;
-  const { people } = world;
-  const batch = new Batch();
-  const owners = [...people.operators, ...people.requesters, ...people.watchers, people.royaltee, people.sink];
-  const addresses = [...owners.map(({ address }) => address), await court.SINK()];
-  const holders = [...addresses, people.pauper.address, ...[market, staking, court].map(addressOf)];
-  const payoutCount = Number(await staking.payoutCount());
-  const { block, time } = await latest(world);
+/** Encoded calls that were made before, by contract, function and arguments. */
+const known = new Map<string, Read>();
 
-  const table = async <K, V>(keys: readonly K[], read: (key: K) => Promise<V>): Promise<V[]> =>
-    Promise.all(keys.map((key) => read(key)));
-  const one = async (contract: BaseContract, fragment: string, ...values: unknown[]): Promise<bigint> =>
-    (await batch.read<[bigint]>(contract, fragment, ...values))[0];
+function read(contract: BaseContract, name: string, ...values: readonly unknown[]): Read {
+  const key = `${addressOf(contract)} ${name} ${values.join()}`;
+  const made = known.get(key) ?? {
+    to: addressOf(contract),
+    data: contract.interface.encodeFunctionData(name, values),
+  };
+  known.set(key, made);
+  return made;
+}
 
-  const reads = Promise.all([
-    table(world.jobs, async ({ id }) => {
-      type Claim = Struct<"status" | "windowEnd"> & { operator: string; outputRoot: string; claimId: string };
-      const [[claim], [{ amount }]] = await Promise.all([
-        batch.read<[Claim]>(market, "claimOf", id),
-        batch.read<[Struct<"amount">]>(staking, "lockOf", market.target, id),
-      ]);
-      const { status, operator, outputRoot, windowEnd, claimId } = claim;
-      return [id, { status, operator, outputRoot, deadline: Number(windowEnd), claimId, lock: amount }] as const;
-    }),
-    table(world.cases, async ({ claimId }) => {
-      type Dispute = Struct<"status" | "termsId" | "traceUntil" | "demandUntil" | "end" | "demands" | "openDemands"> & {
-        challenger: string;
-        operator: string;
-        requestId: string;
-      };
-      const [dispute] = await batch.read<[Dispute]>(court, "disputeOf", claimId);
-      const { status, challenger, operator, demands, openDemands, requestId } = dispute;
-      const [termsId, traceUntil] = [Number(dispute.termsId), Number(dispute.traceUntil)];
-      const [demandUntil, end] = [Number(dispute.demandUntil), Number(dispute.end)];
-      const times = { traceUntil, demandUntil, end };
-      return [claimId, { status, challenger, operator, demands, openDemands, requestId, termsId, ...times }] as const;
-    }),
-    table(world.cases, async ({ claimId, demands }) => {
-      const records = await table(demands, async ({ opening }) => {
-        const read = await batch.read<[string, bigint, boolean]>(court, "demandOf", claimId, opening);
-        const [demander, answerUntil, answered] = read;
-        return { demander, answerUntil: Number(answerUntil), answered };
-      });
-      return [claimId, records] as const;
-    }),
-    table(people.operators, async ({ address }) => {
-      const [[record], [queue]] = await Promise.all([
-        batch.read<[Struct<"stake" | "locked" | "status">]>(staking, "operatorOf", address),
-        batch.read<[readonly Struct<"amount" | "releaseAt">[]]>(staking, "unbondingOf", address),
-      ]);
-      const exits = [...queue].map(({ amount, releaseAt }) => ({ amount, releaseAt: Number(releaseAt) }));
-      return [address, { stake: record.stake, locked: record.locked, status: record.status, exits }] as const;
-    }),
-    table(world.locks, async (id) => {
-      type Lock = Struct<"amount"> & { operator: string };
-      const [{ operator, amount }] = await batch.read<[Lock]>(staking, "lockOf", people.manager.address, id);
-      return [id, { operator, amount }] as const;
-    }),
-    table(addresses, async (address) => [address, await one(market, "creditOf", address)] as const),
-    table(addresses, async (address) => [address, await one(court, "creditOf", address)] as const),
-    table(holders, async (address) => [address, await one(token, "balanceOf", address)] as const),
-    table([...Array(payoutCount).keys()], async (index) => {
-      type Payout = Struct<"payableAt"> & { amounts: readonly bigint[]; frozen: boolean };
-      const [{ amounts, payableAt, frozen }] = await batch.read<[Payout]>(staking, "payoutOf", index + 1);
-      return { amounts: [...amounts], payableAt: Number(payableAt), frozen };
-    }),
-    table(world.versions, async ({ id }) => {
-      const [[version], operators] = await Promise.all([
-        batch.read<[readonly unknown[] & Struct<"status">]>(registry, "versionOf", id),
-        one(staking, "holders", id),
-      ]);
-      const facts = version.map((fact, i) => (i === 2 ? "" : String(fact))).join(" ");
-      return [id, { status: version.status, holders: operators, facts }] as const;
-    }),
-    table(world.terms, async (_terms) => {
-      const [terms] = await batch.read<[readonly unknown[]]>(court, "termsOf", world.terms.indexOf(_terms));
-      return [...terms].join(" ");
-    }),
-    table(["clock", "paused", "court"], async (name) => (await batch.read<[unknown]>(market, name))[0]),
-    table(["totalHeld"], async (name) => one(staking, name)),
-    one(token, "totalSupply"),
-  ]);
-  await batch.flush(world);
-  const [requests, disputes, demands, operators, locks, owedByMarket, owedByCourt, balances, ...rest] = await reads;
-  const [payouts, versions, terms, [clock, paused, courtName], [totalHeld = 0n], supply] = rest;
+/** A view whose last argument is an epoch. */
+function epochRead(contract: BaseContract, name: string, values: readonly string[], epoch: number): Read {
+  const { data } = read(contract, name, ...values, 0);
+  return { to: addressOf(contract), data: data.slice(0, -64) + wordOf(epoch) };
+}
+
+function demandRead({ claimId }: Case, opening: object, court: BaseContract): Read {
+  const key = `${claimId} ${JSON.stringify(opening)}`;
+  const made = known.get(key) ?? {
+    to: addressOf(court),
+    data: court.interface.encodeFunctionData("demandOf", [claimId, opening]),
+  };
+  known.set(key, made);
+  return made;
+}
+
+const NOTHING = new Words("", true);
+
+function decodeRequest([claim = NOTHING, result = NOTHING, paid = NOTHING, lock = NOTHING]: readonly Words[]): RequestView {
   return {
-    ...{ time, block, clock: Number(clock), paused: paused === true, payouts, terms, totalHeld, supply },
-    ...{ requests: new Map(requests), disputes: new Map(disputes), demands: new Map(demands) },
-    ...{ operators: new Map(operators), locks: new Map(locks), balances: new Map(balances) },
-    ...{ credits: { market: new Map(owedByMarket), court: new Map(owedByCourt) }, versions: new Map(versions) },
-    court: String(courtName),
+    ...{ status: claim.big(0), operator: claim.address(1), outputRoot: claim.hash(2), deadline: claim.number(3) },
+    ...{ claimedBlock: claim.number(4), claimId: claim.hash(5), lockedOf: lock.address(0), lock: lock.big(1) },
+    ...{ finality: result.big(0), result: result.hash(1), compensation: paid.big(0) },
   };
 }
 
-async function latest({ connection }: World): Promise<{ block: number; time: number }> {
-  const block = await connection.ethers.provider.getBlock("latest");
-  if (block === null) throw new Error("a chain without a block");
-  return { block: block.number, time: block.timestamp };
+function decodeDispute([it = NOTHING, trace = NOTHING]: readonly Words[]): DisputeView {
+  return {
+    ...{ challenger: it.address(0), termsId: it.number(1), traceUntil: it.number(2), status: it.big(3) },
+    ...{ operator: it.address(4), demandUntil: it.number(5), end: it.number(6), demands: it.big(7) },
+    ...{ openDemands: it.big(8), challengeableUntil: it.number(9), requestId: it.hash(10), trace: trace.hex },
+  };
+}
+
+const decodeDemand = (it: Words): DemandView => ({
+  ...{ demander: it.address(0), answerUntil: it.number(1), answered: it.number(2) === 1 },
+});
+
+function decodeOperator(answers: readonly Words[]): OperatorView {
+  const [record = NOTHING, queue = NOTHING, owed = NOTHING, jail = NOTHING, agent = NOTHING] = answers;
+  const exits = Array.from({ length: queue.number(1) }, (_, i) => ({
+    ...{ amount: queue.big(2 + 2 * i), releaseAt: queue.number(3 + 2 * i) },
+  }));
+  return {
+    ...{ stake: record.big(0), locked: record.big(1), open: record.big(2), status: record.big(3), exits },
+    ...{ owed: owed.big(0), jailedUntil: jail.number(0), agent: agent.address(0) },
+  };
+}
+
+function decodePlace(answers: readonly Words[], epoch: number): PlaceView {
+  const [optedIn = NOTHING, weight = NOTHING, before = NOTHING, terms = NOTHING, termsBefore = NOTHING] = answers;
+  const text = (it: Words): string => (it.reverted ? "" : it.hex);
+  return {
+    ...{ epoch, optedIn: optedIn.number(0) === 1, weight: weight.big(0), weightBefore: before.big(0) },
+    ...{ terms: text(terms), termsBefore: text(termsBefore) },
+  };
+}
+
+function decodePayout([it = NOTHING]: readonly Words[]): PayoutView {
+  return {
+    ...{ amounts: [it.big(0), it.big(1), it.big(2)], accuser: it.address(3), harmed: it.address(4) },
+    ...{ payableAt: it.number(5), frozen: it.number(6) === 1 },
+  };
+}
+
+function decodeVersion(answers: readonly Words[], epoch: number): VersionView {
+  const [version = NOTHING, holders = NOTHING, total = NOTHING, before = NOTHING] = answers;
+  // The struct begins at the second word; its status is the third of its fields.
+  const facts = version.hex.slice(0, 64 * 3) + version.hex.slice(64 * 4);
+  return {
+    ...{ epoch, status: version.big(3), holders: holders.big(0), total: total.big(0), totalBefore: before.big(0), facts },
+  };
 }

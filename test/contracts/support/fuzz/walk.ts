@@ -2,14 +2,26 @@ import { type ErrorDescription, Interface } from "ethers";
 
 import { COURT_MOVES } from "./court.ts";
 import { GOVERNANCE_MOVES } from "./governance.ts";
-import { INVARIANTS, type Step, transitions } from "./invariants.ts";
+import { type Actor, featured } from "./actors.ts";
+import { dueBy, duties, type Duty } from "./duties.ts";
+import { INVARIANTS, type Step, titleOf, transitions } from "./invariants.ts";
+import { Refused } from "./chain.ts";
 import { MARKET_MOVES } from "./market.ts";
 import type { Act, Move, Refusal } from "./move.ts";
+import { POOL_MOVES } from "./pools.ts";
 import { STAKING_MOVES } from "./staking.ts";
-import { TIME_MOVES, type TimeMove } from "./time.ts";
+import { passingTo, TIME_MOVES, type TimeMove } from "./time.ts";
 import type { World } from "./world.ts";
 
-export const MOVES: readonly Move[] = [...MARKET_MOVES, ...STAKING_MOVES, ...COURT_MOVES, ...GOVERNANCE_MOVES];
+export const MOVES: readonly Move[] = [
+  ...MARKET_MOVES,
+  ...STAKING_MOVES,
+  ...POOL_MOVES,
+  ...COURT_MOVES,
+  ...GOVERNANCE_MOVES,
+];
+
+const MOVES_AND_TIME: readonly (Move | TimeMove)[] = [...MOVES, ...TIME_MOVES];
 
 /** What walks did, by name. */
 export class Tally {
@@ -18,9 +30,18 @@ export class Tally {
   readonly refused = new Map<string, number>();
   /** `request Open to Assigned`, `dispute …`, `late dispute …`. */
   readonly transitions = new Map<string, number>();
+  /** Turns of each actor. */
+  readonly turns = new Map<string, number>();
 
-  static add(row: Map<string, number>, name: string): void {
-    row.set(name, (row.get(name) ?? 0) + 1);
+  static add(row: Map<string, number>, name: string, times = 1): void {
+    row.set(name, (row.get(name) ?? 0) + times);
+  }
+
+  /** Adds what another one counted. */
+  include(other: Tally): void {
+    for (const row of ["succeeded", "refused", "transitions", "turns"] as const) {
+      for (const [name, times] of other[row]) Tally.add(this[row], name, times);
+    }
   }
 }
 
@@ -46,45 +67,64 @@ interface Choice {
   readonly refusal?: Refusal;
 }
 
-/** Random moves on a world, each followed by all invariants; ends at the first that does not hold. */
+/** More than can be left when a walk is over. */
+const MOST_DUTIES = 200;
+
+/** After how many steps everything is read again, whether an event spoke of it or not. */
+const FULL_LOOK = 16;
+
+/**
+ * Random moves on a world, each followed by all invariants; ends at the first that does not hold. Seed and `hunted` alone
+ * decide what is played.
+ */
 export class Walk {
   readonly world: World;
   readonly seed: number;
   readonly story: string[] = [];
-  readonly tally: Tally;
+  readonly tally = new Tally();
+  /** Who has turns in this walk. */
+  readonly actors: readonly Actor[];
   violation: Violation | undefined;
+  /** Moves and refusals that are played whenever they can be. */
+  readonly #hunted: ReadonlySet<string>;
   readonly #errors: Interface;
 
-  constructor(world: World, seed: number, tally: Tally) {
+  constructor(world: World, seed: number, hunted: readonly string[] = []) {
     this.world = world;
     this.seed = seed;
-    this.tally = tally;
-    const { market, staking, court, registry, attestation, optimistic, token, authority } = world.contracts;
-    const contracts = [market, staking, court, registry, attestation, optimistic, token, authority];
-    const errors = contracts.flatMap(({ interface: { fragments } }) =>
-      fragments.filter(({ type }) => type === "error"),
-    );
-    this.#errors = new Interface([...errors, "error TensorListBytes(uint256,uint256)"]);
+    this.#hunted = new Set(hunted);
+    this.#errors = errorsOf(world);
+    this.actors = featured(world.random);
   }
 
   /** Plays `steps` moves. */
   async play(steps: number): Promise<void> {
-    for (let i = 0; i < steps && this.violation === undefined; i++) await this.#step();
+    // Without a court there is little to do: few walks begin without one.
+    if (this.world.random.chance(0.9)) await this.#step(this.#named("market.setCourt"));
+    for (let i = 0; i < steps && this.violation === undefined; i++) await this.#step(this.#choose());
+  }
+
+  /** Plays what the honest must still do, until nothing is left. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < MOST_DUTIES && this.violation === undefined; i++) {
+      const [duty] = duties(this.world);
+      if (duty === undefined) return;
+      await this.#step(this.#fulfil(duty));
+    }
+    if (this.violation === undefined) this.violation = { invariant: NO_SURPRISE, what: "duties have no end" };
   }
 
   /** The failure as somebody needs it to repeat it. */
   report(): string {
     const { invariant, what } = this.violation ?? { invariant: "", what: "" };
+    const actors = this.actors.map(({ name }) => name).join(", ");
     const story = this.story.map((line, i) => `  ${i + 1}. ${line}`).join("\n");
-    return `${invariant}\n${what}\nseed ${this.seed}, ${this.story.length} moves:\n${story}`;
+    return `${invariant}\n${what}\nseed ${this.seed} (${actors}), ${this.story.length} moves:\n${story}`;
   }
 
-  async #step(): Promise<void> {
+  async #step(choice: Choice): Promise<void> {
     const { world, tally } = this;
-    const choice = this.#choose();
-    const before = world.view;
-    const { draws, slashes } = world.ledger;
-    const step: Step = { before, move: choice.move.name, draws: draws.length, slashes: slashes.length };
+    const step: Step = { before: world.view, move: choice.move.name, draws: drawsOf(world) };
     this.story.push(choice.act.text);
     try {
       await this.#send(choice);
@@ -93,22 +133,35 @@ export class Walk {
       this.violation = { invariant: NO_SURPRISE, what: error.message };
       return;
     }
-    if (choice.refusal) Tally.add(tally.refused, refusalName(choice.move.name, choice.refusal));
-    else Tally.add(tally.succeeded, choice.move.name);
-    await world.look();
+    world.spotlight = undefined;
+    if (choice.refusal) {
+      // What was refused changed nothing but the time.
+      Tally.add(tally.refused, refusalName(choice.move.name, choice.refusal));
+      return;
+    }
+    Tally.add(tally.succeeded, choice.move.name);
+    await world.look(this.story.length % FULL_LOOK === 0);
     const { requests, disputes } = transitions(world, step);
     for (const { name } of requests) Tally.add(tally.transitions, `request ${name}`);
     for (const { name, late } of disputes) Tally.add(tally.transitions, `${late ? "late dispute" : "dispute"} ${name}`);
     await this.#check(step);
   }
 
-  async #check(step: Step): Promise<void> {
-    for (const [invariant, check] of Object.entries(INVARIANTS)) {
-      for await (const what of check(this.world, step)) {
-        this.violation ??= { invariant, what };
+  async #check(step: Step, when: "move" | "end" = "move"): Promise<void> {
+    for (const invariant of INVARIANTS) {
+      if (invariant.when !== when) continue;
+      for await (const what of invariant.check(this.world, step)) {
+        this.violation ??= { invariant: titleOf(invariant), what };
         return;
       }
     }
+  }
+
+  /** Checks what must hold when everything was ended. */
+  async conclude(): Promise<void> {
+    const { world } = this;
+    const step: Step = { before: world.view, move: "the end", draws: new Map() };
+    if (this.violation === undefined) await this.#check(step, "end");
   }
 
   /** Sends; what must succeed and does not, and what must be refused and is not, is a surprise. */
@@ -131,25 +184,72 @@ export class Walk {
 
   /** The typed error of a refused transaction, or what it said instead. */
   #errorOf(thrown: unknown): ErrorDescription | string {
-    const data = (thrown as { readonly data?: unknown }).data;
     // What is no refusal is a mistake of the test.
-    if (typeof data !== "string") throw thrown;
-    return this.#errors.parseError(data) ?? `revert ${data} ${String(thrown)}`;
+    if (!(thrown instanceof Refused)) throw thrown;
+    return this.#errors.parseError(thrown.data) ?? `revert ${thrown.data}`;
   }
 
   /**
-   * One move in three must be refused, the one that was tried least; the others must succeed: mostly by weight, now and
-   * then the one that succeeded least.
+   * One move in three must be refused; the others must succeed: mostly by weight, now and then the one that succeeded
+   * least in this walk.
    */
   #choose(): Choice {
     const { random } = this.world;
-    const kind = random.below(10);
-    return (kind < 3 ? this.#refusal() : kind < 5 ? this.#rarest() : undefined) ?? this.#weighted();
+    const duty = dueBy(this.world, this.world.next);
+    if (duty !== undefined) return this.#fulfil(duty);
+    const choice = this.#free(random.below(10));
+    // Time passes no further than what somebody honest must do before.
+    const to = "to" in choice.act ? Number(choice.act.to) : 0;
+    const before = to === 0 ? undefined : dueBy(this.world, to);
+    return before === undefined ? choice : this.#fulfil(before);
   }
 
+  #named(name: string): Choice {
+    const move = MOVES.find((it) => it.name === name) as Move;
+    return { move, act: move.valid(this.world) as Act };
+  }
+
+  /** What brings a duty nearer to its end: the act, or the time in which it can be done. */
+  #fulfil({ move, from, pausable, act }: Duty): Choice {
+    const { world } = this;
+    const at = pausable && world.pausedNext ? world.pausedUntil : from > world.next ? from - 1 : 0;
+    if (at > 0) {
+      const time = passingTo(at);
+      return { move: time, act: time.valid(world) as Act };
+    }
+    return { move: MOVES.find(({ name }) => name === move) as Move, act: act() };
+  }
+
+  #free(kind: number): Choice {
+    if (this.#hunted.size > 0 && kind < 6) {
+      const hunted = this.#hunt();
+      if (hunted !== undefined) return hunted;
+    }
+    const choice = kind < 3 ? this.#refusal() : kind < 4 ? this.#rarest() : kind < 8 ? this.#turn() : undefined;
+    // Time can always pass.
+    return choice ?? (this.#weighted(MOVES_AND_TIME) as Choice);
+  }
+
+  /** The turn of one of the walk's actors. */
+  #turn(): Choice | undefined {
+    const { world, tally } = this;
+    const actor = world.random.pick(this.actors);
+    world.spotlight = actor;
+    const moves = MOVES.flatMap((move) => {
+      const weight = actor.moves[move.name] ?? 0;
+      return weight === 0 ? [] : [{ ...move, weight }];
+    });
+    const choice = this.#weighted(moves);
+    if (choice === undefined) world.spotlight = undefined;
+    else Tally.add(tally.turns, actor.name);
+    return choice;
+  }
+
+  /** Of the refusals of a few moves, the one that was tried least. */
   #refusal(): Choice | undefined {
     const { world, tally } = this;
-    const all = MOVES.flatMap((move) => move.refusals(world).map((refusal) => ({ move, refusal })));
+    const moves = Array.from({ length: 3 }, () => world.random.pick(MOVES));
+    const all = moves.flatMap((move) => move.refusals(world).map((refusal) => ({ move, refusal })));
     const times = all.map(({ move, refusal }) => tally.refused.get(refusalName(move.name, refusal)) ?? 0);
     const least = Math.min(...times);
     const found = world.some(all.filter((_, i) => times[i] === least));
@@ -159,18 +259,39 @@ export class Walk {
   #rarest(): Choice | undefined {
     const { world, tally } = this;
     const times = ({ name }: Move): number => tally.succeeded.get(name) ?? 0;
-    const order = MOVES.filter(({ weight }) => weight > 0).sort((a, b) => times(a) - times(b));
-    for (const move of order) {
+    const order = MOVES.filter(({ weight }) => weight > 0)
+      .map((move) => ({ move, at: times(move) + world.random.u32() / 2 ** 32 }))
+      .sort((a, b) => a.at - b.at);
+    for (const { move } of order) {
       const act = move.valid(world);
       if (act !== undefined) return { move, act };
     }
     return undefined;
   }
 
-  #weighted(): Choice {
+  /** Something that is hunted and can be played now. */
+  #hunt(): Choice | undefined {
+    const { world, tally } = this;
+    for (const move of MOVES) {
+      const act = this.#hunted.has(move.name) && !tally.succeeded.has(move.name) ? move.valid(world) : undefined;
+      if (act !== undefined) return { move, act };
+      for (const refusal of this.#isHunted(move) ? move.refusals(world) : []) {
+        const name = refusalName(move.name, refusal);
+        if (this.#hunted.has(name) && !tally.refused.has(name)) return { move, refusal, act: refusal };
+      }
+    }
+    return undefined;
+  }
+
+  #isHunted({ name }: Move): boolean {
+    return [...this.#hunted].some((hunted) => hunted.startsWith(`${name} `) || hunted.startsWith(`${name}:`));
+  }
+
+  /** One of the moves that can be made, by weight. */
+  #weighted(all: readonly (Move | TimeMove)[]): Choice | undefined {
     const { world } = this;
-    const moves: (Move | TimeMove)[] = [...MOVES, ...TIME_MOVES];
-    for (;;) {
+    const moves = [...all];
+    while (moves.length > 0) {
       const total = moves.reduce((sum, { weight }) => sum + weight, 0);
       let at = (world.random.u32() / 2 ** 32) * total;
       const index = moves.findIndex(({ weight }) => (at -= weight) < 0);
@@ -178,5 +299,28 @@ export class Walk {
       const act = move?.valid(world);
       if (move !== undefined && act !== undefined) return { move, act };
     }
+    return undefined;
   }
+}
+
+/** The draws that requests wait for. */
+const drawsOf = ({ jobs, ledger }: World): Step["draws"] =>
+  new Map(
+    jobs.flatMap(({ id }) => {
+      const { ticket, epoch, committed } = ledger.job(id);
+      return committed ? [[id, { ticket, epoch }] as const] : [];
+    }),
+  );
+
+const ABI_ERRORS = ["error TensorListBytes(uint256,uint256)"];
+let known: Interface | undefined;
+
+/** All errors with which a transaction of a walk may be refused. */
+function errorsOf({ contracts }: World): Interface {
+  if (known !== undefined) return known;
+  const { market, staking, pools, court, registry, attestation, optimistic, token, authority } = contracts;
+  const all = [market, staking, pools, court, registry, attestation, optimistic, token, authority];
+  const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
+  known = new Interface([...errors, ...ABI_ERRORS]);
+  return known;
 }

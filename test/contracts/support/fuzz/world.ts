@@ -4,19 +4,37 @@ import { network } from "hardhat";
 import { createRandom, type Random } from "../../../../runner/machine/prng.ts";
 import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
 import { TERMS } from "../../../../testing/toy-court.ts";
-import { Ledger } from "../ledger.ts";
-import { type Connection, MARKET, metadataOf, OPTIMISTIC, type RequestStruct, SIGNED, STAKING } from "../protocol.ts";
+import {
+  type Connection,
+  EPOCH_SECONDS,
+  MARKET,
+  metadataOf,
+  OPEN_TERMS,
+  OPTIMISTIC,
+  type RequestStruct,
+  SATURATION,
+  SIGNED,
+  STAKING,
+} from "../protocol.ts";
+import { type Actor, type Character, CHARACTERS, SIDES } from "./actors.ts";
+import { Chain, Player } from "./chain.ts";
+import { type Args, Ledger } from "./ledger.ts";
 import { addressOf } from "./move.ts";
 import { type Answer, manifestFor, type Size } from "./toy.ts";
-import { readView, type View } from "./view.ts";
+import { Lens, type View } from "./view.ts";
 
-export type Signer = Awaited<ReturnType<Connection["ethers"]["getSigners"]>>[number];
+/** Who sends transactions and signs. */
+export type Signer = Player;
 export type Contracts = Awaited<ReturnType<typeof deploy>>;
 
 /** Start money of each account that has any. */
 export const PURSE = parseEther("100000");
 export const COURT_TERMS = { ...TERMS, challengeBond: parseEther("50"), demandBond: parseEther("1") };
-const OPERATORS = 10;
+const OPERATORS = CHARACTERS.length;
+const REQUESTERS = SIDES.length;
+const WATCHERS = SIDES.length;
+/** How many of the operators have begun. */
+const BEGINNERS = 8;
 
 /** A request and what its operator means to do. */
 export interface Job {
@@ -24,6 +42,8 @@ export interface Job {
   readonly request: RequestStruct;
   readonly version: Version;
   answer?: Answer;
+  /** Whose answer that is. */
+  answeredBy?: string;
 }
 
 export interface Version {
@@ -59,54 +79,69 @@ export interface Case {
 }
 
 /** The whole suite on a chain of its own, with the real court on the toy machine. */
-async function deploy({ ethers }: Connection, sink: string, admin: Signer) {
-  const authority = await ethers.deployContract("Authority", [admin]);
-  const successor = await ethers.deployContract("Authority", [admin]);
+async function deploy({ ethers }: Connection, sink: string, admin: { readonly address: string }) {
+  const authority = await ethers.deployContract("Authority", [admin.address]);
+  const successor = await ethers.deployContract("Authority", [admin.address]);
   const token = await ethers.deployContract("AssayToken");
   const registry = await ethers.deployContract("ModelRegistry");
-  const randomness = await ethers.deployContract("FutureBlockRandomness");
-  const staking = await ethers.deployContract("OperatorStaking", [authority, token, registry, sink, STAKING]);
+  const randomness = await ethers.deployContract("LocalBlockRandomness");
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
+  const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
   const signature = await ethers.deployContract("SignatureVerifier", [staking]);
-  const parts = [authority, registry, staking, attestation, randomness, MARKET] as const;
+  const parts = [authority, registry, pools, attestation, randomness, MARKET] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts]);
   const machine = await ethers.deployContract("ToyMachine");
   const court = await ethers.deployContract("DisputeCourt", [authority, market, machine, COURT_TERMS]);
   const reader = await ethers.deployContract("BatchReader");
+  const prober = await ethers.deployContract("VerdictProber");
   const rules = { authority, successor, registry, attestation, optimistic, signature };
-  return { ...rules, token, staking, market, court, reader };
+  return { ...rules, token, staking, pools, market, court, reader, prober };
+}
+
+const AGENTS = 2;
+const FIRST_OPERATOR = 7 + REQUESTERS + WATCHERS;
+
+/** The contracts as `player` calls them where nobody else is named. */
+function sentBy<T extends Readonly<Record<string, { connect(runner: Player): unknown }>>>(player: Player, all: T): T {
+  return Object.fromEntries(Object.entries(all).map(([name, contract]) => [name, contract.connect(player)])) as T;
 }
 
 /** Accounts by what they do; one account does one thing, so that a walk reads like a story. */
-function cast(signers: readonly Signer[]) {
-  const at = (index: number): Signer => {
-    const signer = signers[index];
-    if (signer === undefined) throw new RangeError(`no account ${index}`);
-    return signer;
+function cast(players: readonly Player[]) {
+  const at = (index: number): Player => {
+    const player = players[index];
+    if (player === undefined) throw new RangeError(`no account ${index}`);
+    return player;
   };
   return {
     ...{ admin: at(0), manager: at(1), sink: at(2), royaltee: at(3), pauper: at(4) },
     publishers: [at(5), at(6)],
-    requesters: [at(7), at(8)],
-    watchers: [at(9), at(10)],
-    operators: signers.slice(11, 11 + OPERATORS),
+    requesters: players.slice(7, 7 + REQUESTERS),
+    watchers: players.slice(7 + REQUESTERS, 7 + REQUESTERS + WATCHERS),
+    operators: players.slice(FIRST_OPERATOR, FIRST_OPERATOR + OPERATORS),
+    agents: players.slice(FIRST_OPERATOR + OPERATORS, FIRST_OPERATOR + OPERATORS + AGENTS),
   };
 }
 
 /**
- * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and three
- * operators have begun. The market does not know its court yet.
+ * The suite on a chain, before anybody moves: a version of each size is published, everybody has money, and one
+ * operator of each character has begun. The market does not know its court yet.
  */
 export async function openStage() {
-  const accounts = { count: 11 + OPERATORS };
-  const connection = await network.create({ override: { initialDate: BEGINNING, accounts } });
+  const accounts = { count: FIRST_OPERATOR + OPERATORS + AGENTS };
+  // What is refused is told by its receipt, which is cheaper than an error with the story of its call.
+  const quiet = { throwOnTransactionFailures: false, throwOnCallFailures: false };
+  const connection = await network.create({ override: { initialDate: BEGINNING, accounts, ...quiet } });
   steadyTime(connection);
   const { ethers, networkHelpers } = connection;
-  const people = cast(await ethers.getSigners());
+  const chain = new Chain(connection);
+  const signers = await ethers.getSigners();
+  const people = cast(signers.map((signer) => new Player(chain, signer)));
   const { sink, admin, manager, royaltee } = people;
-  const contracts = await deploy(connection, sink.address, admin);
-  const { token, market, staking, court, attestation, registry, optimistic, signature } = contracts;
+  const contracts = sentBy(people.pauper, await deploy(connection, sink.address, admin));
+  const { token, market, staking, pools, court, attestation, registry, optimistic, signature } = contracts;
 
   // Consumers: one that listens, one that reverts, one that burns its gas, one that calls back into the market.
   const consumers: string[] = [];
@@ -116,19 +151,21 @@ export async function openStage() {
     await consumer.behave(mode, market, market.interface.encodeFunctionData("withdraw", [payer?.address ?? ""]));
     consumers.push(await consumer.getAddress());
   }
-  await attestation.addRoute(OPTIMISTIC, optimistic);
-  await attestation.addRoute(SIGNED, signature);
-  await staking.addManager(market);
-  await staking.addManager(manager);
+  await chain.sync();
+  await attestation.connect(admin).addRoute(OPTIMISTIC, optimistic);
+  await attestation.connect(admin).addRoute(SIGNED, signature);
+  await staking.connect(admin).addManager(market);
+  await staking.connect(admin).addManager(manager.address);
 
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
-    await token.mint(holder, PURSE);
+    await token.connect(admin).mint(holder, PURSE);
     for (const spender of [market, staking, court]) await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
-  const beginners = operators.slice(0, 3);
-  for (const operator of beginners) {
-    await staking.connect(operator).deposit(parseEther("3000"));
+  const beginners = operators.slice(0, BEGINNERS);
+  for (const [i, operator] of beginners.entries()) {
+    // The swarm has no more than it must.
+    await staking.connect(operator).deposit(CHARACTERS[i] === "sybil" ? STAKING.minimumStake : parseEther("3000"));
     await staking.connect(operator).rotateSigningKey(operator);
   }
   const versions: Version[] = [];
@@ -138,16 +175,22 @@ export async function openStage() {
     await registry.connect(publisher).publish(manifestFor(size), metadata);
     const id = await registry.versionIdFor(publisher, manifestFor(size), metadata);
     versions.push({ id, size, publisher });
-    for (const operator of beginners) await staking.connect(operator).optIn(id);
+    for (const operator of beginners) await pools.connect(operator).optIn(id, OPEN_TERMS);
   }
+  // Those who begin count when a walk does.
+  await chain.passTo((Math.floor(chain.time / EPOCH_SECONDS) + 1) * EPOCH_SECONDS);
+  const past = chain.takeLogs().logs;
+  const probe = (await chain.request("eth_getCode", [addressOf(contracts.prober), "latest"])) as string;
+  const setUpUntil = Number(await staking.SETUP_UNTIL());
   const snapshot = await networkHelpers.takeSnapshot();
-  return { connection, contracts, people, consumers, versions, snapshot };
+  return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, snapshot };
 }
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
 /** A stage as it was at first, and what those who play on it remember. */
 export class World {
   readonly connection: Connection;
+  readonly chain: Chain;
   readonly random: Random;
   readonly contracts: Contracts;
   readonly people: Stage["people"];
@@ -156,6 +199,8 @@ export class World {
   readonly jobs: Job[] = [];
   readonly versions: Version[];
   readonly cases: Case[] = [];
+  /** Everybody who may own something. */
+  readonly everybody: readonly string[];
   /** Routes of evidence: what each verifies by, and whether it was tombstoned. */
   readonly routes = new Map<string, { readonly by: "time" | "signature"; dead: boolean }>();
   /** Locks of the manager that is no market. */
@@ -166,26 +211,47 @@ export class World {
   /** End of the pause that was begun last. */
   pausedUntil = 0;
   pauseSpent = false;
+  /** Whose turn it is, when it is an actor's. */
+  spotlight: Actor | undefined;
   #view: View | undefined;
   #serial = 0;
 
-  private constructor({ connection, contracts, people, consumers, versions }: Stage, seed: number) {
+  /** Code of contracts/mocks/VerdictProber.sol. */
+  readonly probe: string;
+  /** Until when managers of stake count at once. */
+  readonly setUpUntil: number;
+  readonly #lens: Lens;
+  readonly #past: Stage["past"];
+
+  private constructor(stage: Stage, seed: number) {
+    const { connection, chain, contracts, people, consumers, versions, past, probe } = stage;
     this.connection = connection;
+    this.chain = chain;
     this.random = createRandom(seed);
     this.contracts = contracts;
     this.people = people;
     this.consumers = consumers;
     this.versions = [...versions];
-    this.ledger = new Ledger(contracts);
+    const { staking, pools, market, court } = contracts;
+    this.ledger = new Ledger({ staking, pools, market, court });
     this.routes.set(OPTIMISTIC, { by: "time", dead: false });
     this.routes.set(SIGNED, { by: "signature", dead: false });
     this.managers = [addressOf(contracts.market), people.manager.address];
+    const { admin, manager, sink, royaltee, pauper, publishers, requesters, watchers, operators, agents } = people;
+    const all = [admin, manager, sink, royaltee, pauper, ...publishers, ...requesters, ...watchers];
+    this.everybody = [...all, ...operators, ...agents].map(({ address }) => address);
+    this.#past = past;
+    this.probe = probe;
+    this.setUpUntil = stage.setUpUntil;
+    this.#lens = new Lens(this);
   }
 
   static async on(stage: Stage, seed: number): Promise<World> {
     await stage.snapshot.restore();
+    await stage.chain.sync();
     const world = new World(stage, seed);
-    await world.look();
+    world.ledger.read(world.#past, 0);
+    await world.look(true);
     return world;
   }
 
@@ -195,21 +261,30 @@ export class World {
     return this.#view;
   }
 
-  /** Reads events and views anew. */
-  async look(): Promise<View> {
-    await this.ledger.readOn(this.connection.ethers.provider);
-    this.#view = await readView(this);
+  /** Takes in events, and reads what they may have changed: everything when asked for. */
+  async look(all = false): Promise<View> {
+    const { logs, senders } = this.chain.takeLogs();
+    this.ledger.read(logs, this.chain.time);
+    for (const { name, args } of this.ledger.latest) if (name === "market.RequestOpened") this.#opened(args);
+    this.#view = await this.#lens.look(logs, senders, all);
     return this.#view;
+  }
+
+  #opened({ requestId, versionId, request }: Args): void {
+    const version = this.versions.find(({ id }) => id === versionId);
+    if (version === undefined) throw new Error(`a request for an unknown version ${String(versionId)}`);
+    this.jobs.push({ id: String(requestId), request: request as RequestStruct, version });
   }
 
   /** Time of the next transaction. */
   get next(): number {
-    return this.view.time + 1;
+    return this.chain.time + 1;
   }
 
   /** The market's time in the next transaction: it stands still up to the end of a pause. */
   get nextClock(): number {
-    return this.view.clock + (this.view.time < this.pausedUntil ? 0 : 1);
+    const running = Math.max(this.view.time, this.pausedUntil);
+    return this.view.clock + Math.max(0, this.next - running);
   }
 
   /** Whether the market is paused in the next transaction. */
@@ -220,6 +295,24 @@ export class World {
   /** The time at which the market's clock will show `clock`, if it is not paused meanwhile. */
   timeOf(clock: number): number {
     return Math.max(this.view.time, this.pausedUntil) + clock - this.view.clock;
+  }
+
+  /** What an operator is like. */
+  characterOf(operator: string): Character {
+    return CHARACTERS[this.people.operators.findIndex(({ address }) => address === operator)] ?? "lazy";
+  }
+
+  /** What a requester or a watcher is like. */
+  sideOf(account: string): (typeof SIDES)[number] {
+    const { requesters, watchers } = this.people;
+    const at = [requesters, watchers].map((row) => row.findIndex(({ address }) => address === account));
+    return SIDES[Math.max(...at)] ?? "honest";
+  }
+
+  /** Whether it is not somebody else's turn. */
+  isLit(role: "operators" | "requesters" | "watchers", account: string): boolean {
+    const own = this.spotlight?.[role] ?? [];
+    return own.length === 0 || own.some((index) => this.people[role][index]?.address === account);
   }
 
   /** A number that nobody had before. */
@@ -233,14 +326,10 @@ export class World {
     return fitting.length === 0 ? undefined : this.random.pick(fitting);
   }
 
-  /** Mines a block at a time. */
-  async passTo(time: number): Promise<void> {
-    const { provider } = this.connection;
-    await provider.request({ method: "evm_setNextBlockTimestamp", params: [time] });
-    await provider.request({ method: "evm_mine", params: [] });
-  }
-
-  async signerOf(address: string): Promise<Signer> {
-    return this.connection.ethers.getSigner(address);
+  /** The account of that address. */
+  signerOf(address: string): Signer {
+    const { admin, manager, pauper, operators, agents, requesters, watchers } = this.people;
+    const all = [...operators, ...agents, ...requesters, ...watchers, admin, manager];
+    return all.find((player) => player.address === address) ?? pauper;
   }
 }

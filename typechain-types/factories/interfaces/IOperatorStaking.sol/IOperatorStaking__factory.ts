@@ -7,6 +7,33 @@
 
   const _abi = [
   {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "CreditZero",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "StakingAmountZero",
     "type": "error"
@@ -117,17 +144,6 @@
         "type": "address"
       }
     ],
-    "name": "StakingNotEvictable",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      }
-    ],
     "name": "StakingNotJailed",
     "type": "error"
   },
@@ -145,93 +161,17 @@
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingNotOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingOptOutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "StakingOptedIn",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "string",
-        "name": "name",
+        "name": "parameter",
         "type": "string"
-      }
-    ],
-    "name": "StakingParameterZero",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingPayoutFrozenBefore",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "StakingPayoutPending",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
       },
       {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
+        "internalType": "uint256",
+        "name": "actual",
+        "type": "uint256"
       }
     ],
-    "name": "StakingPayoutUnknown",
+    "name": "StakingParameterOutOfRange",
     "type": "error"
   },
   {
@@ -264,22 +204,6 @@
       }
     ],
     "name": "StakingTextLength",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "actual",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint256",
-        "name": "expected",
-        "type": "uint256"
-      }
-    ],
-    "name": "StakingTokenAmountMismatch",
     "type": "error"
   },
   {
@@ -326,15 +250,67 @@
     "type": "error"
   },
   {
+    "anonymous": false,
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
       }
     ],
-    "name": "StakingVersionUnusable",
-    "type": "error"
+    "name": "AgentSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "CreditWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "cause",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "Credited",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -361,17 +337,29 @@
       {
         "indexed": true,
         "internalType": "address",
+        "name": "manager",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "operator",
         "type": "address"
       },
       {
         "indexed": false,
-        "internalType": "string",
-        "name": "endpoint",
-        "type": "string"
+        "internalType": "uint96",
+        "name": "penalty",
+        "type": "uint96"
       }
     ],
-    "name": "EndpointSet",
+    "name": "DrawMissed",
     "type": "event"
   },
   {
@@ -384,13 +372,13 @@
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "string",
+        "name": "endpoint",
+        "type": "string"
       }
     ],
-    "name": "Evicted",
+    "name": "EndpointSet",
     "type": "event"
   },
   {
@@ -472,19 +460,19 @@
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
-        "internalType": "uint32",
-        "name": "slot",
-        "type": "uint32"
+        "internalType": "uint96",
+        "name": "owed",
+        "type": "uint96"
       }
     ],
-    "name": "OptedIn",
+    "name": "OwedTaken",
     "type": "event"
   },
   {
@@ -497,106 +485,13 @@
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "lastBlock",
-        "type": "uint40"
-      }
-    ],
-    "name": "OptedOut",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutFrozen",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "accuser",
-        "type": "address"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "harmed",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96[3]",
-        "name": "amounts",
-        "type": "uint96[3]"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint40",
-        "name": "payableAt",
-        "type": "uint40"
-      }
-    ],
-    "name": "PayoutMarked",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      },
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "recipient",
-        "type": "address"
-      },
-      {
         "indexed": false,
         "internalType": "uint96",
-        "name": "amount",
+        "name": "owed",
         "type": "uint96"
       }
     ],
-    "name": "PayoutPaid",
+    "name": "PenaltyOwed",
     "type": "event"
   },
   {
@@ -737,6 +632,31 @@
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      }
+    ],
+    "name": "UnbondingCompleted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "amount",
+        "type": "uint96"
       },
       {
         "indexed": false,
@@ -762,33 +682,21 @@
     "type": "event"
   },
   {
-    "anonymous": false,
-    "inputs": [
+    "inputs": [],
+    "name": "ACCUSER_BPS",
+    "outputs": [
       {
-        "indexed": true,
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "indexed": true,
         "internalType": "uint256",
-        "name": "position",
+        "name": "",
         "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint96",
-        "name": "amount",
-        "type": "uint96"
       }
     ],
-    "name": "Withdrawn",
-    "type": "event"
+    "stateMutability": "view",
+    "type": "function"
   },
   {
     "inputs": [],
-    "name": "ACCUSER_BPS",
+    "name": "HARMED_BPS",
     "outputs": [
       {
         "internalType": "uint256",
@@ -842,6 +750,30 @@
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "actsFor",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "manager",
         "type": "address"
       }
@@ -849,6 +781,62 @@
     "name": "addManager",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "agentOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "position",
+        "type": "uint256"
+      }
+    ],
+    "name": "completeUnbonding",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "creditOf",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -922,24 +910,6 @@
         "internalType": "address",
         "name": "operator",
         "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "evict",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
       }
     ],
     "name": "freeStakeOf",
@@ -948,62 +918,6 @@
         "internalType": "uint256",
         "name": "",
         "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "freezePayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "holders",
-    "outputs": [
-      {
-        "internalType": "uint32",
-        "name": "",
-        "type": "uint32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "isOptedIn",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -1031,42 +945,37 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       },
       {
-        "internalType": "bytes32",
-        "name": "seed",
-        "type": "bytes32"
+        "internalType": "uint256",
+        "name": "stake",
+        "type": "uint256"
       },
       {
         "internalType": "uint32",
-        "name": "candidates",
+        "name": "capacity",
         "type": "uint32"
-      },
-      {
-        "internalType": "uint40",
-        "name": "cutoff",
-        "type": "uint40"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "lockId",
-        "type": "bytes32"
       },
       {
         "internalType": "uint96",
         "name": "amount",
         "type": "uint96"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "lockId",
+        "type": "bytes32"
       }
     ],
     "name": "lockDrawn",
     "outputs": [
       {
-        "internalType": "address",
-        "name": "operator",
-        "type": "address"
+        "internalType": "enum DrawOutcome",
+        "name": "outcome",
+        "type": "uint8"
       }
     ],
     "stateMutability": "nonpayable",
@@ -1131,9 +1040,9 @@
             "type": "uint96"
           },
           {
-            "internalType": "uint40",
-            "name": "countedFrom",
-            "type": "uint40"
+            "internalType": "uint32",
+            "name": "open",
+            "type": "uint32"
           },
           {
             "internalType": "enum OperatorStatus",
@@ -1152,88 +1061,17 @@
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
       }
     ],
-    "name": "optIn",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "optOut",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      },
-      {
-        "internalType": "enum Share",
-        "name": "share",
-        "type": "uint8"
-      }
-    ],
-    "name": "payPayout",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint256",
-        "name": "payoutId",
-        "type": "uint256"
-      }
-    ],
-    "name": "payoutOf",
+    "name": "owedOf",
     "outputs": [
       {
-        "components": [
-          {
-            "internalType": "uint96[3]",
-            "name": "amounts",
-            "type": "uint96[3]"
-          },
-          {
-            "internalType": "address",
-            "name": "accuser",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "harmed",
-            "type": "address"
-          },
-          {
-            "internalType": "uint40",
-            "name": "payableAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bool",
-            "name": "frozen",
-            "type": "bool"
-          }
-        ],
-        "internalType": "struct Payout",
+        "internalType": "uint96",
         "name": "",
-        "type": "tuple"
+        "type": "uint96"
       }
     ],
     "stateMutability": "view",
@@ -1261,6 +1099,19 @@
       }
     ],
     "name": "rotateSigningKey",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "agent",
+        "type": "address"
+      }
+    ],
+    "name": "setAgent",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1315,6 +1166,11 @@
         "type": "uint8"
       },
       {
+        "internalType": "uint40",
+        "name": "since",
+        "type": "uint40"
+      },
+      {
         "internalType": "address",
         "name": "accuser",
         "type": "address"
@@ -1337,19 +1193,13 @@
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "versionId",
-        "type": "bytes32"
-      }
-    ],
-    "name": "slotsOf",
+    "inputs": [],
+    "name": "slashedLately",
     "outputs": [
       {
-        "internalType": "uint32",
+        "internalType": "uint256",
         "name": "",
-        "type": "uint32"
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -1358,6 +1208,19 @@
   {
     "inputs": [],
     "name": "totalHeld",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "totalStake",
     "outputs": [
       {
         "internalType": "uint256",
@@ -1448,17 +1311,18 @@
     "inputs": [
       {
         "internalType": "address",
-        "name": "operator",
+        "name": "account",
         "type": "address"
-      },
-      {
-        "internalType": "uint256",
-        "name": "position",
-        "type": "uint256"
       }
     ],
     "name": "withdraw",
-    "outputs": [],
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   }

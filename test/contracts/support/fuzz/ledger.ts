@@ -1,0 +1,359 @@
+import { type Interface, ZeroAddress } from "ethers";
+
+import type { Log } from "./chain.ts";
+import { PlainPool, type PlainTerms } from "./plain-pools.ts";
+
+/*
+ * The state of staking, pools, market and court, rebuilt from their events alone.
+ */
+
+export interface Account {
+  stake: bigint;
+  locked: bigint;
+  /** Number of its locks. */
+  open: bigint;
+  status: bigint;
+  jailedUntil: number;
+  owed: bigint;
+  agent: string;
+  /** By slot; a slot that was never used is a hole. */
+  readonly exits: ({ amount: bigint; releaseAt: number } | undefined)[];
+  readonly keys: { readonly key: string; readonly activeFrom: number }[];
+  /** By version: number of its place. */
+  readonly places: Map<string, number>;
+  /** Versions it answers for. */
+  readonly memberships: Set<string>;
+}
+
+export interface JobRecord {
+  status: bigint;
+  /** The draw that was committed last. */
+  ticket: number;
+  epoch: number;
+  committed: boolean;
+  chunk: number;
+  /** Operators that it was taken from, because they did not claim in time. */
+  readonly missed: string[];
+  /** Who claimed; zero before. */
+  claimedBy: string;
+  /** Callbacks, by stage. */
+  readonly callbacks: number[];
+}
+
+interface CaseRecord {
+  status: bigint;
+  demands: bigint;
+  answers: bigint;
+}
+
+export type Args = Readonly<Record<string, unknown>>;
+
+/** An event of one of the contracts: `contract.Event` and its arguments. */
+export interface Event {
+  readonly name: string;
+  readonly args: Args;
+}
+
+interface Source {
+  readonly target: unknown;
+  readonly interface: Interface;
+}
+
+const zero = 0n;
+
+export class Ledger {
+  readonly #sources: ReadonlyMap<string, { readonly name: string; readonly interface: Interface }>;
+  readonly accounts = new Map<string, Account>();
+  readonly pools = new Map<string, PlainPool>();
+  /** Money that the market, and the court, owe. */
+  readonly credits = { market: new Map<string, bigint>(), court: new Map<string, bigint>() };
+  /** What was credited to whom, by cause: a request or a claim. */
+  readonly causes = new Map<string, Map<string, bigint>>();
+  readonly jobs = new Map<string, JobRecord>();
+  readonly cases = new Map<string, CaseRecord>();
+  /** Events of each kind, by `contract.Event`. */
+  readonly counts = new Map<string, number>();
+  /** Number of payouts. */
+  payouts = 0;
+  /** Events since the last reading. */
+  latest: readonly Event[] = [];
+  readonly #locks = new Map<string, bigint>();
+
+  constructor(contracts: Readonly<Record<string, Source>>) {
+    this.#sources = new Map(
+      Object.entries(contracts).map(([name, { target, interface: abi }]) => [
+        (target as string).toLowerCase(),
+        { name, interface: abi },
+      ]),
+    );
+  }
+
+  /** Takes in what the contracts said; `time` is that of the block. */
+  read(logs: readonly Log[], time: number): void {
+    const events: Event[] = [];
+    for (const log of logs) {
+      const source = this.#sources.get(log.address.toLowerCase());
+      const parsed = source?.interface.parseLog({ topics: [...log.topics], data: log.data });
+      if (source === undefined || !parsed) continue;
+      const event = { name: `${source.name}.${parsed.name}`, args: parsed.args.toObject(true) };
+      events.push(event);
+      this.counts.set(event.name, (this.counts.get(event.name) ?? 0) + 1);
+      this.#apply(event, time);
+    }
+    this.latest = events;
+  }
+
+  account(operator: string): Account {
+    return entry(this.accounts, operator, () => ({
+      ...{ stake: zero, locked: zero, open: zero, status: zero, jailedUntil: 0, owed: zero, agent: ZeroAddress },
+      ...{ exits: [], keys: [], places: new Map<string, number>(), memberships: new Set<string>() },
+    }));
+  }
+
+  pool(versionId: string): PlainPool {
+    return entry(this.pools, versionId, () => new PlainPool());
+  }
+
+  job(requestId: string): JobRecord {
+    const make = (): JobRecord => ({
+      ...{ status: zero, ticket: 0, epoch: 0, committed: false, chunk: 0, missed: [], claimedBy: ZeroAddress, callbacks: [0, 0, 0] },
+    });
+    return entry(this.jobs, requestId, make);
+  }
+
+  case(claimId: string): CaseRecord {
+    return entry(this.cases, claimId, () => ({ status: zero, demands: zero, answers: zero }));
+  }
+
+  /** Credited for a cause so far, by account. */
+  creditedFor(cause: string): ReadonlyMap<string, bigint> {
+    return this.causes.get(cause) ?? new Map<string, bigint>();
+  }
+
+  #apply({ name, args }: Event, time: number): void {
+    if (name.startsWith("staking.")) this.#applyStake(name, args, time);
+    else if (name.startsWith("pools.")) this.#applyPlace(name, args);
+    else if (name.startsWith("market.")) this.#applyRequest(name, args);
+    else if (name.startsWith("court.")) this.#applyDispute(name, args);
+  }
+
+  #applyStake(event: string, args: Args, time: number): void {
+    if (event === "staking.PayoutMarked") {
+      this.payouts++;
+      return;
+    }
+    if (args.operator === undefined) return;
+    const account = this.account(text(args, "operator"));
+    const position = Number(args.position);
+    switch (event) {
+      case "staking.Deposited":
+        account.stake += amount(args);
+        if (account.status === zero) account.status = 1n;
+        break;
+      case "staking.UnbondingQueued":
+        account.stake -= amount(args);
+        account.exits[position] = { amount: amount(args), releaseAt: Number(args.releaseAt) };
+        break;
+      case "staking.Withdrawn":
+        account.exits[position] = undefined;
+        break;
+      case "staking.SigningKeyRotated":
+        account.keys.push({ key: text(args, "key"), activeFrom: Number(args.activeFrom) });
+        break;
+      case "staking.AgentSet":
+        account.agent = text(args, "agent");
+        break;
+      case "staking.Locked":
+        account.locked += amount(args);
+        account.open++;
+        this.#locks.set(lockKey(args), amount(args));
+        break;
+      case "staking.DrawMissed":
+        account.stake -= amount(args, "penalty");
+        break;
+      case "staking.Released":
+        account.locked -= amount(args);
+        account.open--;
+        break;
+      case "staking.PenaltyOwed":
+        account.owed = amount(args, "owed");
+        break;
+      case "staking.OwedTaken":
+        account.stake -= amount(args);
+        account.owed = amount(args, "owed");
+        break;
+      case "staking.Slashed":
+        this.#slash(account, args, time);
+        break;
+      case "staking.Jailed":
+        account.status = 2n;
+        account.jailedUntil = Number(args.until);
+        break;
+      case "staking.Unjailed":
+        account.status = 1n;
+        break;
+      case "staking.Tombstoned":
+        account.status = 3n;
+        break;
+      default:
+        // Endpoints, managers, payments: neither an operator's stake nor its standing.
+        break;
+    }
+  }
+
+  /** A slash frees what it does not take of its lock. */
+  #slash(account: Account, args: Args, time: number): void {
+    const lock = this.#locks.get(lockKey(args)) ?? zero;
+    account.locked -= lock;
+    account.open--;
+    account.stake -= amount(args, "fromLock") + amount(args, "fromFree");
+    let left = amount(args, "fromUnbonding");
+    for (const exit of account.exits) {
+      if (exit === undefined || exit.releaseAt <= time) continue;
+      const part = left < exit.amount ? left : exit.amount;
+      exit.amount -= part;
+      left -= part;
+    }
+  }
+
+  /** The size of a lock that was made, also after its end. */
+  lockOf(manager: string, lockId: string): bigint {
+    return this.#locks.get(`${manager} ${lockId}`) ?? zero;
+  }
+
+  #applyPlace(event: string, args: Args): void {
+    const [operator, versionId] = [text(args, "operator"), text(args, "versionId")];
+    const [account, pool] = [this.account(operator), this.pool(versionId)];
+    const epoch = Number(args.fromEpoch);
+    switch (event) {
+      case "pools.OptedIn":
+        pool.take(Number(args.place), operator);
+        account.places.set(versionId, Number(args.place));
+        account.memberships.add(versionId);
+        break;
+      case "pools.OptedOut":
+        account.memberships.delete(versionId);
+        break;
+      case "pools.TermsSet":
+        pool.setTerms(operator, args.terms as PlainTerms, epoch);
+        break;
+      case "pools.Weighed":
+        pool.setWeight(operator, amount(args, "weight"), epoch);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #applyRequest(event: string, args: Args): void {
+    if (this.#applyCredit("market", event, args) || args.requestId === undefined) return;
+    const job = this.job(text(args, "requestId"));
+    switch (event) {
+      case "market.RequestOpened":
+        job.status = 1n;
+        this.#charge(args.request as { readonly requester: string; readonly fee: bigint });
+        break;
+      case "market.DrawCommitted":
+        [job.ticket, job.epoch, job.committed] = [Number(args.ticket), Number(args.epoch), true];
+        break;
+      case "market.RequestReopened":
+        job.status = 1n;
+        job.missed.push(text(args, "operator"));
+        break;
+      case "market.RequestAssigned":
+        [job.status, job.committed] = [2n, false];
+        break;
+      case "market.InputAnswered":
+        job.status = 2n;
+        job.chunk++;
+        break;
+      case "market.InputDemanded":
+        job.status = 3n;
+        break;
+      case "market.Claimed":
+        [job.status, job.claimedBy] = [4n, text(args, "operator")];
+        break;
+      case "market.ClaimUpheld":
+        job.status = 4n;
+        break;
+      case "market.ClaimChallenged":
+        job.status = 5n;
+        break;
+      case "market.RequestSettled":
+        [job.status, job.committed] = [amount(args, "status"), false];
+        break;
+      case "market.CallbackDone": {
+        const stage = Number(args.stage);
+        job.callbacks[stage] = (job.callbacks[stage] ?? 0) + 1;
+        break;
+      }
+      default:
+        // Pauses and the court's name are no state of a request.
+        break;
+    }
+  }
+
+  #applyCredit(of: "market" | "court", event: string, args: Args): boolean {
+    const [kind] = event.split(".").slice(1);
+    const row = this.credits[of];
+    if (kind === "Credited") {
+      const [account, cause] = [text(args, "account"), text(args, "cause")];
+      add(row, account, amount(args));
+      add(
+        entry(this.causes, cause, () => new Map<string, bigint>()),
+        account,
+        amount(args),
+      );
+    } else if (kind === "CreditDeposited") add(row, text(args, "account"), amount(args));
+    else if (kind === "CreditWithdrawn") add(row, text(args, "account"), -amount(args));
+    else return false;
+    return true;
+  }
+
+  /** A fee is taken from credit that covers it, otherwise from tokens. */
+  #charge({ requester, fee }: { readonly requester: string; readonly fee: bigint }): void {
+    const credit = this.credits.market.get(requester) ?? zero;
+    if (credit >= fee) this.credits.market.set(requester, credit - fee);
+  }
+
+  #applyDispute(event: string, args: Args): void {
+    if (this.#applyCredit("court", event, args) || args.claimId === undefined) return;
+    const dispute = this.case(text(args, "claimId"));
+    switch (event) {
+      case "court.Challenged":
+        dispute.status = 1n;
+        break;
+      case "court.TraceCommitted":
+        dispute.status = 2n;
+        break;
+      case "court.Upheld":
+        dispute.status = 3n;
+        break;
+      case "court.Convicted":
+        dispute.status = 4n;
+        break;
+      case "court.Demanded":
+        dispute.demands++;
+        break;
+      case "court.Answered":
+        dispute.answers++;
+        break;
+      default:
+        // Accusations, replays and terms change no dispute's standing.
+        break;
+    }
+  }
+}
+
+export const text = (args: Args, key: string): string => String(args[key]);
+export const amount = (args: Args, key = "amount"): bigint => BigInt(text(args, key));
+const lockKey = (args: Args): string => `${text(args, "manager")} ${text(args, "lockId")}`;
+const add = (row: Map<string, bigint>, key: string, by: bigint): unknown => row.set(key, (row.get(key) ?? zero) + by);
+
+function entry<T>(row: Map<string, T>, key: string, make: () => T): T {
+  const known = row.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  row.set(key, made);
+  return made;
+}
