@@ -145,8 +145,11 @@ const guardedLookup: LookupFunction = (name, options, callback) => {
   });
 };
 
-/** Special-purpose addresses: RFC 6890 and its successors. */
-const PRIVATE = new BlockList();
+/**
+ * Special-purpose addresses: RFC 6890 and its successors. One list for each version: a list takes addresses of version 4 for
+ * addresses of version 6 as well.
+ */
+const PRIVATE = { 4: new BlockList(), 6: new BlockList() };
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -162,7 +165,7 @@ for (const [network, prefix] of [
   ["203.0.113.0", 24],
   ["224.0.0.0", 3],
 ] as const) {
-  PRIVATE.addSubnet(network, prefix, "ipv4");
+  PRIVATE[4].addSubnet(network, prefix, "ipv4");
 }
 // Global unicast is 2000::/3: everything else is special, and so are these parts of it.
 for (const [network, prefix] of [
@@ -174,8 +177,9 @@ for (const [network, prefix] of [
   ["2002::", 16],
   ["3fff::", 20],
 ] as const) {
-  PRIVATE.addSubnet(network, prefix, "ipv6");
+  PRIVATE[6].addSubnet(network, prefix, "ipv6");
 }
 
 /** Whether an address is not one of the public internet. */
-export const isPrivate = (address: string): boolean => PRIVATE.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+export const isPrivate = (address: string): boolean =>
+  isIP(address) === 6 ? PRIVATE[6].check(address, "ipv6") : PRIVATE[4].check(address, "ipv4");
