@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type ContractRunner, isAddress } from "ethers";
+// What the plugins add to a connection.
+import type {} from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";

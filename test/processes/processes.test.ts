@@ -99,7 +99,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
     it("says in one line what a contract refused, and which option is misspelt", async () => {
       const poor = running(script("stake", as(4, { ASSAY_STAKE: "1" })));
       expect(await poor.ended()).to.equal(1);
-      expect(poor.output).to.match(/^the contract refused: Staking[A-Za-z]+\([^)]*\)$/m);
+      expect(poor.output).to.match(/^the contract refused: (Staking|Pool)[A-Za-z]+\([^)]*\)$/m);
       expect(poor.output).not.to.match(/^ +at /m);
       const misspelt = running(script("stake", { ...shared, ASSAY_ACOUNT: "4" }));
       expect(await misspelt.ended()).to.equal(1);
