@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { format } from "prettier";
 
 import { elementScenario, softmaxScenario, stepScenario } from "./gas/arithmetic.ts";
+import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
+import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
+import { vaultScenario } from "./gas/vault.ts";
 
 /** Blobs and model files of a run. */
 const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
@@ -20,11 +23,14 @@ const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
   randomnessScenario,
+  auditScenario(folder),
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),
   softmaxScenario(folder),
   disputeScenario,
+  vaultScenario,
+  availabilityScenario(folder),
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);

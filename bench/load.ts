@@ -9,9 +9,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { toBeHex } from "ethers";
+import { keccak256, toBeHex } from "ethers";
 import { network } from "hardhat";
 
+import type { Hash } from "../runner/commitment/keccak.ts";
 import type { ChainLog } from "../services/chain/blocks.ts";
 import type { Journal } from "../services/chain/journal.ts";
 import { Ledger } from "../services/chain/ledger.ts";
@@ -32,9 +33,11 @@ const suite = attach(deployment, provider);
 const event = suite.market.interface.getEvent("RequestOpened");
 const url = process.argv[2] ?? join(folder, "database");
 
+const idOf = (i: number): Hash => keccak256(toBeHex(i, 32)) as Hash;
+
 /** A request's first event, as the market emits it. */
 const opened = (i: number, block: number): ChainLog => {
-  const id = toBeHex(i + 1, 32);
+  const id = idOf(i);
   const party = `0x${"11".repeat(20)}`;
   const values = event.inputs.map((input): unknown => valueOf(input, { id, party }));
   const { topics, data } = suite.market.interface.encodeEventLog(event, values);
@@ -113,7 +116,7 @@ try {
   const more = url.startsWith("postgres") ? database : await openDatabase(url);
   const settled = databaseJournal(more, deployment);
   await fill(settled, OPEN, SETTLED, block);
-  await settled.close(Array.from({ length: SETTLED }, (_, i) => toBeHex(OPEN + i + 1, 32) as `0x${string}`));
+  await settled.close(Array.from({ length: SETTLED }, (_, i) => idOf(OPEN + i)));
   if (more !== database) await more.close();
   await restart(`the same beside ${String(SETTLED)} settled requests`);
   print("memory", process.memoryUsage.rss() / 1e6, "MB");

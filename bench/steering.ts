@@ -46,7 +46,7 @@ async function seeds(): Promise<string> {
   const before = await namedBySeeds(stage, COMPARED_DRAWS);
   const rows = [
     ["nothing is locked", MANY_DRAWS, many.share, "–"],
-    [`${assigned} decoys lock stakes after the commitment`, COMPARED_DRAWS, locked.share, count(changed)],
+    [`${assigned} of ${DECOYS} decoys lock stakes after the commitment`, COMPARED_DRAWS, locked.share, count(changed)],
     ["the same, before the commitment", COMPARED_DRAWS, before.share, "–"],
   ].map(([what, draws, share, different]) => [
     String(what),

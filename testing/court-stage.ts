@@ -146,7 +146,7 @@ export async function openStage(
     inputs: readonly Tensor[],
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
-    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("750"), windowSeconds: WINDOW_SECONDS };
+    const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("80"), windowSeconds: WINDOW_SECONDS };
     const id = await ask(asking, model, { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
@@ -157,7 +157,7 @@ export async function openStage(
     versionId,
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
-    valueAtRisk: parseEther("750"),
+    valueAtRisk: parseEther("80"),
     openSeconds: WINDOW_SECONDS,
     claimSeconds: WINDOW_SECONDS,
     windowSeconds: WINDOW_SECONDS,
@@ -169,7 +169,19 @@ export async function openStage(
   const { suite } = asking;
   const accounts = { publisher, requester, watching, operating, stranger };
   return {
-    ...{ connection, deployment, networkHelpers, suite, asking, accusing, events, sentSince, accounts, contextFor },
+    ...{
+      connection,
+      custody,
+      deployment,
+      networkHelpers,
+      suite,
+      asking,
+      accusing,
+      events,
+      sentSince,
+      accounts,
+      contextFor,
+    },
     ...{ operator, watcher, view, status, advance, open, termsOf },
   };
 }

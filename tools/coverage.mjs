@@ -12,7 +12,11 @@ const REPORT = join(root, "coverage", "lcov.info");
 const REQUIRED = 100;
 
 /** Tests that send random transactions: a line that only they execute may go unnoticed with another seed. */
-const RANDOM = ["test/contracts/court/games.test.ts", "test/contracts/invariants.test.ts"];
+const RANDOM = [
+  "test/contracts/court/games.test.ts",
+  "test/contracts/delegation/histories.test.ts",
+  "test/contracts/invariants.test.ts",
+];
 
 /** Numbers as people write them: 3, 5-9. */
 const ranges = (numbers) =>

@@ -32,6 +32,8 @@ const FUZZERS = {
   models: { amount: 100_000, files: [[SUITES.runner, "test/runner/onnx/hostile.test.ts"]] },
   // Disputes between an honest watcher and operators that cheat in every way.
   games: { amount: 1_000, files: [[SUITES.contracts, "test/contracts/court/games.test.ts"]] },
+  // Histories of a vault against a model.
+  vaults: { amount: 2_000, files: [[SUITES.contracts, "test/contracts/delegation/histories.test.ts"]] },
   // Walks of random transactions over every function of every contract, all invariants after each.
   sequences: { amount: 50, files: [[SUITES.contracts, "test/contracts/invariants.test.ts"]] },
 };

@@ -33,6 +33,7 @@ export const ROOMS = [
     "contracts/commitment",
   ]),
   room("contracts/staking", "who stands behind answers, with how much, and how it is taken away", SOLIDITY),
+  room("contracts/delegation", "vaults that are operators: delegated stake, its earnings, its exits", SOLIDITY),
   room("contracts/evidence", "what a claim must bring: the policy and its verifiers", SOLIDITY),
   room("contracts/availability", "committed inputs and outputs, demanded and shown on chain", [
     ...SOLIDITY,
@@ -51,6 +52,10 @@ export const ROOMS = [
     ...SOLIDITY,
     "contracts/credit",
     "contracts/commitment",
+  ]),
+  room("contracts/audit", "audits of claims that nobody doubts: picks, auditors, rewards", [
+    ...SOLIDITY,
+    "contracts/credit",
   ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
@@ -186,13 +191,17 @@ export const ROOMS = [
     "runner/*",
   ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
+  room("services/auditor", "executes again what it is drawn for, and commits to it", [
+    ...services("environment", "chain", "models", "blobs", "work"),
+    "runner/*",
+  ]),
   room("services/randomness", "brings rounds of a beacon and headers of blocks to the source of seeds", [
     ...services("environment", "chain"),
     "runner/*",
     "typechain-types",
   ]),
   room("services/operator", "stakes, answers, defends", [
-    ...services("environment", "chain", "models", "blobs", "randomness", "work"),
+    ...services("environment", "chain", "models", "blobs", "work", "auditor", "randomness"),
     "runner/*",
     "typechain-types",
   ]),

@@ -10,24 +10,30 @@ import * as Contracts from "./index.js";
 
 declare module "@nomicfoundation/hardhat-ethers/types" {
   interface HardhatEthersHelpers extends HardhatEthersHelpersBase {
-  getContractFactory(name: 'DataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAvailability__factory>
+  getContractFactory(name: 'AuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AuditDesk__factory>
+getContractFactory(name: 'DataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DataAvailability__factory>
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
+getContractFactory(name: 'DelegationVault', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegationVault__factory>
 getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
+getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAuditDesk__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
 getContractFactory(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAvailability__factory>
 getContractFactory(name: 'IDataSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataSource__factory>
+getContractFactory(name: 'IDelegationVault', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDelegationVault__factory>
 getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDisputeCourt__factory>
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
+getContractFactory(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Operator__factory>
+getContractFactory(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Redeem__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
@@ -60,11 +66,13 @@ getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signe
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
+getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
 getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TokenMock__factory>
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
 getContractFactory(name: 'VerdictProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerdictProber__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
+getContractFactory(name: 'ViewReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ViewReader__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
 getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
@@ -79,24 +87,30 @@ getContractFactory(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'WeightTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTree__factory>
 getContractFactory(name: 'AssayToken', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AssayToken__factory>
 
-  getContractAt(name: 'DataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAvailability>
+  getContractAt(name: 'AuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AuditDesk>
+getContractAt(name: 'DataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DataAvailability>
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
+getContractAt(name: 'DelegationVault', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegationVault>
 getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
+getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAuditDesk>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
 getContractAt(name: 'IDataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAvailability>
 getContractAt(name: 'IDataSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataSource>
+getContractAt(name: 'IDelegationVault', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDelegationVault>
 getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDisputeCourt>
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
+getContractAt(name: 'IERC7540Operator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Operator>
+getContractAt(name: 'IERC7540Redeem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Redeem>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
@@ -129,11 +143,13 @@ getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressabl
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
+getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
 getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TokenMock>
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
 getContractAt(name: 'VerdictProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerdictProber>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
+getContractAt(name: 'ViewReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ViewReader>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
 getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
@@ -148,24 +164,30 @@ getContractAt(name: 'OperatorStaking', address: string | ethers.Addressable, sig
 getContractAt(name: 'WeightTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTree>
 getContractAt(name: 'AssayToken', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'DataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+  deployContract(name: 'AuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AuditDesk>
+deployContract(name: 'DataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
+deployContract(name: 'DelegationVault', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
 deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
+deployContract(name: 'IDelegationVault', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDelegationVault>
 deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
+deployContract(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
+deployContract(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -198,11 +220,13 @@ deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | 
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
+deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerdictProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
+deployContract(name: 'ViewReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
@@ -217,24 +241,30 @@ deployContract(name: 'OperatorStaking', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'WeightTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTree>
 deployContract(name: 'AssayToken', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AssayToken>
 
-  deployContract(name: 'DataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
+  deployContract(name: 'AuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AuditDesk>
+deployContract(name: 'DataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DataAvailability>
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
+deployContract(name: 'DelegationVault', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
 deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
+deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
+deployContract(name: 'IDelegationVault', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDelegationVault>
 deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDisputeCourt>
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
+deployContract(name: 'IERC7540Operator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
+deployContract(name: 'IERC7540Redeem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -267,11 +297,13 @@ deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: eth
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
+deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
 deployContract(name: 'VerdictProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
+deployContract(name: 'ViewReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>

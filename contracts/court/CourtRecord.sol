@@ -82,6 +82,11 @@ abstract contract CourtRecord is IDisputeCourt, PrepaidLedger, ReentrancyGuardTr
         return _terms[dispute.termsId];
     }
 
+    /// @dev The challenger's bond that the court holds.
+    function _challengeBond(Dispute storage dispute) internal view returns (uint256) {
+        return dispute.audit ? 0 : _termsOf(dispute).challengeBond;
+    }
+
     /// @dev Reverts after the deadline. A move at exactly its deadline is in time.
     function _requireUntil(uint256 until) internal view {
         require(block.timestamp <= until, CourtTooLate(block.timestamp, until));
@@ -124,7 +129,7 @@ abstract contract CourtRecord is IDisputeCourt, PrepaidLedger, ReentrancyGuardTr
     /// @dev The verdict against an operator. The challenger gets its bond back, whoever found the fault.
     function _convict(bytes32 claimId, Dispute storage dispute, bytes calldata terms, address accuser) internal {
         dispute.status = DisputeStatus.Convicted;
-        _credit(claimId, dispute.challenger, _termsOf(dispute).challengeBond);
+        _credit(claimId, dispute.challenger, _challengeBond(dispute));
         emit Convicted(claimId, accuser);
         IClaimSource source = _sourceOf(dispute);
         if (source.isChallenged(dispute.id, claimId)) source.convict(claimId, terms, accuser);

@@ -169,7 +169,29 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
     /// @inheritdoc IDisputeCourt
     function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external nonReentrant {
-        Dispute storage dispute = _disputeAt(claimId, DisputeStatus.None);
+        _challenge(source, id, claimId, msg.sender);
+        _charge(_terms[currentTermsId()].challengeBond);
+    }
+
+    /// @inheritdoc IDisputeCourt
+    function challengeFor(
+        IClaimSource source,
+        bytes32 id,
+        bytes32 claimId,
+        address challenger
+    ) external nonReentrant {
+        address desk = address(source.auditDesk());
+        require(msg.sender == desk, CourtNotAuditDesk(msg.sender, desk));
+        _challenge(source, id, claimId, challenger).audit = true;
+    }
+
+    function _challenge(
+        IClaimSource source,
+        bytes32 id,
+        bytes32 claimId,
+        address challenger
+    ) private returns (Dispute storage dispute) {
+        dispute = _disputeAt(claimId, DisputeStatus.None);
         SourceRecord memory record = _sourceRecords[source];
         require(block.timestamp <= record.until, CourtSourceUnusable(source, record.until));
         HeldClaim memory claim = source.markChallenged(id, claimId);
@@ -189,7 +211,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         uint256 termsId = currentTermsId();
         CourtTerms storage terms = _terms[termsId];
         uint256 traceUntil = block.timestamp + terms.traceWindow;
-        dispute.challenger = msg.sender;
+        dispute.challenger = challenger;
         dispute.termsId = uint32(termsId);
         dispute.traceUntil = uint40(traceUntil);
         dispute.status = DisputeStatus.Challenged;
@@ -198,8 +220,7 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         dispute.id = id;
         // The rest of the window is measured by the source's clock, which stops during a pause.
         dispute.challengeableUntil = uint40(block.timestamp + claim.secondsLeft);
-        emit Challenged(claimId, id, msg.sender, claim.operator, address(source), termsId, traceUntil);
-        _charge(terms.challengeBond);
+        emit Challenged(claimId, id, challenger, claim.operator, address(source), termsId, traceUntil);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -213,9 +234,10 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         string calldata location
     ) external {
         Dispute storage dispute = _disputeAt(claimId, DisputeStatus.Challenged);
-        require(msg.sender == dispute.operator, CourtOperatorOnly(msg.sender, dispute.operator));
+        IClaimSource source = _sourceOf(dispute);
+        require(source.actsFor(msg.sender, dispute.operator), CourtOperatorOnly(msg.sender, dispute.operator));
         _requireUntil(dispute.traceUntil);
-        ClaimFacts memory facts = _sourceOf(dispute).factsOf(claimId, terms);
+        ClaimFacts memory facts = source.factsOf(claimId, terms);
         bytes32 commitment = REGISTRY.commitmentFor(manifest);
         require(commitment == facts.modelCommitment, CourtManifestMismatch(commitment, facts.modelCommitment));
         _requireOutputs(facts.outputRoot, manifest, traceRoot, outputRoots, outputSiblings);
@@ -282,8 +304,9 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
         CourtTerms storage terms = _termsOf(dispute);
         (address operator, bytes32 id) = (dispute.operator, dispute.id);
-        uint256 burned = Math.ceilDiv(uint256(terms.challengeBond) * terms.burnBps, BPS);
-        uint256 paid = terms.challengeBond - burned;
+        uint256 bond = _challengeBond(dispute);
+        uint256 burned = Math.ceilDiv(bond * terms.burnBps, BPS);
+        uint256 paid = bond - burned;
         paid += uint256(dispute.demands) * terms.demandBond + uint256(dispute.accusations) * terms.accusationBond;
         dispute.status = DisputeStatus.Upheld;
         _credit(claimId, operator, paid);

@@ -7,7 +7,7 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 /// @notice Says who may call the restricted functions of this suite, and after which delay. These are all of them:
 /// - AttestationVerifier: `addRoute`, `tombstoneRoute`;
 /// - OperatorStaking: `addManager`;
-/// - InferenceMarket: `setCourt` (once), `pause` (for a fixed time), `unpause`, `rearmPause`;
+/// - InferenceMarket: `setCourt` (once, court and audit desk), `pause` (for a fixed time), `unpause`, `rearmPause`;
 /// - DisputeCourt: `addTerms`, `addSource`, `tombstoneSource`, for disputes opened later.
 /// Governance also grants and revokes roles, sets delays, and can give a contract another authority (AccessManager). No
 /// function anywhere lets it move stake or escrow.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
+import {IAuditDesk} from "./IAuditDesk.sol";
 import {ClaimFacts, HeldClaim} from "../types/Claim.sol";
 
 /// @title IClaimSource
@@ -34,6 +35,12 @@ interface IClaimSource {
     /// @param terms What was agreed when the claim became due, encoded as its source says (the market: the ABI encoding
     /// of its `Request`), so that the source need not store it.
     function factsOf(bytes32 claimId, bytes calldata terms) external view returns (ClaimFacts memory);
+
+    /// @notice The contract that has claims of the source audited, and opens disputes in the name of auditors; zero for none.
+    function auditDesk() external view returns (IAuditDesk);
+
+    /// @notice Whether `account` may defend the claims of `operator`: the operator itself, or who it authorised.
+    function actsFor(address account, address operator) external view returns (bool);
 
     /// @notice Time that a dispute may take after the window before the source gives up.
     function MAX_DISPUTE_SECONDS() external view returns (uint40);

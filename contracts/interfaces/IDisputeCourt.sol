@@ -128,6 +128,8 @@ interface IDisputeCourt is IPrepaidLedger {
     /// @notice The source's facts are not those of the claim that is named.
     error CourtClaimMismatch(bytes32 actual, bytes32 expected);
     error CourtWindowTooLong(uint256 secondsLeft, uint256 maximum);
+    error CourtRequestMismatch(bytes32 actual, bytes32 expected);
+    error CourtNotAuditDesk(address actual, address expected);
     error CourtOperatorOnly(address actual, address expected);
     error CourtTooLate(uint256 time, uint256 until);
     error CourtTooEarly(uint256 time, uint256 until);
@@ -211,6 +213,12 @@ interface IDisputeCourt is IPrepaidLedger {
     /// @param id The source's own id of what is claimed: a request of the market.
     /// @param claimId Hash of the claim: a reorganised chain cannot direct the bond at another one.
     function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external;
+
+    /// @notice Opens the dispute of an audited claim, in the name of its auditor. The auditor's bond is at the audit desk,
+    /// which settles it by the verdict, so the court takes none and pays none back.
+    /// @dev Requirements as for `challenge`, and the caller is the source's audit desk (CourtNotAuditDesk).
+    /// @param challenger The auditor, who is rewarded as a challenger is.
+    function challengeFor(IClaimSource source, bytes32 id, bytes32 claimId, address challenger) external;
 
     /// @notice Commits the operator's trace and fixes the end of the dispute.
     /// @dev Requirements:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity >=0.8.20 <0.9.0;
 
+import {IAuditDesk} from "./IAuditDesk.sol";
 import {IAttestationVerifier} from "./IAttestationVerifier.sol";
 import {IClaimSource} from "./IClaimSource.sol";
 import {IDataSource} from "./IDataSource.sol";
@@ -49,7 +50,7 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
     /// @notice A request reached a terminal state.
     event RequestSettled(bytes32 indexed requestId, RequestStatus status);
     event CallbackDone(bytes32 indexed requestId, AnswerStage stage, bool success);
-    event CourtSet(address indexed court);
+    event CourtSet(address indexed court, address indexed auditDesk);
 
     error MarketRequestUnknown(bytes32 requestId);
     error MarketStatusForbids(bytes32 requestId, RequestStatus actual);
@@ -85,6 +86,9 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
     error MarketGasInsufficient(uint256 actual, uint256 wanted);
     error MarketNotCourt(address actual, address expected);
     error MarketCourtKnown(address court);
+    /// @notice Collateral counts on a share of claims, in 1/10,000, that the desk does not audit.
+    error MarketAuditsTooRare(uint256 rateBps, uint256 catchBps);
+    error MarketNotAuditDesk(address actual, address expected);
     error MarketClaimMismatch(bytes32 actual, bytes32 expected);
 
     /// @notice Opens a request and escrows its fee.
@@ -124,7 +128,7 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
         bytes[] calldata evidence
     ) external returns (bytes32 claimId);
 
-    /// @notice Settles a claim whose window is over: pays operator and royalty, frees the collateral, calls back.
+    /// @notice Settles a claim whose window is over: pays operator, royalty and the fund of the audits, frees the collateral, calls back.
     /// @param request_ The request.
     /// @param outputs The claimed bytes again when there is a callback and they were in calldata; else empty.
     function finalise(Request calldata request_, bytes calldata outputs) external;
@@ -143,11 +147,25 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
     /// @notice Tells the consumer of a request that failed; anyone may call, once.
     function notifyFailure(Request calldata request_) external;
 
-    /// @notice Names the court, once; restricted to governance.
-    function setCourt(address court) external;
+    /// @notice Names the court and the audit desk, once; restricted to governance. The desk must audit at least the share of
+    /// claims that the collateral counts on (MarketAuditsTooRare).
+    function setCourt(address court, IAuditDesk auditDesk) external;
+
+    /// @notice Pays an auditor from the fund of the audits, as credit; only the audit desk.
+    /// @param claimId Claim that was audited.
+    /// @param auditor Who gets it.
+    /// @param amount What it should get.
+    /// @return paid What it got: no more than the fund has, less one unit.
+    function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid);
 
     function REGISTRY() external view returns (IModelRegistry);
     function STAKING() external view returns (IOperatorStaking);
+
+    /// @notice Shares of the fees of final answers that no auditor has earned yet, in units of the token.
+    function auditFund() external view returns (uint256);
+
+    /// @notice Part of each fee that pays audits, in 1/10,000. The operator gets the fee less royalty and this part.
+    function AUDIT_BPS() external view returns (uint16);
 
     /// @notice What is claimed for a request.
     function claimOf(bytes32 requestId) external view returns (Claim memory);
@@ -175,13 +193,23 @@ interface IInferenceMarket is IPrepaidLedger, IClaimSource, IDataSource, IExpiri
     /// @notice Id of a request.
     function idOf(Request calldata request_) external view returns (bytes32);
 
-    /// @notice Collateral for a value at risk. It is so large that a wrong answer costs its operator at least as much as the
-    /// operator can gain, even if the operator accuses itself first and takes the accuser's share.
+    /// @notice Collateral for a value at risk: so large that a right answer is the operator's strictly best one, even where
+    /// nobody watches of its own accord and where the operator accuses itself and asks itself.
+    /// @dev Let G = `valueAtRisk` + `fee`: no wrong answer gains more, because the work that it saves costs less than the fee
+    /// (or no operator would take the request). Let L be the collateral, k the share of a slash that comes back to an
+    /// operator that is its own accuser and requester, and c the chance of a conviction (`CATCH_BPS`).
+    ///
+    /// The worst case for honesty is that the gain is kept although the answer is convicted later, because somebody relied
+    /// on a provisional answer. Then, compared with a right answer:
+    /// - whoever answers wrongly gains at most G, and loses (1 - k)·L with chance c;
+    /// - whoever answers wrongly and accuses itself gains at most G, and loses (1 - k)·L for certain.
+    /// Both are losses, strictly, if and only if c·(1 - k)·L > G, so L is the least amount above G / (c·(1 - k)).
     /// @param valueAtRisk What a wrong answer would cost the requester, in token units.
-    function collateralFor(uint96 valueAtRisk) external view returns (uint256);
+    /// @param fee Fee of the request, royalty included, in token units.
+    function collateralFor(uint96 valueAtRisk, uint96 fee) external view returns (uint256);
 
     /// @notice Least fee for a collateral that is locked for claim time and window, royalty included.
     /// @param collateral Token units.
-    /// @param lockSeconds Claim time and window together.
+    /// @param lockSeconds Claim time and window together; at least `MIN_LOCK_SECONDS` are charged.
     function minimumFeeFor(uint256 collateral, uint256 lockSeconds) external view returns (uint256);
 }

@@ -139,6 +139,9 @@ interface IOperatorStaking is IKeyRegistry, ICreditLedger {
     /// @notice Share of slashed stake for the requester, in 1/10,000.
     function HARMED_BPS() external view returns (uint256);
 
+    /// @notice Penalty for an answer that did not come, at most the lock.
+    function LIVENESS_PENALTY() external view returns (uint96);
+
     /// @notice Least stake of an operator that takes part in draws.
     function MINIMUM_STAKE() external view returns (uint96);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
 import {IDataSource} from "../interfaces/IDataSource.sol";
+import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
@@ -102,7 +105,10 @@ contract InferenceMarket is RequestIntake {
         }
 
         _settle(requestId, job, RequestStatus.Final);
-        _credit(requestId, job.operator, request_.fee - request_.royalty);
+        // A counter, not a credit of the desk: one word, and no event.
+        uint96 auditShare = _auditShare(request_);
+        auditFund += auditShare;
+        _credit(requestId, job.operator, request_.fee - request_.royalty - auditShare);
         _credit(requestId, request_.royaltyRecipient, request_.royalty);
         STAKING.release(requestId);
         _callBack(requestId, request_, AnswerStage.Final, outputRoot, outputs);
@@ -193,10 +199,21 @@ contract InferenceMarket is RequestIntake {
     // ------------------------------------------------------------------------------------------------ court
 
     /// @inheritdoc IInferenceMarket
-    function setCourt(address court_) external restricted {
+    function setCourt(address court_, IAuditDesk auditDesk_) external restricted {
         require(court == address(0) && court_ != address(0), MarketCourtKnown(court));
-        court = court_;
-        emit CourtSet(court_);
+        uint16 rate = auditDesk_.RATE_BPS();
+        require(rate >= CATCH_BPS, MarketAuditsTooRare(rate, CATCH_BPS));
+        (court, auditDesk) = (court_, auditDesk_);
+        emit CourtSet(court_, address(auditDesk_));
+    }
+
+    /// @inheritdoc IInferenceMarket
+    function payAudit(bytes32 claimId, address auditor, uint256 amount) external returns (uint256 paid) {
+        require(msg.sender == address(auditDesk), MarketNotAuditDesk(msg.sender, address(auditDesk)));
+        // One unit stays: a word that is never zero costs the next answer less gas.
+        paid = Math.min(amount, Math.saturatingSub(auditFund, 1));
+        auditFund -= paid;
+        _credit(claimId, auditor, paid);
     }
 
     /// @inheritdoc IClaimSource

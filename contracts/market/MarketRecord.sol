@@ -5,6 +5,7 @@ import {CreditLedger} from "../credit/CreditLedger.sol";
 import {PrepaidLedger} from "../credit/PrepaidLedger.sol";
 import {ExpiringPause} from "../governance/ExpiringPause.sol";
 import {IClaimSource} from "../interfaces/IClaimSource.sol";
+import {IAuditDesk} from "../interfaces/IAuditDesk.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOperatorStaking} from "../interfaces/IOperatorStaking.sol";
@@ -48,6 +49,10 @@ abstract contract MarketRecord is IInferenceMarket, PrepaidLedger, ExpiringPause
     address public court;
     /// @notice Number of requests so far.
     uint64 public requestCount;
+    /// @inheritdoc IClaimSource
+    IAuditDesk public auditDesk;
+    /// @inheritdoc IInferenceMarket
+    uint256 public auditFund;
 
     mapping(bytes32 requestId => Job job) internal _jobs;
 

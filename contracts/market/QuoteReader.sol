@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {BPS} from "../types/BasisPoints.sol";
@@ -12,6 +13,10 @@ import {PlaceQuote, QuoteTerms} from "../types/Quote.sol";
 /// @notice What a request would cost: the stake behind it, the least fee of the market, and the least fee of each operator
 /// that would take it. It only reads.
 contract QuoteReader {
+    /// @dev Rounds of the search for the market's least fee. A fee locks more stake and so asks for more fee; each round
+    /// finds at least half of what is missing where the price of a lock is below half of its own stake.
+    uint256 private constant MAX_ROUNDS = 96;
+
     IInferenceMarket public immutable MARKET;
 
     constructor(IInferenceMarket market) {
@@ -24,7 +29,7 @@ contract QuoteReader {
     /// @param terms What is asked.
     /// @param first Number of the first place to look at, from 0.
     /// @param count Most places to look at.
-    /// @return collateral Stake that is locked for the answer, in token units.
+    /// @return collateral Stake that is locked for the answer at the least fee, in token units; a higher fee locks more.
     /// @return minimumFee Least fee that the market takes, in token units.
     /// @return quotes What the places among those that would take the request want; places that would not are left out.
     function quote(
@@ -33,9 +38,10 @@ contract QuoteReader {
         uint256 count
     ) external view returns (uint256 collateral, uint256 minimumFee, PlaceQuote[] memory quotes) {
         MARKET.ATTESTATION().requirePolicy(terms.policy, terms.versionId, terms.windowSeconds);
-        collateral = MARKET.collateralFor(terms.valueAtRisk);
-        minimumFee = MARKET.minimumFeeFor(collateral, uint256(terms.claimSeconds) + terms.windowSeconds);
-        (, , uint16 royaltyBps, ) = MARKET.REGISTRY().termsOf(terms.versionId);
+        minimumFee = _minimumFee(terms);
+        collateral = _collateral(terms, minimumFee);
+        (, , uint256 royaltyBps, ) = MARKET.REGISTRY().termsOf(terms.versionId);
+        uint256 auditBps = MARKET.AUDIT_BPS();
         uint256 stakeOfWeight = MARKET.STAKING().MINIMUM_STAKE();
 
         PlaceView[] memory places = MARKET.POOLS().placesOf(terms.versionId, first, count);
@@ -45,26 +51,50 @@ contract QuoteReader {
             PlaceTerms memory wanted = places[i].terms;
             // A weight of a million stands for the minimum stake.
             if (
-                (places[i].weight * stakeOfWeight) / 1_000_000 < collateral ||
                 places[i].weight == 0 ||
                 wanted.capacity == 0 ||
                 terms.claimSeconds < wanted.minimumClaimSeconds ||
                 terms.callbackGas > wanted.maximumCallbackGas
             ) continue;
             uint256 net = wanted.minimumFee + uint256(wanted.callbackPrice) * terms.callbackGas * 2;
-            found[able++] = PlaceQuote({
-                operator: places[i].operator,
-                weight: places[i].weight,
-                leastFee: Math.max(_gross(net, royaltyBps), minimumFee)
-            });
+            uint256 fee = _gross(net, minimumFee, royaltyBps, auditBps);
+            if ((places[i].weight * stakeOfWeight) / 1_000_000 < _collateral(terms, fee)) continue;
+            found[able++] = PlaceQuote({operator: places[i].operator, weight: places[i].weight, leastFee: fee});
         }
         quotes = new PlaceQuote[](able);
         for (uint256 i; i < able; ++i) quotes[i] = found[i];
     }
 
-    /// @dev Least fee of which `net` is left after the royalty, which is rounded down.
-    function _gross(uint256 net, uint256 royaltyBps) private pure returns (uint256 fee) {
-        fee = Math.ceilDiv(net * BPS, BPS - royaltyBps);
-        if (fee != 0 && fee - 1 - ((fee - 1) * royaltyBps) / BPS >= net) --fee;
+    /// @dev The market's least fee: the least one that pays for the stake that it locks itself.
+    function _minimumFee(QuoteTerms calldata terms) private view returns (uint256 fee) {
+        for (uint256 i; i < MAX_ROUNDS; ++i) {
+            uint256 lockSeconds = uint256(terms.claimSeconds) + terms.windowSeconds;
+            uint256 next = MARKET.minimumFeeFor(_collateral(terms, fee), lockSeconds);
+            if (next == fee) return fee;
+            fee = next;
+        }
+    }
+
+    function _collateral(QuoteTerms calldata terms, uint256 fee) private view returns (uint256) {
+        return MARKET.collateralFor(terms.valueAtRisk, SafeCast.toUint96(fee));
+    }
+
+    /// @dev A fee from `minimumFee` on of which `net` is left after royalty and the share of the audits, each rounded down. No
+    /// fee that is lower by more than one unit leaves as much.
+    function _gross(
+        uint256 net,
+        uint256 minimumFee,
+        uint256 royaltyBps,
+        uint256 auditBps
+    ) private pure returns (uint256 fee) {
+        fee = Math.ceilDiv(net * BPS, BPS - royaltyBps - auditBps);
+        for (uint256 i; i < 2; ++i) if (fee != 0 && _net(fee - 1, royaltyBps, auditBps) >= net) --fee;
+        fee = Math.max(fee, minimumFee);
+        // One unit more may cost two units of shares.
+        if (_net(fee, royaltyBps, auditBps) < net) ++fee;
+    }
+
+    function _net(uint256 fee, uint256 royaltyBps, uint256 auditBps) private pure returns (uint256) {
+        return fee - (fee * royaltyBps) / BPS - (fee * auditBps) / BPS;
     }
 }

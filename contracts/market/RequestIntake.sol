@@ -6,6 +6,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 import {IDataAvailability} from "../interfaces/IDataAvailability.sol";
+import {IClaimSource} from "../interfaces/IClaimSource.sol";
 import {IDataSource} from "../interfaces/IDataSource.sol";
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
@@ -28,10 +29,15 @@ abstract contract RequestIntake is MarketRecord {
     /// @notice Part of the fee that a requester loses whose input is withheld, in 1/10,000. It goes to the operator before its
     /// claim, and to who demanded the input after it: an operator that claims an answer has the input, and can show it.
     uint256 public constant WITHHELD_BPS = 1_000;
+    /// @notice A lock is charged for at least this time: short ones, one after the other, could turn draws away from those
+    /// whose stake they hold.
+    uint32 public constant MIN_LOCK_SECONDS = 1 days;
     uint32 public constant MIN_STAGE_SECONDS = 1 minutes;
     uint32 public constant MAX_STAGE_SECONDS = 1 days;
     uint32 public constant MAX_WINDOW_SECONDS = 7 days;
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
+    /// @notice Most that audits may take of a fee, in 1/10,000: with the largest royalty a quarter is left for the operator.
+    uint16 public constant MAX_AUDIT_BPS = 2_500;
 
     /// @inheritdoc IInferenceMarket
     IAttestationVerifier public immutable ATTESTATION;
@@ -44,11 +50,13 @@ abstract contract RequestIntake is MarketRecord {
     /// @notice Part of the collateral, for each day that it is locked, that a fee must reach besides, in 1/10,000.
     uint16 public immutable LOCK_FEE_BPS;
     uint96 public immutable MINIMUM_COLLATERAL;
-    /// @notice Chance, in 1/10,000, with which wrong answers are assumed to be caught; sets the collateral.
+    /// @notice Chance, in 1/10,000, with which a wrong answer is convicted without anybody's goodwill; sets the collateral.
     uint16 public immutable CATCH_BPS;
-    /// @dev Collateral for a unit of value at risk, as a fraction.
-    uint256 private immutable COLLATERAL_NUMERATOR;
-    uint256 private immutable COLLATERAL_DENOMINATOR;
+    /// @inheritdoc IInferenceMarket
+    uint16 public immutable AUDIT_BPS;
+    /// @dev What an operator loses by a wrong answer, on average, even if it accuses itself and asks itself: part of the
+    /// collateral, in 1/BPS².
+    uint256 private immutable LOSS;
 
     modifier onlyAvailability() {
         require(msg.sender == address(AVAILABILITY), MarketNotAvailability(msg.sender, address(AVAILABILITY)));
@@ -63,6 +71,7 @@ abstract contract RequestIntake is MarketRecord {
         MarketParameters memory parameters
     ) {
         _requireParameter("catchBps", parameters.catchBps, 1, BPS);
+        _requireParameter("auditBps", parameters.auditBps, 1, MAX_AUDIT_BPS);
         POOLS = pools;
         ATTESTATION = attestation;
         RANDOMNESS = randomness;
@@ -71,11 +80,11 @@ abstract contract RequestIntake is MarketRecord {
         LOCK_FEE_BPS = parameters.lockFeeBps;
         MINIMUM_COLLATERAL = parameters.minimumCollateral;
         CATCH_BPS = parameters.catchBps;
-        // Let g be the gain of cheating and c the chance of being caught. Cheating does not pay if the loss is at least
-        // g·(1 - c)/c. The loss shall be at least g, too. An operator that accuses itself gets the accuser's share back, so
-        // the collateral is larger by that share.
-        COLLATERAL_NUMERATOR = Math.max(BPS - CATCH_BPS, CATCH_BPS) * BPS;
-        COLLATERAL_DENOMINATOR = CATCH_BPS * (BPS - STAKING.ACCUSER_BPS());
+        AUDIT_BPS = parameters.auditBps;
+        // What comes back to an operator that is its own accuser and requester. Where all comes back, no collateral suffices.
+        uint256 returned = STAKING.ACCUSER_BPS() + STAKING.HARMED_BPS();
+        _requireParameter("returnedBps", returned, 0, BPS - 1);
+        LOSS = CATCH_BPS * (BPS - returned);
     }
 
     // ------------------------------------------------------------------------------------------------ requests
@@ -107,10 +116,15 @@ abstract contract RequestIntake is MarketRecord {
     function assign(Request calldata request_) public whenNotPaused returns (address operator) {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
         (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
+        // Weights of older epochs are not kept, whatever became of the seed.
+        if (epoch + 1 < POOLS.epoch()) {
+            _commitDraw(requestId, job);
+            return address(0);
+        }
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
         require(state != TicketState.Pending, MarketSeedPending(ticket));
         // A seed that can be read is used: otherwise anybody who dislikes its outcome could draw again.
-        if (state == TicketState.Expired || epoch + 1 < POOLS.epoch()) {
+        if (state == TicketState.Expired) {
             _commitDraw(requestId, job);
             return address(0);
         }
@@ -121,7 +135,7 @@ abstract contract RequestIntake is MarketRecord {
             DrawTerms({
                 versionId: request_.versionId,
                 epoch: epoch,
-                fee: request_.fee - request_.royalty,
+                fee: request_.fee - request_.royalty - _auditShare(request_),
                 collateral: request_.collateral,
                 claimSeconds: request_.claimSeconds,
                 callbackGas: request_.callbackGas
@@ -182,14 +196,20 @@ abstract contract RequestIntake is MarketRecord {
 
     // ------------------------------------------------------------------------------------------------ views
 
+    /// @inheritdoc IClaimSource
+    function actsFor(address account, address operator) public view returns (bool) {
+        return account == operator || STAKING.actsFor(account, operator);
+    }
+
     /// @inheritdoc IInferenceMarket
-    function collateralFor(uint96 valueAtRisk) public view returns (uint256) {
-        return Math.max(MINIMUM_COLLATERAL, Math.ceilDiv(valueAtRisk * COLLATERAL_NUMERATOR, COLLATERAL_DENOMINATOR));
+    function collateralFor(uint96 valueAtRisk, uint96 fee) public view returns (uint256) {
+        return Math.max(MINIMUM_COLLATERAL, ((uint256(valueAtRisk) + fee) * BPS * BPS) / LOSS + 1);
     }
 
     /// @inheritdoc IInferenceMarket
     function minimumFeeFor(uint256 collateral, uint256 lockSeconds) public view returns (uint256) {
-        return MINIMUM_FEE + Math.ceilDiv(collateral * LOCK_FEE_BPS * lockSeconds, BPS * 1 days);
+        uint256 charged = Math.max(lockSeconds, MIN_LOCK_SECONDS);
+        return MINIMUM_FEE + Math.ceilDiv(collateral * LOCK_FEE_BPS * charged, BPS * 1 days);
     }
 
     // ------------------------------------------------------------------------------------------------ internals
@@ -234,7 +254,7 @@ abstract contract RequestIntake is MarketRecord {
     }
 
     function _requireTerms(RequestTerms calldata terms) private view returns (uint256 collateral) {
-        collateral = collateralFor(terms.valueAtRisk);
+        collateral = collateralFor(terms.valueAtRisk, terms.fee);
         require(collateral <= type(uint96).max, MarketCollateralTooLarge(collateral, type(uint96).max));
         uint256 minimumFee = minimumFeeFor(collateral, uint256(terms.claimSeconds) + terms.windowSeconds);
         require(terms.fee >= minimumFee, MarketFeeTooLow(terms.fee, minimumFee));
@@ -281,8 +301,13 @@ abstract contract RequestIntake is MarketRecord {
         emit DrawCommitted(requestId, ticket, epoch);
     }
 
+    /// @dev Part of the fee that pays audits. SAFETY: at most a quarter of 96 bits.
+    function _auditShare(Request calldata request_) internal view returns (uint96) {
+        return uint96((uint256(request_.fee) * AUDIT_BPS) / BPS);
+    }
+
     function _requireOperator(Job storage job, address caller) internal view {
         address operator = job.operator;
-        require(caller == operator || STAKING.actsFor(caller, operator), MarketNotOperator(caller, operator));
+        require(actsFor(caller, operator), MarketNotOperator(caller, operator));
     }
 }

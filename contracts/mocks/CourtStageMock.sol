@@ -17,6 +17,7 @@ contract CourtStageMock {
     uint40 public MAX_DISPUTE_SECONDS = 10 days;
     address public governor;
     bool public reverting;
+    address public auditDesk;
 
     /// @notice Verdicts, in order.
     event StageConvicted(bytes32 requestId, bytes32 claimId, address accuser);
@@ -34,6 +35,21 @@ contract CourtStageMock {
 
     function canCall(address caller, address, bytes4) external view returns (bool immediate, uint32 delay) {
         return (caller == governor, 0);
+    }
+
+    /// @notice Who acts for every operator, besides itself.
+    address public agent;
+
+    function setAgent(address agent_) external {
+        agent = agent_;
+    }
+
+    function actsFor(address account, address operator) external view returns (bool) {
+        return account == operator || account == agent;
+    }
+
+    function setAuditDesk(address desk) external {
+        auditDesk = desk;
     }
 
     function publish(bytes32 versionId, ModelManifest calldata manifest) external {

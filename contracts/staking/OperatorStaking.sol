@@ -30,6 +30,7 @@ contract OperatorStaking is StakeRecord {
     /// @notice End of the set-up.
     uint40 public immutable SETUP_UNTIL;
     uint96 public immutable FRAUD_MINIMUM;
+    /// @inheritdoc IOperatorStaking
     uint96 public immutable LIVENESS_PENALTY;
     uint40 public immutable JAIL_SECONDS;
     /// @notice Fraud takes at least this many times the part of all stake that was slashed lately; zero: no such rule.

@@ -60,6 +60,7 @@ enum CourtTerm {
 /// @param challengeableUntil End of the claim's own window. The demand window starts no earlier; otherwise a friend of the
 /// operator could shorten the time of the watchers by an early challenge.
 /// @param accusations Accusations made.
+/// @param audit Whether an audit opened it; then there is no challenger's bond in the court.
 /// @param id The source's own id of what is claimed.
 struct Dispute {
     address challenger;
@@ -74,6 +75,7 @@ struct Dispute {
     uint64 openDemands;
     uint40 challengeableUntil;
     uint64 accusations;
+    bool audit;
     bytes32 id;
 }
 

@@ -2,7 +2,8 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice Under which terms an operator answers for a model version. A change counts for requests of later epochs only.
-/// @param minimumFee Least fee of a request, royalty not included, before its callbacks are paid.
+/// @param minimumFee Least that the operator gets for a request, without royalty and the share of the audits, before its
+/// callbacks are paid.
 /// @param callbackPrice Token units for each unit of gas of a request's callbacks, on top of `minimumFee`.
 /// @param minimumClaimSeconds Least time for a claim.
 /// @param maximumCallbackGas Most gas of one callback.
@@ -29,7 +30,7 @@ struct PlaceView {
 /// @notice What a draw must find: everything that was fixed when the request was opened.
 /// @param versionId Model version that must answer.
 /// @param epoch Epoch of the weights and terms: the one in which the draw was committed.
-/// @param fee Fee of the request, royalty not included.
+/// @param fee What the operator gets for the request.
 /// @param collateral Stake to be locked.
 /// @param claimSeconds Time for the claim.
 /// @param callbackGas Gas of each callback; zero for none.

@@ -24,12 +24,52 @@ const MAX_DISPUTE_SECONDS = 21 * DAY;
 /** Covers assignment, claim, window, dispute and pause; the market's constructor checks it. */
 const UNBONDING_SECONDS = 35 * DAY;
 
+/** What a deployment has where no file says otherwise. */
+export const SHIPPED = {
+  staking: {
+    minimumStake: 1_000n * TOKEN,
+    fraudMinimum: 500n * TOKEN,
+    livenessPenalty: 10n * TOKEN,
+    unbondingSeconds: UNBONDING_SECONDS,
+    jailSeconds: DAY,
+    keyDelaySeconds: DAY,
+    correlationFactor: 3,
+  },
+  market: {
+    minimumFee: TOKEN,
+    lockFeeBps: 20,
+    minimumCollateral: 100n * TOKEN,
+    // A fifth less than the rate of the audits: as many of those who are drawn may be unable, or friends of the operator.
+    catchBps: 2_000,
+    auditBps: 1_250,
+    maxDisputeSeconds: MAX_DISPUTE_SECONDS,
+  },
+  audit: {
+    rateBps: 2_500,
+    bond: 50n * TOKEN,
+    periodSeconds: 10 * MINUTE,
+    commitSeconds: 10 * MINUTE,
+    publishSeconds: 10 * MINUTE,
+    marginSeconds: 10 * MINUTE,
+  },
+  court: {
+    challengeBond: 50n * TOKEN,
+    demandBond: TOKEN,
+    accusationBond: TOKEN,
+    traceWindow: 12 * HOUR,
+    demandWindow: 2 * DAY,
+    answerWindow: 6 * HOUR,
+    proofMargin: DAY,
+    burnBps: 2_500,
+  },
+};
+
 /**
  * The whole suite with a source of seeds, wired. Parameters of the source are in `ignition/randomness.ts`. Every other
  * parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a pause; default the
  * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds,
  * `dataBond` for each chunk of a committed input or output, and
- * the structs `staking`, `market` and `court` as their contracts take them.
+ * the structs `staking`, `market`, `audit` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
@@ -39,36 +79,14 @@ const suiteModule = (source: RandomnessSource) =>
     const guardian = m.getParameter("guardian", deployer);
     const sink = m.getParameter("sink", "0x000000000000000000000000000000000000dEaD");
     const minimumWindow = m.getParameter("minimumWindow", MINUTE);
-    const stakingParameters = m.getParameter("staking", {
-      minimumStake: 1_000n * TOKEN,
-      fraudMinimum: 500n * TOKEN,
-      livenessPenalty: 10n * TOKEN,
-      unbondingSeconds: UNBONDING_SECONDS,
-      jailSeconds: DAY,
-      keyDelaySeconds: DAY,
-      correlationFactor: 3,
-    });
+    const stakingParameters = m.getParameter("staking", SHIPPED.staking);
     const epochSeconds = m.getParameter("epochSeconds", EPOCH_SECONDS);
     const saturation = m.getParameter("saturation", 10);
-    const marketParameters = m.getParameter("market", {
-      minimumFee: TOKEN,
-      lockFeeBps: 20,
-      minimumCollateral: 100n * TOKEN,
-      catchBps: 5_000,
-      maxDisputeSeconds: MAX_DISPUTE_SECONDS,
-    });
+    const marketParameters = m.getParameter("market", SHIPPED.market);
+    const auditParameters = m.getParameter("audit", SHIPPED.audit);
     // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
     const dataBond = m.getParameter("dataBond", 25n * TOKEN);
-    const courtTerms = m.getParameter("court", {
-      challengeBond: 50n * TOKEN,
-      demandBond: TOKEN,
-      accusationBond: TOKEN,
-      traceWindow: 12 * HOUR,
-      demandWindow: 2 * DAY,
-      answerWindow: 6 * HOUR,
-      proofMargin: DAY,
-      burnBps: 2_500,
-    });
+    const courtTerms = m.getParameter("court", SHIPPED.court);
 
     const authority = m.contract("Authority", [deployer]);
     const token = m.contract("AssayToken");
@@ -94,8 +112,11 @@ const suiteModule = (source: RandomnessSource) =>
     const relay = m.contract("RequestRelay", [market]);
     const quotes = m.contract("QuoteReader", [market]);
 
-    m.call(staking, "addManager", [market]);
-    m.call(market, "setCourt", [court]);
+    const auditDesk = m.contract("AuditDesk", [market, court, pools, randomness, auditParameters]);
+
+    m.call(staking, "addManager", [market], { id: "manageByMarket" });
+    m.call(staking, "addManager", [auditDesk], { id: "manageByAuditDesk" });
+    m.call(market, "setCourt", [court, auditDesk]);
     m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
     m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
     m.call(authority, "setTargetFunctionRole", [market, PAUSES, GUARDIAN_ROLE], { id: "guardPause" });
@@ -115,6 +136,7 @@ const suiteModule = (source: RandomnessSource) =>
       market,
       machine,
       court,
+      auditDesk,
       relay,
       quotes,
     };

@@ -24,8 +24,8 @@ export const LIMITS = {
   count: KernelDecoder.MAX_COUNT,
   /** Bytes of an encoding. */
   kernelBytes: KernelDecoder.MAX_BYTES,
-  /** Units of `reductionWork`: arithmetic for some 1,500 transactions; a sum that strides over a tensor takes more. */
-  work: 2 ** 24,
+  /** Transactions of `replayTransactions`. */
+  transactions: 1_000,
   /** Bytes of `proofBytes`: under the 128 KB that public mempools take, with room for the request and the output. */
   proofBytes: 122_880,
 } as const;

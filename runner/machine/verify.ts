@@ -5,7 +5,7 @@ import { DTYPE_CODE, DTYPES, type RegisterClass, registerClass } from "./dtype.t
 import { encodeKernel, SPACES } from "./encoding.ts";
 import type { Affine, Kernel, Operand, Program, Read, Stage, TensorType } from "./kernel.ts";
 import { LIMITS } from "./limits.ts";
-import { proofBytes, reductionWork } from "./proof-limits.ts";
+import { proofBytes, replayTransactions } from "./proof-limits.ts";
 import { OPCODES, type OpcodeRow } from "./scalar.ts";
 import { product } from "./shape.ts";
 import { nameOfType } from "./tensor.ts";
@@ -66,9 +66,10 @@ export function verifyProgram(program: Program): readonly KernelClasses[] {
  */
 export function verifyKernel(kernel: Kernel, index?: number): KernelClasses {
   const { classes, encodedBytes } = verifyForm(kernel, index);
-  const work = reductionWork(kernel);
-  if (work > LIMITS.work) {
-    throw invalid(index, "reduce", `takes ${String(work)} units of work for each element, at most 2^24 are allowed`);
+  const transactions = replayTransactions(kernel);
+  if (transactions > LIMITS.transactions) {
+    const most = `at most ${String(LIMITS.transactions)} are allowed`;
+    throw invalid(index, "reduce", `can take ${String(transactions)} transactions to replay for each element, ${most}`);
   }
   const proof = proofBytes(kernel, encodedBytes);
   if (proof > LIMITS.proofBytes) {

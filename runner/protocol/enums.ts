@@ -10,6 +10,14 @@ export type AnswerStage = keyof typeof ANSWER_STAGE;
 /** @throws AssayError OUT_OF_RANGE for a code that `AnswerStage` does not have. */
 export const answerStageOf = (code: bigint | number): AnswerStage => nameOf("AnswerStage", ANSWER_STAGE, code);
 
+/** `AuditStatus` of contracts/types/Audit.sol. */
+export const AUDIT_STATUS = { none: 0n, begun: 1n, committed: 2n, settled: 3n } as const;
+
+export type AuditStatus = keyof typeof AUDIT_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `AuditStatus` does not have. */
+export const auditStatusOf = (code: bigint | number): AuditStatus => nameOf("AuditStatus", AUDIT_STATUS, code);
+
 /** `CourtTerm` of contracts/types/Dispute.sol. */
 export const COURT_TERM = {
   challengeBond: 0n,
@@ -166,6 +174,7 @@ export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf(
 /** Every enum by its name in Solidity. */
 export const ENUMS = {
   AnswerStage: ANSWER_STAGE,
+  AuditStatus: AUDIT_STATUS,
   CourtTerm: COURT_TERM,
   DataKind: DATA_KIND,
   DisputeStatus: DISPUTE_STATUS,

@@ -54,7 +54,7 @@ export async function settle(
  * they owe. Throws when it is not so.
  */
 export async function checkBooks({ ethers }: Connection, deployment: Deployment, story: Story): Promise<Books> {
-  const { token, staking, market, court } = attach(deployment, ethers.provider);
+  const { token, staking, market, court, auditDesk } = attach(deployment, ethers.provider);
   const holders = new Set<string>();
   for (const { args } of await token.queryFilter(token.filters.Transfer())) holders.add(args.to);
   const balances = await Promise.all(
@@ -63,14 +63,19 @@ export async function checkBooks({ ethers }: Connection, deployment: Deployment,
   const supply = await token.totalSupply();
   const sum = balances.reduce((total, { balance }) => total + balance, 0n);
   if (sum !== supply) throw new Error(`balances sum to ${tokens(sum)}, the supply is ${tokens(supply)}`);
-  // Everything was collected: the market and the court owe nothing, the staking contract exactly the stakes.
-  const [inMarket, inCourt, inStaking, held] = await Promise.all([
+  // Everything was collected: the court and the audit desk owe nothing, the market exactly the fund of the audits, the
+  // staking contract exactly the stakes.
+  const [inMarket, fund, atDesk, inCourt, inStaking, held] = await Promise.all([
     token.balanceOf(market),
+    market.auditFund(),
+    token.balanceOf(auditDesk),
     token.balanceOf(court),
     token.balanceOf(staking),
     staking.totalHeld(),
   ]);
-  if (inMarket !== 0n || inCourt !== 0n) throw new Error("the market or the court keeps what it owes to nobody");
+  if (inMarket !== fund || atDesk !== 0n || inCourt !== 0n) {
+    throw new Error("the market, the audit desk or the court keeps what it owes to nobody");
+  }
   if (inStaking !== held) throw new Error("the staking contract holds something else than what it owes");
   const rows = balances
     .filter(({ balance }) => balance > 0n)

@@ -8,6 +8,7 @@ export type Purpose =
   | "draw"
   | "claim"
   | "finalise"
+  | "audit"
   | "challenge"
   | "trace"
   | "accuse"
@@ -64,6 +65,20 @@ export function phraseOf(action: Action): Phrase {
     case "timedOut":
     case "cancelled":
       return phrase("collect", "ends a request without an answer", "the fee comes back");
+    case "periodCommitted":
+      return phrase("audit", "asks for the seed of the audits", "nobody knew before what it picks");
+    case "auditBegun":
+      return phrase("audit", "is drawn as the auditor", "whoever is silent now pays for it");
+    case "auditCommitted":
+      return phrase("audit", "commits to its own trace, sealed", "it ran the model: nothing to copy yet");
+    case "auditPublished":
+      return phrase("audit", "shows the root of its trace", "the same root: both are right");
+    case "auditEscalated":
+      return phrase("audit", "challenges a silent operator", "silence is no way out");
+    case "auditLapsed":
+      return phrase("audit", "ends a silent auditor's turn", "another one can be drawn");
+    case "auditSettled":
+      return phrase("audit", "settles the audit", "the bond goes where it belongs");
     case "challenged":
       return phrase("challenge", "challenges the claim", "a bond that freezes the payment");
     case "traceCommitted":
@@ -90,6 +105,8 @@ export function phraseOf(action: Action): Phrase {
           return phrase("collect", "collects its fee", "what the market owes it");
         case "availability":
           return phrase("collect", "takes bonds of demands", "what showing data earned");
+        case "auditDesk":
+          return phrase("collect", "takes its auditor's bond back", "what the audit desk owes it");
         case "court":
           return phrase("collect", "takes its bond back", "what the court owes it");
         case "staking":

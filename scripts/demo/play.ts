@@ -11,6 +11,7 @@ import type { Connection, Signer } from "../../services/chain/deployment.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
 import { allow, fund } from "../../services/chain/funds.ts";
+import { AUDIT_TITLE, playAudit } from "./audit.ts";
 import { checkBooks, settle } from "./books.ts";
 import { assemble, type Cast } from "./cast.ts";
 import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";
@@ -46,7 +47,7 @@ export async function runDemo(
     versionId: cast.versionId,
     policy: policyOf(OPTIMISTIC_MODE),
     fee: FEE,
-    valueAtRisk: parseEther("750"),
+    valueAtRisk: parseEther("80"),
     openSeconds: WINDOW_SECONDS,
     claimSeconds: 600,
     windowSeconds: WINDOW_SECONDS,
@@ -82,6 +83,16 @@ export async function runDemo(
   const epilogue = await question.epilogue();
   if (epilogue !== "") print(`  ${epilogue}`);
 
+  story.chapter(AUDIT_TITLE);
+  const audit = await playAudit({
+    ...stage,
+    windowSeconds: WINDOW_SECONDS,
+    ask: async () => {
+      await fund(asking, 3n * FEE);
+      return await ask(stage);
+    },
+  });
+
   const answer = highest(question.scores(honest));
   const wanted: Wanted = (run) => {
     const scores = question.scores(run);
@@ -104,7 +115,7 @@ export async function runDemo(
   const accounts = [cast.publisher, requester, cast.watcherAccount, ...cast.operators.map(({ signer }) => signer)];
   await settle(suite, story, accounts, consumer, failed);
   const books = await checkBooks(connection, cast.deployment, story);
-  const tale = { scenario, model, question, honest, steps: story.steps, provisional, final, trials, books };
+  const tale = { scenario, model, question, honest, steps: story.steps, provisional, final, audit, trials, books };
   printTotals(story, tale);
   return tale;
 }

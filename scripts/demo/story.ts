@@ -41,6 +41,7 @@ export class Story {
     this.name(contracts.InferenceMarket, "Market");
     this.name(contracts.OperatorStaking, "Staking");
     this.name(contracts.DisputeCourt, "Court");
+    this.name(contracts.AuditDesk, "Desk");
     this.name(ZeroAddress, "(minted)");
     this.name(CONSTANTS.DisputeCourt.SINK, "(burned)");
   }

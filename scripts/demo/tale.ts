@@ -1,6 +1,7 @@
 import type { Forgery } from "../../testing/forgeries.ts";
 import type { DType } from "../../runner/machine/dtype.ts";
 import type { HostedModel, Run } from "../../services/models/models.ts";
+import type { AuditTale } from "./audit.ts";
 import type { Books } from "./books.ts";
 import type { Question, Reading, Scenario } from "./scenario.ts";
 import type { Step } from "./story.ts";
@@ -15,6 +16,7 @@ export interface Tale {
   /** What the consumer was told when the answer was claimed, and when it was final. */
   readonly provisional: Reading;
   readonly final: Reading;
+  readonly audit: AuditTale;
   readonly trials: readonly Trial[];
   readonly books: Books;
 }

@@ -1,11 +1,12 @@
 import type { Tale } from "./tale.ts";
+import { AUDIT_TITLE } from "./audit.ts";
 import { ANSWER } from "./phrases.ts";
 import { type Step, type Story, sumOfCalldata, sumOfGas, tokens } from "./story.ts";
 
 /** Transactions of the honest answer. */
 export function honestSteps({ steps, trials }: Pick<Tale, "steps" | "trials">): readonly Step[] {
-  const doubted = new Set(trials.map(({ title }) => title));
-  return steps.filter(({ purpose, chapter }) => ANSWER.includes(purpose) && !doubted.has(chapter));
+  const others = new Set([AUDIT_TITLE, ...trials.map(({ title }) => title)]);
+  return steps.filter(({ purpose, chapter }) => ANSWER.includes(purpose) && !others.has(chapter));
 }
 
 /** Prints what everything came to. */
@@ -18,6 +19,8 @@ export function printTotals(story: Story, tale: Tale): void {
   };
   story.chapter("Totals");
   row("An honest answer", honestSteps(tale), "ask, draw, claim, finalise");
+  const audited = tale.steps.filter(({ purpose, chapter }) => purpose === "audit" && chapter === AUDIT_TITLE);
+  row("An audit", audited, "seeds, draw, commit, publish");
   trials.forEach(({ dispute }, i) => {
     const proof = dispute.find(({ purpose }) => purpose === "prove");
     row(`Conviction ${String(i + 1)}`, dispute, `of which the proof ${(proof?.gas ?? 0n).toLocaleString("en")} gas`);

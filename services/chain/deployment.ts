@@ -12,6 +12,7 @@ import type { RandomnessSource } from "../../ignition/randomness.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,
+  AuditDesk__factory,
   Authority__factory,
   DataAvailability__factory,
   DisputeCourt__factory,
@@ -54,6 +55,7 @@ export const NAMES = {
   market: "InferenceMarket",
   machine: "TensorMachine",
   court: "DisputeCourt",
+  auditDesk: "AuditDesk",
   relay: "RequestRelay",
   quotes: "QuoteReader",
 } as const;
@@ -77,6 +79,7 @@ export const attach = ({ contracts }: Deployment, runner: ContractRunner) => ({
   market: InferenceMarket__factory.connect(contracts.InferenceMarket, runner),
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
+  auditDesk: AuditDesk__factory.connect(contracts.AuditDesk, runner),
   relay: RequestRelay__factory.connect(contracts.RequestRelay, runner),
   quotes: QuoteReader__factory.connect(contracts.QuoteReader, runner),
 });

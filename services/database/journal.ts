@@ -18,7 +18,7 @@ export function databaseJournal(database: Database, { chainId, contracts }: Depl
         [deployment, MARKS],
       );
       const logs = await database.query(
-        `select block, index, block_hash, address, topics, data from logs
+        `select block, index, block_hash, address, topics, encode(data, 'hex') as data from logs
          where deployment = $1 and not closed order by block, index`,
         [deployment],
       );
@@ -30,7 +30,7 @@ export function databaseJournal(database: Database, { chainId, contracts }: Depl
 
     async append(page) {
       await database.transaction(async (queries) => {
-        await insertLogs(queries, deployment, page.logs);
+        await insertLogs(queries, deployment, contracts, page.logs);
         await insertMarks(queries, deployment, page.marks);
         const newest = page.marks.at(-1)?.number ?? 0;
         await queries.query("delete from marks where deployment = $1 and number < $2", [
@@ -58,7 +58,12 @@ export function databaseJournal(database: Database, { chainId, contracts }: Depl
   };
 }
 
-async function insertLogs(queries: Queries, deployment: string, logs: JournalPage["logs"]): Promise<void> {
+async function insertLogs(
+  queries: Queries,
+  deployment: string,
+  contracts: Deployment["contracts"],
+  logs: JournalPage["logs"],
+): Promise<void> {
   for (let from = 0; from < logs.length; from += BATCH) {
     const part = logs.slice(from, from + BATCH);
     const column = (read: (entry: ChainLog) => string): readonly string[] => part.map(read);
@@ -76,15 +81,13 @@ async function insertLogs(queries: Queries, deployment: string, logs: JournalPag
         column(({ address }) => address),
         column(({ topics }) => topics.join(" ")),
         column(({ data }) => data.slice(2)),
-        column(subjectOf),
+        column(({ address, topics: [, first = "", second = ""] }) =>
+          // What an event is about: a request, a claim, a version. DataAvailability names the source of the id before it.
+          address === contracts.DataAvailability.toLowerCase() ? second : first,
+        ),
       ],
     );
   }
-}
-
-/** What an event is about: a request, a claim, a version. An address before it is the contract that the id belongs to. */
-function subjectOf({ topics: [, first = "", second = ""] }: ChainLog): string {
-  return first.startsWith(`0x${"0".repeat(24)}`) && second !== "" ? second : first;
 }
 
 async function insertMarks(queries: Queries, deployment: string, marks: JournalPage["marks"]): Promise<void> {
@@ -99,7 +102,7 @@ function logOf({ block, index, block_hash: blockHash, address, topics, data }: R
   return {
     address: String(address),
     topics: String(topics).split(" "),
-    data: `0x${Buffer.from(data as Uint8Array).toString("hex")}`,
+    data: `0x${String(data)}`,
     block: Number(block),
     blockHash: String(blockHash),
     index: Number(index),

@@ -24,6 +24,13 @@ export type Action =
   | { readonly kind: "cancelled"; readonly requestId: Hash }
   | { readonly kind: "claimed"; readonly requestId: Hash; readonly model: string }
   | { readonly kind: "finalised"; readonly requestId: Hash }
+  | { readonly kind: "periodCommitted" }
+  | { readonly kind: "auditBegun"; readonly requestId: Hash }
+  | { readonly kind: "auditCommitted"; readonly requestId: Hash }
+  | { readonly kind: "auditPublished"; readonly requestId: Hash }
+  | { readonly kind: "auditEscalated"; readonly requestId: Hash }
+  | { readonly kind: "auditLapsed"; readonly requestId: Hash }
+  | { readonly kind: "auditSettled"; readonly requestId: Hash }
   | { readonly kind: "traceCommitted"; readonly requestId: Hash }
   | { readonly kind: "demandsAnswered"; readonly requestId: Hash; readonly demands: number }
   | { readonly kind: "upheld"; readonly requestId: Hash }
@@ -43,7 +50,7 @@ export type Action =
     }
   | {
       readonly kind: "collected";
-      readonly from: "market" | "availability" | "court" | "staking";
+      readonly from: "market" | "availability" | "court" | "staking" | "auditDesk";
       readonly amount: bigint;
     };
 

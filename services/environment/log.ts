@@ -81,6 +81,20 @@ export function actionText(action: Action): string {
       return `claimed ${short(action.requestId)} with ${action.model}`;
     case "finalised":
       return `finalised ${short(action.requestId)}`;
+    case "periodCommitted":
+      return "asked for the seed that picks claims to be audited";
+    case "auditBegun":
+      return `was drawn to audit ${short(action.requestId)}`;
+    case "auditCommitted":
+      return `executed ${short(action.requestId)} and committed to its trace`;
+    case "auditPublished":
+      return `published the trace root of ${short(action.requestId)} for its audit`;
+    case "auditEscalated":
+      return `challenged ${short(action.requestId)}: its operator was silent in the audit`;
+    case "auditLapsed":
+      return `ended the turn of the silent auditor of ${short(action.requestId)}`;
+    case "auditSettled":
+      return `settled the audit of ${short(action.requestId)}`;
     case "traceCommitted":
       return `committed the trace of ${short(action.requestId)}`;
     case "demandsAnswered":
@@ -121,4 +135,5 @@ const PAYERS = {
   availability: "the demands of committed data",
   court: "the court",
   staking: "slashed stake",
+  auditDesk: "the audit desk",
 } as const;

@@ -6,6 +6,7 @@ import { type DefendedTrace, nextOperatorMove, type OperatorMove } from "../../r
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
+import { AuditorService } from "../auditor/auditor.ts";
 import { demandData, settleData, showData } from "../blobs/data.ts";
 import { fetchInput, inputOnChain } from "../blobs/input.ts";
 import { publishTrace } from "../blobs/blobs.ts";
@@ -52,11 +53,12 @@ const HELD_BLOCKS = 256;
 const DRAWS_A_STEP = 64;
 
 /**
- * Answers requests: takes part in draws, executes, claims, collects, and defends its claims. What a claim stands on is kept
- * before it is made, so the operator can be stopped and started at any time, whatever the requester does meanwhile.
+ * Answers requests: takes part in draws, executes, claims, collects, defends its claims, and does its part in audits. What a
+ * claim stands on is kept before it is made, so the operator can be stopped and started at any time, whatever the requester does meanwhile.
  */
 export class OperatorService {
   readonly #options: OperatorOptions;
+  readonly #auditor: AuditorService;
   readonly #custody: Custody;
   readonly #seeds: SeedService;
   /** Traces of challenged claims, by claim. */
@@ -66,6 +68,7 @@ export class OperatorService {
 
   constructor(options: OperatorOptions) {
     this.#options = options;
+    this.#auditor = new AuditorService({ ...options, ownRun: (...args) => this.#run(...args) });
     this.#custody = new Custody(options.custody);
     this.#seeds = new SeedService(options, options.beacons);
   }
@@ -86,6 +89,7 @@ export class OperatorService {
       if (job.view.status === "open" && ++draws > DRAWS_A_STEP) return;
       await this.#attend(job, now, signal);
     });
+    if (signal?.aborted !== true) await this.#auditor.step(signal);
     if (signal?.aborted === true) return;
     await this.#release();
     await collect(this.#options);

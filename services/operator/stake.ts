@@ -19,8 +19,12 @@ export const OPEN_TERMS: OperatorTerms = {
   capacity: 100n,
 };
 
+/** Audits at once that an operator has bonds for. */
+const AUDITS = 4n;
+
 /**
- * Brings an operator's stake to `amount`, sets its key and endpoint, and opts in to the models' versions.
+ * Brings an operator's stake to `amount`, sets its key and endpoint, has bonds for audits at hand, and opts in to the models'
+ * versions.
  * @throws AssayError NOT_READY at the end when models are not published.
  */
 export async function join(
@@ -40,6 +44,10 @@ export async function join(
     await allow(context, staking);
     await send(context, { kind: "staked", amount: missing }, staking.deposit.populateTransaction(missing));
   }
+  // An auditor commits against a bond.
+  const bond = await suite.auditDesk.BOND();
+  await fund(context, AUDITS * bond);
+  await allow(context, suite.auditDesk);
   const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
     await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey.populateTransaction(own));

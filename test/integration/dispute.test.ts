@@ -19,6 +19,7 @@ import { TERMS } from "../../testing/toy-court.ts";
 import { encodeTerms, mutable } from "../../services/chain/calldata.ts";
 import {
   assign,
+  AUDIT,
   deployProtocol,
   join,
   MARKET,
@@ -51,7 +52,7 @@ async function claimed(honestly: boolean) {
   await staking.addManager(market);
   const machine = await ethers.deployContract("TensorMachine");
   const court = await ethers.deployContract("DisputeCourt", [authority, token, registry, machine, market, TERMS]);
-  await market.setCourt(court);
+  await market.setCourt(court, await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]));
 
   const { program, inputs, constants } = randomProgram(createRandom(11), 4);
   const model = await commitModel(program, constants);
@@ -179,7 +180,7 @@ describe("A dispute on the real market", () => {
       await market.withdraw(alice);
       await court.withdraw(alice);
       await court.withdraw(await court.SINK());
-      expect((await token.balanceOf(alice)) - before).to.equal(parseEther("10") + 750n + TERMS.demandBond);
+      expect((await token.balanceOf(alice)) - before).to.equal(parseEther("9") + 750n + TERMS.demandBond);
       expect(await token.balanceOf(court)).to.equal(0n);
     });
   });

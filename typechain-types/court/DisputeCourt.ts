@@ -44,9 +44,9 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type KernelOpeningStructOutput = [index: bigint, encoded: string, siblings: string[]] & {index: bigint, encoded: string, siblings: string[] }
   
 
-    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, source: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, accusations: BigNumberish, id: BytesLike}
+    export type DisputeStruct = {challenger: AddressLike, termsId: BigNumberish, traceUntil: BigNumberish, status: BigNumberish, source: BigNumberish, operator: AddressLike, demandUntil: BigNumberish, end: BigNumberish, demands: BigNumberish, openDemands: BigNumberish, challengeableUntil: BigNumberish, accusations: BigNumberish, audit: boolean, id: BytesLike}
 
-    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, id: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, id: string }
+    export type DisputeStructOutput = [challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, audit: boolean, id: string] & {challenger: string, termsId: bigint, traceUntil: bigint, status: bigint, source: bigint, operator: string, demandUntil: bigint, end: bigint, demands: bigint, openDemands: bigint, challengeableUntil: bigint, accusations: bigint, audit: boolean, id: string }
   
 
     export type AccusationStruct = {accuser: AddressLike, salt: BytesLike}
@@ -75,7 +75,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface DisputeCourtInterface extends Interface {
-    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MAX_BOND_FACTOR" | "MAX_DISPUTE_SECONDS" | "MIN_WINDOW" | "NODES" | "NOTICE_SECONDS" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "setAuthority" | "sourceAt" | "sourceCount" | "sourceUntil" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "LEVEL_BYTES" | "MACHINE" | "MAX_BOND_FACTOR" | "MAX_DISPUTE_SECONDS" | "MIN_WINDOW" | "NODES" | "NOTICE_SECONDS" | "REGISTRY" | "ROUNDS" | "SINK" | "TOKEN" | "TRACE_TREE" | "VERDICT_MARGIN" | "accusationOf" | "accuse" | "addSource" | "addTerms" | "answer" | "authority" | "caseOf" | "challenge" | "challengeFor" | "commitTrace" | "convictUnanswered" | "convictWithoutTrace" | "creditOf" | "currentTermsId" | "demandOf" | "demandTensor" | "demandTrace" | "deposit" | "disputeOf" | "isConsumingScheduledOp" | "proveFraud" | "reclaim" | "reclaimAccusation" | "replay" | "replayOf" | "resolve" | "setAuthority" | "sourceAt" | "sourceCount" | "sourceUntil" | "termsOf" | "tombstoneSource" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "Accused" | "Answered" | "AuthorityUpdated" | "Challenged" | "Convicted" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "Demanded" | "FraudProven" | "Replayed" | "SourceAdded" | "SourceTombstoned" | "TermsAdded" | "TraceCommitted" | "Upheld"): EventFragment;
 
@@ -100,6 +100,7 @@ encodeFunctionData(functionFragment: 'answer', values: [BytesLike, AnswerStruct[
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'caseOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'challenge', values: [AddressLike, BytesLike, BytesLike]): string;
+encodeFunctionData(functionFragment: 'challengeFor', values: [AddressLike, BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'commitTrace', values: [BytesLike, BytesLike, ModelManifestStruct, BytesLike, BytesLike[], BytesLike[][], string]): string;
 encodeFunctionData(functionFragment: 'convictUnanswered', values: [BytesLike, BytesLike, OpeningStruct]): string;
 encodeFunctionData(functionFragment: 'convictWithoutTrace', values: [BytesLike, BytesLike]): string;
@@ -146,6 +147,7 @@ decodeFunctionResult(functionFragment: 'answer', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'caseOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'challenge', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'challengeFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'commitTrace', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convictUnanswered', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convictWithoutTrace', data: BytesLike): Result;
@@ -567,6 +569,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    challengeFor: TypedContractMethod<
+      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     commitTrace: TypedContractMethod<
       [claimId: BytesLike, terms: BytesLike, manifest: ModelManifestStruct, traceRoot: BytesLike, outputRoots: BytesLike[], outputSiblings: BytesLike[][], location: string, ],
       [void],
@@ -863,6 +873,11 @@ getFunction(nameOrSignature: 'caseOf'): TypedContractMethod<
     >;
 getFunction(nameOrSignature: 'challenge'): TypedContractMethod<
       [source: AddressLike, id: BytesLike, claimId: BytesLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'challengeFor'): TypedContractMethod<
+      [source: AddressLike, id: BytesLike, claimId: BytesLike, challenger: AddressLike, ],
       [void],
       'nonpayable'
     >;

@@ -15,11 +15,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IClaimSourceInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "convict" | "factsOf" | "isChallenged" | "markChallenged" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "actsFor" | "auditDesk" | "convict" | "factsOf" | "isChallenged" | "markChallenged" | "upheld"): FunctionFragment;
 
     
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'factsOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'isChallenged', values: [BytesLike, BytesLike]): string;
@@ -27,6 +29,8 @@ encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, Bytes
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'convict', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'factsOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isChallenged', data: BytesLike): Result;
@@ -78,6 +82,22 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    auditDesk: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
     convict: TypedContractMethod<
       [claimId: BytesLike, terms: BytesLike, accuser: AddressLike, ],
       [void],
@@ -123,6 +143,16 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
+      [],
+      [string],
       'view'
     >;
 getFunction(nameOrSignature: 'convict'): TypedContractMethod<

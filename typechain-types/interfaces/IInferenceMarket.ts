@@ -35,11 +35,12 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IInferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ATTESTATION" | "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "assign" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "MAX_DISPUTE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "REGISTRY" | "STAKING" | "TOKEN" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestFor" | "requestWithPermit" | "resultOf" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
@@ -47,11 +48,14 @@ encodeFunctionData(functionFragment: 'POOLS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
-encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'creditOf', values: [AddressLike]): string;
@@ -69,13 +73,14 @@ encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, Committ
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
+encodeFunctionData(functionFragment: 'payAudit', values: [BytesLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestFor', values: [AddressLike, RequestTermsStruct]): string;
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
-encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'timeOut', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
@@ -83,6 +88,7 @@ encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): 
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
@@ -90,7 +96,10 @@ decodeFunctionResult(functionFragment: 'POOLS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'clock', data: BytesLike): Result;
@@ -112,6 +121,7 @@ decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'payAudit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
@@ -200,9 +210,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CourtSetEvent {
-      export type InputTuple = [court: AddressLike];
-      export type OutputTuple = [court: string];
-      export interface OutputObject {court: string };
+      export type InputTuple = [court: AddressLike, auditDesk: AddressLike];
+      export type OutputTuple = [court: string, auditDesk: string];
+      export interface OutputObject {court: string, auditDesk: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -397,6 +407,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    AUDIT_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MAX_DISPUTE_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -453,10 +471,34 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
       'nonpayable'
+    >
+    
+
+    
+    auditDesk: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditFund: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
     >
     
 
@@ -486,7 +528,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     collateralFor: TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >
@@ -629,6 +671,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    payAudit: TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     rearmPause: TypedContractMethod<
       [],
       [void],
@@ -678,7 +728,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     setCourt: TypedContractMethod<
-      [court: AddressLike, ],
+      [court: AddressLike, auditDesk: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -732,6 +782,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'MAX_DISPUTE_SECONDS'): TypedContractMethod<
       [],
       [bigint],
@@ -767,10 +822,25 @@ getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditFund'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
     >;
 getFunction(nameOrSignature: 'claim'): TypedContractMethod<
       [request_: RequestStruct, outputs: BytesLike, outputRoot: BytesLike, outputUri: string, evidence: BytesLike[], ],
@@ -788,7 +858,7 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >;
@@ -877,6 +947,11 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'payAudit'): TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
       [void],
@@ -908,7 +983,7 @@ getFunction(nameOrSignature: 'resultOf'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'setCourt'): TypedContractMethod<
-      [court: AddressLike, ],
+      [court: AddressLike, auditDesk: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -984,7 +1059,7 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Claimed: TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
     
 
-      'CourtSet(address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+      'CourtSet(address,address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 

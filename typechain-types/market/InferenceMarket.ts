@@ -4,9 +4,9 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, maxDisputeSeconds: BigNumberish}
+    export type MarketParametersStruct = {minimumFee: BigNumberish, lockFeeBps: BigNumberish, minimumCollateral: BigNumberish, catchBps: BigNumberish, auditBps: BigNumberish, maxDisputeSeconds: BigNumberish}
 
-    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, maxDisputeSeconds: bigint }
+    export type MarketParametersStructOutput = [minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, auditBps: bigint, maxDisputeSeconds: bigint] & {minimumFee: bigint, lockFeeBps: bigint, minimumCollateral: bigint, catchBps: bigint, auditBps: bigint, maxDisputeSeconds: bigint }
   
 
     export type RequestStruct = {requester: AddressLike, nonce: BigNumberish, versionId: BytesLike, inputRoot: BytesLike, policy: BytesLike, fee: BigNumberish, royalty: BigNumberish, royaltyRecipient: AddressLike, collateral: BigNumberish, numericsVersion: BigNumberish, openUntil: BigNumberish, claimSeconds: BigNumberish, windowSeconds: BigNumberish, callback: AddressLike, callbackGas: BigNumberish, inputInline: boolean}
@@ -40,15 +40,17 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface InferenceMarketInterface extends Interface {
-    getFunction(nameOrSignature: "ATTESTATION" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "assign" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ATTESTATION" | "AUDIT_BPS" | "AVAILABILITY" | "CATCH_BPS" | "INLINE_LIMIT" | "LOCK_FEE_BPS" | "MAX_AUDIT_BPS" | "MAX_CALLBACK_GAS" | "MAX_CHUNKS" | "MAX_DISPUTE_SECONDS" | "MAX_STAGE_SECONDS" | "MAX_URI_BYTES" | "MAX_WINDOW_SECONDS" | "MINIMUM_COLLATERAL" | "MINIMUM_FEE" | "MIN_LOCK_SECONDS" | "MIN_STAGE_SECONDS" | "PAUSE_GAP_SECONDS" | "PAUSE_SECONDS" | "POOLS" | "RANDOMNESS" | "REGISTRY" | "STAKING" | "TOKEN" | "WITHHELD_BPS" | "actsFor" | "assign" | "auditDesk" | "auditFund" | "authority" | "claim" | "claimOf" | "clock" | "collateralFor" | "compensationOf" | "convict" | "court" | "creditOf" | "damagesOf" | "deposit" | "expireDispute" | "factsOf" | "finalise" | "idOf" | "isChallenged" | "isConsumingScheduledOp" | "markChallenged" | "minimumFeeFor" | "noteDemand" | "noteWithheld" | "notifyFailure" | "pause" | "paused" | "payAudit" | "rearmPause" | "refund" | "request" | "requestCount" | "requestFor" | "requestWithPermit" | "resultOf" | "setAuthority" | "setCourt" | "stateOf" | "timeOut" | "unpause" | "upheld" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AuthorityUpdated" | "CallbackDone" | "ClaimChallenged" | "ClaimConvicted" | "ClaimPostponed" | "ClaimUpheld" | "Claimed" | "CourtSet" | "CreditDeposited" | "CreditWithdrawn" | "Credited" | "DrawCommitted" | "DrawEnded" | "PauseRearmed" | "Paused" | "RequestAssigned" | "RequestOpened" | "RequestReopened" | "RequestSettled" | "Unpaused"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ATTESTATION', values?: undefined): string;
+encodeFunctionData(functionFragment: 'AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'AVAILABILITY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CATCH_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'INLINE_LIMIT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'LOCK_FEE_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MAX_AUDIT_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CALLBACK_GAS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_CHUNKS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
@@ -57,6 +59,7 @@ encodeFunctionData(functionFragment: 'MAX_URI_BYTES', values?: undefined): strin
 encodeFunctionData(functionFragment: 'MAX_WINDOW_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_COLLATERAL', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_FEE', values?: undefined): string;
+encodeFunctionData(functionFragment: 'MIN_LOCK_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MIN_STAGE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_GAP_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'PAUSE_SECONDS', values?: undefined): string;
@@ -66,12 +69,15 @@ encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WITHHELD_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'assign', values: [RequestStruct]): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditFund', values?: undefined): string;
 encodeFunctionData(functionFragment: 'authority', values?: undefined): string;
 encodeFunctionData(functionFragment: 'claim', values: [RequestStruct, BytesLike, BytesLike, string, BytesLike[]]): string;
 encodeFunctionData(functionFragment: 'claimOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'clock', values?: undefined): string;
-encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish]): string;
+encodeFunctionData(functionFragment: 'collateralFor', values: [BigNumberish, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'compensationOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'convict', values: [BytesLike, BytesLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'court', values?: undefined): string;
@@ -91,6 +97,7 @@ encodeFunctionData(functionFragment: 'noteWithheld', values: [BytesLike, Committ
 encodeFunctionData(functionFragment: 'notifyFailure', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'pause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'paused', values?: undefined): string;
+encodeFunctionData(functionFragment: 'payAudit', values: [BytesLike, AddressLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'rearmPause', values?: undefined): string;
 encodeFunctionData(functionFragment: 'refund', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'request', values: [RequestTermsStruct]): string;
@@ -99,7 +106,7 @@ encodeFunctionData(functionFragment: 'requestFor', values: [AddressLike, Request
 encodeFunctionData(functionFragment: 'requestWithPermit', values: [RequestTermsStruct, BigNumberish, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'resultOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'setAuthority', values: [AddressLike]): string;
-encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setCourt', values: [AddressLike, AddressLike]): string;
 encodeFunctionData(functionFragment: 'stateOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'timeOut', values: [RequestStruct]): string;
 encodeFunctionData(functionFragment: 'unpause', values?: undefined): string;
@@ -107,10 +114,12 @@ encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): 
 encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ATTESTATION', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'AVAILABILITY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'CATCH_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'INLINE_LIMIT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'LOCK_FEE_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MAX_AUDIT_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CALLBACK_GAS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_CHUNKS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
@@ -119,6 +128,7 @@ decodeFunctionResult(functionFragment: 'MAX_URI_BYTES', data: BytesLike): Result
 decodeFunctionResult(functionFragment: 'MAX_WINDOW_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_COLLATERAL', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_FEE', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'MIN_LOCK_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MIN_STAGE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_GAP_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'PAUSE_SECONDS', data: BytesLike): Result;
@@ -128,7 +138,10 @@ decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WITHHELD_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'assign', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditFund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'authority', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimOf', data: BytesLike): Result;
@@ -153,6 +166,7 @@ decodeFunctionResult(functionFragment: 'noteWithheld', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'notifyFailure', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'pause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'paused', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'payAudit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'rearmPause', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'refund', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'request', data: BytesLike): Result;
@@ -255,9 +269,9 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
   
 
     export namespace CourtSetEvent {
-      export type InputTuple = [court: AddressLike];
-      export type OutputTuple = [court: string];
-      export interface OutputObject {court: string };
+      export type InputTuple = [court: AddressLike, auditDesk: AddressLike];
+      export type OutputTuple = [court: string, auditDesk: string];
+      export interface OutputObject {court: string, auditDesk: string };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -452,6 +466,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    AUDIT_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     AVAILABILITY: TypedContractMethod<
       [],
       [string],
@@ -477,6 +499,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     LOCK_FEE_BPS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    MAX_AUDIT_BPS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -541,6 +571,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     MINIMUM_FEE: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
+    MIN_LOCK_SECONDS: TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -620,10 +658,34 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     assign: TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
       'nonpayable'
+    >
+    
+
+    
+    auditDesk: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditFund: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
     >
     
 
@@ -661,7 +723,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     collateralFor: TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >
@@ -820,6 +882,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    payAudit: TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >
+    
+
+    
     rearmPause: TypedContractMethod<
       [],
       [void],
@@ -885,7 +955,7 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
 
     
     setCourt: TypedContractMethod<
-      [court_: AddressLike, ],
+      [court_: AddressLike, auditDesk_: AddressLike, ],
       [void],
       'nonpayable'
     >
@@ -939,6 +1009,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'AUDIT_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
 getFunction(nameOrSignature: 'AVAILABILITY'): TypedContractMethod<
       [],
       [string],
@@ -955,6 +1030,11 @@ getFunction(nameOrSignature: 'INLINE_LIMIT'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'LOCK_FEE_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MAX_AUDIT_BPS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -995,6 +1075,11 @@ getFunction(nameOrSignature: 'MINIMUM_COLLATERAL'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'MINIMUM_FEE'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'MIN_LOCK_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
@@ -1044,10 +1129,25 @@ getFunction(nameOrSignature: 'WITHHELD_BPS'): TypedContractMethod<
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
 getFunction(nameOrSignature: 'assign'): TypedContractMethod<
       [request_: RequestStruct, ],
       [string],
       'nonpayable'
+    >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditFund'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
     >;
 getFunction(nameOrSignature: 'authority'): TypedContractMethod<
       [],
@@ -1070,7 +1170,7 @@ getFunction(nameOrSignature: 'clock'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'collateralFor'): TypedContractMethod<
-      [valueAtRisk: BigNumberish, ],
+      [valueAtRisk: BigNumberish, fee: BigNumberish, ],
       [bigint],
       'view'
     >;
@@ -1169,6 +1269,11 @@ getFunction(nameOrSignature: 'paused'): TypedContractMethod<
       [boolean],
       'view'
     >;
+getFunction(nameOrSignature: 'payAudit'): TypedContractMethod<
+      [claimId: BytesLike, auditor: AddressLike, amount: BigNumberish, ],
+      [bigint],
+      'nonpayable'
+    >;
 getFunction(nameOrSignature: 'rearmPause'): TypedContractMethod<
       [],
       [void],
@@ -1210,7 +1315,7 @@ getFunction(nameOrSignature: 'setAuthority'): TypedContractMethod<
       'nonpayable'
     >;
 getFunction(nameOrSignature: 'setCourt'): TypedContractMethod<
-      [court_: AddressLike, ],
+      [court_: AddressLike, auditDesk_: AddressLike, ],
       [void],
       'nonpayable'
     >;
@@ -1291,7 +1396,7 @@ getEvent(key: 'Unpaused'): TypedContractEvent<UnpausedEvent.InputTuple, Unpaused
       Claimed: TypedContractEvent<ClaimedEvent.InputTuple, ClaimedEvent.OutputTuple, ClaimedEvent.OutputObject>;
     
 
-      'CourtSet(address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
+      'CourtSet(address,address)': TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
       CourtSet: TypedContractEvent<CourtSetEvent.InputTuple, CourtSetEvent.OutputTuple, CourtSetEvent.OutputObject>;
     
 

@@ -30,13 +30,16 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface CourtStageMockInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "canCall" | "claim" | "claimIdFor" | "claimOf" | "commitmentFor" | "convict" | "factsOf" | "giveUp" | "governor" | "idOf" | "isChallenged" | "lie" | "lieAboutPatience" | "markChallenged" | "publish" | "reverting" | "upheld"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_DISPUTE_SECONDS" | "REGISTRY" | "TOKEN" | "actsFor" | "agent" | "auditDesk" | "canCall" | "claim" | "claimIdFor" | "claimOf" | "commitmentFor" | "convict" | "factsOf" | "giveUp" | "governor" | "idOf" | "isChallenged" | "lie" | "lieAboutPatience" | "markChallenged" | "publish" | "reverting" | "setAgent" | "setAuditDesk" | "upheld"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "StageConvicted" | "StageUpheld"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_DISPUTE_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
+encodeFunctionData(functionFragment: 'actsFor', values: [AddressLike, AddressLike]): string;
+encodeFunctionData(functionFragment: 'agent', values?: undefined): string;
+encodeFunctionData(functionFragment: 'auditDesk', values?: undefined): string;
 encodeFunctionData(functionFragment: 'canCall', values: [AddressLike, AddressLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'claim', values: [BytesLike, AddressLike, BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'claimIdFor', values: [BytesLike, AddressLike, BytesLike, BigNumberish, BigNumberish]): string;
@@ -53,11 +56,16 @@ encodeFunctionData(functionFragment: 'lieAboutPatience', values: [BigNumberish])
 encodeFunctionData(functionFragment: 'markChallenged', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'publish', values: [BytesLike, ModelManifestStruct]): string;
 encodeFunctionData(functionFragment: 'reverting', values?: undefined): string;
+encodeFunctionData(functionFragment: 'setAgent', values: [AddressLike]): string;
+encodeFunctionData(functionFragment: 'setAuditDesk', values: [AddressLike]): string;
 encodeFunctionData(functionFragment: 'upheld', values: [BytesLike, BytesLike]): string;
 
     decodeFunctionResult(functionFragment: 'MAX_DISPUTE_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'actsFor', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'agent', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'auditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'canCall', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claim', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'claimIdFor', data: BytesLike): Result;
@@ -74,6 +82,8 @@ decodeFunctionResult(functionFragment: 'lieAboutPatience', data: BytesLike): Res
 decodeFunctionResult(functionFragment: 'markChallenged', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'publish', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reverting', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAgent', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'setAuditDesk', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
   }
 
@@ -153,6 +163,30 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
 
     
     TOKEN: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    actsFor: TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
+    agent: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
+    auditDesk: TypedContractMethod<
       [],
       [string],
       'view'
@@ -288,6 +322,22 @@ decodeFunctionResult(functionFragment: 'upheld', data: BytesLike): Result;
     
 
     
+    setAgent: TypedContractMethod<
+      [agent_: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
+    setAuditDesk: TypedContractMethod<
+      [desk: AddressLike, ],
+      [void],
+      'nonpayable'
+    >
+    
+
+    
     upheld: TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],
       [void],
@@ -309,6 +359,21 @@ getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
       'view'
     >;
 getFunction(nameOrSignature: 'TOKEN'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'actsFor'): TypedContractMethod<
+      [account: AddressLike, operator: AddressLike, ],
+      [boolean],
+      'view'
+    >;
+getFunction(nameOrSignature: 'agent'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'auditDesk'): TypedContractMethod<
       [],
       [string],
       'view'
@@ -392,6 +457,16 @@ getFunction(nameOrSignature: 'reverting'): TypedContractMethod<
       [],
       [boolean],
       'view'
+    >;
+getFunction(nameOrSignature: 'setAgent'): TypedContractMethod<
+      [agent_: AddressLike, ],
+      [void],
+      'nonpayable'
+    >;
+getFunction(nameOrSignature: 'setAuditDesk'): TypedContractMethod<
+      [desk: AddressLike, ],
+      [void],
+      'nonpayable'
     >;
 getFunction(nameOrSignature: 'upheld'): TypedContractMethod<
       [requestId: BytesLike, claimId: BytesLike, ],

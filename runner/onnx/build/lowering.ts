@@ -4,7 +4,7 @@ import { throwIfAborted } from "../../errors.ts";
 import { item } from "../../items.ts";
 import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
 import { encodeKernel } from "../../machine/encoding.ts";
-import type { Kernel, TensorType } from "../../machine/kernel.ts";
+import type { Kernel, Operand, TensorType } from "../../machine/kernel.ts";
 import { createTensor, type Tensor, tensorFrom, tensorType } from "../../machine/tensor.ts";
 import { LIMITS } from "../../machine/limits.ts";
 import { verifyForm } from "../../machine/verify.ts";
@@ -13,6 +13,7 @@ import { importError, kernelRefused } from "../file/refusal.ts";
 import type { Dense } from "../file/tensors.ts";
 import { copyDirectly } from "./copy.ts";
 import { KernelBuilder, type KernelSpec, type KernelStage } from "./kernels.ts";
+import { laidOut } from "./layout.ts";
 import type { Ref } from "./stage.ts";
 import { isDense, memoryOrder, rowMajor, type Value } from "./value.ts";
 import { broadcastShapes, broadcastTo, eachOffset } from "./view.ts";
@@ -115,13 +116,13 @@ export class Lowering {
   /** Emits a kernel, or its output as a constant when nothing it reads depends on an input. */
   emit(spec: KernelSpec, element: ElementType = spec.dtype): Value {
     if (elementCount(spec.shape) === 0) return this.empty(element, spec.shape);
-    const kernel = this.#build(spec);
+    const kernel = laidOut(this.#build(spec), this.#copy);
     return this.#valueOf(this.#place(kernel), spec, element);
   }
 
   /** Emits a kernel even if it could be folded: a program's outputs are kernels. Returns the kernel's index. */
   emitKernel(spec: KernelSpec): number {
-    return this.#push(this.#build(spec));
+    return this.#push(laidOut(this.#build(spec), this.#copy));
   }
 
   /** One scalar expression at every element of broadcast values. The layout follows the largest of them. */
@@ -214,6 +215,12 @@ export class Lowering {
     this.#memo.set(key, placed);
     return placed;
   }
+
+  readonly #copy = (kernel: Kernel): Operand => ({
+    ...this.#place(kernel),
+    dtype: kernel.dtype,
+    length: elementCount(kernel.shape),
+  });
 
   #push(kernel: Kernel): number {
     this.origins.push(this.node);

@@ -197,8 +197,7 @@ describe("DataAvailability", () => {
 
     it("reverts while the market is paused, and for a request that it does not know", async () => {
       const made = await claimed();
-      const { requester: _, ...rest } = made.request as { requester: string };
-      const unknown = { ...rest, requester: protocol.stranger.address } as unknown as Opened["request"];
+      const unknown = { ...made.request, requester: protocol.stranger.address };
       await expect(demand({ request: unknown }, protocol.bob)).to.revert(ethers);
       const reader = await ethers.getContractAt("EncodedRequestHarness", protocol.market);
       await expect(protocol.availability.connect(protocol.bob).demand(protocol.market, "0x", INPUT, [0]))

@@ -575,6 +575,63 @@ describe("DisputeCourt", () => {
     });
   });
 
+  describe("challengeFor", () => {
+    const byDesk = async () => {
+      const stage = await stageAt("open");
+      const { court, market, watcher, stranger, requestId, claimId } = stage;
+      await market.setAuditDesk(stranger);
+      const move = await court.connect(stranger).challengeFor(market, requestId, claimId, watcher);
+      return { ...stage, move };
+    };
+    it("reverts for everybody but the market's audit desk", async () => {
+      const { court, market, watcher, stranger, requestId, claimId } = await stageAt("open");
+      await market.setAuditDesk(stranger);
+      await expect(court.connect(watcher).challengeFor(market, requestId, claimId, watcher))
+        .to.be.revertedWithCustomError(court, "CourtNotAuditDesk")
+        .withArgs(watcher, stranger);
+    });
+    it("opens the dispute in the auditor's name, without a bond", async () => {
+      const { court, token, market, watcher, operator, requestId, claimId, move } = await byDesk();
+      await expect(move)
+        .to.emit(court, "Challenged")
+        .withArgs(claimId, requestId, watcher, operator, market, 0n, (await timeOf()) + BigInt(TERMS.traceWindow));
+      const { challenger, status, audit } = await court.disputeOf(claimId);
+      expect([challenger, status, audit]).to.deep.equal([watcher.address, STATUS.challenged, true]);
+      expect(await token.balanceOf(court)).to.equal(0n);
+      expect((await market.claimOf(requestId)).status).to.equal(REQUEST_STATUS.challenged);
+    });
+    it("reverts for a claim in dispute, and for one that the market does not know", async () => {
+      const { court, market, marketErrors, watcher, stranger, requestId, claimId } = await byDesk();
+      await expect(court.connect(stranger).challengeFor(market, requestId, claimId, watcher))
+        .to.be.revertedWithCustomError(court, "CourtStatus")
+        .withArgs(STATUS.challenged, STATUS.none);
+      await market.giveUp(requestId);
+      await expect(court.connect(stranger).challengeFor(market, requestId, other(claimId), watcher))
+        .to.be.revertedWithCustomError(marketErrors, "MarketStatusForbids")
+        .withArgs(requestId, REQUEST_STATUS.refunded);
+    });
+    it("gives no bond back at a conviction, and rewards the auditor as a challenger", async () => {
+      const { court, market, watcher, request, requestId, claimId } = await byDesk();
+      await time.increase(TERMS.traceWindow + 1);
+      const move = court.convictWithoutTrace(claimId, request);
+      await expect(move).to.emit(market, "StageConvicted").withArgs(requestId, claimId, watcher);
+      await expect(move).not.to.emit(court, "Credited");
+    });
+    it("has no bond for an operator that is upheld, but those of the demands", async () => {
+      const { court, operator, stranger, request, claimId, trace } = await byDesk();
+      await court
+        .connect(operator)
+        .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "x");
+      await court.connect(stranger).demandTrace(claimId, [{ level: 0, index: 0 }]);
+      await court.answer(claimId, [answerOf(HONEST, TRACE_TREE, { level: 0, index: 0 })]);
+      await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
+      await expect(court.resolve(claimId))
+        .to.emit(court, "Upheld")
+        .withArgs(claimId, operator, BigInt(TERMS.demandBond), 0n);
+      expect(await court.creditOf(SINK)).to.equal(0n);
+    });
+  });
+
   describe("resolve", () => {
     describe("given a committed trace that nobody refuted", () => {
       it("reverts until the end is over", async () => {

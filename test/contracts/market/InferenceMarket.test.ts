@@ -15,10 +15,12 @@ import {
   openChallenged,
   openClaimed,
   operatorOf,
+  PAID,
   STATUS,
   useProtocol,
 } from "../support/market.ts";
 import {
+  AUDIT,
   claim,
   DAY,
   eventsOf,
@@ -73,6 +75,8 @@ describe("InferenceMarket", () => {
       for (const [overrides, ...refusal] of [
         [{ catchBps: 0 }, "catchBps", 0, 1, 10_000],
         [{ catchBps: 10_001 }, "catchBps", 10_001, 1, 10_000],
+        [{ auditBps: 0 }, "auditBps", 0, 1, 2_500],
+        [{ auditBps: 2_501 }, "auditBps", 2_501, 1, 2_500],
         [{ minimumCollateral: 0n }, "minimumCollateral", 0n, 1, least],
         [{ minimumCollateral: least + 1n }, "minimumCollateral", least + 1n, 1, least],
         [{ maxDisputeSeconds: 34 * DAY }, "unbondingSeconds", STAKING.unbondingSeconds, longest, 2n ** 40n - 1n],
@@ -82,10 +86,27 @@ describe("InferenceMarket", () => {
           .withArgs(...refusal);
       }
     });
+    it("refuses a stake all of which comes back to whoever accuses and asks itself", async () => {
+      const shares = await ethers.deployContract("SharesMock", [2_500, 7_500]);
+      const { authority, registry, attestation, randomness, availability, market } = protocol;
+      await expect(
+        ethers.deployContract("InferenceMarket", [
+          authority,
+          registry,
+          shares,
+          attestation,
+          randomness,
+          availability,
+          MARKET,
+        ]),
+      )
+        .to.be.revertedWithCustomError(market, "MarketParameterOutside")
+        .withArgs("returnedBps", 10_000, 0, 9_999);
+    });
     it("takes each parameter up to its limit", async () => {
       await deploy({ maxDisputeSeconds: 32 * DAY - 13 * 3_600 });
       await deploy({ minimumCollateral: STAKING.minimumStake });
-      await deploy({ catchBps: 10_000 });
+      await deploy({ catchBps: 10_000, auditBps: 2_500 });
     });
   });
 
@@ -122,7 +143,7 @@ describe("InferenceMarket", () => {
       expect(await statusOf(made)).to.equal(STATUS.claimed);
     });
     it("changes nothing when the draw names nobody who is able", async () => {
-      const made = await opened({ valueAtRisk: parseEther("100000"), fee: parseEther("300") });
+      const made = await opened({ valueAtRisk: parseEther("10000"), fee: parseEther("300") });
       await mine(3);
       await expect(protocol.market.connect(protocol.alice).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE))
         .to.be.revertedWithCustomError(protocol.market, "MarketStatusForbids")
@@ -156,7 +177,7 @@ describe("InferenceMarket", () => {
       await protocol.market.connect(protocol.stranger).claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE);
       await time.increase(WINDOW);
       await protocol.market.finalise(made.request, "0x");
-      expect(await protocol.market.creditOf(operator)).to.equal(parseEther("9"));
+      expect(await protocol.market.creditOf(operator)).to.equal(PAID);
     });
     it("refuses bytes that do not fit their type or their root, no bytes, and a place beside bytes", async () => {
       const made = await assigned();
@@ -234,12 +255,12 @@ describe("InferenceMarket", () => {
   });
 
   describe("finalise", () => {
-    it("pays operator and royalty, frees the collateral and keeps the result", async () => {
+    it("pays operator, royalty and the fund of the audits, frees the collateral and keeps the result", async () => {
       const made = await claimed();
       await time.increase(WINDOW);
       const transaction = await protocol.market.connect(protocol.stranger).finalise(made.request, "0x");
       await expect(transaction).to.emit(protocol.market, "RequestSettled").withArgs(made.id, STATUS.final);
-      expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
+      expect(await protocol.market.creditOf(made.operator)).to.equal(PAID);
       expect(await protocol.market.creditOf(protocol.royaltee)).to.equal(parseEther("1"));
       expect((await protocol.staking.operatorOf(made.operator)).locked).to.equal(0n);
       expect([...(await protocol.market.resultOf(made.id))]).to.deep.equal([FINALITY.final, rootOfF32(OUTPUT)]);
@@ -247,10 +268,11 @@ describe("InferenceMarket", () => {
         ethers,
         protocol.token,
         made.operator,
-        parseEther("9"),
+        PAID,
       );
       await protocol.market.withdraw(protocol.royaltee);
-      expect(await protocol.token.balanceOf(protocol.market)).to.equal(0n);
+      expect(await protocol.market.auditFund()).to.equal(parseEther("1"));
+      expect(await protocol.token.balanceOf(protocol.market)).to.equal(parseEther("1"));
     });
     it("says whom it credits, tells nobody who did not ask, and leaves the claim as a record", async () => {
       const made = await claimed();
@@ -260,7 +282,7 @@ describe("InferenceMarket", () => {
       expect((await eventsOf(protocol.market, transaction)).map(({ name, args }) => ({ name, ...args }))).to.deep.equal(
         [
           { name: "RequestSettled", requestId: made.id, status: BigInt(STATUS.final) },
-          { name: "Credited", account: made.operator.address, cause: made.id, amount: parseEther("9") },
+          { name: "Credited", account: made.operator.address, cause: made.id, amount: PAID },
           { name: "Credited", account: protocol.royaltee.address, cause: made.id, amount: parseEther("1") },
         ],
       );
@@ -279,7 +301,7 @@ describe("InferenceMarket", () => {
         ({ name }) => name,
       );
       expect(names).to.deep.equal(["RequestSettled", "Credited"]);
-      expect(await protocol.market.creditOf(made.operator)).to.equal(FEE);
+      expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
     });
     it("refuses while the window is open, to the second, and a second time", async () => {
       const made = await claimed();
@@ -346,7 +368,7 @@ describe("InferenceMarket", () => {
         const transaction = await protocol.market.finalise(made.request, OUTPUT);
         await expect(transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 1, false);
         expect((await transaction.wait())?.gasUsed).to.be.below(420_000n);
-        expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
+        expect(await protocol.market.creditOf(made.operator)).to.equal(PAID);
       });
     }
     it("cannot be starved by whoever settles", async () => {
@@ -379,7 +401,7 @@ describe("InferenceMarket", () => {
       await protocol.market.finalise(made.request, OUTPUT);
       expect(await mock.reentered()).to.equal(false);
       expect(await mock.heard(1)).to.equal(1n);
-      expect(await protocol.market.creditOf(made.operator)).to.equal(parseEther("9"));
+      expect(await protocol.market.creditOf(made.operator)).to.equal(PAID);
     });
     it("to an account without code change nothing", async () => {
       const made = await claimed({ callback: protocol.stranger.address, callbackGas: 50_000 });
@@ -509,12 +531,48 @@ describe("InferenceMarket", () => {
     });
   });
 
+  describe("payAudit", () => {
+    it("refuses everybody but the audit desk", async () => {
+      await expect(protocol.market.payAudit(ZeroHash, protocol.alice, 1))
+        .to.be.revertedWithCustomError(protocol.market, "MarketNotAuditDesk")
+        .withArgs(protocol.admin.address, protocol.desk.target);
+    });
+    it("credits an auditor from the shares of final answers, and no more than those", async () => {
+      const desk = await ethers.getImpersonatedSigner(await protocol.desk.getAddress());
+      await networkHelpers.setBalance(desk.address, parseEther("1"));
+      const pay = (amount: bigint) => protocol.market.connect(desk).payAudit(id("claim"), protocol.alice, amount);
+      // The fund is empty: nothing is paid, and nothing reverts.
+      await expect(pay(1n)).not.to.emit(protocol.market, "Credited");
+      await claimed();
+      const made = await claimed();
+      await time.increase(WINDOW);
+      await protocol.market.finalise(made.request, "0x");
+      await expect(pay(parseEther("0.4")))
+        .to.emit(protocol.market, "Credited")
+        .withArgs(protocol.alice.address, id("claim"), parseEther("0.4"));
+      expect(await protocol.market.auditFund()).to.equal(parseEther("0.6"));
+      // All but one unit, which makes the next answer cheaper.
+      expect(await protocol.market.connect(desk).payAudit.staticCall(ZeroHash, protocol.alice, FEE)).to.equal(
+        parseEther("0.6") - 1n,
+      );
+      await pay(FEE);
+      expect(await protocol.market.auditFund()).to.equal(1n);
+      await expect(pay(1n)).not.to.emit(protocol.market, "Credited");
+      expect(await protocol.market.creditOf(protocol.alice)).to.be.at.least(parseEther("1") - 1n);
+    });
+    it("finds nothing from requests that failed", async () => {
+      const made = await challenged();
+      await byCourt().convict(made.claimId, encodeTerms(made.request), protocol.accuser);
+      expect(await protocol.market.auditFund()).to.equal(0n);
+    });
+  });
+
   describe("the court", () => {
-    it("is named once, by governance", async () => {
-      await expect(protocol.market.connect(protocol.alice).setCourt(protocol.alice))
+    it("is named once, by governance, with the audit desk", async () => {
+      await expect(protocol.market.connect(protocol.alice).setCourt(protocol.alice, protocol.desk))
         .to.be.revertedWithCustomError(protocol.market, "AccessManagedUnauthorized")
         .withArgs(protocol.alice.address);
-      await expect(protocol.market.setCourt(protocol.alice))
+      await expect(protocol.market.setCourt(protocol.alice, protocol.desk))
         .to.be.revertedWithCustomError(protocol.market, "MarketCourtKnown")
         .withArgs(protocol.court.address);
     });
@@ -528,11 +586,31 @@ describe("InferenceMarket", () => {
         protocol.availability,
         MARKET,
       ]);
-      await expect(other.setCourt(ZeroAddress))
+      await expect(other.setCourt(ZeroAddress, protocol.desk))
         .to.be.revertedWithCustomError(other, "MarketCourtKnown")
         .withArgs(ZeroAddress);
-      await expect(other.setCourt(protocol.alice)).to.emit(other, "CourtSet").withArgs(protocol.alice.address);
+      await expect(other.setCourt(protocol.alice, protocol.desk))
+        .to.emit(other, "CourtSet")
+        .withArgs(protocol.alice.address, protocol.desk.target);
+      expect(await other.auditDesk()).to.equal(protocol.desk.target);
       expect(await other.court()).to.equal(protocol.alice.address);
+    });
+    it("comes with a desk that audits as many claims as the collateral counts on", async () => {
+      const parts = [protocol.authority, protocol.registry, protocol.pools] as const;
+      const sources = [protocol.attestation, protocol.randomness, protocol.availability] as const;
+      for (const [catchBps, refused] of [
+        [AUDIT.rateBps, false],
+        [AUDIT.rateBps + 1, true],
+      ] as const) {
+        const other = await ethers.deployContract("InferenceMarket", [...parts, ...sources, { ...MARKET, catchBps }]);
+        const naming = other.setCourt(protocol.alice, protocol.desk);
+        if (!refused) await naming;
+        else {
+          await expect(naming)
+            .to.be.revertedWithCustomError(other, "MarketAuditsTooRare")
+            .withArgs(AUDIT.rateBps, catchBps);
+        }
+      }
     });
     it("alone marks, upholds and convicts", async () => {
       const made = await claimed();
@@ -733,6 +811,10 @@ describe("InferenceMarket", () => {
     };
     it("request, claim with its draw and finalise of a digit on credit cost at most 400,000 in total", async function () {
       if (hre.globalOptions.coverage) return this.skip();
+      // The first answer of all writes words that every later one finds written.
+      const first = await claimed();
+      await time.increase(WINDOW);
+      await protocol.market.finalise(first.request, "0x");
       await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
       const made = await opened();
       await mine(3);
@@ -746,6 +828,10 @@ describe("InferenceMarket", () => {
     it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async function () {
       // Instrumented code says nothing about gas.
       if (hre.globalOptions.coverage) return this.skip();
+      // The fund of the audits holds something, as it does from the first answer on.
+      const first = await claimed();
+      await time.increase(WINDOW);
+      await protocol.market.finalise(first.request, "0x");
       await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
       const made = await opened();
       await mine(3);

@@ -16,15 +16,16 @@ describe("QuoteReader", () => {
   describe("quote", () => {
     it("gives the stake behind an answer, the market's least fee, and what each place asks", async () => {
       const { alice, bob, carol, pools, versionId } = protocol;
-      await pools.connect(bob).setTerms(versionId, { ...OPEN_TERMS, minimumFee: parseEther("9") });
+      await pools.connect(bob).setTerms(versionId, { ...OPEN_TERMS, minimumFee: parseEther("8") });
       await nextEpoch(connection);
       const { collateral, minimumFee, quotes } = await (await reader()).quote(quoted(), 0, 10);
-      expect(collateral).to.equal(await protocol.market.collateralFor(parseEther("150")));
+      // A fee is the least one that pays for the stake that it locks itself.
+      expect(collateral).to.equal(await protocol.market.collateralFor(parseEther("40"), minimumFee));
       expect(minimumFee).to.equal(await protocol.market.minimumFeeFor(collateral, 4_200));
       expect(quotes.map(({ operator, weight, leastFee }) => [operator, weight, leastFee])).to.deep.equal([
         [alice.address, 1_000_000n, minimumFee],
-        // A tenth of the fee is the publisher's.
-        [bob.address, 1_000_000n, parseEther("10") - 1n],
+        // A tenth of the fee is the publisher's, and a tenth pays audits.
+        [bob.address, 1_000_000n, parseEther("10") - 2n],
         [carol.address, 1_000_000n, minimumFee],
       ]);
     });
@@ -35,13 +36,13 @@ describe("QuoteReader", () => {
       const { quotes } = await (await reader()).quote(quoted({ callbackGas: 100_000 }), 0, 1);
       const net = parseEther("5") + 7n * 200_000n;
       const fee = quotes[0]?.leastFee ?? 0n;
-      const kept = (paid: bigint): bigint => paid - paid / 10n;
+      const kept = (paid: bigint): bigint => paid - paid / 10n - paid / 10n;
       expect([kept(fee) >= net, kept(fee - 1n) >= net]).to.deep.equal([true, false]);
     });
     it("names a fee at which the place is drawn, and none below", async () => {
       const { alice, bob, carol, pools, versionId } = protocol;
       for (const operator of [bob, carol]) await pools.connect(operator).optOut(versionId);
-      await pools.connect(alice).setTerms(versionId, { ...OPEN_TERMS, minimumFee: parseEther("8") + 1n });
+      await pools.connect(alice).setTerms(versionId, { ...OPEN_TERMS, minimumFee: parseEther("7") + 1n });
       await nextEpoch(connection);
       const fee = (await (await reader()).quote(quoted(), 0, 1)).quotes[0]?.leastFee ?? 0n;
       const cheap = await open(protocol, { fee: fee - 1n });

@@ -49,14 +49,22 @@ describe("RequestIntake", () => {
     Number((await protocol.market.stateOf(requestId)).status);
 
   describe("collateralFor", () => {
-    it("loses an operator that accuses itself the value at risk, or what makes cheating not pay, or the minimum", async () => {
-      const lost = async (collateral: bigint) =>
-        (collateral * (10_000n - (await protocol.staking.ACCUSER_BPS()))) / 10_000n;
-      expect(await protocol.market.collateralFor(0)).to.equal(MARKET.minimumCollateral);
-      expect(await protocol.market.collateralFor(parseEther("300"))).to.equal(parseEther("400"));
-      expect(await lost(parseEther("400"))).to.equal(parseEther("300"));
-      // Rounded up: never a unit too little.
-      expect(await protocol.market.collateralFor(parseEther("300") + 1n)).to.equal(parseEther("400") + 2n);
+    it("is the least that makes a wrong answer lose more than value and fee, or the minimum", async () => {
+      // Half of the wrong answers are convicted, and half of a slash comes back to whoever accuses and asks itself.
+      const BPS = 10_000n;
+      const returned = (await protocol.staking.ACCUSER_BPS()) + (await protocol.staking.HARMED_BPS());
+      for (const [value, fee] of [
+        [parseEther("300"), parseEther("20")],
+        [parseEther("300") + 1n, parseEther("20")],
+        [parseEther("25"), 1n],
+      ] as const) {
+        const collateral = await protocol.market.collateralFor(value, fee);
+        const loses = (locked: bigint) =>
+          locked * BigInt(MARKET.catchBps) * (BPS - returned) > (value + fee) * BPS * BPS;
+        expect([loses(collateral), loses(collateral - 1n)]).to.deep.equal([true, false]);
+      }
+      expect(await protocol.market.collateralFor(0, 0)).to.equal(MARKET.minimumCollateral);
+      expect(await protocol.market.collateralFor(parseEther("25") - 1n, 0)).to.equal(MARKET.minimumCollateral);
       const rare = await ethers.deployContract("InferenceMarket", [
         protocol.authority,
         protocol.registry,
@@ -66,8 +74,8 @@ describe("RequestIntake", () => {
         protocol.availability,
         { ...MARKET, catchBps: 500 },
       ]);
-      expect(await rare.collateralFor(parseEther("300"))).to.equal(parseEther("400") * 19n);
-      expect(await rare.collateralFor(1n)).to.equal(MARKET.minimumCollateral);
+      expect(await rare.collateralFor(parseEther("300"), parseEther("20"))).to.equal(parseEther("320") * 40n + 1n);
+      expect(await rare.collateralFor(1n, 0)).to.equal(MARKET.minimumCollateral);
     });
   });
 
@@ -123,17 +131,21 @@ describe("RequestIntake", () => {
           .withArgs(...args);
       };
       it("refuses a fee below the price of the locked collateral, which grows with its time", async () => {
-        // 20 basis points a day for 600 s of claim time and an hour of window, rounded up.
-        const minimum = parseEther("1") + (COLLATERAL * 20n * 4_200n) / (10_000n * 86_400n) + 1n;
-        expect(await protocol.market.minimumFeeFor(COLLATERAL, 4_200)).to.equal(minimum);
-        await refuses({ fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
-        await opened({ fee: minimum });
+        // 20 basis points a day for 600 s of claim time and a day of window, rounded up; the least collateral.
+        const least = MARKET.minimumCollateral;
+        const minimum = parseEther("1") + (least * 20n * 87_000n) / (10_000n * 86_400n) + 1n;
+        expect(await protocol.market.minimumFeeFor(least, 87_000)).to.equal(minimum);
+        const small = { fee: minimum, valueAtRisk: parseEther("20"), windowSeconds: DAY };
+        await refuses({ ...small, fee: minimum - 1n }, "MarketFeeTooLow", minimum - 1n, minimum);
+        await opened(small);
         await refuses(
-          { fee: minimum, windowSeconds: WINDOW + 60 },
+          { ...small, windowSeconds: DAY + 60 },
           "MarketFeeTooLow",
           minimum,
-          await protocol.market.minimumFeeFor(COLLATERAL, 4_260),
+          await protocol.market.minimumFeeFor(least, 87_060),
         );
+        // A day is charged at least: short locks, one after the other, would turn draws away for little.
+        expect(await protocol.market.minimumFeeFor(least, 120)).to.equal(parseEther("1") + (least * 20n) / 10_000n);
       });
       it("takes the shortest times, and the most gas for a callback", async () => {
         await opened({ openSeconds: 60, claimSeconds: 60, windowSeconds: 60 });
@@ -181,11 +193,11 @@ describe("RequestIntake", () => {
           protocol.availability,
           { ...MARKET, catchBps: 500 },
         ]);
-        await rare.setCourt(protocol.court);
+        await rare.setCourt(protocol.court, protocol.desk);
         const most = 2n ** 96n - 1n;
         await expect(rare.request(termsOf(protocol, { valueAtRisk: most })))
           .to.be.revertedWithCustomError(rare, "MarketCollateralTooLarge")
-          .withArgs((most * 19n * 4n) / 3n, most);
+          .withArgs((most + FEE) * 40n + 1n, most);
       });
       it("refuses versions that are unknown or withdrawn, takes deprecated ones", async () => {
         await expect(opened({ versionId: id("?") }))
@@ -328,7 +340,7 @@ describe("RequestIntake", () => {
         .withArgs(deadline, deadline);
     });
     it("commits a new draw when nobody takes such a request, and finds who comes later", async () => {
-      const made = await opened({ valueAtRisk: parseEther("1500"), openSeconds: DAY });
+      const made = await opened({ valueAtRisk: parseEther("480"), openSeconds: DAY });
       await mine(3);
       await expect(protocol.market.assign(made.request))
         .to.emit(protocol.market, "DrawEnded")
@@ -347,7 +359,7 @@ describe("RequestIntake", () => {
       expect((await operatorOf(protocol, made)).address).to.equal(protocol.bob.address);
     });
     it("never draws who topped up or opted in after the request", async () => {
-      const made = await opened({ valueAtRisk: parseEther("1500") });
+      const made = await opened({ valueAtRisk: parseEther("480") });
       await protocol.staking.connect(protocol.bob).deposit(parseEther("1000"));
       await protocol.pools.weigh(protocol.bob, [protocol.versionId]);
       await mine(3);
@@ -355,7 +367,7 @@ describe("RequestIntake", () => {
     });
     it("commits a new draw when the operator that was drawn is busy, instead of asking the next one", async () => {
       // Each of the three can hold one of these.
-      const large = { valueAtRisk: parseEther("600"), fee: parseEther("20"), openSeconds: DAY };
+      const large = { valueAtRisk: parseEther("180"), fee: parseEther("20"), openSeconds: DAY };
       for (let i = 0; i < 3; i++) await assigned(large);
       const made = await opened(large);
       await mine(3);
@@ -365,7 +377,7 @@ describe("RequestIntake", () => {
       expect(await statusOf(made)).to.equal(STATUS.open);
     });
     it("penalises who unbonded after the commitment, and commits a new draw", async () => {
-      const made = await opened({ valueAtRisk: parseEther("600"), fee: parseEther("20") });
+      const made = await opened({ valueAtRisk: parseEther("180"), fee: parseEther("20") });
       for (const operator of [protocol.alice, protocol.bob, protocol.carol]) {
         await protocol.staking.connect(operator).unbond(STAKING.minimumStake);
       }

@@ -41,8 +41,10 @@ export { FINALITY };
 
 /** Fee of the usual request. */
 export const FEE = parseEther("10");
-/** Collateral that the usual request locks. */
-export const COLLATERAL = parseEther("200");
+/** Collateral that the usual request locks: more than four times value and fee. */
+export const COLLATERAL = parseEther("200") + 1n;
+/** What the operator gets of the usual fee: a tenth goes to the royalty, a tenth to the audits. */
+export const PAID = parseEther("8");
 
 /** How a draw ended. */
 export { DRAW_OUTCOME as OUTCOME };

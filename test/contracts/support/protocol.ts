@@ -29,7 +29,17 @@ export const MARKET = {
   lockFeeBps: 20,
   minimumCollateral: parseEther("100"),
   catchBps: 5_000,
+  auditBps: 1_000,
   maxDisputeSeconds: 30 * DAY,
+} as const;
+
+export const AUDIT = {
+  rateBps: 5_000,
+  bond: parseEther("50"),
+  periodSeconds: 600,
+  commitSeconds: 600,
+  publishSeconds: 600,
+  marginSeconds: 600,
 } as const;
 
 /** Seconds of an epoch of the pools, and the part at which weights stop growing. */
@@ -145,8 +155,10 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
   ]);
   await attestation.addRoute(OPTIMISTIC, optimistic);
   await attestation.addRoute(SIGNED, signature);
+  const desk = await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]);
   await staking.addManager(market);
-  await market.setCourt(court);
+  await staking.addManager(desk);
+  await market.setCourt(court, desk);
 
   const metadata = metadataOf({ royaltyBps: 1_000, royaltyRecipient: royaltee.address });
   const versionId = await registry.versionIdFor(publisher, manifestOf(), metadata);
@@ -171,6 +183,7 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
       signature,
       availability,
       market,
+      desk,
       versionId,
     },
   };
@@ -213,7 +226,7 @@ export const termsOf = (protocol: Protocol, overrides: object = {}) => ({
   inputUri: "",
   policy: policyOf(OPTIMISTIC),
   fee: parseEther("10"),
-  valueAtRisk: parseEther("150"),
+  valueAtRisk: parseEther("40"),
   openSeconds: 600,
   claimSeconds: 600,
   windowSeconds: WINDOW,

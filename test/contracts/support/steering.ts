@@ -9,7 +9,7 @@ import { eventsOf, type RequestStruct, STAKING } from "./protocol.ts";
  * requests of its own ("decoys"). It always acts first: before anybody else sends anything, it has seen the seed.
  */
 
-/** Answers that one honest operator takes at once, and its stake. */
+/** How many honest operators there are, and for each its stake and how many answers it takes at once. */
 export interface Crowd {
   readonly honest: number;
   readonly stake: bigint;
@@ -43,7 +43,8 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
     await token.connect(operator).approve(staking, stake);
     await staking.connect(operator).deposit(stake);
     await staking.connect(operator).rotateSigningKey(operator);
-    await pools.connect(operator).optIn(versionId, { ...OPEN_TERMS, capacity });
+    const own = operator === attacker ? OPEN_TERMS.capacity : capacity;
+    await pools.connect(operator).optIn(versionId, { ...OPEN_TERMS, capacity: own });
   }
   for (const payer of [accuser, requester]) {
     await token.mint(payer, parseEther("1000000"));
@@ -54,17 +55,20 @@ export async function openCrowd({ honest: count, stake, capacity = OPEN_TERMS.ca
   return { connection, networkHelpers, protocol, attacker, honest, stake, capacity, reader };
 }
 
-/** Value at risk whose collateral leaves less than the smallest collateral of a whole stake free. */
+/** A collateral that leaves less than the smallest one of a whole stake free. */
 async function wholeStake({ protocol: { market }, stake }: Stage): Promise<bigint> {
-  const [unit, smallest] = [parseEther("1000000"), await market.MINIMUM_COLLATERAL()];
-  return ((stake - smallest + parseEther("0.001")) * unit) / (await market.collateralFor(unit));
+  return stake - (await market.MINIMUM_COLLATERAL()) + parseEther("0.001");
 }
 
-/** Terms of a decoy that locks `valueAtRisk` for `seconds`, at the least fee. */
-async function decoyOf({ protocol: { market } }: Stage, valueAtRisk: bigint, seconds: number): Promise<Terms> {
+/** Terms of a decoy that locks `collateral`, or the least one, for `seconds`, at the least fee. */
+async function decoyOf({ protocol: { market } }: Stage, collateral: bigint, seconds: number): Promise<Terms> {
   const claimSeconds = 60;
   const windowSeconds = seconds - claimSeconds;
-  const fee = await market.minimumFeeFor(await market.collateralFor(valueAtRisk), seconds);
+  const fee = await market.minimumFeeFor(collateral, seconds);
+  // Collateral follows from value and fee together.
+  const unit = parseEther("1000000");
+  const together = (collateral * unit) / (await market.collateralFor(unit, 0));
+  const valueAtRisk = together > fee ? together - fee : 0n;
   return { valueAtRisk, fee, openSeconds: DAY, claimSeconds, windowSeconds };
 }
 
@@ -209,7 +213,11 @@ export interface Siege {
 export async function besiege(stage: Stage, by: "stake" | "capacity" = "stake"): Promise<Siege> {
   const { connection, protocol, attacker, honest, capacity, networkHelpers } = stage;
   const { market, staking } = protocol;
-  const terms = await decoyOf(stage, by === "stake" ? await wholeStake(stage) : 1n, 60 + 7 * DAY);
+  const terms = await decoyOf(
+    stage,
+    by === "stake" ? await wholeStake(stage) : await stage.protocol.market.MINIMUM_COLLATERAL(),
+    60 + 7 * DAY,
+  );
   const closed = new Set<string>();
   let [locks, paid] = [0, 0n];
   while (closed.size < honest.length) {

@@ -36,6 +36,8 @@ const read = (change: Partial<Read>): Kernel => finish({ reads: [{ ...READ, ...c
 const reduce = (change: Partial<Reduce>): Kernel => ({ ...SUM, reduce: { ...REDUCE, ...change } });
 const code = (...instructions: readonly Partial<Instruction>[]): Kernel =>
   finish({ code: instructions.map((i) => ({ op: "fadd", a: 0, b: 0, c: 0, ...i })) });
+/** Most steps of SUM: 14,000 units of work a transaction, a step of 9, and the operand's one leaf in each transaction. */
+const MOST_STEPS = 1_532_694;
 /** Elements of an i64 tensor of 2^25 leaves. */
 const WIDE = 2 ** 32 - 1;
 /** `count` gathers in each stage, all operands of `length` i64. */
@@ -85,8 +87,8 @@ describe("verifyKernel", () => {
       "255 registers": code(...many(254, { a: 0 })),
       "a base of 2^47": read({ base: -FAR }),
       "a stride that covers 2^47": read({ strides: [Math.floor(FAR / 3)] }),
-      // A step of SUM is 4 for itself, 4 for its read, 1 for its instruction.
-      "2^24 units of work": reduce({ dims: [Math.floor(2 ** 24 / 9)] }),
+      // A step of SUM is 4 for itself, 4 for its read, 1 for its instruction; its operand is one leaf.
+      "1,000 transactions of a replay": reduce({ dims: [MOST_STEPS] }),
       "many looks at few leaves": looks(16, 25),
       "a proof of 122,880 bytes at most": looks(8, WIDE),
       "bounds of 0": read({ guards: [{ base: 0, strides: [1], bound: 0 }], gather: { ...GATHER, bound: 0 } }),
@@ -117,7 +119,7 @@ describe("verifyKernel", () => {
       ["no reduction dimension", reduce({ dims: [] }), "reduce.dims"],
       ["9 reduction dimensions", reduce({ dims: many(9, 1) }), "reduce.dims"],
       ["2^32 steps", reduce({ dims: [2 ** 16, 2 ** 16] }), "reduce.dims"],
-      ["a reduction too long to replay", reduce({ dims: [Math.floor(2 ** 24 / 9) + 1] }), "reduce"],
+      ["a reduction too long to replay", reduce({ dims: [MOST_STEPS + 1] }), "reduce"],
       [
         "a step too heavy to replay that often",
         reduce({ dims: [2 ** 23], step: { ...REDUCE.step, reads: [{ ...READ, strides: [0, 0] }] } }),

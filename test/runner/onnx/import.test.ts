@@ -304,7 +304,7 @@ describe("importModel", () => {
       };
       const error = failure(onnxFile(model));
       expect(error.code).to.equal("ONNX_UNSUPPORTED");
-      expect(error.message).to.include("units of work").and.to.include('node "ReduceProd_y"');
+      expect(error.message).to.include("transactions to replay").and.to.include('node "ReduceProd_y"');
     });
     const graph = (nodes: readonly object[], output = "y"): Uint8Array =>
       encode("ModelProto", {

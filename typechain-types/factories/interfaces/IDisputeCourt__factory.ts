@@ -176,6 +176,22 @@
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "CourtNotAuditDesk",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "actual",
         "type": "uint256"
@@ -341,6 +357,22 @@
       }
     ],
     "name": "CourtReplayUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "actual",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "expected",
+        "type": "bytes32"
+      }
+    ],
+    "name": "CourtRequestMismatch",
     "type": "error"
   },
   {
@@ -1417,6 +1449,34 @@
   {
     "inputs": [
       {
+        "internalType": "contract IClaimSource",
+        "name": "source",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "id",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "challenger",
+        "type": "address"
+      }
+    ],
+    "name": "challengeFor",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "claimId",
         "type": "bytes32"
@@ -1881,6 +1941,11 @@
             "internalType": "uint64",
             "name": "accusations",
             "type": "uint64"
+          },
+          {
+            "internalType": "bool",
+            "name": "audit",
+            "type": "bool"
           },
           {
             "internalType": "bytes32",

@@ -36,6 +36,22 @@
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "rateBps",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "catchBps",
+        "type": "uint256"
+      }
+    ],
+    "name": "MarketAuditsTooRare",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "callback",
         "type": "address"
@@ -261,6 +277,22 @@
       }
     ],
     "name": "MarketNoCallback",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "actual",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "MarketNotAuditDesk",
     "type": "error"
   },
   {
@@ -640,6 +672,12 @@
         "internalType": "address",
         "name": "court",
         "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "auditDesk",
+        "type": "address"
       }
     ],
     "name": "CourtSet",
@@ -999,6 +1037,19 @@
   },
   {
     "inputs": [],
+    "name": "AUDIT_BPS",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MAX_DISPUTE_SECONDS",
     "outputs": [
       {
@@ -1083,6 +1134,30 @@
         "internalType": "contract IERC20",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      }
+    ],
+    "name": "actsFor",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -1187,6 +1262,32 @@
       }
     ],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "auditDesk",
+    "outputs": [
+      {
+        "internalType": "contract IAuditDesk",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "auditFund",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -1379,6 +1480,11 @@
       {
         "internalType": "uint96",
         "name": "valueAtRisk",
+        "type": "uint96"
+      },
+      {
+        "internalType": "uint96",
+        "name": "fee",
         "type": "uint96"
       }
     ],
@@ -2154,6 +2260,35 @@
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "claimId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "auditor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "payAudit",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "paid",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "rearmPause",
     "outputs": [],
@@ -2567,6 +2702,11 @@
       {
         "internalType": "address",
         "name": "court",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IAuditDesk",
+        "name": "auditDesk",
         "type": "address"
       }
     ],

@@ -15,11 +15,13 @@ export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory
 export { GasMeter__factory } from './GasMeter__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { ScoresHarness__factory } from './ScoresHarness__factory.js';
+export { SharesMock__factory } from './SharesMock__factory.js';
 export { TensorTreeHarness__factory } from './TensorTreeHarness__factory.js';
 export { TokenMock__factory } from './TokenMock__factory.js';
 export { ToyMachine__factory } from './ToyMachine__factory.js';
 export { VerdictProber__factory } from './VerdictProber__factory.js';
 export { VerifierMock__factory } from './VerifierMock__factory.js';
+export { ViewReader__factory } from './ViewReader__factory.js';
 export { WalletMock__factory } from './WalletMock__factory.js';
 export { WeightTreeHarness__factory } from './WeightTreeHarness__factory.js';
 export { WordsHarness__factory } from './WordsHarness__factory.js';

@@ -20,12 +20,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IOperatorStakingInterface extends Interface {
-    getFunction(nameOrSignature: "ACCUSER_BPS" | "HARMED_BPS" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCUSER_BPS" | "HARMED_BPS" | "LIVENESS_PENALTY" | "MINIMUM_STAKE" | "TOKEN" | "UNBONDING_SECONDS" | "actsFor" | "addManager" | "agentOf" | "completeUnbonding" | "creditOf" | "deposit" | "depositWithPermit" | "endpointOf" | "freeStakeOf" | "jailedUntil" | "lockDrawn" | "lockOf" | "operatorOf" | "owedOf" | "release" | "rotateSigningKey" | "setAgent" | "setEndpoint" | "signingKeyAt" | "slash" | "slashedLately" | "totalHeld" | "totalStake" | "totalStakeOf" | "unbond" | "unbondingOf" | "unjail" | "withdraw"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "AgentSet" | "CreditWithdrawn" | "Credited" | "Deposited" | "DrawMissed" | "EndpointSet" | "Jailed" | "Locked" | "ManagerAdded" | "OwedTaken" | "PenaltyOwed" | "Released" | "SigningKeyRotated" | "Slashed" | "Tombstoned" | "UnbondingCompleted" | "UnbondingQueued" | "Unjailed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCUSER_BPS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'HARMED_BPS', values?: undefined): string;
+encodeFunctionData(functionFragment: 'LIVENESS_PENALTY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MINIMUM_STAKE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'UNBONDING_SECONDS', values?: undefined): string;
@@ -60,6 +61,7 @@ encodeFunctionData(functionFragment: 'withdraw', values: [AddressLike]): string;
 
     decodeFunctionResult(functionFragment: 'ACCUSER_BPS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'HARMED_BPS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'LIVENESS_PENALTY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MINIMUM_STAKE', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'UNBONDING_SECONDS', data: BytesLike): Result;
@@ -360,6 +362,14 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
     
 
     
+    LIVENESS_PENALTY: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     MINIMUM_STAKE: TypedContractMethod<
       [],
       [bigint],
@@ -616,6 +626,11 @@ decodeFunctionResult(functionFragment: 'withdraw', data: BytesLike): Result;
       'view'
     >;
 getFunction(nameOrSignature: 'HARMED_BPS'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'LIVENESS_PENALTY'): TypedContractMethod<
       [],
       [bigint],
       'view'

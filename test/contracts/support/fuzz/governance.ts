@@ -232,7 +232,7 @@ const flagging = (name: "deprecate" | "withdraw", status: 2n | 3n): Move => {
 
 // ------------------------------------------------------------------------------------------------ moves
 
-const setCourt: Send = ({ contracts }, by) => contracts.market.connect(by).setCourt(contracts.court);
+const setCourt: Send = ({ contracts }, by) => contracts.market.connect(by).setCourt(contracts.court, contracts.desk);
 const pause: Send = async (world, by) => {
   await world.contracts.market.connect(by).pause();
   world.pauseSpent = true;

@@ -709,6 +709,19 @@
   },
   {
     "inputs": [],
+    "name": "LIVENESS_PENALTY",
+    "outputs": [
+      {
+        "internalType": "uint96",
+        "name": "",
+        "type": "uint96"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "MINIMUM_STAKE",
     "outputs": [
       {
