@@ -82,7 +82,7 @@ export default defineConfig({
   networks: {
     // What `npx hardhat node` runs: a block a second, so that time passes and draws find their future block.
     node: { type: "edr-simulated", chainId: 31_337, mining: { auto: true, interval: 1_000 } },
-    localhost: { type: "http", url: process.env.ASSAY_RPC_URL ?? "http://127.0.0.1:8545" },
+    localhost: { type: "http", url: process.env.ASSAY_RPC_URL || "http://127.0.0.1:8545" },
     sepolia: testnet("SEPOLIA", 11_155_111, "l1"),
     baseSepolia: testnet("BASE_SEPOLIA", 84_532, "op"),
     opSepolia: testnet("OP_SEPOLIA", 11_155_420, "op"),

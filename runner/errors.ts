@@ -57,10 +57,26 @@ export interface AssayErrorDetails {
   readonly CHAIN_LACKS: { readonly chainId: number; readonly missing: readonly string[] };
   /** A blob that cannot be fetched from its location. */
   readonly BLOB_UNAVAILABLE: { readonly location: string; readonly reason: string };
+  /** An execution of a model that did not end: too little memory, for example. */
+  readonly EXECUTION_FAILED: { readonly reason: string };
   /** A mode of evidence that this operator cannot provide. */
   readonly EVIDENCE_UNSUPPORTED: { readonly mode: string };
   /** A node of a chain that does not answer, or whose answer is not valid. */
   readonly RPC_UNUSABLE: { readonly reason: string };
+  /** A call that would not fit one transaction. */
+  readonly TRANSACTION_TOO_LARGE: { readonly size: string };
+  /** A transaction that was included, but that the contract refused there. */
+  readonly TRANSACTION_REFUSED: { readonly hash: string };
+  /** What the owner allows transactions to cost is spent, or gas costs more than that. */
+  readonly BUDGET_SPENT: { readonly reason: string };
+  /** A transaction that was not sent because the owner wants none sent. */
+  readonly DRY_RUN: { readonly gas: bigint };
+  /** A host and port that a server cannot listen on. */
+  readonly ADDRESS_UNUSABLE: { readonly address: string; readonly reason: string };
+  /** An account that cannot do what it is to do; the message says what is missing. */
+  readonly NOT_READY: { readonly reasons: readonly string[] };
+  /** Mistakes in a configuration file, all of them. */
+  readonly CONFIGURATION_INVALID: { readonly file: string; readonly mistakes: readonly string[] };
   /** A round whose signature none of the configured beacons gives. */
   readonly BEACON_UNAVAILABLE: { readonly round: bigint; readonly reasons: readonly string[] };
   /** Bytes of a randomness beacon that are not a signature. */

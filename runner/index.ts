@@ -66,17 +66,21 @@ export { importModel, type ImportOptions, type Model, type Port } from "./onnx/i
 
 export {
   buildFraudProof,
+  buildProofPart,
   type Evidence,
   type Execution,
   type FraudProof,
   type KernelOpening,
   type OutputOpening,
+  type ProofPart,
 } from "./proving/fraud-proof.ts";
 export { stepGas } from "./proving/gas.ts";
 export { type Replay, replayWitness } from "./proving/replay.ts";
 export {
   type Budget,
   DEFAULT_BUDGET,
+  nextPart,
+  type NextPart,
   openElement,
   openWitness,
   type Part,
@@ -89,6 +93,7 @@ export { verifySignature } from "./randomness/verify.ts";
 
 export { compareTraces, type Comparison, type Fault, type OperatorTrace } from "./dispute/compare.ts";
 export { type DecodedLog, disputeEventOf } from "./dispute/events.ts";
+export { GrowingMap, type Lookup } from "./dispute/growing-map.ts";
 export { type Difference, KnownTree, placesUnder } from "./dispute/known-tree.ts";
 export {
   type Located,
@@ -108,20 +113,23 @@ export {
   type DisputeEvent,
   type DisputeStatus,
   type DisputeView,
+  elementKey,
   LEVEL_BYTES,
   NODES,
   noDispute,
   type Opening,
   openingKey,
   type Place,
-  stateKey,
   TRACE_TREE,
 } from "./dispute/view.ts";
 export {
   type Accusation,
   type ChainState,
+  type KnownRoots,
+  nextMoveWithoutTrace,
   nextWatcherMove,
-  proofOf,
+  proofPartOf,
+  type TracelessMove,
   type WatcherIdentity,
   type WatcherMove,
 } from "./dispute/watcher.ts";

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { network } from "hardhat";
 
+import { expectWritable } from "../services/environment/files.ts";
 import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { renderReport } from "./demo/report.ts";
@@ -29,6 +30,8 @@ const print = (line = ""): void => {
 };
 
 await run(async (signal) => {
+  // Not after the whole demo.
+  if (report !== undefined) await expectWritable(report);
   const folder = await mkdtemp(join(tmpdir(), "assay-demo-"));
   const connection = await network.create();
   try {

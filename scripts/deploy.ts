@@ -2,7 +2,7 @@
 import { readDeploymentParameters } from "@nomicfoundation/hardhat-ignition/helpers";
 import { network } from "hardhat";
 
-import { deploySuite, randomnessFor } from "../services/chain/deployment.ts";
+import { deploySuite, randomnessFor } from "../services/chain/deploy.ts";
 import { preflight } from "../services/chain/preflight.ts";
 import { option } from "../services/environment/options.ts";
 import { runScript, type Script } from "../services/environment/run.ts";

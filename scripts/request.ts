@@ -20,6 +20,7 @@ const SCRIPT: Script = {
     "ASSAY_MODES",
     "ASSAY_WAIT",
     "ASSAY_REQUEST",
+    "ASSAY_PRIVATE_URLS",
     "ASSAY_INTERVAL",
     "ASSAY_STORE",
     "ASSAY_DEPLOYMENTS",

@@ -15,6 +15,7 @@ const SCRIPT: Script = {
     "ASSAY_STORE",
     "ASSAY_LISTEN",
     "ASSAY_ENDPOINT",
+    "ASSAY_PRIVATE_URLS",
     "ASSAY_BEACONS",
     "ASSAY_INTERVAL",
     "ASSAY_ONCE",

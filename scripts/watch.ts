@@ -14,6 +14,7 @@ const SCRIPT: Script = {
     "ASSAY_ACCOUNT",
     "ASSAY_STORE",
     "ASSAY_SECRET",
+    "ASSAY_PRIVATE_URLS",
     "ASSAY_INTERVAL",
     "ASSAY_ONCE",
     "ASSAY_DEPLOYMENTS",

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import { parseEther } from "ethers";
 
 import { OPTIMISTIC_MODE, SHIPPED } from "../ignition/modules/Assay.ts";
@@ -5,10 +7,13 @@ import type { Hash } from "../runner/commitment/keccak.ts";
 import type { Store } from "../runner/files/store.ts";
 import { readInputs } from "../runner/files/model.ts";
 import { auditStatusOf, requestStatusOf } from "../runner/protocol/enums.ts";
+import { allow, fund } from "../services/chain/funds.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import { hostModel, type Run } from "../services/models/models.ts";
 import { OperatorService } from "../services/operator/operator.ts";
-import { join } from "../services/operator/stake.ts";
+import { join as joinOperators } from "../services/operator/stake.ts";
+import { openWorkshop } from "../services/work/workshop.ts";
+import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import { ask } from "../services/requester/ask.ts";
 import { WatcherService } from "../services/watcher/watcher.ts";
 import { FEE, openStage } from "./court-stage.ts";
@@ -22,23 +27,29 @@ export async function openAudits(store: Store, tamper?: (run: Run) => Promise<Ru
   const parameters = { Assay: { audit: { ...SHIPPED.audit, rateBps: 10_000 } } };
   const stage = await openStage([model], store, { parameters });
   const { accounts, contextFor, networkHelpers, suite, asking } = stage;
-  await join(contextFor(accounts.stranger), [model], { amount: STAKE, endpoint: "" });
+  await joinOperators(contextFor(accounts.stranger), [model], { amount: STAKE, endpoint: "" });
   await networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
   const image = readInputs(model.model, "image", ["image=models/digits/images/digit-7.npy"]);
   const question = { inputs: image, policy: policyOf(OPTIMISTIC_MODE), fee: FEE, valueAtRisk: parseEther("80") };
   const id = await ask(asking, model, { ...question, windowSeconds: WINDOW_SECONDS, store });
   const players = [accounts.operating, accounts.stranger].map((signer) => {
-    const options = { ...contextFor(signer), models: [model], store };
+    const workshop = openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
+    const options = { ...contextFor(signer), models: [model], store, workshop };
     return {
       signer,
       operator: new OperatorService({
         ...options,
-        locationPrefix: "store:",
+        ...{ locationPrefix: "store:", custody: join(stage.custody, signer.address) },
         ...(tamper === undefined ? {} : { tamper }),
       }),
       watcher: new WatcherService({ ...options, secret: `0x${"5e".repeat(32)}` }),
     };
   });
+  // Who watches needs bonds for the court.
+  for (const { signer } of players) {
+    await fund(contextFor(signer), parseEther("1000"));
+    await allow(contextFor(signer), suite.court);
+  }
   await networkHelpers.mine(3);
   for (let round = 0; round < 20; round++) {
     for (const { operator } of players) await operator.look();

@@ -1,3 +1,7 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { parseEther } from "ethers";
 import { network } from "hardhat";
 
@@ -7,15 +11,10 @@ import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
 import { ask } from "../services/requester/ask.ts";
-import {
-  attach,
-  type Connection,
-  type DeployOptions,
-  deploySuite,
-  type Deployment,
-  type Signer,
-} from "../services/chain/deployment.ts";
+import { type DeployOptions, deploySuite } from "../services/chain/deploy.ts";
+import { attach, type Connection, type Deployment, type Signer } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
+import type { Journal } from "../services/chain/journal.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
 import { type OperatorOptions, OperatorService } from "../services/operator/operator.ts";
@@ -24,8 +23,9 @@ import { contextOf, type ServiceContext } from "../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
 import { allow, fund } from "../services/chain/funds.ts";
-import { join } from "../services/operator/stake.ts";
+import { join as joinOperators } from "../services/operator/stake.ts";
 import { type WatcherOptions, WatcherService } from "../services/watcher/watcher.ts";
+import { openWorkshop, type Workshop } from "../services/work/workshop.ts";
 
 export const WINDOW_SECONDS = 3_600;
 export const FEE = parseEther("20");
@@ -86,13 +86,20 @@ export async function openStage(
   };
   /** The transactions that services sent, from a place in the list of events on. */
   const sentSince = (from: number): readonly SentEvent[] => events.slice(from).filter((event) => event.kind === "sent");
-  const contextFor = (signer: Signer): ServiceContext =>
-    contextOf(connection, deployment, signer, { report, clock: CHAIN_CLOCK });
+  const contextFor = (signer: Signer, journal?: Journal): ServiceContext =>
+    contextOf(connection, deployment, signer, {
+      report,
+      clock: CHAIN_CLOCK,
+      ...(journal === undefined ? {} : { journal }),
+    });
   const publishing = contextFor(publisher);
   for (const model of models) {
     await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address });
   }
-  await join(contextFor(operating), models, { amount: parseEther("10000"), endpoint: "https://operator.example" });
+  await joinOperators(contextFor(operating), models, {
+    amount: parseEther("10000"),
+    endpoint: "https://operator.example",
+  });
   // Draws count who joined from the next epoch on.
   await networkHelpers.time.increase(await attach(deployment, requester).pools.EPOCH_SECONDS());
   const asking = contextFor(requester);
@@ -102,11 +109,22 @@ export async function openStage(
   await fund(accusing, parseEther("10000"));
   await allow(accusing, accusing.suite.court);
 
-  /** An operator that has just started: it knows only what is on chain. */
+  const custody = await mkdtemp(join(tmpdir(), "assay-held-"));
+  const workshopOf = (): Workshop => openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
+
+  /** An operator that has just started: it knows only what is on chain, and what it kept. */
   const operator = (more: Partial<OperatorOptions> = {}): OperatorService =>
-    new OperatorService({ ...contextFor(operating), models, store, locationPrefix: "store:", ...more });
+    new OperatorService({
+      ...contextFor(operating),
+      ...{ models, store, custody, workshop: workshopOf(), locationPrefix: "store:" },
+      ...more,
+    });
   const watcher = (more: Partial<WatcherOptions> = {}): WatcherService =>
-    new WatcherService({ ...contextFor(watching), models, store, secret: `0x${"5e".repeat(32)}`, ...more });
+    new WatcherService({
+      ...contextFor(watching),
+      ...{ models, store, workshop: workshopOf(), secret: `0x${"5e".repeat(32)}` },
+      ...more,
+    });
 
   /** The present state of a request on chain. */
   const view = async (id: Hash): Promise<RequestView> => {
@@ -151,7 +169,19 @@ export async function openStage(
   const { suite } = asking;
   const accounts = { publisher, requester, watching, operating, stranger };
   return {
-    ...{ connection, networkHelpers, suite, asking, accusing, events, sentSince, accounts, contextFor },
+    ...{
+      connection,
+      custody,
+      deployment,
+      networkHelpers,
+      suite,
+      asking,
+      accusing,
+      events,
+      sentSince,
+      accounts,
+      contextFor,
+    },
     ...{ operator, watcher, view, status, advance, open, termsOf },
   };
 }

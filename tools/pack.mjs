@@ -21,9 +21,15 @@ const run = async (what, args) => {
   if ((await node(args)) !== 0) throw new SetupError(`${what} failed; its message is above.`);
 };
 
-/** The sources to compile: runner and bindings, where the bindings know of no mock. */
+/** The sources to compile: runner, services and bindings, where the bindings know of no mock. */
 const gather = () => {
   cpSync(join(root, "runner"), join(build, "runner"), { recursive: true });
+  // What runs beside a chain; deploying needs Hardhat, which users of the package need not have.
+  cpSync(join(root, "services"), join(build, "services"), {
+    recursive: true,
+    filter: (path) => basename(path) !== "deploy.ts",
+  });
+  cpSync(join(root, "ignition", "randomness.ts"), join(build, "ignition", "randomness.ts"));
   const bindings = join(build, "typechain-types");
   cpSync(join(root, "typechain-types"), bindings, {
     recursive: true,
@@ -56,7 +62,7 @@ await exitWith(async () => {
   for (const folder of [build, dist]) rmSync(folder, { recursive: true, force: true });
   await run("Compilation of the contracts", [HARDHAT, "build"]);
   gather();
-  await run("Compilation of the bindings and the runner", [
+  await run("Compilation of the bindings, the runner and the services", [
     join(root, "node_modules", "typescript", "bin", "tsc"),
     "--project",
     join(root, "tsconfig.build.json"),

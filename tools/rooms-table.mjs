@@ -189,14 +189,19 @@ export const ROOMS = [
     "ignition",
     "typechain-types",
   ]),
+  room("services/database", "what services know between two starts", [...services("environment", "chain"), "runner/*"]),
   room("services/models", "models that a service hosts", [...services("environment", "chain"), "runner/*"]),
   room("services/blobs", "inputs, outputs and traces that are kept or fetched", [
     ...services("environment", "chain", "models"),
     "runner/*",
   ]),
+  room("services/work", "slow work beside the looks at the chain: what comes first, and who pays for it", [
+    ...services("environment", "chain", "models", "blobs"),
+    "runner/*",
+  ]),
   room("services/publisher", "publishes a model", [...services("environment", "chain", "models"), "runner/*"]),
   room("services/auditor", "executes again what it is drawn for, and commits to it", [
-    ...services("environment", "chain", "models", "blobs"),
+    ...services("environment", "chain", "models", "blobs", "work"),
     "runner/*",
   ]),
   room("services/randomness", "brings rounds of a beacon and headers of blocks to the source of seeds", [
@@ -205,16 +210,21 @@ export const ROOMS = [
     "typechain-types",
   ]),
   room("services/operator", "stakes, answers, defends", [
-    ...services("environment", "chain", "models", "blobs", "auditor", "randomness"),
+    ...services("environment", "chain", "models", "blobs", "work", "auditor", "randomness"),
     "runner/*",
+    "typechain-types",
   ]),
   room("services/requester", "asks and waits", [
-    ...services("environment", "chain", "models", "blobs", "operator"),
+    ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
     "ignition",
   ]),
   room("services/watcher", "executes again and convicts", [
-    ...services("environment", "chain", "models", "blobs", "operator"),
+    ...services("environment", "chain", "models", "blobs", "work", "operator"),
+    "runner/*",
+  ]),
+  room("services/node", "the command `assay-node`: configuration, logs, metrics, health, roles", [
+    "services/*",
     "runner/*",
   ]),
 

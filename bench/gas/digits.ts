@@ -1,4 +1,4 @@
-import { type ContractTransactionReceipt, getBytes, parseEther, type Result } from "ethers";
+import { type TransactionReceipt, getBytes, parseEther, type Result } from "ethers";
 
 import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { calldataOf } from "../../runner/check/machine.ts";
@@ -118,7 +118,11 @@ export const answerScenario = (folder: string): GasScenario => ({
     await allow(stage.asking, reader);
     const label = "consumer with callback";
     const from = stage.events.length;
-    const receipt = await send(stage.asking, { kind: "asked", model: model.name }, reader.ask(joinTensors(image)));
+    const receipt = await send(
+      stage.asking,
+      { kind: "asked", model: model.name },
+      reader.ask.populateTransaction(joinTensors(image)),
+    );
     const id = openedIn(stage.asking, receipt);
     await stage.networkHelpers.mine(3);
     await story(label, id, receipt.gasUsed, from);
@@ -201,10 +205,7 @@ export async function convict(
 }
 
 /** What a fraud proof costs without its calldata and the machine's execution. */
-async function withoutArithmetic(
-  { connection, suite }: CourtStage,
-  receipt: ContractTransactionReceipt,
-): Promise<bigint> {
+async function withoutArithmetic({ connection, suite }: CourtStage, receipt: TransactionReceipt): Promise<bigint> {
   const { data } = (await connection.ethers.provider.getTransaction(receipt.hash)) ?? { data: "0x" };
   const decoded: Result = suite.court.interface.decodeFunctionData("proveFraud", data);
   // The fields of Execution in order: kernel, element, progress, witness; the encoded kernel is its opening's second.

@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt, ContractTransactionResponse } from "ethers";
+import type { TransactionReceipt, ContractTransactionResponse } from "ethers";
 
 /** One line of docs/gas.md. */
 export interface GasReading {
@@ -20,7 +20,7 @@ export interface GasScenario {
 }
 
 /** A transaction sent or mined, or gas counted by other means (a view's `estimateGas`, a harness's `gasleft`). */
-export type GasSource = bigint | ContractTransactionResponse | ContractTransactionReceipt;
+export type GasSource = bigint | ContractTransactionResponse | TransactionReceipt;
 
 const gasOf = async (source: GasSource): Promise<bigint> => {
   if (typeof source === "bigint") return source;

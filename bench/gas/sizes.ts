@@ -1,6 +1,6 @@
 import { artifacts } from "hardhat";
 
-import { CONTRACT_NAMES } from "../../services/chain/deployment.ts";
+import { CONTRACT_NAMES } from "../../services/chain/deploy.ts";
 import { table } from "./table.ts";
 
 /** EIP-170: bytes of code that a contract may have. */

@@ -5,7 +5,16 @@ import { openSegment } from "../commitment/tensor.ts";
 import type { TraceCommitment } from "../commitment/trace.ts";
 import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { type DemandAnswer, type DisputeView, LEVEL_BYTES, NODES, type Opening, TRACE_TREE } from "./view.ts";
+import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
+import {
+  type Demand,
+  type DemandAnswer,
+  type DisputeView,
+  LEVEL_BYTES,
+  NODES,
+  type Opening,
+  TRACE_TREE,
+} from "./view.ts";
 
 /** A trace that an operator defends. */
 export interface DefendedTrace {
@@ -28,14 +37,22 @@ export type OperatorMove =
   | { readonly kind: "answer"; readonly answers: readonly DemandAnswer[] }
   | { readonly kind: "resolve" };
 
-/** Answers of one transaction: at most about 35,000 bytes of calldata. */
-const BATCH = 16;
+/** Upper estimate of what an answer costs: checking and storing it, and each byte as calldata and in the event. */
+const ANSWER_GAS = { base: 20_000, byte: 30 };
+/** Bytes of an answer's fixed fields and offsets in calldata. */
+const ANSWER_BYTES = 448;
 
 /**
  * The defending operator as a function of the view; it can stop and start at any time.
  * @param time Earliest time of the next transaction, in seconds.
+ * @param budget What a transaction may carry: as many answers as fit go into one.
  */
-export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, time: number): OperatorMove {
+export function nextOperatorMove(
+  defended: DefendedTrace,
+  view: DisputeView,
+  time: number,
+  budget: Budget = DEFAULT_BUDGET,
+): OperatorMove {
   const { outputKernels, commitment } = defended;
   switch (view.status) {
     case "none":
@@ -50,11 +67,8 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
       };
     case "traceCommitted": {
       const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
-      const due = open
-        .filter(({ answerUntil }) => answerUntil >= time)
-        .sort((a, b) => a.answerUntil - b.answerUntil)
-        .slice(0, BATCH);
-      if (due.length > 0) return { kind: "answer", answers: due.map(({ opening }) => answerTo(defended, opening)) };
+      const due = open.filter(({ answerUntil }) => answerUntil >= time).sort((a, b) => a.answerUntil - b.answerUntil);
+      if (due.length > 0) return { kind: "answer", answers: fitting(defended, due, budget) };
       if (open.length > 0) return { kind: "done" };
       return time > view.end ? { kind: "resolve" } : { kind: "wait", until: view.end };
     }
@@ -62,6 +76,22 @@ export function nextOperatorMove(defended: DefendedTrace, view: DisputeView, tim
     case "convicted":
       return { kind: "done" };
   }
+}
+
+/** The first answers that fit one transaction; one at least. */
+function fitting(defended: DefendedTrace, due: readonly Demand[], budget: Budget): readonly DemandAnswer[] {
+  const answers: DemandAnswer[] = [];
+  let [bytes, gas] = [0, 0];
+  for (const { opening } of due) {
+    const answer = answerTo(defended, opening);
+    const words = answer.nodes.length + answer.siblings.length + answer.traceSiblings.length;
+    const size = ANSWER_BYTES + 32 * words + answer.data.length;
+    bytes += size;
+    gas += ANSWER_GAS.base + ANSWER_GAS.byte * size;
+    if (answers.length > 0 && (bytes > budget.bytes || gas > budget.gas)) break;
+    answers.push(answer);
+  }
+  return answers;
 }
 
 /**

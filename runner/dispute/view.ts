@@ -1,8 +1,10 @@
 import { AbiCoder, keccak256 } from "ethers";
 
 import type { Hash } from "../commitment/keccak.ts";
+import type { Progress } from "../machine/interpreter.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
 import type { DisputeStatus } from "../protocol/enums.ts";
+import { GrowingMap } from "./growing-map.ts";
 
 /*
  * What anybody can know of a dispute from the court's events. Times are seconds since the epoch; a move at exactly its
@@ -67,11 +69,11 @@ export interface DisputeView {
   readonly end: number;
   readonly location: string;
   /** By `openingKey`. */
-  readonly demands: ReadonlyMap<string, Demand>;
+  readonly demands: GrowingMap<Demand>;
   /** Block of each accusation, by commitment. */
-  readonly accusations: ReadonlyMap<string, number>;
-  /** Accumulators of every stored state of a replay, by `stateKey`, as the court has them. */
-  readonly replays: ReadonlyMap<string, readonly bigint[]>;
+  readonly accusations: GrowingMap<number>;
+  /** The furthest stored state of the replay of each element, by `elementKey`, as the court has it. */
+  readonly replays: GrowingMap<Progress>;
 }
 
 /** An event of the court about one claim, decoded. Events of other kinds change nothing here. */
@@ -115,9 +117,9 @@ export const noDispute = (claimId: Hash): DisputeView => ({
   demandUntil: 0,
   end: 0,
   location: "",
-  demands: new Map(),
-  accusations: new Map(),
-  replays: new Map(),
+  demands: GrowingMap.empty(),
+  accusations: GrowingMap.empty(),
+  replays: GrowingMap.empty(),
 });
 
 /** The view after the claim's next event. */
@@ -133,19 +135,22 @@ export function afterEvent(view: DisputeView, event: DisputeEvent): DisputeView 
     }
     case "Demanded": {
       const { opening, demander, answerUntil } = event;
-      return { ...view, demands: withEntry(view.demands, openingKey(opening), { opening, demander, answerUntil }) };
+      return { ...view, demands: view.demands.with(openingKey(opening), { opening, demander, answerUntil }) };
     }
     case "Answered": {
       const key = openingKey(event.answer.opening);
       const demand = view.demands.get(key);
       if (demand === undefined) return view;
-      return { ...view, demands: withEntry(view.demands, key, { ...demand, answer: event.answer }) };
+      return { ...view, demands: view.demands.with(key, { ...demand, answer: event.answer }) };
     }
     case "Accused":
-      return { ...view, accusations: withEntry(view.accusations, event.commitment, event.block) };
+      return { ...view, accusations: view.accusations.with(event.commitment, event.block) };
     case "Replayed": {
       const { kernel, element, position, accumulators } = event;
-      return { ...view, replays: withEntry(view.replays, stateKey(kernel, element, position), accumulators) };
+      const key = elementKey(kernel, element);
+      // A state that is not further than the one that is known is of no use: everybody continues from the furthest.
+      if (position <= (view.replays.get(key)?.position ?? 0)) return view;
+      return { ...view, replays: view.replays.with(key, { position, accumulators }) };
     }
     case "Convicted":
       return { ...view, status: "convicted" };
@@ -158,9 +163,8 @@ export function afterEvent(view: DisputeView, event: DisputeEvent): DisputeView 
 export const openingKey = ({ kernelIndex, place: { level, index } }: Opening): string =>
   [kernelIndex, level, index].join(":");
 
-/** One name for each state of a replay. */
-export const stateKey = (kernel: number, element: number, position: number): string =>
-  [kernel, element, position].join(":");
+/** One name for each element of each kernel. */
+export const elementKey = (kernel: number, element: number): string => [kernel, element].join(":");
 
 /** What `accuse` commits to: keccak256(abi.encode(claimId, kernelIndex, element, accuser, salt)). */
 export const accusationOf = (
@@ -175,6 +179,3 @@ export const accusationOf = (
       [claimId, kernel, element, accuser, salt],
     ),
   );
-
-const withEntry = <V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> =>
-  new Map([...map, [key, value]]);

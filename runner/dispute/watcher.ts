@@ -2,10 +2,11 @@ import { AbiCoder, keccak256 } from "ethers";
 
 import { item } from "../items.ts";
 import type { Hash } from "../commitment/keccak.ts";
-import { buildFraudProof, type Execution, type FraudProof, type OutputOpening } from "../proving/fraud-proof.ts";
+import { type Progress, START } from "../machine/interpreter.ts";
+import { buildProofPart, type Execution, type OutputOpening, type ProofPart } from "../proving/fraud-proof.ts";
 import { type Budget, DEFAULT_BUDGET } from "../proving/witness.ts";
 import { type Located, locate, type OwnExecution, type Published } from "./locate.ts";
-import { accusationOf, type DisputeView, type Opening, type Place, stateKey } from "./view.ts";
+import { accusationOf, type Demand, type DisputeView, elementKey, type Opening, type Place } from "./view.ts";
 
 /** Who watches. Salts come from the secret: nobody can guess them, and after a restart they are the same. */
 export interface WatcherIdentity {
@@ -56,7 +57,7 @@ export type WatcherMove =
 /**
  * The honest watcher as a function of the view: it has no memory of its own, so it can stop and start at any time, and
  * several watchers can share the work.
- * @throws AssayError as buildFraudProof does.
+ * @throws AssayError as buildProofPart does.
  */
 export function nextWatcherMove(
   watcher: WatcherIdentity,
@@ -81,6 +82,50 @@ export function nextWatcherMove(
   }
 }
 
+/** What a watcher does next without a trace at hand. */
+export type TracelessMove =
+  /** The whole trace is needed: execute again. */
+  | { readonly kind: "execute" }
+  | Extract<WatcherMove, { kind: "wait" | "done" | "challenge" | "convictWithoutTrace" | "convictUnanswered" }>;
+
+/** What is known of a claim whose trace was not kept. */
+export interface KnownRoots {
+  /** Of one's own trace; undefined when nobody needed it yet. */
+  readonly traceRoot?: Hash | undefined;
+}
+
+/**
+ * The honest watcher about a claim that is challenged and whose trace it has not at hand: because the answer is right, or
+ * because the trace was dropped.
+ */
+export function nextMoveWithoutTrace(view: DisputeView, time: number, { traceRoot }: KnownRoots): TracelessMove {
+  switch (view.status) {
+    case "none":
+      return { kind: "challenge" };
+    case "challenged":
+      return time > view.traceUntil ? { kind: "convictWithoutTrace" } : { kind: "wait", until: view.traceUntil };
+    case "traceCommitted": {
+      const late = lateDemand(view, time);
+      if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
+      return traceRoot === view.traceRoot ? { kind: "done" } : { kind: "execute" };
+    }
+    case "upheld":
+    case "convicted":
+      return { kind: "done" };
+  }
+}
+
+/**
+ * A demand that is not answered in time convicts, whoever made it and even if the trace is right: otherwise the dispute
+ * would not end.
+ */
+function lateDemand({ demands }: DisputeView, time: number): Demand | undefined {
+  for (const demand of demands.values()) {
+    if (demand.answer === undefined && time > demand.answerUntil) return demand;
+  }
+  return undefined;
+}
+
 function pursue(
   watcher: WatcherIdentity,
   own: OwnExecution,
@@ -89,10 +134,7 @@ function pursue(
   chain: ChainState,
   budget: Budget,
 ): WatcherMove {
-  // A demand that is not answered in time convicts, whoever made it and even if the trace is right: otherwise the
-  // dispute would not end.
-  const open = [...view.demands.values()].filter(({ answer }) => answer === undefined);
-  const late = open.find(({ answerUntil }) => chain.time > answerUntil);
+  const late = lateDemand(view, chain.time);
   if (late !== undefined) return { kind: "convictUnanswered", opening: late.opening };
 
   const rounds = 1 + Math.max(0, Math.floor((view.demandUntil - chain.time) / Math.max(1, chain.answerWindow)));
@@ -106,13 +148,27 @@ function pursue(
       return { kind: "fetchOutput", kernel: found.kernel, location: view.location };
     case "demand":
       if (chain.time > view.demandUntil) return { kind: "done" };
-      return { kind: "demand", kernel: found.kernel, places: found.places };
+      return { kind: "demand", kernel: found.kernel, places: found.places.slice(0, placesIn(budget)) };
     case "pending":
-      return { kind: "wait", until: Math.min(...open.map(({ answerUntil }) => answerUntil)) };
+      return { kind: "wait", until: firstAnswer(view) };
     case "located":
       return chain.time > view.end ? { kind: "done" } : convict(watcher, own, view, found, chain, budget);
   }
 }
+
+/** Until when the first of the open demands must be answered. */
+function firstAnswer({ demands }: DisputeView): number {
+  let until = Infinity;
+  for (const { answer, answerUntil } of demands.values())
+    if (answer === undefined) until = Math.min(until, answerUntil);
+  return until;
+}
+
+/** Upper estimate of the gas that a demand for one more place takes. */
+const PLACE_GAS = 45_000;
+
+/** Places that one transaction may demand: the rest follows in others. */
+const placesIn = ({ gas }: Budget): number => Math.max(1, Math.floor(gas / PLACE_GAS));
 
 /** Accuse, then in a later block replay what is not replayed yet, then prove. */
 function convict(
@@ -136,49 +192,38 @@ function convict(
   if (accusedIn === undefined) return { kind: "accuse", commitment };
   if (accusedIn >= block) return { kind: "wait" };
 
-  const { replays, execution, output } = proofOf(own, located, budget);
-  const starts = [...replays.map((part) => part.execution), execution];
-  // The court continues only from the accumulator bits that it stored. They can differ from ours for a NaN: a constant
-  // keeps its payload in the contract until something computes with it, the interpreter has only one NaN.
-  const resumed = (one: Execution): Execution => {
-    const { position } = one.progress;
-    const accumulators = view.replays.get(stateKey(kernel, element, position));
-    return accumulators === undefined ? one : { ...one, progress: { position, accumulators } };
-  };
-  for (const [i, { execution: part, maxSteps }] of replays.entries()) {
-    const reached = item(starts, i + 1).progress.position;
-    if (view.replays.has(stateKey(kernel, element, reached))) continue;
-    return { kind: "replay", accusation, execution: resumed(part), maxSteps };
-  }
-  return { kind: "proveFraud", accusation, execution: resumed(execution), output };
+  // Whoever stored a state, it is the one that the court's machine reached there: everybody continues from the furthest.
+  // Its accumulators can differ from ours for a NaN: a constant keeps its payload in the contract until something
+  // computes with it, the interpreter has only one NaN.
+  const from = view.replays.get(elementKey(kernel, element)) ?? START;
+  const { execution, maxSteps, last } = proofPartOf(own, located, from, budget);
+  if (!last) return { kind: "replay", accusation, execution, maxSteps };
+  return { kind: "proveFraud", accusation, execution, output: { leaves: located.leaves, siblings: located.siblings } };
 }
 
 /**
- * The fraud proof of a located element. The operands are one's own: left of the first wrong kernel the operator's trace
- * is the same, and only the proofs in its tree differ.
+ * The next transaction of the fraud proof of a located element. The operands are one's own: left of the first wrong kernel
+ * the operator's trace is the same, and only the proofs in its tree differ.
  */
-export function proofOf(own: OwnExecution, located: Located, budget: Budget = DEFAULT_BUDGET): FraudProof {
-  const { kernel, element, leaves, siblings, traceTree } = located;
+export function proofPartOf(
+  own: OwnExecution,
+  { kernel, element, traceTree }: Located,
+  from: Progress,
+  budget: Budget = DEFAULT_BUDGET,
+): ProofPart {
   const { program, model, inputs, constants, trace, commitment } = own;
   const traceRoots = commitment.outputs.map(({ root }) => root);
-  const output = item(trace, kernel);
-  const proof = buildFraudProof(
-    { program, model, inputs, constants, trace, traceRoots },
-    { kernel, element, output },
+  const part = buildProofPart(
+    { program, model, inputs, constants, trace, traceRoots, traceCommitments: commitment.outputs },
+    { kernel, element },
+    from,
     budget,
   );
-  const operands = item(program.kernels, kernel).operands;
-  const inOperatorsTree = (execution: Execution): Execution => ({
-    ...execution,
-    operandSiblings: execution.operandSiblings.map((row, i) => {
-      const [operand, covered] = [item(operands, i), item(execution.witness, i).length > 0];
-      return operand.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
-    }),
+  const { operands } = item(program.kernels, kernel);
+  const { execution } = part;
+  const operandSiblings = execution.operandSiblings.map((row, i) => {
+    const [operand, covered] = [item(operands, i), item(execution.witness, i).length > 0];
+    return operand.space === "kernel" && covered ? traceTree.prove(operand.index, kernel) : row;
   });
-  return {
-    ...proof,
-    replays: proof.replays.map((part) => ({ ...part, execution: inOperatorsTree(part.execution) })),
-    execution: inOperatorsTree(proof.execution),
-    output: { leaves, siblings },
-  };
+  return { ...part, execution: { ...execution, operandSiblings } };
 }

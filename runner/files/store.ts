@@ -12,6 +12,8 @@ export interface Store {
   /** @throws AssayError STORE_MISSING, or STORE_CORRUPT when the bytes no longer hash to the id. */
   readonly get: (id: Hash) => Promise<Uint8Array>;
   readonly has: (id: Hash) => Promise<boolean>;
+  /** Removes a blob; nothing happens when it is not there. */
+  readonly remove: (id: Hash) => Promise<void>;
 }
 
 /** A store in a folder, which is created when needed. Several processes may share it. */
@@ -34,6 +36,9 @@ export function createFolderStore(folder: string): Store {
   };
   return {
     has,
+    remove: async (id) => {
+      await rm(pathOf(id), { force: true });
+    },
     async put(bytes) {
       const id = toHash(keccak256(bytes));
       const path = pathOf(id);

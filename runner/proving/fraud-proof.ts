@@ -7,7 +7,16 @@ import { AssayError } from "../errors.ts";
 import type { Progress } from "../machine/interpreter.ts";
 import type { Kernel, Operand, Program } from "../machine/kernel.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { type Budget, DEFAULT_BUDGET, openElement, openWitness, splitElement, type Witness } from "./witness.ts";
+import {
+  type Budget,
+  DEFAULT_BUDGET,
+  nextPart,
+  openElement,
+  openWitness,
+  type Part,
+  splitElement,
+  type Witness,
+} from "./witness.ts";
 
 /** `KernelOpening` of contracts/types/Dispute.sol. */
 export interface KernelOpening {
@@ -52,6 +61,16 @@ export interface Evidence {
   readonly trace: readonly Tensor[];
   /** The operator's tensor roots of all kernel outputs. */
   readonly traceRoots: readonly Hash[];
+  /** Commitments to the tensors of `trace`, when they are known: they are not computed again. */
+  readonly traceCommitments?: readonly TensorCommitment[];
+}
+
+/** One transaction of a conviction. */
+export interface ProofPart {
+  readonly execution: Execution;
+  readonly maxSteps: bigint;
+  /** Whether it ends the element: it is for IDisputeCourt.proveFraud, the others are for replay. */
+  readonly last: boolean;
 }
 
 /**
@@ -66,27 +85,12 @@ export function buildFraudProof(
   budget: Budget = DEFAULT_BUDGET,
 ): FraudProof {
   const { element, output } = fault;
-  const { program, model, traceRoots } = evidence;
-  const kernel = program.kernels[fault.kernel];
-  const encoded = model.kernels[fault.kernel];
-  if (kernel === undefined || encoded === undefined) {
-    const range = `0 to ${String(program.kernels.length - 1)}`;
-    throw new AssayError("OUT_OF_RANGE", `kernel ${String(fault.kernel)} is not in ${range}`, {
-      name: "kernel",
-      value: fault.kernel,
-      range,
-    });
-  }
-  const traceTree = rootsTree(traceRoots);
-  const { operands, commitments, siblings } = openOperands(kernel, evidence, traceTree);
-  const opening: KernelOpening = { index: fault.kernel, encoded, siblings: model.programTree.prove(fault.kernel) };
-  const parts = splitElement(kernel, operands, element, budget);
-  const executions = parts.map(({ progress, steps, leaves }) => {
-    const witness = openWitness(leaves, operands, commitments);
-    const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : item(siblings, i)));
-    return { execution: { kernel: opening, element, progress, witness, operandSiblings }, maxSteps: BigInt(steps) };
-  });
-  const last = executions.at(-1);
+  const { traceRoots } = evidence;
+  const opened = openPlace(evidence, fault.kernel);
+  const parts = splitElement(opened.kernel, opened.operands, element, budget).map((part) =>
+    executionOf(opened, element, part),
+  );
+  const last = parts.at(-1);
   if (last === undefined) throw new AssayError("NO_FAULT", "the element has no parts", { reason: "no parts" });
 
   const committed = commitTensor(output);
@@ -94,16 +98,61 @@ export function buildFraudProof(
   return {
     kernel: fault.kernel,
     element,
-    replays: executions.slice(0, -1),
+    replays: parts.slice(0, -1),
     execution: last.execution,
-    output: { leaves: openElement(output, committed, element).leaves, siblings: traceTree.prove(fault.kernel) },
+    output: { leaves: openElement(output, committed, element).leaves, siblings: opened.traceTree.prove(fault.kernel) },
   };
+}
+
+/**
+ * The part of the proof that starts at `from`, a state that the court has stored or the beginning.
+ * @throws AssayError as buildFraudProof does.
+ */
+export function buildProofPart(
+  evidence: Evidence,
+  place: { readonly kernel: number; readonly element: number },
+  from: Progress,
+  budget: Budget = DEFAULT_BUDGET,
+): ProofPart {
+  const opened = openPlace(evidence, place.kernel);
+  const { part, next } = nextPart(opened.kernel, opened.operands, place.element, from, budget);
+  return { ...executionOf(opened, place.element, part), last: next === undefined };
+}
+
+/** A kernel with its operands, opened. */
+type OpenedPlace = ReturnType<typeof openPlace>;
+
+function openPlace(evidence: Evidence, index: number) {
+  const { program, model, traceRoots } = evidence;
+  const kernel = program.kernels[index];
+  const encoded = model.kernels[index];
+  if (kernel === undefined || encoded === undefined) {
+    const range = `0 to ${String(program.kernels.length - 1)}`;
+    throw new AssayError("OUT_OF_RANGE", `kernel ${String(index)} is not in ${range}`, {
+      name: "kernel",
+      value: index,
+      range,
+    });
+  }
+  const traceTree = rootsTree(traceRoots);
+  const opening: KernelOpening = { index, encoded, siblings: model.programTree.prove(index) };
+  return { kernel, opening, traceTree, ...openOperands(kernel, evidence, traceTree) };
+}
+
+function executionOf(
+  { opening, operands, commitments, siblings }: OpenedPlace,
+  element: number,
+  { progress, steps, leaves }: Part,
+): { readonly execution: Execution; readonly maxSteps: bigint } {
+  const witness = openWitness(leaves, operands, commitments);
+  const operandSiblings = witness.map((segments, i) => (segments.length === 0 ? [] : item(siblings, i)));
+  return { execution: { kernel: opening, element, progress, witness, operandSiblings }, maxSteps: BigInt(steps) };
 }
 
 /** The operands' tensors with their commitments and their proofs in the roots that the court holds. */
 function openOperands(
   kernel: Kernel,
-  { inputs, constants, trace, traceRoots, model }: Evidence,
+  { inputs, constants, trace, traceRoots, traceCommitments, model }: Evidence,
   traceTree: MerkleTree,
 ): {
   readonly operands: readonly Tensor[];
@@ -125,7 +174,7 @@ function openOperands(
       case "constant":
         return { tensor, commitment: item(model.constants, index), tree: model.weightsTree };
       case "kernel": {
-        const commitment = commitTensor(tensor);
+        const commitment = traceCommitments?.[index] ?? commitTensor(tensor);
         expectRoot(name, commitment, traceRoots[index]);
         return { tensor, commitment, tree: traceTree };
       }

@@ -53,27 +53,45 @@ export function splitElement(
   element: number,
   budget: Budget = DEFAULT_BUDGET,
 ): readonly Part[] {
+  const parts: Part[] = [];
+  for (let from: Progress | undefined = START; from !== undefined;) {
+    const { part, next }: NextPart = nextPart(kernel, operands, element, from, budget);
+    parts.push(part);
+    from = next;
+  }
+  return parts;
+}
+
+/** A part, and where the one after it starts; undefined when it is the last. */
+export interface NextPart {
+  readonly part: Part;
+  readonly next?: Progress | undefined;
+}
+
+/**
+ * The part of an element that starts at `from`, as long as the budget allows.
+ * @throws AssayError OUT_OF_RANGE when the element is not in the output.
+ */
+export function nextPart(
+  kernel: Kernel,
+  operands: readonly Tensor[],
+  element: number,
+  from: Progress,
+  budget: Budget,
+): NextPart {
   expectElement(kernel, element);
   const maxSteps = Math.max(1, Math.floor(budget.gas / Math.max(1, stepGas(kernel))));
-  const parts: Part[] = [];
-  let current = new LeafSet(operands);
-  let start = START;
-  let reached = START;
-  for (let steps = 0; ;) {
+  const current = new LeafSet(operands);
+  let reached = from;
+  for (let steps = 0; ; steps++) {
     const touched = new LeafSet(operands);
     const piece = executePiece(kernel, operands, element, reached, 1, touched.add);
     const over = steps >= maxSteps || current.bytesWith(touched) > budget.bytes;
-    if (over && steps > 0) {
-      parts.push({ progress: start, steps, leaves: current.sorted() });
-      current = new LeafSet(operands);
-      start = reached;
-      steps = 0;
-    }
+    if (over && steps > 0) return { part: { progress: from, steps, leaves: current.sorted() }, next: reached };
     current.merge(touched);
-    steps++;
     if (piece.done) {
-      parts.push({ progress: start, steps: kernel.reduce === undefined ? 0 : steps, leaves: current.sorted() });
-      return parts;
+      const taken = kernel.reduce === undefined ? 0 : steps + 1;
+      return { part: { progress: from, steps: taken, leaves: current.sorted() } };
     }
     reached = piece.next;
   }

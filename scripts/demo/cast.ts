@@ -1,16 +1,12 @@
+import { join } from "node:path";
+
 import { parseEther } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { RELATION } from "../../runner/protocol/enums.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
-import {
-  attach,
-  type Connection,
-  deploySuite,
-  type Deployment,
-  type Signer,
-  type Suite,
-} from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
+import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
 import { type HostedModel, type Run } from "../../services/models/models.ts";
 import { OperatorService } from "../../services/operator/operator.ts";
 import { publish } from "../../services/publisher/publish.ts";
@@ -18,8 +14,9 @@ import { contextOf, type ServiceContext } from "../../services/chain/context.ts"
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import type { Reporter } from "../../services/environment/events.ts";
 import { allow, fund } from "../../services/chain/funds.ts";
-import { join } from "../../services/operator/stake.ts";
+import { join as joinOperators } from "../../services/operator/stake.ts";
 import { WatcherService } from "../../services/watcher/watcher.ts";
+import { openWorkshop } from "../../services/work/workshop.ts";
 import { phraseOf } from "./phrases.ts";
 import { type Print, Story, tokens } from "./story.ts";
 
@@ -84,18 +81,24 @@ export async function assemble(
   if (versionId === undefined) throw new Error("there is no model to publish");
 
   const store = createFolderStore(folder);
+  const workshop = openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
   const lies = new Map<string, Run>();
   const operators: { readonly signer: Signer; readonly operator: OperatorService }[] = [];
   for (const signer of signers) {
     const context = contextFor(signer);
     const what = `joins and stakes ${tokens(STAKE)} ASSAY`;
     await story.digest(story.nameOf(signer.address), what, "something to lose, a place in the draw", async () => {
-      await join(context, models, { amount: STAKE, endpoint: "" });
+      await joinOperators(context, models, { amount: STAKE, endpoint: "" });
     });
     const tamper = (run: Run): Promise<Run> => Promise.resolve(lies.get(signer.address) ?? run);
     operators.push({
       signer,
-      operator: new OperatorService({ ...context, models, store, locationPrefix: "store:", tamper }),
+      operator: new OperatorService({
+        ...context,
+        ...{ models, store, workshop, tamper },
+        custody: join(folder, "held", signer.address),
+        locationPrefix: "store:",
+      }),
     });
   }
   await connection.networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
@@ -106,7 +109,7 @@ export async function assemble(
     await fund(watching, parseEther("1000"));
     await allow(watching, suite.court);
   });
-  const watcher = new WatcherService({ ...watching, models, store, secret: `0x${"5e".repeat(32)}` });
+  const watcher = new WatcherService({ ...watching, models, store, workshop, secret: `0x${"5e".repeat(32)}` });
   const parts = { deployment, suite, story, publisher, requester, watcherAccount };
   return { ...parts, asking, watcher, operators, versionId, lies };
 }

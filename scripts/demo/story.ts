@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt, ContractTransactionResponse, Log } from "ethers";
+import type { TransactionReceipt, ContractTransactionResponse, Log } from "ethers";
 import { formatEther, ZeroAddress } from "ethers";
 import { styleText } from "node:util";
 
@@ -73,7 +73,7 @@ export class Story {
     who: string,
     phrase: Phrase,
     transaction: Promise<ContractTransactionResponse>,
-  ): Promise<ContractTransactionReceipt> {
+  ): Promise<TransactionReceipt> {
     const response = await transaction;
     const receipt = await response.wait();
     if (receipt === null) throw new Error(`${phrase.what}: no receipt`);
@@ -81,7 +81,7 @@ export class Story {
     return receipt;
   }
 
-  record(who: string, phrase: Phrase, receipt: ContractTransactionReceipt, calldata: number): void {
+  record(who: string, phrase: Phrase, receipt: TransactionReceipt, calldata: number): void {
     const payments = receipt.logs.flatMap((entry) => this.#payment(entry));
     this.steps.push({ ...phrase, chapter: this.#chapter, who, gas: receipt.gasUsed, calldata, payments });
     if (this.#quiet) return;

@@ -1,15 +1,17 @@
-import { type ContractTransactionResponse, ZeroAddress } from "ethers";
+import { type ContractTransaction, ZeroAddress } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
 import { type AuditMove, nextAuditMove } from "../../runner/dispute/audit.ts";
 import type { Store } from "../../runner/files/store.ts";
-import { inputOf } from "../blobs/input.ts";
+import { fetchInput, inputOnChain } from "../blobs/input.ts";
 import { nowOf, send, type ServiceContext } from "../chain/context.ts";
 import type { ClaimView, RequestView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
 import type { Action } from "../environment/events.ts";
-import { execute, type HostedModel, modelFor, type Run } from "../models/models.ts";
+import { type HostedModel, modelFor, type Run } from "../models/models.ts";
+import type { TaskResult } from "../work/board.ts";
+import type { Workshop } from "../work/workshop.ts";
 import { auditCommitmentOf } from "./commitment.ts";
 import { readAudit } from "./read.ts";
 
@@ -17,7 +19,8 @@ export interface AuditorOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
   readonly store: Store;
   /** The run that an own claim was made of; the honest one when it is not given. */
-  readonly ownRun?: (hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined) => Promise<Run>;
+  readonly ownRun?: (hosted: HostedModel, input: Uint8Array) => Promise<Run>;
+  readonly workshop: Workshop;
 }
 
 /**
@@ -36,10 +39,10 @@ export class AuditorService {
     this.#options = options;
   }
 
-  /** Everything there is to do now, one transaction after the other. */
-  async look(signal?: AbortSignal): Promise<void> {
+  /** What can be done at once, one transaction after the other; what is slow is begun, and done at a later step. */
+  async step(signal?: AbortSignal): Promise<void> {
     const { ledger, models, signer, report } = this.#options;
-    if (await ledger.sync()) {
+    if (await ledger.sync(signal)) {
       report({ kind: "reorganised" });
       this.#done.clear();
     }
@@ -71,56 +74,80 @@ export class AuditorService {
       case "done":
         return;
       case "commitPeriod":
-        await this.#send({ kind: "periodCommitted" }, desk.commitPeriod(period));
+        await this.#send({ kind: "periodCommitted" }, desk.commitPeriod.populateTransaction(period));
         return;
       case "begin": {
         // A claim that is not picked is refused; of the others, everybody begins its own. Nobody may be able now: later.
         const drawn = await desk.begin.staticCall(view.request).catch(() => undefined);
-        if (drawn === self) await this.#send({ kind: "auditBegun", requestId }, desk.begin(view.request));
-        else if (drawn !== ZeroAddress) this.#passed.set(claim.id, ticket);
+        if (drawn === self) {
+          await this.#send({ kind: "auditBegun", requestId }, desk.begin.populateTransaction(view.request));
+        } else if (drawn !== ZeroAddress) this.#passed.set(claim.id, ticket);
         return;
       }
       case "commit": {
-        const run = await this.#execute(view, hosted, signal);
-        if (run === undefined) return;
-        const { root } = await commitTrace(run.trace, { signal });
+        const known = this.#execute(view, claim, hosted, (input) => this.#options.workshop.executor.run(hosted, input));
+        if (known === undefined) return;
         const { chainId } = await this.#options.provider.getNetwork();
-        const parts = { traceRoot: root, outputRoot: run.outputRoot, auditor: self };
-        const commitment = auditCommitmentOf({ chainId, desk: await desk.getAddress(), claimId: claim.id, ...parts });
+        const parts = { ...known, auditor: self };
+        const commitment = auditCommitmentOf({ chainId, desk: String(desk.target), claimId: claim.id, ...parts });
         if (signal?.aborted === true) return;
-        await this.#send({ kind: "auditCommitted", requestId }, desk.commit(claim.id, commitment));
+        await this.#send({ kind: "auditCommitted", requestId }, desk.commit.populateTransaction(claim.id, commitment));
         return;
       }
       case "publish": {
-        const input = await inputOf(this.#options, view, hosted);
-        if (input === undefined) return;
-        const { ownRun } = this.#options;
-        const run = await (ownRun === undefined ? execute(hosted, input, { signal }) : ownRun(hosted, input, signal));
-        const { root } = await commitTrace(run.trace, { signal });
-        if (signal?.aborted === true) return;
-        await this.#send({ kind: "auditPublished", requestId }, desk.publish(view.request, root));
+        const { ownRun, workshop } = this.#options;
+        const known = this.#execute(view, claim, hosted, (input) =>
+          ownRun === undefined ? workshop.executor.run(hosted, input) : ownRun(hosted, input),
+        );
+        if (known === undefined || signal?.aborted === true) return;
+        const call = desk.publish.populateTransaction(view.request, known.traceRoot);
+        await this.#send({ kind: "auditPublished", requestId }, call);
         return;
       }
       case "escalate":
-        await this.#send({ kind: "auditEscalated", requestId }, desk.escalate(view.request));
+        await this.#send({ kind: "auditEscalated", requestId }, desk.escalate.populateTransaction(view.request));
         return;
       case "lapse":
-        await this.#send({ kind: "auditLapsed", requestId }, desk.lapse(view.request));
+        await this.#send({ kind: "auditLapsed", requestId }, desk.lapse.populateTransaction(view.request));
         return;
       case "settle":
-        await this.#send({ kind: "auditSettled", requestId }, desk.settle(view.request, claim.outputRoot));
+        await this.#send(
+          { kind: "auditSettled", requestId },
+          desk.settle.populateTransaction(view.request, claim.outputRoot),
+        );
         return;
     }
   }
 
-  /** Undefined while the input cannot be had. */
-  async #execute(view: RequestView, hosted: HostedModel, signal: AbortSignal | undefined): Promise<Run | undefined> {
-    const input = await inputOf(this.#options, view, hosted);
-    return input === undefined ? undefined : await execute(hosted, input, { signal });
+  /** Roots of an execution; undefined while it lasts, or while the input cannot be had. */
+  #execute(
+    view: RequestView,
+    claim: ClaimView,
+    hosted: HostedModel,
+    run: (input: Uint8Array) => Promise<Run>,
+  ): { readonly traceRoot: Hash; readonly outputRoot: Hash } | undefined {
+    const { workshop, store } = this.#options;
+    const { windowEnd: deadline } = claim;
+    const order = { counterparty: view.requester, deadline, value: BigInt(view.request.collateral) };
+    const source = { store, client: workshop.client };
+    const fetched = inputOnChain(view, hosted);
+    const input: TaskResult<Uint8Array> | undefined =
+      fetched === undefined
+        ? workshop.downloads.get(`audit:${claim.id}`, order, (stop) => fetchInput(source, view, hosted, stop))
+        : { ok: true, value: fetched };
+    if (input?.ok !== true) return undefined;
+    const { value } = input;
+    const done = workshop.executions.get(`audit:${claim.id}`, order, async () => {
+      const { trace, outputRoot } = await run(value);
+      return { traceRoot: (await commitTrace(trace)).root, outputRoot };
+    });
+    if (done === undefined) return undefined;
+    if (!done.ok) throw done.error;
+    return done.value;
   }
 
-  async #send(action: Action, transaction: Promise<ContractTransactionResponse>): Promise<void> {
-    await send(this.#options, action, transaction);
+  async #send(action: Action, call: Promise<ContractTransaction>): Promise<void> {
+    await send(this.#options, action, call);
   }
 }
 

@@ -31,7 +31,7 @@ export async function demandData(
   await send(
     context,
     { kind: "dataDemanded", requestId: view.id, data: kind },
-    availability.demand(market, encodeTerms(view.request), DATA_KIND[kind], chunks),
+    availability.demand.populateTransaction(market, encodeTerms(view.request), DATA_KIND[kind], chunks),
   );
 }
 
@@ -56,7 +56,7 @@ export async function showData(
     const leaves = Math.min(CHUNK_LEAVES, leafCount(tensorType(opened)) - first);
     const segment = openSegment(opened, commitment, first, leaves);
     const action = { kind: "dataShown", requestId: view.id, data: kind, chunk } as const;
-    await send(context, action, availability.show(data, chunk, roots, mutable(segment)));
+    await send(context, action, availability.show.populateTransaction(data, chunk, roots, mutable(segment)));
   }
 }
 
@@ -68,7 +68,7 @@ export async function reclaimData(context: ServiceContext, own: string, marketTi
       if (demander !== own || data !== undefined || marketTime <= answerUntil) continue;
       const committed = { source: market, id, versionId: request.versionId, root, kind: DATA_KIND[kind] };
       if (!(await availability.isReturned(committed, chunk))) {
-        await send(context, { kind: "bondReclaimed" }, availability.reclaim(committed, chunk));
+        await send(context, { kind: "bondReclaimed" }, availability.reclaim.populateTransaction(committed, chunk));
       }
     }
   }
@@ -86,7 +86,7 @@ export async function settleData(
     kind === "input"
       ? ({ kind: "cancelled", requestId: view.id } as const)
       : ({ kind: "convictedForSilence", requestId: view.id, missing: "output" } as const);
-  await send(context, action, availability.settle(data, chunk, encodeTerms(view.request)));
+  await send(context, action, availability.settle.populateTransaction(data, chunk, encodeTerms(view.request)));
 }
 
 /** The tensor that holds a chunk, and the chunk's first leaf in it. */

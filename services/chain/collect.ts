@@ -6,6 +6,7 @@ export async function collect(context: ServiceContext): Promise<void> {
   const own = await signer.getAddress();
   for (const from of ["market", "availability", "court", "staking", "auditDesk"] as const) {
     const amount = await suite[from].creditOf(own);
-    if (amount > 0n) await send(context, { kind: "collected", from, amount }, suite[from].withdraw(own));
+    if (amount > 0n)
+      await send(context, { kind: "collected", from, amount }, suite[from].withdraw.populateTransaction(own));
   }
 }

@@ -1,17 +1,21 @@
-import type { ContractTransactionReceipt, ContractTransactionResponse, Provider } from "ethers";
+import type { ContractTransaction, Provider, Signer, TransactionReceipt } from "ethers";
 
 import type { RandomnessSource } from "../../ignition/randomness.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
-import { attach, type Connection, type Deployment, type Signer, type Suite } from "./deployment.ts";
+import type { Rpc } from "./blocks.ts";
+import { attach, type Connection, type Deployment, type Suite } from "./deployment.ts";
+import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
+import { plainSender, type Sender } from "./sender.ts";
 
 /** What a service stands on: the suite seen by one account, all that the chain has said, and who is told what it does. */
 export interface ServiceContext {
   readonly suite: Suite;
   readonly signer: Signer;
-  readonly provider: Provider & { readonly send: (method: string, params: unknown[]) => Promise<unknown> };
+  readonly sender: Sender;
+  readonly provider: Provider & Rpc;
   /** Where the seeds of draws come from. */
   readonly randomness: RandomnessSource;
   readonly ledger: Ledger;
@@ -24,12 +28,13 @@ export const contextOf = (
   { ethers }: Connection,
   deployment: Deployment,
   signer: Signer,
-  surroundings: Pick<ServiceContext, "report" | "clock">,
+  { report, clock, journal }: Pick<ServiceContext, "report" | "clock"> & { readonly journal?: Journal },
 ): ServiceContext => {
+  const { provider } = ethers;
   const suite = attach(deployment, signer);
-  const ledger = new Ledger(suite, ethers.provider, deployment);
+  const ledger = new Ledger(suite, provider, deployment, report, journal);
   const { randomness } = deployment;
-  return { suite, signer, provider: ethers.provider, randomness, ledger, ...surroundings };
+  return { suite, signer, sender: plainSender(signer), provider, randomness, ledger, report, clock };
 };
 
 /** What the next transaction will at least find. */
@@ -52,17 +57,13 @@ export async function nowOf({ suite: { market }, provider, clock }: ServiceConte
   return { block: latest.number + 1, time, marketTime: Number(marketClock) + (paused ? 0 : time - latest.timestamp) };
 }
 
-/** Waits for a transaction and reports it. @throws what the chain refuses it with; AssayError RPC_UNUSABLE. */
+/** Sends a call, waits until it is included and reports it. @throws as Sender.send does. */
 export async function send(
-  { report }: Pick<ServiceContext, "report">,
+  { sender, report }: Pick<ServiceContext, "sender" | "report">,
   action: Action,
-  transaction: Promise<ContractTransactionResponse>,
-): Promise<ContractTransactionReceipt> {
-  const response = await transaction;
-  const receipt = await response.wait();
-  if (receipt === null) {
-    throw new AssayError("RPC_UNUSABLE", `${response.hash} was not included`, { reason: "no receipt" });
-  }
-  report({ kind: "sent", action, from: response.from, receipt, calldata: (response.data.length - 2) / 2 });
+  call: Promise<ContractTransaction>,
+): Promise<TransactionReceipt> {
+  const { receipt, data } = await sender.send(await call);
+  report({ kind: "sent", action, from: receipt.from, receipt, calldata: (data.length - 2) / 2 });
   return receipt;
 }

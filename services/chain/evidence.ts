@@ -1,11 +1,14 @@
-import type { Signer as AbstractSigner, TypedDataDomain } from "ethers";
+import { id, type Signer as AbstractSigner, type TypedDataDomain } from "ethers";
 
-import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts";
 import { AssayError } from "../../runner/errors.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Suite } from "./deployment.ts";
+
+/** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
+export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
+export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
 
 /** A policy (32 bytes) of evidence modes, all of which must hold: their selectors from left to right. */
 export const policyOf = (...modes: readonly string[]): string =>

@@ -7,7 +7,8 @@ export async function fund(context: ServiceContext, amount: bigint): Promise<voi
   const { suite, signer } = context;
   const own = await signer.getAddress();
   const missing = amount - (await suite.token.balanceOf(own));
-  if (missing > 0n) await send(context, { kind: "minted", amount: missing }, suite.token.mint(own, missing));
+  if (missing > 0n)
+    await send(context, { kind: "minted", amount: missing }, suite.token.mint.populateTransaction(own, missing));
 }
 
 /** Lets a contract take the account's tokens, once. */
@@ -15,6 +16,6 @@ export async function allow(context: ServiceContext, spender: { readonly target:
   const { suite, signer } = context;
   const [own, target] = [await signer.getAddress(), String(spender.target)];
   if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send(context, { kind: "approved" }, suite.token.approve(target, MaxUint256));
+    await send(context, { kind: "approved" }, suite.token.approve.populateTransaction(target, MaxUint256));
   }
 }

@@ -1,204 +1,237 @@
-import type { Log, Provider } from "ethers";
-
+import { throwIfAborted } from "../../runner/errors.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { disputeEventOf } from "../../runner/dispute/events.ts";
-import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
-import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
-import { afterDataEvent, type DataDemand } from "./data-demands.ts";
+import { type DisputeView, noDispute } from "../../runner/dispute/view.ts";
+import type { Reporter } from "../environment/events.ts";
+import { abortable } from "../environment/abortable.ts";
+import { type BlockHeader, type BlockMark, BlockReader, type ChainLog, type Rpc } from "./blocks.ts";
+import type { UndoableMap } from "./chronicle.ts";
+import { EventDecoder } from "./decode.ts";
 import type { Deployment, Suite } from "./deployment.ts";
+import { HANDLERS, LedgerState } from "./handlers.ts";
+import type { Journal } from "./journal.ts";
+import type { RequestView } from "./views.ts";
 
-/** A request as the market's events tell it. */
-export interface RequestView {
-  readonly id: Hash;
-  readonly request: RequestStruct;
-  /** Input bytes when they stood in calldata; empty otherwise. */
-  readonly inputs: Uint8Array;
-  readonly inputUri: string;
-  /** Chunks of a committed input or output that were demanded on chain. */
-  readonly demands: readonly DataDemand[];
-  /** What the randomness of the present draw is asked with. */
-  readonly ticket: bigint;
-  readonly operator?: string;
-  readonly claim?: ClaimView;
-  /** Whether the request is in a terminal state. */
-  readonly settled: boolean;
-}
+export type { ClaimView, RequestView } from "./views.ts";
 
-/** What is claimed for a request. */
-export interface ClaimView {
-  readonly id: Hash;
-  readonly operator: string;
-  readonly outputRoot: Hash;
-  /** In the market's time. */
-  readonly windowEnd: number;
-  readonly outputs: Uint8Array;
-  readonly outputUri: string;
-}
-
-/** Logs of one range of blocks. */
-interface Page {
-  readonly lastBlock: number;
-  readonly lastHash: string;
-  readonly logs: readonly Log[];
-}
-
-const PAGE_BLOCKS = 2_000;
-/** Blocks that are read again when the chain was reorganised: deeper reorganisations start from the beginning. */
-const OVERLAP = 64;
+/** Blocks below the newest that are read one by one, by their hashes. What is deeper is read in ranges. */
+const NEAR_BLOCKS = 64;
+/** Blocks for which changes can be undone. A deeper reorganisation reads everything again. */
+const UNDO_BLOCKS = 256;
+/** Blocks for which a settled request stays known; a convicted claim, whose bonds somebody takes back, stays longer. */
+const KEPT_BLOCKS = 256;
+const CONVICTED_BLOCKS = 50_000;
+/** Headers, and their logs, that are asked for at a time. */
+const AT_ONCE = 8;
 
 /**
- * All that the suite's events say, and the only memory that services have: whoever starts again reads the chain again,
- * so nothing is done twice and no deadline is lost. A reorganisation drops what it dropped.
+ * All that the suite's events say. It follows the chain by block hashes: a block that is replaced takes back what its logs
+ * said, a node that is behind changes nothing, and what could not be read is asked for again. With a journal it survives
+ * restarts; without one it reads the chain again from the deployment on.
  */
 export class Ledger {
-  readonly #suite: Suite;
-  readonly #provider: Provider;
+  readonly #decoder: EventDecoder;
+  readonly #reader: BlockReader;
+  readonly #report: Reporter;
+  readonly #journal: Journal | undefined;
   readonly #from: number;
-  readonly #addresses: readonly string[];
-  #pages: Page[] = [];
-  #requests = new Map<string, RequestView>();
-  #disputes = new Map<string, DisputeView>();
-  #versions = new Map<string, Hash>();
+  #state = new LedgerState();
+  #marks: BlockMark[] = [];
+  #settled: { readonly view: RequestView; readonly block: number }[] = [];
+  #loaded = false;
+  #running: { readonly work: Promise<boolean>; readonly signal: AbortSignal | undefined } | undefined;
 
-  constructor(suite: Suite, provider: Provider, deployment: Deployment) {
-    this.#suite = suite;
-    this.#provider = provider;
+  constructor(suite: Suite, rpc: Rpc, deployment: Deployment, report: Reporter, journal?: Journal) {
+    this.#decoder = new EventDecoder(suite, Object.keys(HANDLERS));
+    this.#reader = new BlockReader(rpc, this.#decoder.addresses);
     this.#from = deployment.block;
-    const { ModelRegistry, InferenceMarket, DataAvailability, DisputeCourt } = deployment.contracts;
-    this.#addresses = [ModelRegistry, InferenceMarket, DataAvailability, DisputeCourt];
+    this.#report = report;
+    this.#journal = journal;
   }
 
-  get requests(): ReadonlyMap<string, RequestView> {
-    return this.#requests;
+  /** Requests that are not settled, and those that were settled not long ago. */
+  get requests(): Pick<UndoableMap<RequestView>, "get" | "has" | "size" | "values"> {
+    return this.#state.requests;
   }
 
   /** The dispute of a claim. */
   dispute(claimId: Hash): DisputeView {
-    return this.#disputes.get(claimId) ?? noDispute(claimId);
+    return this.#state.disputes.get(claimId) ?? noDispute(claimId);
   }
 
   /** Commitment of the model that a version is of. */
   commitmentOf(versionId: string): Hash | undefined {
-    return this.#versions.get(versionId);
+    return this.#state.versions.get(versionId);
+  }
+
+  /** All published versions with the commitments of their models. */
+  get versions(): readonly { readonly versionId: string; readonly commitment: Hash }[] {
+    return [...this.#state.versions].map(([versionId, commitment]) => ({ versionId, commitment }));
   }
 
   /** Published versions of a model, by model commitment. */
   versionsOf(commitment: Hash): readonly Hash[] {
-    return [...this.#versions].flatMap(([version, model]) => (model === commitment ? [version as Hash] : []));
+    return [...this.#state.versions].flatMap(([version, model]) => (model === commitment ? [version as Hash] : []));
   }
 
-  /** Reads what happened since the last call. @returns Whether blocks that were read before are gone. */
-  async sync(): Promise<boolean> {
-    const reorganised = await this.#dropReplaced();
-    const head = await this.#provider.getBlockNumber();
-    for (let first = (this.#pages.at(-1)?.lastBlock ?? this.#from - 1) + 1; first <= head; first += PAGE_BLOCKS) {
-      // The pages near the head are short, so that a reorganisation drops little.
-      const last = Math.min(head, first + PAGE_BLOCKS - 1);
-      const page = await this.#read(first, last);
-      this.#pages.push(page);
-      page.logs.forEach((entry) => {
-        this.#apply(entry);
-      });
+  /** The newest block that was read; the one before the deployment when none was. */
+  get tip(): number {
+    return this.#marks.at(-1)?.number ?? this.#from - 1;
+  }
+
+  /**
+   * Reads what happened since the last call. Calls at the same time share the work; it ends when the signal of the call
+   * that began it fires, and goes on from there at the next call.
+   * @returns Whether blocks that were read before are gone.
+   */
+  async sync(signal?: AbortSignal): Promise<boolean> {
+    const running = this.#running;
+    if (running !== undefined && running.signal?.aborted !== true) return await abortable(running.work, signal, "sync");
+    const mine = { work: this.#follow(signal), signal };
+    this.#running = mine;
+    try {
+      return await mine.work;
+    } finally {
+      if (this.#running === mine) this.#running = undefined;
     }
-    this.#merge(head);
-    return reorganised;
   }
 
-  async #read(first: number, last: number): Promise<Page> {
-    const before = await this.#provider.getBlock(last);
-    const logs = await this.#provider.getLogs({ address: [...this.#addresses], fromBlock: first, toBlock: last });
-    const after = await this.#provider.getBlock(last);
-    // Replaced while it was read, so nobody knows which chain the logs are of: the next look reads it again.
-    const lastHash = before?.hash === after?.hash ? (after?.hash ?? "") : "";
-    return { lastBlock: last, lastHash, logs };
-  }
-
-  /** Forgets pages whose last block is no longer on the chain, and rebuilds what the others say. */
-  async #dropReplaced(): Promise<boolean> {
-    // All questions before the first change: a server that fails between two must not leave half of it done.
-    let kept = this.#pages.length;
-    for (; kept > 0; kept--) {
-      const page = this.#pages[kept - 1];
-      if (page === undefined) break;
-      const block = await this.#provider.getBlock(page.lastBlock);
-      if (block?.hash === page.lastHash) break;
+  async #follow(signal: AbortSignal | undefined): Promise<boolean> {
+    // Every wait ends with the signal: what a slow node answers after that changes nothing.
+    const ask = <T>(answer: Promise<T>): Promise<T> => abortable(answer, signal, "sync");
+    if (!this.#loaded && this.#journal !== undefined) {
+      const { marks, logs } = await ask(this.#journal.read());
+      this.#apply(logs);
+      this.#marks = [...marks];
+      this.#loaded = true;
     }
-    if (kept === this.#pages.length) return false;
-    this.#pages = this.#pages.slice(0, kept);
-    this.#requests = new Map();
-    this.#disputes = new Map();
-    this.#versions = new Map();
-    for (const { logs } of this.#pages) for (const entry of logs) this.#apply(entry);
+    const head = await ask(this.#reader.head());
+    const fork = await this.#forkBelow(head, ask);
+    if (fork === "behind") return false;
+    if (fork !== undefined) await this.#dropAfter(fork, ask);
+    while (this.tip < head) {
+      throwIfAborted(signal, "sync");
+      const deep = head - NEAR_BLOCKS;
+      const going = this.tip < deep ? await this.#readRange(deep, ask) : await this.#readBlocks(head, ask);
+      if (!going) break;
+    }
+    this.#tidy();
+    return fork !== undefined;
+  }
+
+  /** Newest block that is still on the chain, when blocks that were read are not; "behind" when the node knows less. */
+  async #forkBelow(head: number, ask: Ask): Promise<number | "behind" | undefined> {
+    let fork: number | undefined;
+    for (let i = this.#marks.length - 1; i >= 0; i--) {
+      const mark = this.#marks[i];
+      if (mark === undefined || mark.number > head) continue;
+      const header = await ask(this.#reader.header(mark.number));
+      if (header === undefined) return "behind";
+      if (header.hash === mark.hash) {
+        if (fork !== undefined) return mark.number;
+        return this.tip > head ? "behind" : undefined;
+      }
+      fork = mark.number - 1;
+    }
+    return fork === undefined ? undefined : this.#from - 1;
+  }
+
+  async #dropAfter(block: number, ask: Ask): Promise<void> {
+    if (this.#journal !== undefined) await ask(this.#journal.dropAfter(block));
+    const deepest = this.#marks[0]?.number ?? this.#from;
+    if (block < deepest) {
+      // Deeper than anything that can be undone.
+      this.#state = new LedgerState();
+      this.#settled = [];
+      this.#marks = [];
+      return;
+    }
+    this.#state.chronicle.undoAfter(block);
+    this.#settled = this.#settled.filter((settled) => settled.block <= block);
+    this.#marks = this.#marks.filter(({ number }) => number <= block);
+  }
+
+  /** Blocks that are too deep to be replaced, many with one question. */
+  async #readRange(deep: number, ask: Ask): Promise<boolean> {
+    const { logs, last } = await ask(this.#reader.logsFrom(this.tip + 1, deep));
+    const header = await ask(this.#reader.header(last));
+    if (header === undefined) return false;
+    await this.#take([header], logs, ask);
     return true;
   }
 
-  /** Joins pages far behind the head into one: there are never more than about OVERLAP of them. */
-  #merge(head: number): void {
-    const old = this.#pages.filter(({ lastBlock }) => lastBlock < head - OVERLAP);
-    const last = old.at(-1);
-    if (last === undefined || old.length < OVERLAP) return;
-    const logs = old.flatMap((page) => page.logs);
-    this.#pages = [{ ...last, logs }, ...this.#pages.slice(old.length)];
+  /** The next few blocks, each by its hash. @returns false when the chain changed meanwhile. */
+  async #readBlocks(head: number, ask: Ask): Promise<boolean> {
+    const first = this.tip + 1;
+    const numbers = Array.from({ length: Math.min(AT_ONCE, head - this.tip) }, (_, i) => first + i);
+    const headers = await ask(Promise.all(numbers.map((number) => this.#reader.header(number))));
+    let parent = this.#marks.at(-1)?.hash;
+    const chain: BlockHeader[] = [];
+    for (const header of headers) {
+      if (header === undefined) break;
+      if (parent !== undefined && header.parentHash !== parent) {
+        // Either the chain changed, and the next call finds out from where on; or this node's blocks do not name their
+        // parents, as those that Hardhat mines many at a time.
+        const before = await ask(this.#reader.header(header.number - 1));
+        if (before?.hash !== parent) break;
+      }
+      chain.push(header);
+      parent = header.hash;
+    }
+    const logs = await ask(Promise.all(chain.map((header) => this.#reader.logsAt(header))));
+    if (chain.length > 0) await this.#take(chain, logs.flat(), ask);
+    return chain.length === headers.length;
   }
 
-  #apply(entry: Log): void {
-    const { market, availability, court, registry } = this.#suite;
-    const place = { topics: [...entry.topics], data: entry.data };
-    const ofMarket = entry.address === market.target ? market.interface.parseLog(place) : null;
-    if (ofMarket !== null) this.#applyMarket(ofMarket.name, ofMarket.args);
-    const ofData = entry.address === availability.target ? availability.interface.parseLog(place) : null;
-    if (ofData?.args.source === market.target) {
-      const known = this.#requests.get(ofData.args.id as Hash);
-      const demands = known && afterDataEvent(known.demands, ofData.name, ofData.args);
-      if (known !== undefined && demands !== undefined) this.#requests.set(known.id, { ...known, demands });
-    }
-    const ofCourt = entry.address === court.target ? court.interface.parseLog(place) : null;
-    if (ofCourt !== null) {
-      const event = disputeEventOf({ name: ofCourt.name, args: ofCourt.args, block: entry.blockNumber });
-      const claimId = ofCourt.args[0] as Hash;
-      if (event !== undefined) this.#disputes.set(claimId, afterEvent(this.dispute(claimId), event));
-    }
-    const ofRegistry = entry.address === registry.target ? registry.interface.parseLog(place) : null;
-    if (ofRegistry?.name === "VersionPublished") {
-      this.#versions.set(ofRegistry.args.versionId as string, ofRegistry.args.commitment as Hash);
+  async #take(headers: readonly BlockHeader[], read: readonly ChainLog[], ask: Ask): Promise<void> {
+    const logs = read.filter(({ topics: [event = ""] }) => this.#decoder.isHandled(event));
+    const marks = headers.map(({ number, hash }) => ({ number, hash }));
+    if (this.#journal !== undefined) await ask(this.#journal.append({ marks, logs }));
+    this.#apply(logs);
+    this.#marks.push(...marks);
+  }
+
+  #apply(logs: readonly ChainLog[]): void {
+    for (const entry of logs) {
+      const event = this.#decoder.decode(entry);
+      const handle = event === undefined ? undefined : HANDLERS[event.name];
+      if (event === undefined || handle === undefined) continue;
+      const { name, block } = event;
+      for (const field of event.unusable) this.#report({ kind: "textUnusable", event: name, field, block });
+      this.#state.chronicle.enter(block);
+      try {
+        handle(this.#state, event);
+      } catch (error) {
+        // One event of a stranger must not hide the others.
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#report({ kind: "eventUnusable", event: name, block, reason });
+      }
+      const view =
+        name === "market.RequestSettled" ? this.#state.requests.get(String(event.args.requestId)) : undefined;
+      if (view?.settled === true) this.#settled.push({ view, block });
     }
   }
 
-  #applyMarket(name: string, args: Readonly<Record<string, unknown>>): void {
-    const id = args.requestId as Hash;
-    if (name === "RequestOpened") {
-      const request = (args.request as { toObject: () => RequestStruct }).toObject();
-      this.#requests.set(id, {
-        id,
-        request,
-        inputs: bytesOf(args.inputs),
-        inputUri: args.inputUri as string,
-        demands: [],
-        ticket: 0n,
-        settled: false,
+  /** Forgets what nobody needs any more, so that what is over costs neither memory nor time. */
+  #tidy(): void {
+    const { tip } = this;
+    this.#state.chronicle.settle(tip - UNDO_BLOCKS);
+    const first = this.#marks.findIndex(({ number }) => number >= tip - UNDO_BLOCKS);
+    if (first > 1) this.#marks.splice(0, first - 1);
+    const over: Hash[] = [];
+    this.#settled = this.#settled.filter(({ view: { id, claim, status }, block }) => {
+      if (block >= tip - (status === "convicted" ? CONVICTED_BLOCKS : KEPT_BLOCKS)) return true;
+      this.#state.requests.forget(id);
+      if (claim !== undefined) this.#state.disputes.forget(claim.id);
+      over.push(id, ...(claim === undefined ? [] : [claim.id]));
+      return false;
+    });
+    if (over.length > 0) {
+      this.#journal?.close(over).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#report({ kind: "retrying", task: "journal", reason });
       });
-      return;
-    }
-    const known = this.#requests.get(id);
-    if (known === undefined) return;
-    if (name === "DrawCommitted") this.#requests.set(id, { ...known, ticket: args.ticket as bigint });
-    else if (name === "RequestAssigned") this.#requests.set(id, { ...known, operator: args.operator as string });
-    else if (name === "RequestReopened") {
-      const { operator: _, ...reopened } = known;
-      this.#requests.set(id, reopened);
-    } else if (name === "RequestSettled") this.#requests.set(id, { ...known, settled: true });
-    else if (name === "Claimed") {
-      const claim: ClaimView = {
-        id: args.claimId as Hash,
-        operator: args.operator as string,
-        outputRoot: args.outputRoot as Hash,
-        windowEnd: Number(args.windowEnd),
-        outputs: bytesOf(args.outputs),
-        outputUri: args.outputUri as string,
-      };
-      this.#requests.set(id, { ...known, claim });
     }
   }
 }
 
-const bytesOf = (hex: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(hex).slice(2), "hex"));
+type Ask = <T>(answer: Promise<T>) => Promise<T>;

@@ -42,6 +42,15 @@ export async function eachAlone<T>(
   if (failures.length > 0) throw failures[0];
 }
 
+/** What `keepLooking` does, and how often. */
+export interface Looking {
+  readonly task: string;
+  readonly intervalMilliseconds: number;
+  readonly look: (signal: AbortSignal) => Promise<void>;
+  /** Ends when there is a reason to look before the interval is over, or when the signal fires. */
+  readonly wake?: (signal: AbortSignal) => Promise<void>;
+}
+
 /**
  * Looks again and again until the signal fires. A look that fails is reported and tried again, later each time; between
  * looks nothing is held that the chain does not hold. A look that takes too long is told to stop by its own signal, so
@@ -49,24 +58,31 @@ export async function eachAlone<T>(
  */
 export async function keepLooking(
   { clock, report }: { readonly clock: Clock; readonly report: Reporter },
-  task: string,
-  intervalMilliseconds: number,
+  { task, intervalMilliseconds, look, wake }: Looking,
   signal: AbortSignal,
-  look: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   let wait = intervalMilliseconds;
-  while (!signal.aborted) {
+  const attempt = async (): Promise<"done" | "failed" | "stopped"> => {
     const given = new AbortController();
     try {
       const work = look(AbortSignal.any([signal, given.signal]));
       await withPatience(task, work, clock.deadline(PATIENCE_MILLISECONDS));
-      wait = intervalMilliseconds;
+      return "done";
     } catch (error) {
       given.abort(error);
-      if (isAssayError(error, "ABORTED")) return;
+      if (isAssayError(error, "ABORTED") && signal.aborted) return "stopped";
       report({ kind: "retrying", task, reason: describeError(error) });
-      wait = Math.min(wait * 2, LONGEST_PAUSE_MILLISECONDS);
+      return "failed";
     }
-    await clock.pause(wait, signal);
+  };
+  while (!signal.aborted) {
+    const end = await attempt();
+    if (end === "stopped") return;
+    wait = end === "done" ? intervalMilliseconds : Math.min(wait * 2, LONGEST_PAUSE_MILLISECONDS);
+    const pausing = new AbortController();
+    const until = AbortSignal.any([signal, pausing.signal]);
+    // After a failure the whole pause is kept: what ends meanwhile is no reason to hurry.
+    await Promise.race([clock.pause(wait, until), ...(wake === undefined || end === "failed" ? [] : [wake(until)])]);
+    pausing.abort();
   }
 }

@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt } from "ethers";
+import type { TransactionReceipt } from "ethers";
 
 import type { DataKind } from "../../runner/protocol/enums.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
@@ -60,7 +60,7 @@ export interface SentEvent {
   readonly action: Action;
   /** Account that sent it. */
   readonly from: string;
-  readonly receipt: ContractTransactionReceipt;
+  readonly receipt: TransactionReceipt;
   /** Bytes. */
   readonly calldata: number;
 }
@@ -69,11 +69,17 @@ export interface SentEvent {
 export type ServiceEvent =
   | SentEvent
   | { readonly kind: "reorganised" }
+  /** A text of a stranger's event is not UTF-8; it counts as empty. */
+  | { readonly kind: "textUnusable"; readonly event: string; readonly field: string; readonly block: number }
+  | { readonly kind: "eventUnusable"; readonly event: string; readonly block: number; readonly reason: string }
+  | { readonly kind: "publishedBefore"; readonly model: string; readonly versionId: Hash }
+  /** A node of the chain gave no answer that can be used. */
+  | { readonly kind: "endpointFailed"; readonly endpoint: string; readonly reason: string }
+  /** A transaction was not included in time: it was sent again and pays more, in wei. */
+  | { readonly kind: "feeRaised"; readonly nonce: number; readonly maxFeePerGas: bigint }
   /** Nobody gives what the seed of a draw needs. */
   | { readonly kind: "seedUnavailable"; readonly ticket: bigint; readonly reason: string }
-  | { readonly kind: "unpublished"; readonly model: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
-  | { readonly kind: "inputMismatch"; readonly requestId: Hash }
   | {
       readonly kind: "outputUnavailable";
       readonly requestId: Hash;

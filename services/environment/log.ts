@@ -19,14 +19,20 @@ export function eventText(event: ServiceEvent): string {
       return `${actionText(event.action)} (${event.receipt.gasUsed.toLocaleString("en")} gas)`;
     case "reorganised":
       return "the chain was reorganised; reading it again";
+    case "textUnusable":
+      return `${event.field} of ${event.event} in block ${String(event.block)} is not UTF-8: it counts as empty`;
+    case "eventUnusable":
+      return `${event.event} in block ${String(event.block)} cannot be used: ${event.reason}`;
+    case "publishedBefore":
+      return `${event.model} is published already, as version ${event.versionId}`;
+    case "endpointFailed":
+      return `the node at ${event.endpoint} gives no answer: ${event.reason}`;
+    case "feeRaised":
+      return `transaction ${String(event.nonce)} was not included; it pays ${String(event.maxFeePerGas)} wei a gas now`;
     case "seedUnavailable":
       return `the seed of ticket ${String(event.ticket)} cannot be had: ${event.reason}`;
-    case "unpublished":
-      return `${event.model} is not published here; publish it and run this again`;
     case "inputUnavailable":
       return `the input of ${short(event.requestId)} cannot be fetched: ${event.reason}`;
-    case "inputMismatch":
-      return `the input of ${short(event.requestId)} is not what its requester committed to`;
     case "outputUnavailable":
       return `the answer of ${short(event.requestId)} is ${event.outputRoot}, but its data are missing: ${event.reason}`;
     case "retrying":

@@ -14,11 +14,12 @@ export const OPTIONS = {
   ASSAY_LICENCE: "SPDX licence of the model, default MIT",
   ASSAY_LISTEN: "HOST:PORT to serve the store on; without it, others need the same store",
   ASSAY_MODEL: "model file, sizes of symbolic dimensions behind a question mark: model.onnx?N=1",
-  ASSAY_MODELS: "model files, with ; between them",
+  ASSAY_MODELS: "model files, with ; between them: a.onnx?N=1;b.onnx",
   ASSAY_MODES: "evidence that the answer must bring: optimistic, or optimistic+signature, default optimistic",
   ASSAY_ONCE: "1 for one look at the chain only",
   ASSAY_PARAMETERS: "JSON5 file like those in ignition/parameters/",
   ASSAY_PARENTS: "VERSION:RELATION,… where VERSION is an id, or a model file for its newest version",
+  ASSAY_PRIVATE_URLS: "1 to fetch from URLs that lead to private addresses, as on a development chain",
   ASSAY_RANDOMNESS: "source of the seeds of draws: drand, randao or local, default drand, on a local chain local",
   ASSAY_REQUEST: "id of a request that an earlier run opened: goes on waiting for that one",
   ASSAY_ROYALTY_BPS: "share of every fee for the publisher, in 1/10,000, default 0",
@@ -43,8 +44,9 @@ export const option = (name: OptionName): string | undefined => process.env[name
 /** An option that must be there. @throws AssayError OPTION_INVALID with what it is for. */
 export function requiredOption(name: OptionName): string {
   const value = option(name);
-  if (value === undefined) throw invalid(name, "", `set it to: ${OPTIONS[name]}`);
-  return value;
+  if (value !== undefined) return value;
+  const remedy = `set it to ${OPTIONS[name]}`;
+  throw new AssayError("OPTION_INVALID", `${name} is not set: ${remedy}`, { name, value: "", remedy });
 }
 
 /** A whole number within bounds, or its default. @throws AssayError OPTION_INVALID. */
@@ -78,14 +80,17 @@ export const invalid = (name: OptionName, value: string, remedy: string): AssayE
  */
 export function refuseUnknownOptions(environment: Environment): void {
   for (const [name, value = ""] of Object.entries(environment)) {
-    if (!name.startsWith("ASSAY_") || Object.hasOwn(OPTIONS, name)) continue;
-    const nearest = Object.keys(OPTIONS).reduce((best, known) =>
-      distance(name, known) < distance(name, best) ? known : best,
-    );
+    // Those of a node are checked against its configuration.
+    if (!name.startsWith("ASSAY_") || name.startsWith("ASSAY_NODE_") || Object.hasOwn(OPTIONS, name)) continue;
+    const nearest = nearestOf(name, Object.keys(OPTIONS));
     const remedy = `no script reads ${name}; did you mean ${nearest}?`;
     throw new AssayError("OPTION_INVALID", remedy, { name, value, remedy });
   }
 }
+
+/** The known name that is most like another one. */
+export const nearestOf = (name: string, known: readonly string[]): string =>
+  known.reduce((best, other) => (distance(name, other) < distance(name, best) ? other : best));
 
 /** How many letters must be put in, taken out, changed or swapped with the next one to make one text the other. */
 function distance(a: string, b: string): number {

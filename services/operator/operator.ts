@@ -1,29 +1,37 @@
-import type { ContractTransactionResponse } from "ethers";
+import type { ContractTransaction } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
-import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
+import { type DefendedTrace, nextOperatorMove, type OperatorMove } from "../../runner/dispute/operator.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Store } from "../../runner/files/store.ts";
-import { encodeTerms, mutable } from "../chain/calldata.ts";
+import { type Budget, DEFAULT_BUDGET, halved } from "../../runner/proving/witness.ts";
 import { AuditorService } from "../auditor/auditor.ts";
-import { publishTrace } from "../blobs/blobs.ts";
-import { collect } from "../chain/collect.ts";
-import { evidenceFor } from "../chain/evidence.ts";
 import { demandData, settleData, showData } from "../blobs/data.ts";
-import { inputOf } from "../blobs/input.ts";
-import { toShow, withheld } from "../chain/data-demands.ts";
-import type { RequestView } from "../chain/ledger.ts";
-import type { Action } from "../environment/events.ts";
-import { execute, type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
+import { fetchInput, inputOnChain } from "../blobs/input.ts";
+import { publishTrace } from "../blobs/blobs.ts";
+import { Custody, type HeldAnswer } from "../blobs/custody.ts";
+import { encodeTerms, mutable } from "../chain/calldata.ts";
+import { collect } from "../chain/collect.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
+import { toShow, withheld } from "../chain/data-demands.ts";
+import { evidenceFor } from "../chain/evidence.ts";
+import type { RequestView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
+import { isTooLarge } from "../chain/sender.ts";
+import { describeError } from "../environment/describe.ts";
+import type { Action } from "../environment/events.ts";
+import { type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
 import { SeedService } from "../randomness/seeds.ts";
+import { compareOrders, type WorkOrder } from "../work/order.ts";
+import { workUntilIdle, type Workshop } from "../work/workshop.ts";
 
 export interface OperatorOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
   readonly store: Store;
+  /** Folder of what is kept for each answer; of this operator alone. */
+  readonly custody: string;
+  readonly workshop: Workshop;
   /** What stands before a blob's id in the locations that are given to others. */
   readonly locationPrefix: string;
   /** Where the rounds of the randomness beacon are published; see `parseBeacons`. */
@@ -32,66 +40,109 @@ export interface OperatorOptions extends ServiceContext {
   readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
 }
 
+/** A request of a model that is hosted here. */
+interface Job {
+  readonly view: RequestView;
+  readonly hosted: HostedModel;
+  readonly order: WorkOrder;
+}
+
+/** Blocks for which an answer is kept after its request is forgotten: a reorganisation may bring it back. */
+const HELD_BLOCKS = 256;
+/** Draws that are looked at in one step: requests wait for their seed, and there may be many. */
+const DRAWS_A_STEP = 64;
+
 /**
- * Answers requests: takes part in draws, executes, claims, collects, defends its claims, and does its part in audits. It remembers nothing that is
- * not on chain but what it can compute again, so it can be stopped and started at any time.
+ * Answers requests: takes part in draws, executes, claims, collects, defends its claims, and does its part in audits. What a
+ * claim stands on is kept before it is made, so the operator can be stopped and started at any time, whatever the requester does meanwhile.
  */
 export class OperatorService {
   readonly #options: OperatorOptions;
   readonly #auditor: AuditorService;
+  readonly #custody: Custody;
   readonly #seeds: SeedService;
   /** Traces of challenged claims, by claim. */
   readonly #defended = new Map<Hash, DefendedTrace>();
+  readonly #budgets = new Map<Hash, Budget>();
   #address = "";
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     this.#auditor = new AuditorService({ ...options, ownRun: (...args) => this.#run(...args) });
+    this.#custody = new Custody(options.custody);
     this.#seeds = new SeedService(options, options.beacons);
   }
 
-  /** Everything there is to do now, one transaction after the other. */
+  /** Everything there is to do, until nothing is left that is not waiting for others. */
   async look(signal?: AbortSignal): Promise<void> {
-    const { ledger, signer, models, report } = this.#options;
-    this.#address = await signer.getAddress();
-    if (await ledger.sync()) report({ kind: "reorganised" });
-    const now = await nowOf(this.#options);
-    await eachAlone([...ledger.requests.values()], signal, async (view) => {
-      if (view.settled) {
-        if (view.claim !== undefined) this.#defended.delete(view.claim.id);
-        return;
-      }
-      const hosted = modelFor(models, ledger, view);
-      if (hosted !== undefined) await this.#attend(view, hosted, now, signal);
-    });
-    if (signal?.aborted !== true) await this.#auditor.look(signal);
-    if (signal?.aborted !== true) await collect(this.#options);
+    await workUntilIdle(this.#options.workshop, signal, () => this.step(signal));
   }
 
-  async #attend(view: RequestView, hosted: HostedModel, now: Now, signal: AbortSignal | undefined): Promise<void> {
+  /** What can be done at once, one transaction after the other; what is slow is begun, and done at a later step. */
+  async step(signal?: AbortSignal): Promise<void> {
+    const { ledger, signer, report } = this.#options;
+    this.#address = await signer.getAddress();
+    if (await ledger.sync(signal)) report({ kind: "reorganised" });
+    const now = await nowOf(this.#options);
+    let draws = 0;
+    await eachAlone(this.#jobs(now), signal, async (job) => {
+      if (job.view.status === "open" && ++draws > DRAWS_A_STEP) return;
+      await this.#attend(job, now, signal);
+    });
+    if (signal?.aborted !== true) await this.#auditor.step(signal);
+    if (signal?.aborted === true) return;
+    await this.#release();
+    await collect(this.#options);
+  }
+
+  /** What may need a move, the most urgent first. */
+  #jobs({ time }: Now): readonly Job[] {
+    const { ledger, models } = this.#options;
+    const jobs: Job[] = [];
+    for (const view of ledger.requests.values()) {
+      if (view.settled || (view.status !== "open" && view.operator !== this.#address)) continue;
+      const hosted = modelFor(models, ledger, view);
+      if (hosted === undefined) continue;
+      const deadline = view.claim === undefined ? view.deadline : this.#defenceUntil(view.claim.id, view.deadline);
+      const value = BigInt(view.request.collateral);
+      jobs.push({ view, hosted, order: { counterparty: view.requester, deadline, value } });
+    }
+    return jobs.sort((a, b) => compareOrders(a.order, b.order, time));
+  }
+
+  #defenceUntil(claimId: Hash, otherwise: number): number {
+    const dispute = this.#options.ledger.dispute(claimId);
+    if (dispute.status === "challenged") return dispute.traceUntil;
+    if (dispute.status !== "traceCommitted") return otherwise;
+    let until = dispute.end;
+    for (const { answer, answerUntil } of dispute.demands.values()) {
+      if (answer === undefined) until = Math.min(until, answerUntil);
+    }
+    return until;
+  }
+
+  async #attend(job: Job, now: Now, signal: AbortSignal | undefined): Promise<void> {
     const { suite } = this.#options;
     const { marketTime, time } = now;
-    const state = await suite.market.stateOf(view.id);
-    // The chain may have answered after this look was given up.
-    if (signal?.aborted === true) return;
-    const [deadline, mine] = [Number(state.deadline), state.operator === this.#address];
-    switch (requestStatusOf(state.status)) {
+    const { id, request, status, deadline, claim, demands } = job.view;
+    switch (status) {
       case "open":
-        if (marketTime < deadline) await this.#draw(view, now, signal);
+        if (marketTime < deadline) await this.#draw(job.view, now, signal);
         return;
       case "assigned":
-        if (mine) await this.#claim(view, hosted, deadline, marketTime, signal);
+        await this.#claim(job, marketTime, signal);
         return;
       case "claimed":
-        if (mine) await this.#show(view, hosted, marketTime, signal);
-        if (mine && marketTime >= deadline && view.demands.every(({ data }) => data !== undefined)) {
-          const outputs = view.claim?.outputs ?? new Uint8Array();
-          await this.#send({ kind: "finalised", requestId: view.id }, suite.market.finalise(view.request, outputs));
+        await this.#show(job, marketTime, signal);
+        if (marketTime >= deadline && demands.every(({ data }) => data !== undefined)) {
+          const outputs = claim?.outputs ?? new Uint8Array();
+          const call = suite.market.finalise.populateTransaction(request, outputs);
+          await this.#send({ kind: "finalised", requestId: id }, call);
         }
         return;
       case "challenged":
-        if (mine) await this.#show(view, hosted, marketTime, signal);
-        if (mine) await this.#defend(view, hosted, time, signal);
+        await this.#show(job, marketTime, signal);
+        await this.#defend(job, time, signal);
         return;
       default:
         return;
@@ -99,94 +150,154 @@ export class OperatorService {
   }
 
   async #draw({ id, request, ticket }: RequestView, now: Now, signal: AbortSignal | undefined): Promise<void> {
-    if (!(await this.#seeds.bring(ticket, now, signal))) return;
+    if (!(await this.#seeds.bring(ticket, now, signal)) || signal?.aborted === true) return;
     // A seed that is out of reach is replaced by the same call.
-    await this.#send({ kind: "drawn", requestId: id }, this.#options.suite.market.assign(request));
+    const call = this.#options.suite.market.assign.populateTransaction(request);
+    await this.#send({ kind: "drawn", requestId: id }, call);
   }
 
-  async #claim(
-    view: RequestView,
-    hosted: HostedModel,
-    deadline: number,
-    marketTime: number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { suite, signer, store, locationPrefix } = this.#options;
+  async #claim(job: Job, marketTime: number, signal: AbortSignal | undefined): Promise<void> {
+    const { suite, signer, store, locationPrefix, workshop } = this.#options;
+    const { view, hosted, order } = job;
     const hidden = withheld(view.demands, "input", marketTime);
     if (hidden !== undefined) {
       await settleData(this.#options, view, hidden);
       return;
     }
-    if (marketTime >= deadline) return;
-    const input = await inputOf(this.#options, view, hosted);
-    if (input === undefined) {
-      const asked = view.demands.some(({ kind }) => kind === "input");
-      if (!asked) await demandData(this.#options, view, "input", hosted.model.program.inputs);
-      return;
+    if (marketTime >= view.deadline) return;
+    const input = this.#input(job);
+    if (input === "unavailable" && !view.demands.some(({ kind }) => kind === "input")) {
+      await demandData(this.#options, view, "input", hosted.model.program.inputs);
     }
-    const run = await this.#run(hosted, input, signal);
-    const outputs = joinTensors(run.outputs);
+    if (typeof input === "string") return;
+    const answered = workshop.executions.get(`answer:${view.id}`, order, () => this.#answer(job, input));
+    if (answered === undefined) return;
+    if (!answered.ok) throw answered.error;
+    const { outputs, outputRoot } = answered.value;
     const inline = outputs.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
     const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
     const evidence = await evidenceFor(suite, signer, {
       requestId: view.id,
       request: view.request,
-      outputRoot: run.outputRoot,
+      outputRoot,
       operator: this.#address,
-      deadline,
+      deadline: view.deadline,
     });
     if (signal?.aborted === true) return;
     await this.#send(
       { kind: "claimed", requestId: view.id, model: hosted.name },
-      suite.market.claim(view.request, inline ? outputs : "0x", run.outputRoot, uri, evidence),
+      suite.market.claim.populateTransaction(view.request, inline ? outputs : "0x", outputRoot, uri, evidence),
     );
+    workshop.executions.forget(`answer:${view.id}`);
   }
 
-  /** Shows what others demand of an answer of its own: an input that nobody shows is nobody's to be paid for. */
-  async #show(
-    view: RequestView,
-    hosted: HostedModel,
-    marketTime: number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const [inputs, outputs] = (["input", "output"] as const).map((kind) => toShow(view.demands, kind, marketTime));
-    if (inputs === undefined || outputs === undefined || inputs.length + outputs.length === 0) return;
-    const input = await inputOf(this.#options, view, hosted);
-    if (input === undefined) return;
-    if (inputs.length > 0) {
-      await showData(this.#options, view, inputs, splitTensors("input", hosted.model.program.inputs, input));
+  /** The input; "pending" while it is fetched, "unavailable" when it cannot be had. */
+  #input({ view, hosted, order }: Job): Uint8Array | "pending" | "unavailable" {
+    const { workshop, store } = this.#options;
+    const given = inputOnChain(view, hosted);
+    if (given !== undefined) return given;
+    const source = { store, client: workshop.client };
+    const task = `input:${view.id}`;
+    const fetched = workshop.downloads.get(task, order, async (signal) => {
+      try {
+        return await fetchInput(source, view, hosted, signal);
+      } catch (error) {
+        this.#options.report({ kind: "inputUnavailable", requestId: view.id, reason: describeError(error) });
+        throw error;
+      }
+    });
+    if (fetched === undefined) return "pending";
+    return fetched.ok ? fetched.value : "unavailable";
+  }
+
+  /** Executes once, and keeps what the answer stands on before it is claimed. */
+  async #answer(
+    { view, hosted }: Job,
+    input: Uint8Array,
+  ): Promise<{ readonly outputs: Uint8Array; readonly outputRoot: Hash }> {
+    const held = await this.#custody.find(view.id);
+    if (held !== undefined && (await this.#custody.input(held).catch(() => undefined)) !== undefined) {
+      const trace = await this.#custody.trace(held, hosted);
+      const outputs = hosted.model.program.outputs.flatMap((index) => trace[index] ?? []);
+      return { outputs: joinTensors(outputs), outputRoot: held.outputRoot };
     }
-    if (outputs.length > 0) {
-      await showData(this.#options, view, outputs, (await this.#run(hosted, input, signal)).outputs);
-    }
+    const run = await this.#run(hosted, input);
+    await this.#custody.hold(view.id, this.#options.ledger.tip, input, run);
+    this.#options.workshop.downloads.forget(`input:${view.id}`);
+    return { outputs: joinTensors(run.outputs), outputRoot: run.outputRoot };
   }
 
-  async #send(action: Action, transaction: Promise<ContractTransactionResponse>): Promise<void> {
-    await send(this.#options, action, transaction);
-  }
-
-  async #run(hosted: HostedModel, input: Uint8Array, signal: AbortSignal | undefined): Promise<Run> {
-    const run = await execute(hosted, input, { signal });
-    const { tamper } = this.#options;
+  async #run(hosted: HostedModel, input: Uint8Array): Promise<Run> {
+    const { tamper, workshop } = this.#options;
+    const run = await workshop.executor.run(hosted, input);
     return tamper === undefined ? run : await tamper(run, hosted);
   }
 
-  async #defend(view: RequestView, hosted: HostedModel, time: number, signal: AbortSignal | undefined): Promise<void> {
-    const { suite, ledger, store, locationPrefix } = this.#options;
-    const { claim, request } = view;
-    const defended = await this.#defendedTrace(view, hosted, signal);
+  /** Shows what others demand of an answer of its own: an input that nobody shows is nobody's to be paid for. */
+  async #show({ view, hosted }: Job, marketTime: number, signal: AbortSignal | undefined): Promise<void> {
+    const [inputs, outputs] = [toShow(view.demands, "input", marketTime), toShow(view.demands, "output", marketTime)];
+    if (inputs.length + outputs.length === 0) return;
+    const held = await this.#custody.find(view.id);
+    if (held === undefined || signal?.aborted === true) return;
+    const { program } = hosted.model;
+    if (inputs.length > 0) {
+      const tensors = splitTensors("input", program.inputs, await this.#custody.input(held));
+      await showData(this.#options, view, inputs, tensors);
+    }
+    if (outputs.length > 0) {
+      const trace = await this.#custody.trace(held, hosted);
+      await showData(
+        this.#options,
+        view,
+        outputs,
+        program.outputs.flatMap((index) => trace[index] ?? []),
+      );
+    }
+  }
+
+  async #send(action: Action, call: Promise<ContractTransaction>): Promise<void> {
+    await send(this.#options, action, call);
+  }
+
+  async #defend(job: Job, time: number, signal: AbortSignal | undefined): Promise<void> {
+    const { ledger } = this.#options;
+    const { claim } = job.view;
+    const defended = claim === undefined ? undefined : await this.#defendedTrace(job, claim.id);
     if (claim === undefined || defended === undefined) return;
-    const move = nextOperatorMove(defended, ledger.dispute(claim.id), time);
+    for (;;) {
+      const budget = this.#budgets.get(claim.id) ?? DEFAULT_BUDGET;
+      const move = nextOperatorMove(defended, ledger.dispute(claim.id), time, budget);
+      if (signal?.aborted === true) return;
+      try {
+        await this.#carryOut(move, defended, job, claim.id);
+      } catch (error) {
+        if (move.kind !== "answer" || move.answers.length < 2 || !isTooLarge(error)) throw error;
+        this.#budgets.set(claim.id, halved(budget));
+        continue;
+      }
+      // Demands are answered all at once, in as many transactions as that takes.
+      if (move.kind !== "answer") return;
+      await ledger.sync(signal);
+    }
+  }
+
+  async #carryOut(
+    move: OperatorMove,
+    { trace, commitment }: DefendedTrace,
+    { view, hosted }: Job,
+    claimId: Hash,
+  ): Promise<void> {
+    const { suite, store, locationPrefix } = this.#options;
     switch (move.kind) {
       case "commitTrace": {
-        const location = `${locationPrefix}${await publishTrace(store, defended.trace, defended.commitment)}`;
-        const manifest = mutable(hosted.commitment.manifest);
+        const location = `${locationPrefix}${await publishTrace(store, trace, commitment)}`;
         const { traceRoot, outputRoots, outputSiblings } = mutable(move);
+        const manifest = mutable(hosted.commitment.manifest);
         await this.#send(
           { kind: "traceCommitted", requestId: view.id },
-          suite.court.commitTrace(
-            claim.id,
-            encodeTerms(request),
+          suite.court.commitTrace.populateTransaction(
+            claimId,
+            encodeTerms(view.request),
             manifest,
             traceRoot,
             outputRoots,
@@ -199,11 +310,11 @@ export class OperatorService {
       case "answer":
         await this.#send(
           { kind: "demandsAnswered", requestId: view.id, demands: move.answers.length },
-          suite.court.answer(claim.id, mutable(move.answers)),
+          suite.court.answer.populateTransaction(claimId, mutable(move.answers)),
         );
         return;
       case "resolve":
-        await this.#send({ kind: "upheld", requestId: view.id }, suite.court.resolve(claim.id));
+        await this.#send({ kind: "upheld", requestId: view.id }, suite.court.resolve.populateTransaction(claimId));
         return;
       case "wait":
       case "done":
@@ -211,21 +322,50 @@ export class OperatorService {
     }
   }
 
-  /** What a challenged claim stands on, executed once; undefined while its input cannot be had. */
-  async #defendedTrace(
-    view: RequestView,
-    hosted: HostedModel,
-    signal: AbortSignal | undefined,
-  ): Promise<DefendedTrace | undefined> {
-    const { claim } = view;
-    const known = claim === undefined ? undefined : this.#defended.get(claim.id);
-    if (claim === undefined || known !== undefined) return known;
-    const input = await inputOf(this.#options, view, hosted);
-    if (input === undefined) return undefined;
-    const { trace } = await this.#run(hosted, input, signal);
-    const commitment = await commitTrace(trace, { signal });
-    const defended = { outputKernels: hosted.model.program.outputs, trace, commitment };
-    this.#defended.set(claim.id, defended);
-    return defended;
+  /** What a challenged claim stands on; undefined while it is read, or executed again because it is lost. */
+  async #defendedTrace(job: Job, claimId: Hash): Promise<DefendedTrace | undefined> {
+    const known = this.#defended.get(claimId);
+    if (known !== undefined) return known;
+    const { workshop } = this.#options;
+    const held = await this.#custody.find(job.view.id);
+    const input = held === undefined ? this.#input(job) : "held";
+    if (input === "pending" || input === "unavailable") return undefined;
+    const task = `defend:${claimId}`;
+    const done = workshop.executions.get(task, job.order, () => this.#readOrExecute(job, held, input));
+    if (done === undefined) return undefined;
+    workshop.executions.forget(task);
+    if (!done.ok) throw done.error;
+    this.#defended.set(claimId, done.value);
+    return done.value;
+  }
+
+  async #readOrExecute(
+    { view, hosted }: Job,
+    held: HeldAnswer | undefined,
+    input: Uint8Array | "held",
+  ): Promise<DefendedTrace> {
+    const { program } = hosted.model;
+    const kept = held === undefined ? undefined : await this.#custody.trace(held, hosted).catch(() => undefined);
+    let trace = kept;
+    if (trace === undefined) {
+      const bytes = input === "held" && held !== undefined ? await this.#custody.input(held) : input;
+      if (bytes === "held") throw new Error("an answer is held without its input");
+      const run = await this.#run(hosted, bytes);
+      await this.#custody.hold(view.id, this.#options.ledger.tip, bytes, run);
+      trace = run.trace;
+    }
+    return { outputKernels: program.outputs, trace, commitment: await commitTrace(trace) };
+  }
+
+  /** What nobody can contest any more need not be kept. */
+  async #release(): Promise<void> {
+    const { ledger } = this.#options;
+    for (const claimId of this.#defended.keys()) {
+      const { status } = ledger.dispute(claimId);
+      if (status === "none" || status === "upheld" || status === "convicted") this.#defended.delete(claimId);
+    }
+    for (const { requestId, block } of await this.#custody.all()) {
+      if (!ledger.requests.has(requestId) && ledger.tip > block + HELD_BLOCKS) await this.#custody.release(requestId);
+    }
   }
 }

@@ -1,12 +1,19 @@
+import { join } from "node:path";
+
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
-import { integerOption, invalid, option, requiredOption } from "../environment/options.ts";
+import { addressOf } from "../environment/listen.ts";
+import { invalid, option, requiredOption } from "../environment/options.ts";
+import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
 import { parseBeacons } from "../randomness/beacons.ts";
+import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
+import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
+import { expectReady, operatorFindings } from "./readiness.ts";
 
 /** Runs an operator as the environment's options say, until the signal fires. */
 export async function serve(
@@ -15,17 +22,29 @@ export async function serve(
   tamper: Pick<OperatorOptions, "tamper"> = {},
 ): Promise<void> {
   const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
-  const store = createFolderStore(option("ASSAY_STORE") ?? ".assay/store");
+  expectReady(await operatorFindings(context, models));
+  const folder = option("ASSAY_STORE") ?? ".assay/store";
+  const store = createFolderStore(folder);
+  const privateAddresses = await mayFetchPrivately(context);
   const locationPrefix = await locationPrefixOf(store, signal);
+  const workshop = openWorkshop({ clock: context.clock, privateAddresses, executor: threadedExecutor() });
+  const custody = join(folder, "held", await context.signer.getAddress());
   const given = option("ASSAY_BEACONS");
   const beacons = given === undefined ? undefined : parseBeacons(given);
-  const operator = new OperatorService({ ...context, models, store, locationPrefix, beacons, ...tamper });
+  const operator = new OperatorService({
+    ...context,
+    models,
+    store,
+    custody,
+    workshop,
+    locationPrefix,
+    beacons,
+    ...tamper,
+  });
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
   if (option("ASSAY_ONCE") === "1") await operator.look(signal);
-  else
-    await keepLooking(context, "serve", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
-      operator.look(look),
-    );
+  else await keepLooking(context, lookingOf("serve", operator, workshop), signal);
+  await closeWorkshop(workshop);
   log("stopped");
 }
 
@@ -33,8 +52,8 @@ export async function serve(
 async function locationPrefixOf(store: Store, signal: AbortSignal): Promise<string> {
   const listen = option("ASSAY_LISTEN");
   if (listen === undefined) return "store:";
-  const [, host = "", port = ""] = /^(.+):([0-9]{1,5})$/.exec(listen) ?? [];
-  if (host === "") throw invalid("ASSAY_LISTEN", listen, "give HOST:PORT");
-  const actual = await serveBlobs(store, host, Number(port), signal);
-  return `${option("ASSAY_ENDPOINT") ?? `http://${host}:${String(actual)}`}/blobs/`;
+  const address = addressOf(listen);
+  if (address === undefined) throw invalid("ASSAY_LISTEN", listen, "give HOST:PORT");
+  const port = await serveBlobs(store, address, signal);
+  return `${option("ASSAY_ENDPOINT") ?? `http://${address.host}:${String(port)}`}/blobs/`;
 }

@@ -1,5 +1,6 @@
 import { ZeroAddress } from "ethers";
 
+import { AssayError } from "../../runner/errors.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import type { PlaceTermsStruct } from "../../typechain-types/staking/OperatorPools.ts";
 import type { HostedModel } from "../models/models.ts";
@@ -21,7 +22,11 @@ export const OPEN_TERMS: OperatorTerms = {
 /** Audits at once that an operator has bonds for. */
 const AUDITS = 4n;
 
-/** Brings an operator's stake to `amount`, sets its key and endpoint, has bonds for audits at hand, and opts in to the models' versions. */
+/**
+ * Brings an operator's stake to `amount`, sets its key and endpoint, has bonds for audits at hand, and opts in to the models'
+ * versions.
+ * @throws AssayError NOT_READY at the end when models are not published.
+ */
 export async function join(
   context: ServiceContext,
   models: readonly HostedModel[],
@@ -37,7 +42,7 @@ export async function join(
     const missing = options.amount - stake;
     await fund(context, missing);
     await allow(context, staking);
-    await send(context, { kind: "staked", amount: missing }, staking.deposit(missing));
+    await send(context, { kind: "staked", amount: missing }, staking.deposit.populateTransaction(missing));
   }
   // An auditor commits against a bond.
   const bond = await suite.auditDesk.BOND();
@@ -45,21 +50,31 @@ export async function join(
   await allow(context, suite.auditDesk);
   const now = (await provider.getBlock("latest"))?.timestamp ?? 0;
   if ((await staking.signingKeyAt(own, now)) === ZeroAddress) {
-    await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey(own));
+    await send(context, { kind: "signingKeySet" }, staking.rotateSigningKey.populateTransaction(own));
   }
   if (options.endpoint !== "" && (await staking.endpointOf(own)) !== options.endpoint) {
     const { endpoint } = options;
-    await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint(endpoint));
+    await send(context, { kind: "endpointSet", endpoint }, staking.setEndpoint.populateTransaction(endpoint));
   }
+  const unpublished: string[] = [];
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
-    if (versions.length === 0) context.report({ kind: "unpublished", model: name });
+    if (versions.length === 0) unpublished.push(name);
     for (const versionId of versions) {
       if (!(await pools.isOptedIn(own, versionId))) {
-        await send(context, { kind: "optedIn", model: name }, pools.optIn(versionId, options.terms ?? OPEN_TERMS));
+        await send(
+          context,
+          { kind: "optedIn", model: name },
+          pools.optIn.populateTransaction(versionId, options.terms ?? OPEN_TERMS),
+        );
       } else if (grown) {
-        await send(context, { kind: "weighed", model: name }, pools.weigh(own, [versionId]));
+        await send(context, { kind: "weighed", model: name }, pools.weigh.populateTransaction(own, [versionId]));
       }
     }
   }
+  if (unpublished.length === 0) return;
+  const reasons = unpublished.map(
+    (name) => `${name} is not published here: run scripts/publish-model.ts for it, then this again`,
+  );
+  throw new AssayError("NOT_READY", reasons.join("; "), { reasons });
 }

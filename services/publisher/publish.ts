@@ -26,9 +26,9 @@ export interface PublishOptions {
   readonly royaltyRecipient?: string | undefined;
 }
 
-/** Publishes a model as a new version of the context's account. @returns The version's id. */
+/** Publishes a model as a version of the context's account, unless it is that already. @returns The version's id. */
 export async function publish(context: ServiceContext, hosted: HostedModel, options: PublishOptions): Promise<Hash> {
-  const { suite, ledger } = context;
+  const { suite, ledger, signer } = context;
   const metadata = {
     fileHash: keccak256(await readFile(hosted.path)),
     contentUri: options.uri ?? hosted.name,
@@ -37,12 +37,17 @@ export async function publish(context: ServiceContext, hosted: HostedModel, opti
     royaltyBps: options.royaltyBps ?? 0,
     royaltyRecipient: options.royaltyRecipient ?? ZeroAddress,
   };
-  const before = new Set(ledger.versionsOf(hosted.commitment.commitment));
-  const sending = suite.registry.publish(mutable(hosted.commitment.manifest), metadata);
+  const manifest = mutable(hosted.commitment.manifest);
+  const versionId = (await suite.registry.versionIdFor(await signer.getAddress(), manifest, metadata)) as Hash;
+  // A version is what it consists of: the same again is the same version.
+  await ledger.sync();
+  if (ledger.commitmentOf(versionId) !== undefined) {
+    context.report({ kind: "publishedBefore", model: hosted.name, versionId });
+    return versionId;
+  }
+  const sending = suite.registry.publish.populateTransaction(manifest, metadata);
   await send(context, { kind: "published", model: hosted.name }, sending);
   await ledger.sync();
-  const versionId = ledger.versionsOf(hosted.commitment.commitment).find((id) => !before.has(id));
-  if (versionId === undefined) throw invalid("ASSAY_MODEL", hosted.path, "the version was published but is not found");
   return versionId;
 }
 

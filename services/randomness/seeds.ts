@@ -61,13 +61,21 @@ export class SeedService {
       const { rlp } = await headerOf(provider, move.block);
       const randao = RandaoRandomness__factory.connect(await suite.randomness.getAddress(), signer);
       if (signal?.aborted === true || !(await this.#isPending(move.block))) return;
-      await send(this.#context, { kind: "headerSubmitted", block: move.block }, randao.submit(move.block, rlp));
+      await send(
+        this.#context,
+        { kind: "headerSubmitted", block: move.block },
+        randao.submit.populateTransaction(move.block, rlp),
+      );
     } else if (source.kind === "drand") {
       const urls = this.#beacons ?? beaconsOf(source.beacon);
       const signature = await fetchSignature(urls, source.beacon, move.round, { clock, signal });
       const drand = DrandRandomness__factory.connect(await suite.randomness.getAddress(), signer);
       if (signal?.aborted === true || !(await this.#isPending(move.round))) return;
-      await send(this.#context, { kind: "roundSubmitted", round: move.round }, drand.submit(move.round, signature));
+      await send(
+        this.#context,
+        { kind: "roundSubmitted", round: move.round },
+        drand.submit.populateTransaction(move.round, signature),
+      );
     }
   }
 

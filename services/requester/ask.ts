@@ -1,22 +1,24 @@
-import { type ContractTransactionReceipt, ZeroAddress, ZeroHash } from "ethers";
+import { type TransactionReceipt, ZeroAddress, ZeroHash } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { outputTypes, tensorsRoot } from "../../runner/commitment/model.ts";
 import { commitTensors } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { finalityOf, requestStatusOf } from "../../runner/protocol/enums.ts";
+import { finalityOf, type RequestStatus, requestStatusOf } from "../../runner/protocol/enums.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
 import type { Store } from "../../runner/files/store.ts";
 import { type BlobSource, fetchBlob } from "../blobs/blobs.ts";
+import { GuardedClient } from "../blobs/guarded-client.ts";
 import { showData } from "../blobs/data.ts";
-import { toShow } from "../chain/data-demands.ts";
 import type { RequestView } from "../chain/ledger.ts";
-import { type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
+import { bytesOfTensors, type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
 import { nowOf, send, type ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
+import { toShow } from "../chain/data-demands.ts";
 import { allow, fund } from "../chain/funds.ts";
+import { mayFetchPrivately } from "../work/looking.ts";
 
 export interface Question {
   readonly inputs: readonly Tensor[];
@@ -34,6 +36,8 @@ export interface Question {
 export interface Outcome {
   readonly requestId: Hash;
   readonly finality: "provisional" | "final" | "failed";
+  /** Why: where the request stands, as `RequestStatus` names it. */
+  readonly status: RequestStatus;
   readonly operator: string;
   readonly outputRoot: string;
   /** Empty when there is no answer, or its data are not where the operator said. */
@@ -56,7 +60,7 @@ export async function ask(context: ServiceContext, hosted: HostedModel, question
   const receipt = await send(
     context,
     { kind: "asked", model: hosted.name },
-    suite.market.request({
+    suite.market.request.populateTransaction({
       versionId,
       inputs: inline ? bytes : "0x",
       inputRoot: inline ? ZeroHash : tensorsRoot(await commitTensors("commit inputs", question.inputs)),
@@ -76,7 +80,7 @@ export async function ask(context: ServiceContext, hosted: HostedModel, question
 }
 
 /** Id of the request that was opened in a transaction. */
-export function openedIn({ suite: { market } }: ServiceContext, { logs }: ContractTransactionReceipt): Hash {
+export function openedIn({ suite: { market } }: ServiceContext, { logs }: TransactionReceipt): Hash {
   for (const entry of logs) {
     if (entry.address !== market.target) continue;
     const parsed = market.interface.parseLog({ topics: [...entry.topics], data: entry.data });
@@ -105,22 +109,26 @@ export async function awaitOutcome(
   { inputs, store }: Pick<Question, "inputs" | "store">,
   { final, intervalMilliseconds, signal }: Waiting,
 ): Promise<Outcome> {
-  const { suite, ledger } = context;
+  const { suite, ledger, clock } = context;
   const answered = new AbortController();
+  let client: GuardedClient | undefined;
   let outcome: Outcome | undefined;
-  await keepLooking(context, "request", intervalMilliseconds, AbortSignal.any([signal, answered.signal]), async () => {
-    await ledger.sync();
+  const look = async (given: AbortSignal): Promise<void> => {
+    client ??= new GuardedClient(clock, { privateAddresses: await mayFetchPrivately(context) });
+    await ledger.sync(given);
     const view = ledger.requests.get(requestId);
     // Not read yet, or gone with a reorganisation.
     if (view === undefined) return;
     const finality = finalityOf((await suite.market.resultOf(requestId)).finality);
     if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
       const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
-      const outputs = finality === "failed" ? [] : await outputsOf({ ...context, store }, hosted, view);
-      outcome = { requestId, finality, operator, outputRoot, outputs };
+      const outputs = finality === "failed" ? [] : await outputsOf({ ...context, store, client }, hosted, view);
+      outcome = { requestId, finality, status: view.status, operator, outputRoot, outputs };
       answered.abort();
     } else await attend(context, view, inputs);
-  });
+  };
+  const until = AbortSignal.any([signal, answered.signal]);
+  await keepLooking(context, { task: "request", intervalMilliseconds, look }, until);
   if (outcome === undefined) throw new AssayError("ABORTED", "waiting for the answer was aborted", { task: "request" });
   return outcome;
 }
@@ -135,11 +143,13 @@ async function attend(context: ServiceContext, view: RequestView, inputs: readon
   // A little later than the operators, who do the same: two transactions for one exit would waste one.
   if (late < 30) return;
   const requestId = view.id;
-  if (status === "open") await send(context, { kind: "refunded", requestId }, market.refund(view.request));
-  if (status === "assigned") await send(context, { kind: "timedOut", requestId }, market.timeOut(view.request));
+  if (status === "open")
+    await send(context, { kind: "refunded", requestId }, market.refund.populateTransaction(view.request));
+  if (status === "assigned")
+    await send(context, { kind: "timedOut", requestId }, market.timeOut.populateTransaction(view.request));
   if (status === "claimed") {
     const outputs = view.claim?.outputs ?? new Uint8Array();
-    await send(context, { kind: "finalised", requestId }, market.finalise(view.request, outputs));
+    await send(context, { kind: "finalised", requestId }, market.finalise.populateTransaction(view.request, outputs));
   }
 }
 
@@ -151,8 +161,10 @@ async function outputsOf(
 ): Promise<Outcome["outputs"]> {
   if (claim === undefined) return [];
   try {
-    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(source, claim.outputUri);
-    const tensors = splitTensors("output", outputTypes(model.program), bytes);
+    const types = outputTypes(model.program);
+    const download = { maxBytes: bytesOfTensors(types), counterparty: claim.operator };
+    const bytes = claim.outputs.length > 0 ? claim.outputs : await fetchBlob(source, claim.outputUri, download);
+    const tensors = splitTensors("output", types, bytes);
     const root = tensorsRoot(await commitTensors("commit outputs", tensors));
     if (root !== claim.outputRoot) {
       const details = { name: "output", expected: claim.outputRoot, actual: root };

@@ -4,8 +4,11 @@ import { createFolderStore } from "../../runner/files/store.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
 import { log } from "../environment/log.ts";
-import { integerOption, option, requiredOption } from "../environment/options.ts";
+import { option, requiredOption } from "../environment/options.ts";
+import { threadedExecutor } from "../models/executor.ts";
 import { hostModels } from "../models/models.ts";
+import { lookingOf, mayFetchPrivately } from "../work/looking.ts";
+import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { allow, fund } from "../chain/funds.ts";
 import { secretIn } from "./secret.ts";
 import { WatcherService } from "./watcher.ts";
@@ -20,12 +23,12 @@ export async function watch(context: ServiceContext, signal: AbortSignal): Promi
   await fund(context, BONDS);
   await allow(context, context.suite.court);
   const secret = option("ASSAY_SECRET") ?? (await secretIn(folder));
-  const watcher = new WatcherService({ ...context, models, store: createFolderStore(folder), secret });
+  const privateAddresses = await mayFetchPrivately(context);
+  const workshop = openWorkshop({ clock: context.clock, privateAddresses, executor: threadedExecutor() });
+  const watcher = new WatcherService({ ...context, models, store: createFolderStore(folder), workshop, secret });
   log(`watching ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
   if (option("ASSAY_ONCE") === "1") await watcher.look(signal);
-  else
-    await keepLooking(context, "watch", integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000), signal, (look) =>
-      watcher.look(look),
-    );
+  else await keepLooking(context, lookingOf("watch", watcher, workshop), signal);
+  await closeWorkshop(workshop);
   log("stopped");
 }

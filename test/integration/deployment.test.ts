@@ -5,7 +5,8 @@ import { network } from "hardhat";
 import { isAssayError } from "../../runner/errors.ts";
 import { RANDOMNESS_CONTRACTS, type RandomnessSource } from "../../ignition/randomness.ts";
 import { QUICKNET } from "../../runner/randomness/drand.ts";
-import { attach, deploySuite, randomnessFor } from "../../services/chain/deployment.ts";
+import { deploySuite, randomnessFor } from "../../services/chain/deploy.ts";
+import { attach } from "../../services/chain/deployment.ts";
 import {
   DrandRandomness__factory,
   LocalBlockRandomness__factory,

@@ -4,7 +4,7 @@ import { network } from "hardhat";
 
 import type { RandomnessSource } from "../../ignition/randomness.ts";
 import { isAssayError } from "../../runner/errors.ts";
-import { deploySuite } from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
 import { preflight, type PreflightProvider, requireFeatures } from "../../services/chain/preflight.ts";
 import { recordParent } from "../contracts/support/history.ts";
 

@@ -7,7 +7,8 @@ import { format, resolveConfig } from "prettier";
 
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { ANSWER_TYPED_DATA, PUBLISH_VERSION_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
-import { attach, deploySuite } from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
+import { attach } from "../../services/chain/deployment.ts";
 import { readProtocol } from "../../tools/protocol/read.ts";
 import { protocolFiles } from "../../tools/protocol/write.ts";
 import { LocalBlockRandomness__factory } from "../../typechain-types/index.ts";

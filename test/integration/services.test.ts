@@ -17,11 +17,12 @@ import { type Tensor, tensorBytes, tensorFrom } from "../../runner/machine/tenso
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
 import { flipOneBit } from "../../testing/forgeries.ts";
 import { awaitOutcome } from "../../services/requester/ask.ts";
+import { type BlobSource, fetchBlob } from "../../services/blobs/blobs.ts";
+import { GuardedClient } from "../../services/blobs/guarded-client.ts";
 import { showData } from "../../services/blobs/data.ts";
-import { fetchBlob } from "../../services/blobs/blobs.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
+import { CHAIN_CLOCK, type Clock } from "../../services/environment/clock.ts";
 import { describeError } from "../../services/environment/describe.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
 import type { OperatorService } from "../../services/operator/operator.ts";
@@ -144,14 +145,16 @@ describe("Services", () => {
         return answer;
       };
       const controller = new AbortController();
-      await keepLooking({ ...stage.asking, clock }, "serve", 1, controller.signal, async (signal) => {
+      const look = async (signal: AbortSignal): Promise<void> => {
         looks++;
         const now = looks;
         const work = operator.look(signal);
         first ??= work;
         await work;
         if (now >= 4) controller.abort();
-      });
+      };
+      const looking = { task: "serve", intervalMilliseconds: 1, look };
+      await keepLooking({ ...stage.asking, clock }, looking, controller.signal);
       const claimed = async (): Promise<number> =>
         (await stage.suite.market.queryFilter(stage.suite.market.filters.Claimed(id))).length;
       expect([looks, await claimed()]).to.deep.equal([4, 1]);
@@ -189,6 +192,11 @@ describe("Services", () => {
       for (const server of servers) server.close().closeAllConnections();
     });
 
+    const download = { maxBytes: 100_000, counterparty: "a stranger" };
+    const sourceOf = (clock: Clock): BlobSource => ({
+      store: storeAt("empty"),
+      client: new GuardedClient(clock, { privateAddresses: true }),
+    });
     let giveUp = (): void => undefined;
     const hostile: Readonly<Record<string, readonly [RequestListener, RegExp]>> = {
       hangs: [() => giveUp(), /abort|timeout/i],
@@ -203,14 +211,17 @@ describe("Services", () => {
         },
         /larger than 100000 bytes/,
       ],
-      redirects: [(_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), /fetch failed/],
+      redirects: [
+        (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+        /the server said 302/,
+      ],
       "has nothing": [(_, response) => response.writeHead(404).end(), /the server said 404/],
       "breaks off": [
         (_, response) => {
           response.writeHead(200, { "content-length": "1000" });
           response.write("half", () => response.destroy());
         },
-        /terminated|closed|socket/,
+        /aborted|terminated|closed|socket/,
       ],
     };
     for (const [name, [listener, message]] of Object.entries(hostile)) {
@@ -218,8 +229,8 @@ describe("Services", () => {
         const location = `${await serve(listener)}${id}`;
         const patience = new AbortController();
         giveUp = () => patience.abort();
-        const source = { store: storeAt("empty"), clock: { ...CHAIN_CLOCK, deadline: () => patience.signal } };
-        const error: unknown = await fetchBlob(source, location, 100_000).catch((reason: unknown) => reason);
+        const source = sourceOf({ ...CHAIN_CLOCK, deadline: () => patience.signal });
+        const error: unknown = await fetchBlob(source, location, download).catch((reason: unknown) => reason);
         expect(isAssayError(error, "BLOB_UNAVAILABLE"), String(error)).to.equal(true);
         expect(String(error)).to.match(message);
       });
@@ -227,9 +238,8 @@ describe("Services", () => {
 
     it("that gives what its name says, fetchBlob gives it", async () => {
       const location = `${await serve((_, response) => response.end(blob))}${id}`;
-      expect(
-        Buffer.from(await fetchBlob({ store: storeAt("empty"), clock: CHAIN_CLOCK }, location)).equals(blob),
-      ).to.equal(true);
+      const bytes = await fetchBlob(sourceOf(CHAIN_CLOCK), location, download);
+      expect(Buffer.from(bytes).equals(blob)).to.equal(true);
     });
 
     it("where a forged trace is not, the watcher demands it on chain and convicts by arithmetic", async () => {
@@ -268,20 +278,20 @@ describe("Services", () => {
   });
 
   describe("given an operator that publishes data that are not what it committed", () => {
-    interface Index {
-      roots: string[];
-      outputs: { dtype: string; blob: string }[];
-    }
-    const lies: Readonly<Record<string, (index: Index) => void>> = {
-      "other roots": ({ roots }) => roots.reverse(),
-      "other tensors": ({ outputs }) => {
-        const [first] = outputs;
-        outputs.forEach((output) => Object.assign(output, first));
+    /** An index has 64 bytes for each kernel: its tensor root, and the id of its output's blob. */
+    const ENTRY = 64;
+    const lies: Readonly<Record<string, (index: Buffer) => Buffer>> = {
+      "other roots": (index) => {
+        const [first, second] = [Buffer.from(index.subarray(0, 32)), index.subarray(ENTRY, ENTRY + 32)];
+        second.copy(index, 0);
+        first.copy(index, ENTRY);
+        return index;
       },
-      "half an index": (index) => {
-        index.outputs.length = 1;
-        index.roots.length = 1;
+      "other tensors": (index) => {
+        for (let at = ENTRY; at < index.length; at += ENTRY) index.copy(index, at + 32, 32, ENTRY);
+        return index;
       },
+      "half an index": (index) => index.subarray(0, ENTRY),
     };
     for (const [name, lie] of Object.entries(lies)) {
       it(`${name}: the watcher demands the true ones on chain and convicts`, async () => {
@@ -290,10 +300,8 @@ describe("Services", () => {
         const lying: Store = {
           ...store,
           put: async (bytes) => {
-            if (bytes[0] !== "{".charCodeAt(0)) return await store.put(bytes);
-            const index = JSON.parse(new TextDecoder().decode(bytes)) as Index;
-            lie(index);
-            return await store.put(Buffer.from(JSON.stringify(index)));
+            if (bytes.length !== ENTRY * model.model.program.kernels.length) return await store.put(bytes);
+            return await store.put(lie(Buffer.from(bytes)));
           },
         };
         const [operator, watcher] = [stage.operator({ tamper, store: lying }), stage.watcher()];
@@ -355,7 +363,7 @@ describe("Services", () => {
   });
 
   describe("given an operator that is challenged", () => {
-    it("it executes once for all its moves, and again only after a restart", async () => {
+    it("it executes once, before it claims; to defend, and after a restart, it takes what it kept", async () => {
       const stage = await openStage([model], storeAt("defending"));
       let runs = 0;
       const counting = (): Promise<Run> => {
@@ -369,9 +377,9 @@ describe("Services", () => {
       expect(runs, "to claim").to.equal(1);
       await stage.watcher().look();
       for (let i = 0; i < 3; i++) await first.look();
-      expect(runs, "to defend").to.equal(2);
+      expect(runs, "to defend").to.equal(1);
       for (let i = 0; i < 3; i++) await second.look();
-      expect(runs, "after a restart").to.equal(3);
+      expect(runs, "after a restart").to.equal(1);
       expect(stage.asking.ledger.dispute((await stage.view(id)).claim?.id ?? "0x").status).to.equal("traceCommitted");
     });
   });
@@ -396,6 +404,7 @@ describe("Services", () => {
       expect(answer).to.deep.equal({
         requestId: id,
         finality: "provisional",
+        status: "claimed",
         operator: stage.accounts.operating.address,
         outputRoot: expected.outputRoot,
         outputs: [{ name: "y", values: [...(expected.outputs[0]?.data ?? [])] }],

@@ -3,7 +3,8 @@ import { parseEther } from "ethers";
 import { network } from "hardhat";
 
 import VaultModule from "../../ignition/modules/Vault.ts";
-import { attach, deploySuite } from "../../services/chain/deployment.ts";
+import { deploySuite } from "../../services/chain/deploy.ts";
+import { attach } from "../../services/chain/deployment.ts";
 import { DelegationVault__factory } from "../../typechain-types/index.ts";
 
 describe("VaultModule", () => {

@@ -8,6 +8,7 @@ import { JsonRpcProvider } from "ethers";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(import.meta.url);
+const ASSAY_NODE = `${root}bin/assay-node.mjs`;
 const HARDHAT = `${root}node_modules/hardhat/dist/src/cli.js`;
 
 /** What processes inherit: neither options of the test runner nor of the scripts; those are given to each. */
@@ -99,6 +100,10 @@ export const script = (name: string, env: Readonly<Record<string, string>>): Ser
     [HARDHAT, "run", "--no-compile", `scripts/${name}.ts`, "--network", "localhost"],
     env,
   );
+
+/** The command `assay-node` as a user runs it. */
+export const assayNode = (role: string, config: string, env: Readonly<Record<string, string>> = {}): Service =>
+  new Service(`assay-node ${role}`, process.execPath, [ASSAY_NODE, role, "--config", config], env);
 
 /** A script that ends by itself. @throws when it fails. @returns What it printed. */
 export async function done(name: string, env: Readonly<Record<string, string>>): Promise<string> {

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect } from "chai";
-import type { JsonRpcProvider } from "ethers";
+import { HDNodeWallet, type JsonRpcProvider } from "ethers";
 
 import { type Deployment } from "../../services/chain/deployment.ts";
 import {
@@ -11,7 +11,7 @@ import {
   InferenceMarket__factory,
   OperatorStaking__factory,
 } from "../../typechain-types/index.ts";
-import { chainAt, CHAINS, done, freePort, script, type Service, until } from "./network.ts";
+import { assayNode, chainAt, CHAINS, done, freePort, script, type Service, until } from "./network.ts";
 
 /*
  * The network as its users run it: a chain, an operator, a watcher and a requester as four processes that know nothing
@@ -21,6 +21,8 @@ import { chainAt, CHAINS, done, freePort, script, type Service, until } from "./
 const MODEL = "models/digits/digits.onnx?N=1";
 /** Seconds to challenge: so many that no machine is so slow that a forged answer becomes final. */
 const WINDOW = 3_600;
+/** The accounts of development chains. */
+const PHRASE = "test test test test test test test test test test test junk";
 const IMAGE = "image=models/digits/images/digit-3.npy";
 
 for (const [name, start] of Object.entries(CHAINS)) {
@@ -45,6 +47,29 @@ for (const [name, start] of Object.entries(CHAINS)) {
     const running = (service: Service): Service => {
       services.push(service);
       return service;
+    };
+
+    /** What an account runs `assay-node` with. */
+    const configure = async (account: number) => {
+      const [monitor, listen] = [await freePort(), await freePort()];
+      const home = join(folder, `node-${String(account)}`);
+      const file = `${home}.json`;
+      const fields = {
+        rpc: [shared.ASSAY_RPC_URL],
+        deployment: join(folder, "deployments", "31337.json"),
+        keyVariable: "ACCOUNT_KEY",
+        models: [MODEL],
+        store: join(home, "store"),
+        database: join(home, "database"),
+        listen: `127.0.0.1:${String(listen)}`,
+        monitor: `127.0.0.1:${String(monitor)}`,
+        intervalMilliseconds: 250,
+        privateUrls: true,
+      };
+      await writeFile(file, JSON.stringify(fields));
+      const path = `m/44'/60'/0'/0/${String(account)}`;
+      const { privateKey } = HDNodeWallet.fromPhrase(PHRASE, undefined, path);
+      return { file, env: { ACCOUNT_KEY: privateKey }, monitor: `http://127.0.0.1:${String(monitor)}` };
     };
 
     const increaseTime = async (seconds: number): Promise<void> => {
@@ -74,7 +99,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
     it("says in one line what a contract refused, and which option is misspelt", async () => {
       const poor = running(script("stake", as(4, { ASSAY_STAKE: "1" })));
       expect(await poor.ended()).to.equal(1);
-      expect(poor.output).to.match(/^the contract refused: Staking[A-Za-z]+\([^)]*\)$/m);
+      expect(poor.output).to.match(/^the contract refused: (Staking|Pool)[A-Za-z]+\([^)]*\)$/m);
       expect(poor.output).not.to.match(/^ +at /m);
       const misspelt = running(script("stake", { ...shared, ASSAY_ACOUNT: "4" }));
       expect(await misspelt.ended()).to.equal(1);
@@ -107,6 +132,34 @@ for (const [name, start] of Object.entries(CHAINS)) {
       expect(watch.output).not.to.match(/challenged/);
       expect(await again.stop(), "Ctrl-C ends it cleanly").to.equal(0);
       expect(await watch.stop(), "Ctrl-C ends it cleanly").to.equal(0);
+    });
+
+    it("assay-node answers a question from its configuration alone, through a crash, and a request goes on by its id", async () => {
+      const [operating, watching] = await Promise.all([configure(1), configure(2)]);
+      const doctor = running(assayNode("doctor", operating.file, operating.env));
+      expect(await doctor.ended(), doctor.output).to.equal(0);
+      expect(doctor.stdout).to.match(/^ok {7}opted in to digits.onnx$/m);
+      const operator = running(assayNode("operator", operating.file, operating.env));
+      const watcher = running(assayNode("watcher", watching.file, watching.env));
+      await Promise.all([operator.prints(/operator runs/), watcher.prints(/watcher runs/)]);
+      const opened = running(script("request", as(3, { ASSAY_MODEL: MODEL, ASSAY_INPUT: IMAGE, ASSAY_WAIT: "none" })));
+      const [, id = ""] = await opened.prints(/request (0x[0-9a-f]{64})/);
+      expect(await opened.ended()).to.equal(0);
+      await operator.prints(/"action":"claimed"/);
+      await operator.stop("SIGKILL");
+      const again = running(assayNode("operator", operating.file, operating.env));
+      await again.prints(/operator runs/);
+      expect((await fetch(`${operating.monitor}/health`)).status).to.equal(200);
+      await increaseTime(WINDOW + 1);
+      await again.prints(/"action":"finalised"/);
+      expect((await fetch(`${operating.monitor}/ready`)).status).to.equal(200);
+      const { ASSAY_MODELS: _, ...rest } = as(3);
+      const asked = running(script("request", { ...rest, ASSAY_REQUEST: id }));
+      expect(await asked.ended(), asked.output).to.equal(0);
+      expect(JSON.parse(asked.stdout)).to.deep.include({ requestId: id, finality: "final", status: "final" });
+      expect(watcher.output).not.to.match(/challenged/);
+      expect(await again.stop(), "Ctrl-C ends it cleanly").to.equal(0);
+      expect(await watcher.stop(), "Ctrl-C ends it cleanly").to.equal(0);
     });
 
     it("convicts an operator of another build that answers with a changed weight", async () => {
