@@ -148,7 +148,8 @@ contract DelegationVault is RedeemQueue {
     function _collect() private {
         Unbonding[] memory queue = STAKING.unbondingOf(address(this));
         for (uint256 i; i < queue.length; ++i) {
-            if (queue[i].amount != 0 && queue[i].releaseAt <= block.timestamp) STAKING.completeUnbonding(address(this), i);
+            if (queue[i].amount != 0 && queue[i].releaseAt <= block.timestamp)
+                STAKING.completeUnbonding(address(this), i);
         }
     }
 

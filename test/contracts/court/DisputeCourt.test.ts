@@ -620,9 +620,7 @@ describe("DisputeCourt", () => {
       await court.connect(stranger).demandTrace(claimId, [{ level: 0, index: 0 }]);
       await court.answer(claimId, [answerOf(HONEST, TRACE_TREE, { level: 0, index: 0 })]);
       await time.increaseTo((await court.disputeOf(claimId)).end + 1n);
-      await expect(court.resolve(claimId))
-        .to.emit(court, "Upheld")
-        .withArgs(claimId, operator, TERMS.demandBond, 0n);
+      await expect(court.resolve(claimId)).to.emit(court, "Upheld").withArgs(claimId, operator, TERMS.demandBond, 0n);
       expect(await court.creditOf(SINK)).to.equal(0n);
     });
   });
