@@ -89,7 +89,7 @@ export class AuditorService {
         if (known === undefined) return;
         const { chainId } = await this.#options.provider.getNetwork();
         const parts = { ...known, auditor: self };
-        const commitment = auditCommitmentOf({ chainId, desk: String(desk.target), claimId: claim.id, ...parts });
+        const commitment = auditCommitmentOf({ chainId, desk: desk.target as string, claimId: claim.id, ...parts });
         if (signal?.aborted === true) return;
         await this.#send({ kind: "auditCommitted", requestId }, desk.commit.populateTransaction(claim.id, commitment));
         return;

@@ -270,7 +270,18 @@ describe("Services under attack", () => {
     return openedIn(asking, receipt);
   };
 
-  describe("given thirteen claims whose inputs are on a server that says nothing", () => {
+  /** Draws until an operator is named. */
+  const draw = async (stage: CourtStage, id: Hash): Promise<void> => {
+    for (let draws = 0; draws < 40; draws++) {
+      const { request, status } = await stage.view(id);
+      if (status === "assigned") return;
+      await stage.networkHelpers.mine(3);
+      // A draw that ended without an operator is followed by another one, whose seed comes later.
+      await stage.suite.market.assign(request).catch(() => undefined);
+    }
+  };
+
+  describe("given more claims than one party has places for, whose inputs are on a server that says nothing", () => {
     it("a fraud behind them is challenged while they are still being fetched", async () => {
       const wide = await average();
       const stage = await openStage([wide], storeAt("tarpit"));
@@ -285,14 +296,14 @@ describe("Services under attack", () => {
       const attacker = stage.contextFor(accounts.stranger);
       await fund(attacker, parseEther("1000"));
       await allow(attacker, attacker.suite.market);
-      for (let i = 1; i <= 13; i++) {
+      for (let i = 1; i <= 3; i++) {
         const blob = `0x${i.toString(16).padStart(64, "0")}`;
         const id = await askFor(stage, wide, [activations(SIDE * SIDE, 100 + i)], `${prefix}${blob}`, {
           valueAtRisk: 1n,
           asking: attacker,
         });
         const { request } = await stage.view(id);
-        await market.assign(request);
+        await draw(stage, id);
         const root = await suite.registry.outputRootFor(request.versionId, zero);
         await market.claim(request, zero, root, "", ["0x"]);
       }
@@ -301,7 +312,7 @@ describe("Services under attack", () => {
       const blob = await storeAt("tarpit").put(joinTensors([input]));
       const id = await askFor(stage, wide, [input], `store:${blob}`);
       const { request } = await stage.view(id);
-      await market.assign(request);
+      await draw(stage, id);
       await market.claim(request, joinTensors(fraud.outputs), fraud.outputRoot, "", ["0x"]);
       const { claim } = await claimOf(stage, id);
 
