@@ -52,7 +52,7 @@ async function seeds(): Promise<string> {
     String(what),
     count(Number(draws)),
     percent(Number(share)),
-    `${(100 * (Number(share) - FAIR)).toFixed(2)}`,
+    (100 * (Number(share) - FAIR)).toFixed(2),
     String(different),
   ]);
   return table(

@@ -32,7 +32,10 @@ export const ROOMS = [
     ...SOLIDITY,
     "contracts/commitment",
   ]),
-  room("contracts/staking", "who stands behind answers, with how much, and how it is taken away", SOLIDITY),
+  room("contracts/staking", "who stands behind answers, with how much, and how it is taken away", [
+    ...SOLIDITY,
+    "contracts/credit",
+  ]),
   room("contracts/delegation", "vaults that are operators: delegated stake, its earnings, its exits", SOLIDITY),
   room("contracts/evidence", "what a claim must bring: the policy and its verifiers", SOLIDITY),
   room("contracts/availability", "committed inputs and outputs, demanded and shown on chain", [

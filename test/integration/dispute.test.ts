@@ -26,7 +26,6 @@ import {
   metadataOf,
   nextEpoch,
   open,
-  STAKING,
   WINDOW,
 } from "../contracts/support/protocol.ts";
 

@@ -614,7 +614,7 @@ describe("InferenceMarket", () => {
     });
     it("alone marks, upholds and convicts", async () => {
       const made = await claimed();
-      const { alice, court } = protocol;
+      const { court } = protocol;
       const byAlice = protocol.market.connect(protocol.alice);
       for (const call of [
         byAlice.markChallenged(made.id, made.claimId),

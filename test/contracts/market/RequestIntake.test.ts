@@ -6,7 +6,6 @@ import { remember } from "../support/history.ts";
 import {
   COLLATERAL,
   connection,
-  ENDED,
   ethers,
   FEE,
   networkHelpers,
@@ -169,7 +168,6 @@ describe("RequestIntake", () => {
           .withArgs(ZeroHash);
       });
       it("refuses a callback without gas, gas without a callback, and too much gas", async () => {
-        const { alice } = protocol;
         await refuses({ callback: protocol.alice.address }, "MarketCallbackInvalid", protocol.alice.address, 0);
         await refuses({ callbackGas: 1 }, "MarketCallbackInvalid", ZeroAddress, 1);
         await refuses(

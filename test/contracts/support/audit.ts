@@ -4,7 +4,7 @@ import { network } from "hardhat";
 import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { rootsTree } from "../../../runner/commitment/model.ts";
 import { tensorBytes, tensorFrom } from "../../../runner/machine/tensor.ts";
-import { SHIPPED } from "../../../ignition/modules/Assay.ts";
+import type { SHIPPED } from "../../../ignition/modules/Assay.ts";
 import { HONEST, HOUR, MANIFEST, OUTPUT_KERNELS, TERMS, type Trace, WRONG } from "../../../testing/toy-court.ts";
 import {
   assign,
