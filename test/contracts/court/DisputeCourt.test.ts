@@ -465,6 +465,15 @@ describe("DisputeCourt", () => {
           .withArgs(stranger, operator);
       });
 
+      it("takes it from who the source says acts for the operator, such as a vault's agent", async () => {
+        const { court, market, stranger, claimId, request, trace } = await stageAt("challenged");
+        await market.setAgent(stranger);
+        await court
+          .connect(stranger)
+          .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
+        expect((await court.disputeOf(claimId)).status).to.equal(STATUS.traceCommitted);
+      });
+
       it("reverts for another request", async () => {
         const stage = await stageAt("challenged");
         await expect(commit(stage, { terms: requestOf(9) }))
@@ -543,6 +552,15 @@ describe("DisputeCourt", () => {
         await expect(move).to.emit(market, "StageConvicted").withArgs(requestId, claimId, challenger);
         expect((await court.disputeOf(claimId)).status).to.equal(STATUS.convicted);
         expect(await court.creditOf(challenger)).to.equal(TERMS.challengeBond);
+      });
+
+      it("takes it from who the source says acts for the operator, such as a vault's agent", async () => {
+        const { court, market, stranger, claimId, request, trace } = await stageAt("challenged");
+        await market.setAgent(stranger);
+        await court
+          .connect(stranger)
+          .commitTrace(claimId, request, MANIFEST, trace.root, trace.outputRoots, trace.outputSiblings, "");
+        expect((await court.disputeOf(claimId)).status).to.equal(STATUS.traceCommitted);
       });
 
       it("reverts for another request", async () => {
