@@ -164,7 +164,8 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
     /// @inheritdoc IDisputeCourt
     function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external nonReentrant {
-        _challenge(source, id, claimId, msg.sender);
+        // Said again after the calls of the source, which could have opened it as an audit meanwhile.
+        _challenge(source, id, claimId, msg.sender).audit = false;
         _charge(_terms[currentTermsId()].challengeBond);
     }
 
@@ -179,11 +180,10 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
         bytes32 claimId,
         address challenger
     ) private returns (Dispute storage dispute) {
+        dispute = _disputeAt(claimId, DisputeStatus.None);
         SourceRecord memory record = _sourceRecords[source];
         require(block.timestamp <= record.until, CourtSourceUnusable(source, record.until));
         HeldClaim memory claim = source.markChallenged(id, claimId);
-        // After the call: a source that calls back opens no second dispute of a claim.
-        dispute = _disputeAt(claimId, DisputeStatus.None);
         // INVARIANT: the id binds the source, so no source can take the place of another one's claim.
         bytes32 actual = claimIdOf(
             address(source),

@@ -23,7 +23,7 @@ const LIED_WALKS = Math.max(8, Math.floor(WALKS / 16));
 const LIAR = "lying token";
 
 /** Functions that only the audit desk calls: nobody audits in a walk yet. */
-const BY_DESK: readonly string[] = ["market.payAudit", "court.challengeFor"];
+const BY_DESK: readonly string[] = ["market.payAudit", "market.challengeFor", "court.challengeFor"];
 
 /** Moves that nobody is refused. */
 const FREE: readonly string[] = ["staking.setAgent", "relay.cancel"];

@@ -32,7 +32,7 @@ const OF_THE_WITNESS = /^(MachineElementMissing|MachineWitness\w*|Tree(Sibling|T
 
 /** Why the runner refuses kernels that the contract would run: what is wrong with them shows in no single element. */
 const OF_THE_WHOLE_KERNEL = new RegExp(
-  "f32 constant beyond 32 bits|is used both as an f32 and as an int|units of work for each element|bytes to prove",
+  "f32 constant beyond 32 bits|is used both as an f32 and as an int|transactions to replay for each element|bytes to prove",
 );
 
 /** Of which kind a case is in which nothing is wrong, or else what is. */

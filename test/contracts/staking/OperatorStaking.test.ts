@@ -152,10 +152,10 @@ describe("OperatorStaking", () => {
     it("takes no more than is free as that penalty, and nothing when nothing is", async () => {
       await lock(LOCK, parseEther("600"));
       await protocol.byAlice.unbond(parseEther("399"));
-      await expect(lock(id("b"), parseEther("500"), STAKING.minimumStake))
+      await expect(lock(id("b"), parseEther("400"), STAKING.minimumStake))
         .to.emit(protocol.staking, "DrawMissed")
         .withArgs(protocol.court.address, id("b"), protocol.alice.address, ONE);
-      const transaction = lock(id("b"), parseEther("500"), STAKING.minimumStake);
+      const transaction = lock(id("b"), parseEther("400"), STAKING.minimumStake);
       await expect(transaction)
         .to.emit(protocol.staking, "DrawMissed")
         .withArgs(protocol.court.address, id("b"), protocol.alice.address, 0);

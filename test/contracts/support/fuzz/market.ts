@@ -512,7 +512,20 @@ const byAvailabilityOnly = (name: string, send: (world: World, job: Job) => Prom
     return [{ text, send: () => send(world, job), error, args }];
   },
 });
-/** What pays audits; nobody audits in a walk yet. */
+/** What opens the disputes of audits; nobody audits in a walk yet. */
+const byDeskOnlyToo: Move = {
+  name: "market.challengeFor",
+  weight: 0,
+  valid: () => undefined,
+  refusals: (world) => [
+    {
+      text: "market.challengeFor by a stranger",
+      send: () => stranger(world).challengeFor(ZeroHash, ZeroHash, world.people.pauper.address),
+      error: "MarketNotAuditDesk",
+    },
+  ],
+};
+/** What pays audits. */
 const byDeskOnly: Move = {
   name: "market.payAudit",
   weight: 0,
@@ -643,6 +656,7 @@ export const MARKET_MOVES: readonly Move[] = [
     stranger(world).convict(claimId, encodeTerms(request), ZeroAddress),
   ),
   byDeskOnly,
+  byDeskOnlyToo,
   byAvailabilityOnly("noteDemand", (world, { request }) =>
     stranger(world).noteDemand(encodeTerms(request), 0, world.people.pauper, 0),
   ),
