@@ -32,8 +32,8 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     uint32 public immutable MINIMUM_HOLDERS;
     AnswerStage public immutable ACCEPTED_STAGE;
 
-    /// @dev Requests of this contract. Anyone can open a request that names this contract as its callback.
-    mapping(bytes32 requestId => bool asked) private _asked;
+    /// @notice Who made this contract ask; zero for requests of others, which anyone can open with this contract as callback.
+    mapping(bytes32 requestId => address asker) public askerOf;
 
     error ConsumerNotMarket(address actual, address expected);
     error ConsumerRequestUnknown(bytes32 requestId);
@@ -61,7 +61,7 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     /// @inheritdoc IInferenceConsumer
     function onInference(bytes32 requestId, AnswerStage stage, bytes32 outputRoot, bytes calldata outputs) external {
         if (msg.sender != address(MARKET)) revert ConsumerNotMarket(msg.sender, address(MARKET));
-        if (!_asked[requestId]) revert ConsumerRequestUnknown(requestId);
+        if (askerOf[requestId] == address(0)) revert ConsumerRequestUnknown(requestId);
         if (stage == AnswerStage.Failed) _onFailure(requestId);
         else if (stage >= ACCEPTED_STAGE) _onAnswer(requestId, stage, outputRoot, outputs);
     }
@@ -109,6 +109,6 @@ abstract contract InferenceConsumer is IInferenceConsumer {
                 minimumHolders: MINIMUM_HOLDERS
             })
         );
-        _asked[requestId] = true;
+        askerOf[requestId] = msg.sender;
     }
 }

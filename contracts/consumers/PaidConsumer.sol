@@ -13,8 +13,8 @@ import {InferenceConsumer} from "./InferenceConsumer.sol";
 abstract contract PaidConsumer is InferenceConsumer {
     using SafeERC20 for IERC20;
 
-    /// @notice Who paid for a request; zero when it was reclaimed.
-    mapping(bytes32 requestId => address asker) public askerOf;
+    /// @notice Whether what a failed request returned was paid out.
+    mapping(bytes32 requestId => bool reclaimed) public isReclaimed;
 
     error ConsumerNothingToReclaim(bytes32 requestId);
 
@@ -23,10 +23,10 @@ abstract contract PaidConsumer is InferenceConsumer {
     function reclaim(bytes32 requestId) external {
         address asker = askerOf[requestId];
         (Finality finality, ) = MARKET.resultOf(requestId);
-        if (asker == address(0) || finality != Finality.Failed) {
+        if (asker == address(0) || isReclaimed[requestId] || finality != Finality.Failed) {
             revert ConsumerNothingToReclaim(requestId);
         }
-        delete askerOf[requestId];
+        isReclaimed[requestId] = true;
         _withdraw(MARKET);
         _withdraw(MARKET.STAKING());
         TOKEN.safeTransfer(asker, FEE - MARKET.compensationOf(requestId) + MARKET.damagesOf(requestId));
@@ -35,15 +35,13 @@ abstract contract PaidConsumer is InferenceConsumer {
     /// @dev Asks on the caller's money: the fee is taken from the caller by allowance.
     function _askPaid(bytes memory inputs) internal returns (bytes32 requestId) {
         _collectFee();
-        requestId = _ask(inputs);
-        askerOf[requestId] = msg.sender;
+        return _ask(inputs);
     }
 
     /// @dev The same with committed input.
     function _askPaid(bytes32 inputRoot, string memory inputUri) internal returns (bytes32 requestId) {
         _collectFee();
-        requestId = _ask(inputRoot, inputUri);
-        askerOf[requestId] = msg.sender;
+        return _ask(inputRoot, inputUri);
     }
 
     function _collectFee() private {

@@ -10,7 +10,7 @@ import { MOVES, NO_SURPRISE, Tally } from "./support/fuzz/walk.ts";
  * Walks and their length; more walks with ASSAY_FUZZ; the seed of the first is ASSAY_SEED. When some move, transition or
  * refusal is still missing then, a few walks more hunt for it.
  */
-const WALKS = Number(process.env.ASSAY_FUZZ ?? 256);
+const WALKS = Number(process.env.ASSAY_FUZZ ?? 96);
 const STEPS = 128;
 const HUNTS = 6;
 const HUNTERS = 16;

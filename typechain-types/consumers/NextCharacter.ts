@@ -10,7 +10,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface NextCharacterInterface extends Interface {
-    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "VOCABULARY" | "WINDOW_SECONDS" | "ask" | "askerOf" | "onInference" | "positionOf" | "readingOf" | "reclaim"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "VOCABULARY" | "WINDOW_SECONDS" | "ask" | "askerOf" | "isReclaimed" | "onInference" | "positionOf" | "readingOf" | "reclaim"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CharacterFailed" | "CharacterRead"): EventFragment;
 
@@ -29,6 +29,7 @@ encodeFunctionData(functionFragment: 'VOCABULARY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WINDOW_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ask', values: [BytesLike, BigNumberish]): string;
 encodeFunctionData(functionFragment: 'askerOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'isReclaimed', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'onInference', values: [BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'positionOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'readingOf', values: [BytesLike]): string;
@@ -49,6 +50,7 @@ decodeFunctionResult(functionFragment: 'VOCABULARY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WINDOW_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ask', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'askerOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isReclaimed', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'onInference', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'positionOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'readingOf', data: BytesLike): Result;
@@ -234,6 +236,14 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
+    isReclaimed: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     onInference: TypedContractMethod<
       [requestId: BytesLike, stage: BigNumberish, outputRoot: BytesLike, outputs: BytesLike, ],
       [void],
@@ -341,6 +351,11 @@ getFunction(nameOrSignature: 'ask'): TypedContractMethod<
 getFunction(nameOrSignature: 'askerOf'): TypedContractMethod<
       [requestId: BytesLike, ],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'isReclaimed'): TypedContractMethod<
+      [requestId: BytesLike, ],
+      [boolean],
       'view'
     >;
 getFunction(nameOrSignature: 'onInference'): TypedContractMethod<

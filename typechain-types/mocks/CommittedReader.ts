@@ -10,7 +10,7 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface CommittedReaderInterface extends Interface {
-    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "WINDOW_SECONDS" | "ask" | "askerOf" | "onInference" | "outputRootOf" | "reclaim"): FunctionFragment;
+    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "WINDOW_SECONDS" | "ask" | "askerOf" | "isReclaimed" | "onInference" | "outputRootOf" | "reclaim"): FunctionFragment;
 
     
 
@@ -28,6 +28,7 @@ encodeFunctionData(functionFragment: 'VERSION_ID', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WINDOW_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'ask', values: [BytesLike, string]): string;
 encodeFunctionData(functionFragment: 'askerOf', values: [BytesLike]): string;
+encodeFunctionData(functionFragment: 'isReclaimed', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'onInference', values: [BytesLike, BigNumberish, BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'outputRootOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'reclaim', values: [BytesLike]): string;
@@ -46,6 +47,7 @@ decodeFunctionResult(functionFragment: 'VERSION_ID', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WINDOW_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ask', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'askerOf', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'isReclaimed', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'onInference', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'outputRootOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
@@ -199,6 +201,14 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
+    isReclaimed: TypedContractMethod<
+      [requestId: BytesLike, ],
+      [boolean],
+      'view'
+    >
+    
+
+    
     onInference: TypedContractMethod<
       [requestId: BytesLike, stage: BigNumberish, outputRoot: BytesLike, outputs: BytesLike, ],
       [void],
@@ -293,6 +303,11 @@ getFunction(nameOrSignature: 'ask'): TypedContractMethod<
 getFunction(nameOrSignature: 'askerOf'): TypedContractMethod<
       [requestId: BytesLike, ],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'isReclaimed'): TypedContractMethod<
+      [requestId: BytesLike, ],
+      [boolean],
       'view'
     >;
 getFunction(nameOrSignature: 'onInference'): TypedContractMethod<

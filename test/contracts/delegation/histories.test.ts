@@ -4,7 +4,7 @@ import { deployReader, History, type Tally } from "../support/vault-history.ts";
 import { emptyVault, networkHelpers } from "../support/vault.ts";
 
 /** Histories and their length: more with ASSAY_FUZZ; the seed of the first is ASSAY_SEED. */
-const HISTORIES = Math.max(200, Number(process.env.ASSAY_FUZZ ?? 0));
+const HISTORIES = Math.max(40, Number(process.env.ASSAY_FUZZ ?? 0));
 const STEPS = 40;
 const FIRST_SEED = Number(process.env.ASSAY_SEED ?? 1);
 /** How often each move must happen in all histories together. */
