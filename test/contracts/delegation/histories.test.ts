@@ -8,7 +8,7 @@ const HISTORIES = Math.max(40, Number(process.env.ASSAY_FUZZ ?? 0));
 const STEPS = 40;
 const FIRST_SEED = Number(process.env.ASSAY_SEED ?? 1);
 /** How often each move must happen in all histories together. */
-const OFTEN = 20;
+const OFTEN = Math.floor(HISTORIES / 10);
 
 const stage = async () => ({ protocol: await emptyVault(), reader: await deployReader() });
 
