@@ -91,7 +91,7 @@ contract QuoteReader {
         for (uint256 i; i < 2; ++i) if (fee != 0 && _net(fee - 1, royaltyBps, auditBps) >= net) --fee;
         fee = Math.max(fee, minimumFee);
         // One unit more may cost two units of shares.
-        if (_net(fee, royaltyBps, auditBps) < net) ++fee;
+        return _net(fee, royaltyBps, auditBps) < net ? fee + 1 : fee;
     }
 
     function _net(uint256 fee, uint256 royaltyBps, uint256 auditBps) private pure returns (uint256) {

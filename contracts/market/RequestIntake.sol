@@ -120,17 +120,11 @@ abstract contract RequestIntake is MarketRecord {
         (bytes32 requestId, Job storage job) = _requireBeforeDeadline(request_, RequestStatus.Open);
         (uint64 ticket, uint64 epoch) = Draw.wrap(job.drawOrOutputRoot).unpack();
         // Weights of older epochs are not kept, whatever became of the seed.
-        if (epoch + 1 < POOLS.epoch()) {
-            _commitDraw(requestId, job);
-            return address(0);
-        }
+        if (epoch + 1 < POOLS.epoch()) return _drawAgain(requestId, job);
         (TicketState state, bytes32 seed) = RANDOMNESS.seedOf(ticket);
         require(state != TicketState.Pending, MarketSeedPending(ticket));
         // A seed that can be read is used: otherwise anybody who dislikes its outcome could draw again.
-        if (state == TicketState.Expired) {
-            _commitDraw(requestId, job);
-            return address(0);
-        }
+        if (state == TicketState.Expired) return _drawAgain(requestId, job);
 
         uint256 stake;
         uint32 capacity;
@@ -151,8 +145,7 @@ abstract contract RequestIntake is MarketRecord {
                 : STAKING.lockDrawn(operator, stake, capacity, request_.collateral, requestId);
         if (outcome != DrawOutcome.Drawn) {
             emit DrawEnded(requestId, outcome, operator);
-            _commitDraw(requestId, job);
-            return address(0);
+            return _drawAgain(requestId, job);
         }
         job.operator = operator;
         uint40 claimBy = _enter(job, RequestStatus.Assigned, request_.claimSeconds);
@@ -302,6 +295,12 @@ abstract contract RequestIntake is MarketRecord {
         uint64 epoch = POOLS.epoch();
         job.drawOrOutputRoot = Draw.unwrap(packDraw(ticket, epoch));
         emit DrawCommitted(requestId, ticket, epoch);
+    }
+
+    /// @return Nobody.
+    function _drawAgain(bytes32 requestId, Job storage job) private returns (address) {
+        _commitDraw(requestId, job);
+        return address(0);
     }
 
     /// @dev Part of the fee that pays audits. SAFETY: at most a quarter of 96 bits.

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { network } from "hardhat";
+import hre, { network } from "hardhat";
 
 import { createRandom } from "../../../runner/machine/prng.ts";
 
@@ -165,6 +165,8 @@ describe("WeightTree", () => {
     }
     const meter = await ethers.deployContract("GasMeter");
     const data = tree.interface.encodeFunctionData("find", [9_999_000, 2, 2]);
-    expect(await meter.measure.staticCall(tree, data)).to.be.below(60_000n);
+    expect(await tree.count()).to.equal(total);
+    // Instrumented code says nothing about gas.
+    if (!hre.globalOptions.coverage) expect(await meter.measure.staticCall(tree, data)).to.be.below(60_000n);
   });
 });
