@@ -2,8 +2,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import * as ort from "onnxruntime-web";
-
 import { prepareProgram } from "../runner/backends/backend.ts";
 import { wasmOn } from "../runner/backends/wasm/wasm.ts";
 import { item } from "../runner/items.ts";
@@ -11,29 +9,18 @@ import { createRandom } from "../runner/machine/prng.ts";
 import { product } from "../runner/machine/shape.ts";
 import { createTensor, type Tensor, tensorBytes } from "../runner/machine/tensor.ts";
 import { importModel, type Port } from "../runner/onnx/index.ts";
+import { ort, ORT_TYPES } from "../testing/onnxruntime.ts";
 
 /*
- * Speed of this runner and of onnxruntime-web: `npm run bench:models -- DIR [--runs N] [--filter TEXT] [--threads N] [--out FILE]`. Every model of a
- * folder runs on both in one process, in turns, this runner on so many threads, the other on one. Times are milliseconds; the ratio is onnxruntime-web's
- * least time with its default options over ours, above 1 where this runner is faster. Outputs are compared bit by bit
+ * Speed of this runner and of onnxruntime-web:
+ *
+ *   npm run bench:models -- DIR [--runs N] [--filter TEXT] [--threads N] [--out FILE]
+ *
+ * Every model of a folder runs on both in one process, in turns, this runner on so many threads, the other on one. Times are
+ * milliseconds; the ratio is onnxruntime-web's least time with its default options over ours, above 1 where this runner is
+ * faster. Outputs are compared bit by bit
  * with onnxruntime-web without graph optimisation, which computes what the file says.
  */
-
-ort.env.wasm.numThreads = 1;
-ort.env.logLevel = "error";
-
-const TYPE = {
-  f32: "float32",
-  i64: "int64",
-  i32: "int32",
-  i16: "int16",
-  i8: "int8",
-  u64: "uint64",
-  u32: "uint32",
-  u16: "uint16",
-  u8: "uint8",
-  bool: "bool",
-} as const;
 
 /** Bell-shaped floats; whole numbers below 100, or 1 for a mask. */
 function randomInput({ name, dtype, shape }: Port): Tensor {
@@ -83,7 +70,7 @@ async function measure(path: string, name: string, least: number, threads: numbe
   const feeds = Object.fromEntries(
     model.inputs.map((port, i) => {
       const { dtype, data } = item(inputs, i);
-      return [port.name, new ort.Tensor(TYPE[dtype], data, port.shape)];
+      return [port.name, new ort.Tensor(ORT_TYPES[dtype], data, port.shape)];
     }),
   );
   const reference = await session(path, "disabled");

@@ -153,15 +153,15 @@ const text = [
   "# Steering of draws",
   "One of twelve operators with equal stakes wants more than its share. It opens requests of its own, decoys, that lock the " +
     "stake of the others. It always acts first: it sees each seed before anybody else sends anything. Parameters are those " +
-    "of the default deployment: a least fee of 1 token, and 0.2 % of the collateral for each day of the lock.",
+    "of the default deployment: a least fee of 1 token, and 0.2 % of the collateral for each day of the lock, a day at least.",
   "## Whom a seed names",
   "A seed names one operator by weights and terms that were fixed before the commitment. Locks change nothing about it.",
   await seeds(),
   "## Outcomes that are rejected",
   "A draw that names an operator whose stake others locked is followed by a new draw. So the attacker can reject an outcome: " +
     "before the draw is made, it has a decoy assigned that names the same operator. Each draw still names it with its fair " +
-    "share, but it can pay for more of them. The locks here are the shortest that there are, for two minutes; each costs " +
-    "little more than the least fee. The fees go to the operators that it locks. It needs the first transaction after " +
+    "share, but it can pay for more of them. The locks here are the shortest that there are, for two minutes, but each is " +
+    "charged for a day. The fees go to the operators that it locks. It needs the first transaction after " +
     "each seed: once anybody else has had the request assigned, nothing can be rejected.",
   await rejections(),
   "## The price of a week",

@@ -1,26 +1,4 @@
 #!/usr/bin/env node
-// The command line. In a clone it runs the sources; in the installed package, what was compiled from them.
+import { launch } from "./launch.mjs";
 
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, "runner", "cli", "main.ts");
-const compiled = join(root, "dist", "runner", "cli", "main.js");
-
-if (existsSync(source)) {
-  const { install } = await import("../tools/install.mjs");
-  const { node } = await import("../tools/process.mjs");
-  const { exitWith } = await import("../tools/tests.mjs");
-  await exitWith(() => {
-    install();
-    const tsx = pathToFileURL(join(root, "node_modules", "tsx", "dist", "loader.mjs")).href;
-    return node(["--import", tsx, source, ...process.argv.slice(2)], { cwd: process.cwd() });
-  });
-} else if (Number(process.versions.node.split(".")[0]) < 22) {
-  console.error(`assay needs Node 22.12 or newer; this is ${process.version}.`);
-  process.exitCode = 1;
-} else {
-  await import(pathToFileURL(compiled).href);
-}
+await launch("assay", "runner/cli/main");

@@ -5,7 +5,10 @@ import type { Port } from "../runner/onnx/index.ts";
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
-const TYPE = {
+export { ort };
+
+/** What onnxruntime-web calls the dtypes. */
+export const ORT_TYPES = {
   f32: "float32",
   i64: "int64",
   i32: "int32",
@@ -28,7 +31,7 @@ export const onnxruntime = async (
     graphOptimizationLevel: "disabled",
   });
   const feeds = Object.fromEntries(
-    inputs.map(({ port, tensor }) => [port.name, new ort.Tensor(TYPE[tensor.dtype], tensor.data, port.shape)]),
+    inputs.map(({ port, tensor }) => [port.name, new ort.Tensor(ORT_TYPES[tensor.dtype], tensor.data, port.shape)]),
   );
   const results = await session.run(feeds);
   await session.release();

@@ -164,9 +164,10 @@ contract DisputeCourt is OpeningGame, FraudGame, AccessManaged {
 
     /// @inheritdoc IDisputeCourt
     function challenge(IClaimSource source, bytes32 id, bytes32 claimId) external nonReentrant {
+        Dispute storage dispute = _challenge(source, id, claimId, msg.sender);
         // Said again after the calls of the source, which could have opened it as an audit meanwhile.
-        _challenge(source, id, claimId, msg.sender).audit = false;
-        _charge(_terms[currentTermsId()].challengeBond);
+        dispute.audit = false;
+        _charge(_termsOf(dispute).challengeBond);
     }
 
     /// @inheritdoc IDisputeCourt

@@ -61,6 +61,9 @@ interface IOperatorPools {
     /// @notice Number of the present epoch: the time divided by `EPOCH_SECONDS`.
     function epoch() external view returns (uint64);
 
+    /// @notice Weight of the minimum stake.
+    function WEIGHT_UNIT() external view returns (uint256);
+
     /// @notice Seconds of an epoch.
     function EPOCH_SECONDS() external view returns (uint32);
 

@@ -5,6 +5,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
+import {IOperatorPools} from "../interfaces/IOperatorPools.sol";
 import {BPS} from "../types/BasisPoints.sol";
 import {PlaceTerms, PlaceView} from "../types/Place.sol";
 import {PlaceQuote, QuoteTerms} from "../types/Quote.sol";
@@ -42,23 +43,22 @@ contract QuoteReader {
         collateral = _collateral(terms, minimumFee);
         (, , uint256 royaltyBps, ) = MARKET.REGISTRY().termsOf(terms.versionId);
         uint256 auditBps = MARKET.AUDIT_BPS();
-        uint256 stakeOfWeight = MARKET.STAKING().MINIMUM_STAKE();
+        uint256 minimumStake = MARKET.STAKING().MINIMUM_STAKE();
 
-        PlaceView[] memory places = MARKET.POOLS().placesOf(terms.versionId, first, count);
+        IOperatorPools pools = MARKET.POOLS();
+        PlaceView[] memory places = pools.placesOf(terms.versionId, first, count);
         PlaceQuote[] memory found = new PlaceQuote[](places.length);
         uint256 able;
         for (uint256 i; i < places.length; ++i) {
             PlaceTerms memory wanted = places[i].terms;
-            // A weight of a million stands for the minimum stake.
             if (
                 places[i].weight == 0 ||
                 wanted.capacity == 0 ||
                 terms.claimSeconds < wanted.minimumClaimSeconds ||
                 terms.callbackGas > wanted.maximumCallbackGas
             ) continue;
-            uint256 net = wanted.minimumFee + uint256(wanted.callbackPrice) * terms.callbackGas * 2;
-            uint256 fee = _gross(net, minimumFee, royaltyBps, auditBps);
-            if ((places[i].weight * stakeOfWeight) / 1_000_000 < _collateral(terms, fee)) continue;
+            uint256 fee = _gross(wanted.feeFor(terms.callbackGas), minimumFee, royaltyBps, auditBps);
+            if ((places[i].weight * minimumStake) / pools.WEIGHT_UNIT() < _collateral(terms, fee)) continue;
             found[able++] = PlaceQuote({operator: places[i].operator, weight: places[i].weight, leastFee: fee});
         }
         quotes = new PlaceQuote[](able);

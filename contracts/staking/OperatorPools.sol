@@ -44,7 +44,7 @@ contract OperatorPools is IOperatorPools {
 
     /// @notice Points of the sum of weights that a draw looks at before it gives up.
     uint256 public constant MAX_TRIES = 24;
-    /// @notice Weight of the minimum stake.
+    /// @inheritdoc IOperatorPools
     uint256 public constant WEIGHT_UNIT = 1_000_000;
     uint32 public constant MIN_EPOCH_SECONDS = 1 minutes;
 
@@ -204,7 +204,7 @@ contract OperatorPools is IOperatorPools {
             if (weight > limit && uint128(random) % weight >= limit) continue;
             stake = (weight * MINIMUM_STAKE) / WEIGHT_UNIT;
             Place storage place = pool.places[index];
-            PlaceTerms storage accepted = _termsIn(place, kept);
+            PlaceTerms memory accepted = _termsIn(place, kept);
             if (stake >= terms.collateral && _accepts(accepted, terms)) {
                 return (place.operator, stake, accepted.capacity);
             }
@@ -212,12 +212,10 @@ contract OperatorPools is IOperatorPools {
         return (address(0), 0, 0);
     }
 
-    function _accepts(PlaceTerms storage terms, DrawTerms calldata wanted) private view returns (bool) {
-        // Two stages, so two callbacks.
-        uint256 fee = terms.minimumFee + uint256(terms.callbackPrice) * wanted.callbackGas * 2;
+    function _accepts(PlaceTerms memory terms, DrawTerms calldata wanted) private pure returns (bool) {
         return
             terms.capacity != 0 &&
-            wanted.fee >= fee &&
+            wanted.fee >= terms.feeFor(wanted.callbackGas) &&
             wanted.claimSeconds >= terms.minimumClaimSeconds &&
             wanted.callbackGas <= terms.maximumCallbackGas;
     }

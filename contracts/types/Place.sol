@@ -17,6 +17,14 @@ struct PlaceTerms {
     uint32 capacity;
 }
 
+using {feeFor} for PlaceTerms global;
+
+/// @notice Least fee that an operator takes for a request, without royalty and the share of the audits.
+/// @param callbackGas Gas of each callback. There are two that are paid: provisional and final.
+function feeFor(PlaceTerms memory terms, uint32 callbackGas) pure returns (uint256) {
+    return terms.minimumFee + uint256(terms.callbackPrice) * callbackGas * 2;
+}
+
 /// @notice A place as it stands for requests that are opened now.
 /// @param operator Whose place it is; it may have left.
 /// @param weight Its weight in the present epoch: its stake in millionths of the minimum; zero: it is not drawn.

@@ -40,7 +40,7 @@ export const contextOf = (
 /** What the next transaction will at least find. */
 export interface Now {
   readonly block: number;
-  /** Seconds of the chain: disputes and payouts go by them. */
+  /** Seconds of the chain: disputes go by them. */
   readonly time: number;
   /** Seconds of the market, which stand still while it is paused: requests and claims go by them. */
   readonly marketTime: number;

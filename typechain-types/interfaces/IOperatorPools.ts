@@ -20,12 +20,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface IOperatorPoolsInterface extends Interface {
-    getFunction(nameOrSignature: "EPOCH_SECONDS" | "STAKING" | "draw" | "epoch" | "holders" | "isOptedIn" | "optIn" | "optOut" | "placesOf" | "setTerms" | "termsOf" | "totalWeightOf" | "weigh" | "weightOf"): FunctionFragment;
+    getFunction(nameOrSignature: "EPOCH_SECONDS" | "STAKING" | "WEIGHT_UNIT" | "draw" | "epoch" | "holders" | "isOptedIn" | "optIn" | "optOut" | "placesOf" | "setTerms" | "termsOf" | "totalWeightOf" | "weigh" | "weightOf"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "OptedIn" | "OptedOut" | "TermsSet" | "Weighed"): EventFragment;
 
     encodeFunctionData(functionFragment: 'EPOCH_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'STAKING', values?: undefined): string;
+encodeFunctionData(functionFragment: 'WEIGHT_UNIT', values?: undefined): string;
 encodeFunctionData(functionFragment: 'draw', values: [DrawTermsStruct, BytesLike]): string;
 encodeFunctionData(functionFragment: 'epoch', values?: undefined): string;
 encodeFunctionData(functionFragment: 'holders', values: [BytesLike]): string;
@@ -41,6 +42,7 @@ encodeFunctionData(functionFragment: 'weightOf', values: [AddressLike, BytesLike
 
     decodeFunctionResult(functionFragment: 'EPOCH_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'STAKING', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'WEIGHT_UNIT', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'draw', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'epoch', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'holders', data: BytesLike): Result;
@@ -154,6 +156,14 @@ decodeFunctionResult(functionFragment: 'weightOf', data: BytesLike): Result;
     
 
     
+    WEIGHT_UNIT: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     draw: TypedContractMethod<
       [terms: DrawTermsStruct, seed: BytesLike, ],
       [[string, bigint, bigint] & {operator: string, stake: bigint, capacity: bigint }],
@@ -260,6 +270,11 @@ decodeFunctionResult(functionFragment: 'weightOf', data: BytesLike): Result;
 getFunction(nameOrSignature: 'STAKING'): TypedContractMethod<
       [],
       [string],
+      'view'
+    >;
+getFunction(nameOrSignature: 'WEIGHT_UNIT'): TypedContractMethod<
+      [],
+      [bigint],
       'view'
     >;
 getFunction(nameOrSignature: 'draw'): TypedContractMethod<

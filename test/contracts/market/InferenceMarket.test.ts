@@ -809,39 +809,37 @@ describe("InferenceMarket", () => {
       const gas = await Promise.all(transactions.map(async (sent) => (await sent.wait())?.gasUsed ?? 0n));
       return gas.reduce((sum, used) => sum + used, 0n);
     };
-    it("request, claim with its draw and finalise of a digit on credit cost at most 400,000 in total", async function () {
-      if (hre.globalOptions.coverage) return this.skip();
-      // The first answer of all writes words that every later one finds written.
+    /** A request on credit, its seed there. The first answer of all writes words that every later one finds written. */
+    const openedOnCredit = async () => {
       const first = await claimed();
       await time.increase(WINDOW);
       await protocol.market.finalise(first.request, "0x");
       await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
       const made = await opened();
       await mine(3);
-      const named = await ethers.getSigner(await protocol.market.assign.staticCall(made.request));
-      const market = protocol.market.connect(named);
-      const spent = [made.transaction, await market.claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE)];
+      return made;
+    };
+    const finalised = async (made: Opened) => {
       await time.increase(WINDOW);
-      spent.push(await protocol.market.finalise(made.request, "0x"));
-      expect(await costOf(spent)).to.be.at.most(400_000n);
+      return protocol.market.finalise(made.request, "0x");
+    };
+    // Instrumented code says nothing about gas.
+    beforeEach(function () {
+      if (hre.globalOptions.coverage) this.skip();
     });
-    it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async function () {
-      // Instrumented code says nothing about gas.
-      if (hre.globalOptions.coverage) return this.skip();
-      // The fund of the audits holds something, as it does from the first answer on.
-      const first = await claimed();
-      await time.increase(WINDOW);
-      await protocol.market.finalise(first.request, "0x");
-      await protocol.market.connect(protocol.requester).deposit(protocol.requester, 2n * FEE);
-      const made = await opened();
-      await mine(3);
-      const spent = [
-        made.transaction,
-        await protocol.market.assign(made.request),
-        (await claim(connection, protocol, made)).transaction,
-      ];
-      await time.increase(WINDOW);
-      spent.push(await protocol.market.finalise(made.request, "0x"));
+    it("request, claim with its draw and finalise of a digit on credit cost at most 400,000 in total", async () => {
+      const made = await openedOnCredit();
+      const named = await ethers.getSigner(await protocol.market.assign.staticCall(made.request));
+      const claiming = await protocol.market
+        .connect(named)
+        .claim(made.request, OUTPUT, rootOfF32(OUTPUT), "", EVIDENCE);
+      expect(await costOf([made.transaction, claiming, await finalised(made)])).to.be.at.most(400_000n);
+    });
+    it("request, assign, claim and finalise of a digit on credit cost at most 440,000 in total", async () => {
+      const made = await openedOnCredit();
+      const assigning = await protocol.market.assign(made.request);
+      const { transaction } = await claim(connection, protocol, made);
+      const spent = [made.transaction, assigning, transaction, await finalised(made)];
       expect(await costOf(spent)).to.be.at.most(440_000n);
     });
   });

@@ -269,6 +269,19 @@
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "WEIGHT_UNIT",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "components": [

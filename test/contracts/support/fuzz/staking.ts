@@ -157,7 +157,7 @@ const unknownLock = (_world: World, act: (lockId: string, by?: Signer) => Act): 
   { ...act(id("no such lock")), error: "StakingLockUnknown", args: [id("no such lock")] },
 ];
 
-// ------------------------------------------------------------------------------------------------ exits and payouts
+// ------------------------------------------------------------------------------------------------ exits
 
 interface Exit {
   readonly by: Signer;

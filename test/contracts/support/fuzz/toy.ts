@@ -54,7 +54,7 @@ export const INPUT_ROOTS: readonly Hash[] = commitments.map(({ root }) => root);
 /** Chunks of the large input. */
 export const CHUNKS = 1 + Math.ceil(LEAVES / CHUNK_LEAVES);
 
-/** A chunk of the large input, as `answerInput` takes it. */
+/** A chunk of the large input, as `DataAvailability.show` takes it. */
 export function chunkOf(chunk: number) {
   const tensor = chunk === 0 ? 0 : 1;
   const first = chunk === 0 ? 0 : (chunk - 1) * CHUNK_LEAVES;

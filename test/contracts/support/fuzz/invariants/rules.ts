@@ -12,15 +12,8 @@ import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.t
 const PAUSE_SECONDS = 3 * 86_400;
 /** What a pause stops. */
 const STOPPED: readonly string[] = [
-  ...[
-    "market.request",
-    "market.requestWithPermit",
-    "market.requestFor",
-    "relay.request",
-    "market.assign",
-    "market.demandInput",
-    "market.claim",
-  ],
+  ...["market.request", "market.requestWithPermit", "market.requestFor", "relay.request"],
+  ...["market.assign", "market.claim", "availability.demand"],
 ];
 /** Moves of governance. */
 const GOVERNING: readonly string[] = [
