@@ -1,22 +1,27 @@
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { AssayError, isAssayError } from "../runner/errors.ts";
 import { createRandom } from "../runner/machine/prng.ts";
-import { Build, type Compiled } from "./mutation/build.ts";
+import { Build, type Compiled, type Target } from "./mutation/build.ts";
 import { type Mutant, mutantsOf, mutate, MUTATION_OPERATORS } from "./mutation/mutants.ts";
 import { Sandbox, suitesOf } from "./mutation/sandbox.ts";
+import { fingerprintOf, keptScores, type Score, SCORES } from "./mutation/scores.ts";
 
 /*
  * Do the tests notice when a contract is wrong? Each mutant changes one place of a contract's file; the contract's own
  * tests run against it and, if they all pass, those of all contracts:
  *
  *   npm run mutate -- --contract NAME [--mutants N] [--seed S] [--lines 120,340-360] [--own]
+ *   npm run mutate -- --every --mutants N [--seed S] [--again]
  *
  * --mutants: how many, drawn with the seed (all of them unless given); --lines: only those that begin there; --own: only
- * the contract's own tests. A mutant is killed by a test that fails, survives when none does, is the same when the compiler
+ * the contract's own tests; --every: each contract in turn, N mutants each. What --every found is kept in
+ * tools/mutation/scores.json, from which docs/assurance.md is made; the same command goes on where it was stopped, and does
+ * again what has changed since; --again: everything. A mutant is killed by a test that fails, survives when none does, is the same when the compiler
  * makes the same code of it, and is invalid when it does not compile. Exits 1 when any survives. Nothing in the clone is
  * changed but by the build.
  */
@@ -33,6 +38,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     lines: { type: "string", default: "" },
     own: { type: "boolean", default: false },
+    every: { type: "boolean", default: false },
+    again: { type: "boolean", default: false },
   },
 });
 
@@ -90,20 +97,35 @@ const printTable = (results: ReadonlyMap<Mutant, MutantVerdict>): void => {
   console.log(row("all", all));
 };
 
-const run = async (build: Build, sandbox: Sandbox): Promise<number> => {
-  const source = build.sourceOf(values.contract);
+/** What is needed to try mutants of one contract's file. */
+interface Trial {
+  readonly path: string;
+  readonly source: string;
+  readonly text: string;
+  readonly targets: readonly Target[];
+  /** All mutants of the file. */
+  readonly all: readonly Mutant[];
+}
+
+const trialOf = (build: Build, contract: string): Trial => {
+  const source = build.sourceOf(contract);
   const text = build.textOf(source);
-  const targets = build.targetsOf(source);
-  const path = source.replace("project/", "");
-  const { own, rest } = suitesOf(ROOT, [values.contract, ...targets.map(({ name }) => name)]);
-  const mutants = sample(
-    mutantsOf(text, build.treeOf(source)).filter(({ line }) => isAmong(line, values.lines)),
-    Number(values.mutants),
-    Number(values.seed),
-  );
-  if (mutants.length === 0) {
-    throw new AssayError("USAGE", "No mutants: look at --mutants and --lines.", { option: "mutants", reason: "none" });
-  }
+  return {
+    path: source.replace("project/", ""),
+    ...{ source, text, targets: build.targetsOf(source) },
+    all: mutantsOf(text, build.treeOf(source)),
+  };
+};
+
+/** Tries mutants of one contract; those that were not tried are missing when it was stopped. */
+const tryAll = async (
+  build: Build,
+  sandbox: Sandbox,
+  { path, source, text, targets }: Trial,
+  mutants: readonly Mutant[],
+): Promise<ReadonlyMap<Mutant, MutantVerdict>> => {
+  const names = targets.map(({ name }) => name);
+  const { own, rest } = suitesOf(ROOT, values.every ? [nameOf(path), ...names] : [values.contract, ...names]);
   const quick = await build.isQuick(targets, source);
   const compileAt = (mutant: Mutant | undefined): Promise<Compiled> =>
     mutant === undefined ? Promise.resolve(undefined) : build.compile(targets, source, mutate(text, mutant), quick);
@@ -146,9 +168,51 @@ const run = async (build: Build, sandbox: Sandbox): Promise<number> => {
     if (verdict === "survived") console.log(describe(path, mutant));
     if (process.stderr.isTTY) process.stderr.write(`\r${String(index + 1)} of ${String(mutants.length)}\r`);
   }
+  await next;
+  sandbox.restore(path, targets);
+  return results;
+};
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1, -".sol".length);
+
+const runOne = async (build: Build, sandbox: Sandbox): Promise<number> => {
+  const trial = trialOf(build, values.contract);
+  const among = trial.all.filter(({ line }) => isAmong(line, values.lines));
+  const mutants = sample(among, Number(values.mutants), Number(values.seed));
+  if (mutants.length === 0) {
+    throw new AssayError("USAGE", "No mutants: look at --mutants and --lines.", { option: "mutants", reason: "none" });
+  }
+  const results = await tryAll(build, sandbox, trial, mutants);
   printTable(results);
   if (sandbox.stopped) return 130;
   return [...results.values()].includes("survived") ? 1 : 0;
+};
+
+const runEvery = async (build: Build, sandbox: Sandbox): Promise<number> => {
+  const seed = Number(values.seed);
+  const scores = new Map(keptScores(ROOT).map((score) => [score.path, score]));
+  const trials = build.contracts().map((name) => trialOf(build, name));
+  for (const path of scores.keys()) if (!trials.some((trial) => trial.path === path)) scores.delete(path);
+  for (const [index, trial] of trials.entries()) {
+    const { path, text, all } = trial;
+    const mutants = sample(all, Number(values.mutants), seed);
+    const kept = scores.get(path);
+    const fresh = kept?.source === fingerprintOf(text) && kept.seed === seed && kept.tried >= mutants.length;
+    if (mutants.length === 0 || (fresh && !values.again)) continue;
+    console.log(`\n${String(index + 1)} of ${String(trials.length)}`);
+    const results = await tryAll(build, sandbox, trial, mutants);
+    if (sandbox.stopped) return 130;
+    const count = (verdict: MutantVerdict): number => [...results.values()].filter((one) => one === verdict).length;
+    scores.set(path, {
+      ...{ path, source: fingerprintOf(text), seed, all: all.length, tried: mutants.length },
+      ...{ killed: count("killed"), same: count("same"), invalid: count("invalid") },
+      survived: [...results].flatMap(([mutant, verdict]) => (verdict === "survived" ? [describe(path, mutant)] : [])),
+    });
+    const sorted: readonly Score[] = [...scores.values()].sort((a, b) => a.path.localeCompare(b.path));
+    writeFileSync(join(ROOT, SCORES), `${JSON.stringify(sorted, undefined, 2)}\n`);
+    printTable(results);
+  }
+  return [...scores.values()].some(({ survived }) => survived.length > 0) ? 1 : 0;
 };
 
 const main = async (): Promise<number> => {
@@ -165,7 +229,7 @@ const main = async (): Promise<number> => {
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   try {
-    return await run(build, sandbox);
+    return await (values.every ? runEvery(build, sandbox) : runOne(build, sandbox));
   } catch (error) {
     if (!isAssayError(error, "USAGE")) throw error;
     console.error(error.message);

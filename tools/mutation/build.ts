@@ -112,6 +112,14 @@ export class Build {
     throw new AssayError("USAGE", `There is no contract ${name}.`, { option: "contract", reason: name });
   }
 
+  /** Names of all files of contracts, in order; without mocks and interfaces. */
+  contracts(): readonly string[] {
+    return [...this.#trees.keys()]
+      .filter((one) => one.startsWith(`${PROJECT}contracts/`) && !/\/(mocks|interfaces)\//.test(one))
+      .sort()
+      .map((one) => one.slice(one.lastIndexOf("/") + 1, -".sol".length));
+  }
+
   /** The text of a source. */
   textOf(source: string): string {
     return this.#sources[source]?.content ?? "";
