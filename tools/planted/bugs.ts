@@ -76,8 +76,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a draw that is disliked is drawn again",
     contract: "RequestIntake",
-    original: "if (epoch + 1 < POOLS.epoch()) {",
-    replacement: "if (epoch < POOLS.epoch()) {",
+    original: "if (epoch + 1 < POOLS.epoch())",
+    replacement: "if (epoch < POOLS.epoch())",
     harm: "Whoever dislikes whom a seed names waits for the next epoch.",
   },
   {
