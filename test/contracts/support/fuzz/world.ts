@@ -204,7 +204,9 @@ export async function openStage({ lies = false } = {}) {
     await registry.connect(publisher).publish(manifestFor(size), metadata);
     const id = await registry.versionIdFor(publisher, manifestFor(size), metadata);
     versions.push({ id, size, publisher });
-    for (const operator of beginners) await pools.connect(operator).optIn(id, OPEN_TERMS);
+    // Every third takes little at once.
+    for (const [i, operator] of beginners.entries())
+      await pools.connect(operator).optIn(id, { ...OPEN_TERMS, capacity: i % 3 === 1 ? 2 : OPEN_TERMS.capacity });
   }
   // Those who begin count when a walk does.
   await chain.passTo((Math.floor(chain.time / EPOCH_SECONDS) + 1) * EPOCH_SECONDS);
