@@ -11,7 +11,7 @@ import { join } from "node:path";
 
 import { SetupError, install, root } from "./install.mjs";
 import { node } from "./process.mjs";
-import { HARDHAT, Interrupted, SUITES, exitWith, runSuites, tally } from "./tests.mjs";
+import { HARDHAT, Interrupted, LANES, SUITES, exitWith, inParts, runSuites, tally } from "./tests.mjs";
 
 const build = () => node([HARDHAT, "build"]);
 
@@ -30,7 +30,11 @@ const test = async (args) => {
     console.log(tally({ passed: 0, failed: 1 }));
     return built;
   }
-  return runSuites([SUITES.runner, SUITES.chain, SUITES.processes], ["--no-compile", ...args]);
+  if (LANES === 1) return runSuites([SUITES.runner, SUITES.chain, SUITES.processes], ["--no-compile", ...args]);
+  console.log("Tests run beside each other; what each group prints appears when it has ended.");
+  // What waits for blocks goes first, beside what computes.
+  const suites = [SUITES.processes, ...inParts(SUITES.chain, 6), ...inParts(SUITES.runner, 2)];
+  return runSuites(suites, ["--no-compile", ...args], LANES);
 };
 
 const COMMANDS = { demo, test, install: async () => 0 };

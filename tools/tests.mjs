@@ -2,7 +2,7 @@
 // Runs test suites and prints their sum:  node tools/tests.mjs SUITE... [files] [--grep PATTERN] [--coverage]
 
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -71,39 +71,75 @@ const readSummary = (file, code) => {
   return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
 };
 
-const runSuite = async (suite, args, summary) => {
+/** What runs in a process of its own: a suite, or a part of one. */
+const heading = ({ name }, files) => `\n--- ${name}: ${files.length} ${files.length === 1 ? "file" : "files"} ---`;
+
+const runSuite = async (suite, args, summary, print) => {
   const given = args.filter((arg) => arg.endsWith(".ts"));
   const options = args.filter((arg) => !arg.endsWith(".ts"));
   const files = given.length > 0 ? given : (suite.files ?? testFiles(suite));
   if (files.length === 0) return { passed: 0, failed: 0 };
-  console.log(`\n--- ${suite.name}: ${files.length} ${files.length === 1 ? "file" : "files"} ---`);
+  (print ?? console.log)(`${heading(suite, files)}${print === undefined ? "" : "\n"}`);
   const env = { ...suite.env, ASSAY_TEST_SUMMARY: summary };
   const command = suite.chain
     ? [HARDHAT, "test", "mocha", ...options, ...files]
     : [...MOCHA, "--reporter", REPORTER, ...options.filter((option) => option !== "--no-compile"), "--spec", ...files];
-  return readSummary(summary, await node(command, { env }));
+  return readSummary(summary, await node(command, { env, print }));
 };
 
 /**
- * Runs the suites one after another, all of them even if one fails, and prints the sum alone on the last line.
+ * A suite in parts, each with every so manyeth file: those that take long stand beside each other in a folder.
+ * @returns {object[]} suites with files.
+ */
+export const inParts = (suite, count) => {
+  const files = testFiles(suite);
+  return Array.from({ length: count }, (_, part) => ({
+    ...suite,
+    name: `${suite.name}, part ${part + 1} of ${count}`,
+    files: files.filter((_file, index) => index % count === part),
+  }));
+};
+
+/**
+ * Runs the suites, all of them even if one fails, and prints the sum alone on the last line.
+ * @param lanes How many at a time. With more than one, what a suite prints appears when it has ended.
  * @returns {Promise<number>} exit code: 0 when at least one test ran and none failed.
  * @throws {Interrupted} when a signal ended one of them.
  */
-export const runSuites = async (suites, args = []) => {
+export const runSuites = async (suites, args = [], lanes = 1) => {
   const folder = mkdtempSync(join(tmpdir(), "assay-tests-"));
   const total = { passed: 0, failed: 0 };
-  try {
-    for (const [index, suite] of suites.entries()) {
-      const { passed, failed } = await runSuite(suite, args, join(folder, `${index}.json`));
-      total.passed += passed;
-      total.failed += failed;
+  const waiting = [...suites.entries()];
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, suite] = next;
+      let text = "";
+      const print = lanes === 1 ? undefined : (part) => (text += part);
+      if (lanes > 1) console.log(`${suite.name}: begun`);
+      try {
+        const { passed, failed } = await runSuite(suite, args, join(folder, `${index}.json`), print);
+        total.passed += passed;
+        total.failed += failed;
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      } finally {
+        process.stdout.write(text);
+      }
     }
+  };
+  try {
+    const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
+    for (const { reason } of ends) if (reason !== undefined) throw reason;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   console.log(`\n${tally(total)}`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 };
+
+/** How many suites at a time: as many as there are cores, as far as memory of 2 GiB each is there. */
+export const LANES = Math.max(1, Math.min(4, availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
 
 /** Ends this process with the exit code that `run` gives; problems that users can solve are printed without a stack. */
 export const exitWith = async (run) => {
