@@ -60,6 +60,11 @@ export const ROOMS = [
     ...SOLIDITY,
     "contracts/credit",
   ]),
+  room("contracts/quorum", "several operators asked the same: commitments, reveals, disputes, payment", [
+    ...SOLIDITY,
+    "contracts/credit",
+    "contracts/market",
+  ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),

@@ -19,7 +19,7 @@ contract ConsumerMock is IInferenceConsumer {
     bytes public payload;
     bool public reentered;
     bytes public answer;
-    uint256[3] public heard;
+    uint256[4] public heard;
 
     function behave(Mode mode_, address callee_, bytes calldata payload_) external {
         mode = mode_;
