@@ -231,6 +231,11 @@ export const ROOMS = [
     ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
   ]),
+  room("services/quorum", "takes seats in quorums: commits, reveals, defends, convicts who says something else", [
+    ...services("environment", "chain", "models", "blobs", "work", "randomness", "watcher"),
+    "runner/*",
+    "typechain-types",
+  ]),
   room("services/node", "the command `assay-node`: configuration, logs, metrics, health, roles", [
     "services/*",
     "runner/*",
