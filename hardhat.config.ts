@@ -65,6 +65,7 @@ const build = {
   overrides: {
     "contracts/court/DisputeCourt.sol": compiler(200),
     "contracts/market/InferenceMarket.sol": compiler(200),
+    "contracts/quorum/QuorumMarket.sol": compiler(200),
   },
   isolated: false,
   toolVersionsInBuildInfo: false,

@@ -60,6 +60,11 @@ export const ROOMS = [
     ...SOLIDITY,
     "contracts/credit",
   ]),
+  room("contracts/quorum", "several operators asked the same: commitments, reveals, disputes, payment", [
+    ...SOLIDITY,
+    "contracts/credit",
+    "contracts/market",
+  ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),
@@ -225,6 +230,11 @@ export const ROOMS = [
   room("services/watcher", "executes again and convicts", [
     ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",
+  ]),
+  room("services/quorum", "takes seats in quorums: commits, reveals, defends, convicts who says something else", [
+    ...services("environment", "chain", "models", "blobs", "work", "randomness", "watcher"),
+    "runner/*",
+    "typechain-types",
   ]),
   room("services/node", "the command `assay-node`: configuration, logs, metrics, health, roles", [
     "services/*",

@@ -42,6 +42,7 @@ getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
+getContractFactory(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuorumMarket__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
@@ -64,6 +65,8 @@ getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
+getContractFactory(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumHostMock__factory>
+getContractFactory(name: 'QuorumReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumReader__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
@@ -76,6 +79,8 @@ getContractFactory(name: 'ViewReader', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
 getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
+getContractFactory(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModeQuoteReader__factory>
+getContractFactory(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumMarket__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
@@ -119,6 +124,7 @@ getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, sign
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
+getContractAt(name: 'IQuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuorumMarket>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
@@ -141,6 +147,8 @@ getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, s
 getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
+getContractAt(name: 'QuorumHostMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumHostMock>
+getContractAt(name: 'QuorumReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumReader>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
@@ -153,6 +161,8 @@ getContractAt(name: 'ViewReader', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
 getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
+getContractAt(name: 'ModeQuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModeQuoteReader>
+getContractAt(name: 'QuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumMarket>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
@@ -196,6 +206,7 @@ deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -218,6 +229,8 @@ deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
@@ -230,6 +243,8 @@ deployContract(name: 'ViewReader', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
+deployContract(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
@@ -273,6 +288,7 @@ deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IQuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -295,6 +311,8 @@ deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'QuorumHostMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
@@ -307,6 +325,8 @@ deployContract(name: 'ViewReader', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
+deployContract(name: 'ModeQuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {AnswerStage} from "../types/Request.sol";
 
-/// @notice A callback that behaves as told: keeps what it hears, reverts, burns its gas, returns a lot, or calls back.
+/// @notice A callback that behaves as told: keeps what it hears (of much, the hash), reverts, burns its gas, returns a lot, or
+/// calls back.
 contract ConsumerMock is IInferenceConsumer {
     enum Mode {
         Keep,
@@ -19,7 +20,7 @@ contract ConsumerMock is IInferenceConsumer {
     bytes public payload;
     bool public reentered;
     bytes public answer;
-    uint256[3] public heard;
+    uint256[4] public heard;
 
     function behave(Mode mode_, address callee_, bytes calldata payload_) external {
         mode = mode_;
@@ -39,6 +40,7 @@ contract ConsumerMock is IInferenceConsumer {
         }
         if (mode == Mode.Reenter) (reentered, ) = callee.call(payload);
         ++heard[uint256(stage)];
-        answer = outputs;
+        if (outputs.length > 256) answer = abi.encode(keccak256(outputs));
+        else answer = outputs;
     }
 }

@@ -28,3 +28,22 @@ struct ConsumerTerms {
     uint32 minimumHolders;
     AnswerStage acceptedStage;
 }
+
+/// @notice How a consumer asks a quorum, fixed when it is deployed. The fields are those of `QuorumTerms`, besides
+/// `acceptedStage`.
+/// @param acceptedStage First stage that the consumer acts on: `Final`, `Attested` where it is enough that operators agree
+/// who could not copy from each other, or `Provisional` where the first answer of one of them is good enough.
+struct QuorumConsumerTerms {
+    bytes32 versionId;
+    bytes32 policy;
+    uint8 seats;
+    uint8 threshold;
+    uint96 fee;
+    uint96 valueAtRisk;
+    uint32 openSeconds;
+    uint32 commitSeconds;
+    uint32 revealSeconds;
+    uint32 windowSeconds;
+    uint32 callbackGas;
+    AnswerStage acceptedStage;
+}

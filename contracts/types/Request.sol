@@ -91,10 +91,12 @@ enum Finality {
     Failed
 }
 
-/// @notice How far an answer may be relied on. A provisional answer can still be convicted. `Failed`: there is no answer,
-/// and there will be none; a provisional one that was told before does not hold.
+/// @notice How far an answer may be relied on, in the order in which it grows. A provisional answer can still be convicted.
+/// `Attested`: so can this one, but a quorum agreed on it; the market tells none. `Failed`: there is no answer, and there
+/// will be none; what was told before does not hold.
 enum AnswerStage {
     Provisional,
+    Attested,
     Final,
     Failed
 }

@@ -52,6 +52,11 @@ export const SHIPPED = {
     publishSeconds: 10 * MINUTE,
     marginSeconds: 10 * MINUTE,
   },
+  quorum: {
+    minimumCollateral: 100n * TOKEN,
+    // Nobody is paid to look at an answer on which all agree: as rarely as the market counts on.
+    catchBps: 2_000,
+  },
   court: {
     challengeBond: 50n * TOKEN,
     demandBond: TOKEN,
@@ -69,7 +74,7 @@ export const SHIPPED = {
  * parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a pause; default the
  * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds,
  * `dataBond` for each chunk of a committed input or output, and
- * the structs `staking`, `market`, `audit` and `court` as their contracts take them.
+ * the structs `staking`, `market`, `audit`, `quorum` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
@@ -84,6 +89,7 @@ const suiteModule = (source: RandomnessSource) =>
     const saturation = m.getParameter("saturation", 10);
     const marketParameters = m.getParameter("market", SHIPPED.market);
     const auditParameters = m.getParameter("audit", SHIPPED.audit);
+    const quorumParameters = m.getParameter("quorum", SHIPPED.quorum);
     // A demand of 32 KiB costs who answers it some 25 times the gas of a leaf in court, and so its bond.
     const dataBond = m.getParameter("dataBond", 25n * TOKEN);
     const courtTerms = m.getParameter("court", SHIPPED.court);
@@ -114,8 +120,13 @@ const suiteModule = (source: RandomnessSource) =>
 
     const auditDesk = m.contract("AuditDesk", [market, court, pools, randomness, auditParameters]);
 
+    const quorums = m.contract("QuorumMarket", [market, court, pools, randomness, quorumParameters]);
+    const modeQuotes = m.contract("ModeQuoteReader", [quotes, quorums]);
+
     m.call(staking, "addManager", [market], { id: "manageByMarket" });
     m.call(staking, "addManager", [auditDesk], { id: "manageByAuditDesk" });
+    m.call(staking, "addManager", [quorums], { id: "manageByQuorums" });
+    m.call(court, "addSource", [quorums]);
     m.call(market, "setCourt", [court, auditDesk]);
     m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
     m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
@@ -137,6 +148,8 @@ const suiteModule = (source: RandomnessSource) =>
       machine,
       court,
       auditDesk,
+      quorums,
+      modeQuotes,
       relay,
       quotes,
     };

@@ -3,7 +3,7 @@
 import { nameOf } from "./name-of.ts";
 
 /** `AnswerStage` of contracts/types/Request.sol. */
-export const ANSWER_STAGE = { provisional: 0n, final: 1n, failed: 2n } as const;
+export const ANSWER_STAGE = { provisional: 0n, attested: 1n, final: 2n, failed: 3n } as const;
 
 export type AnswerStage = keyof typeof ANSWER_STAGE;
 
@@ -113,6 +113,40 @@ export type Phase = keyof typeof PHASE;
 /** @throws AssayError OUT_OF_RANGE for a code that `Phase` does not have. */
 export const phaseOf = (code: bigint | number): Phase => nameOf("Phase", PHASE, code);
 
+/** `QuorumFinality` of contracts/types/Quorum.sol. */
+export const QUORUM_FINALITY = {
+  unknown: 0n,
+  pending: 1n,
+  provisional: 2n,
+  attested: 3n,
+  disputed: 4n,
+  final: 5n,
+  failed: 6n,
+} as const;
+
+export type QuorumFinality = keyof typeof QUORUM_FINALITY;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `QuorumFinality` does not have. */
+export const quorumFinalityOf = (code: bigint | number): QuorumFinality =>
+  nameOf("QuorumFinality", QUORUM_FINALITY, code);
+
+/** `QuorumStatus` of contracts/types/Quorum.sol. */
+export const QUORUM_STATUS = {
+  none: 0n,
+  open: 1n,
+  seated: 2n,
+  revealing: 3n,
+  answered: 4n,
+  final: 5n,
+  failed: 6n,
+  unfilled: 7n,
+} as const;
+
+export type QuorumStatus = keyof typeof QUORUM_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `QuorumStatus` does not have. */
+export const quorumStatusOf = (code: bigint | number): QuorumStatus => nameOf("QuorumStatus", QUORUM_STATUS, code);
+
 /** `Relation` of contracts/types/Version.sol. */
 export const RELATION = {
   fineTunedFrom: 0n,
@@ -155,6 +189,23 @@ export type RouteState = keyof typeof ROUTE_STATE;
 /** @throws AssayError OUT_OF_RANGE for a code that `RouteState` does not have. */
 export const routeStateOf = (code: bigint | number): RouteState => nameOf("RouteState", ROUTE_STATE, code);
 
+/** `SeatStatus` of contracts/types/Quorum.sol. */
+export const SEAT_STATUS = {
+  none: 0n,
+  taken: 1n,
+  committed: 2n,
+  revealed: 3n,
+  challenged: 4n,
+  silent: 5n,
+  convicted: 6n,
+  expired: 7n,
+} as const;
+
+export type SeatStatus = keyof typeof SEAT_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `SeatStatus` does not have. */
+export const seatStatusOf = (code: bigint | number): SeatStatus => nameOf("SeatStatus", SEAT_STATUS, code);
+
 /** `TicketState` of contracts/types/Draw.sol. */
 export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
 
@@ -184,9 +235,12 @@ export const ENUMS = {
   Limit: LIMIT,
   OperatorStatus: OPERATOR_STATUS,
   Phase: PHASE,
+  QuorumFinality: QUORUM_FINALITY,
+  QuorumStatus: QUORUM_STATUS,
   Relation: RELATION,
   RequestStatus: REQUEST_STATUS,
   RouteState: ROUTE_STATE,
+  SeatStatus: SEAT_STATUS,
   TicketState: TICKET_STATE,
   VersionStatus: VERSION_STATUS,
 } as const;

@@ -79,6 +79,18 @@ export function phraseOf(action: Action): Phrase {
       return phrase("audit", "ends a silent auditor's turn", "another one can be drawn");
     case "auditSettled":
       return phrase("audit", "settles the audit", "the bond goes where it belongs");
+    case "quorumDrawn":
+      return phrase("draw", "draws the operators", "unpredictable choice, stake of each locked");
+    case "quorumRefunded":
+      return phrase("collect", "ends a quorum without its seats", "the fees come back");
+    case "quorumCommitted":
+      return phrase("claim", "commits to its answer, sealed", "nothing to copy yet");
+    case "quorumRevealed":
+      return phrase("claim", "reveals its answer", "it was there before anybody else's");
+    case "quorumClosed":
+      return phrase("claim", "closes the reveals", "answers are claims; if they differ, disputes open");
+    case "quorumSettled":
+      return phrase("finalise", "settles the quorum", "who stands is paid, stake freed");
     case "challenged":
       return phrase("challenge", "challenges the claim", "a bond that freezes the payment");
     case "traceCommitted":
@@ -107,6 +119,8 @@ export function phraseOf(action: Action): Phrase {
           return phrase("collect", "takes bonds of demands", "what showing data earned");
         case "auditDesk":
           return phrase("collect", "takes its auditor's bond back", "what the audit desk owes it");
+        case "quorums":
+          return phrase("collect", "collects its fee", "what the quorum market owes it");
         case "court":
           return phrase("collect", "takes its bond back", "what the court owes it");
         case "staking":

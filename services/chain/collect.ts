@@ -4,7 +4,7 @@ import { send, type ServiceContext } from "./context.ts";
 export async function collect(context: ServiceContext): Promise<void> {
   const { suite, signer } = context;
   const own = await signer.getAddress();
-  for (const from of ["market", "availability", "court", "staking", "auditDesk"] as const) {
+  for (const from of ["market", "availability", "court", "staking", "auditDesk", "quorums"] as const) {
     const amount = await suite[from].creditOf(own);
     if (amount > 0n)
       await send(context, { kind: "collected", from, amount }, suite[from].withdraw.populateTransaction(own));

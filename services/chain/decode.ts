@@ -16,7 +16,7 @@ export interface SuiteEvent {
   readonly unusable: readonly string[];
 }
 
-const READ = ["registry", "market", "availability", "court"] as const;
+const READ = ["registry", "market", "availability", "court", "quorums"] as const;
 
 export type ReadContract = (typeof READ)[number];
 

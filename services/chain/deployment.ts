@@ -18,9 +18,11 @@ import {
   DisputeCourt__factory,
   InferenceMarket__factory,
   IRandomness__factory,
+  ModeQuoteReader__factory,
   ModelRegistry__factory,
   OperatorPools__factory,
   OperatorStaking__factory,
+  QuorumMarket__factory,
   QuoteReader__factory,
   RequestRelay__factory,
   SignatureVerifier__factory,
@@ -56,8 +58,10 @@ export const NAMES = {
   machine: "TensorMachine",
   court: "DisputeCourt",
   auditDesk: "AuditDesk",
+  quorums: "QuorumMarket",
   relay: "RequestRelay",
   quotes: "QuoteReader",
+  modeQuotes: "ModeQuoteReader",
 } as const;
 
 export type ContractName = (typeof NAMES)[keyof typeof NAMES];
@@ -80,8 +84,10 @@ export const attach = ({ contracts }: Deployment, runner: ContractRunner) => ({
   machine: TensorMachine__factory.connect(contracts.TensorMachine, runner),
   court: DisputeCourt__factory.connect(contracts.DisputeCourt, runner),
   auditDesk: AuditDesk__factory.connect(contracts.AuditDesk, runner),
+  quorums: QuorumMarket__factory.connect(contracts.QuorumMarket, runner),
   relay: RequestRelay__factory.connect(contracts.RequestRelay, runner),
   quotes: QuoteReader__factory.connect(contracts.QuoteReader, runner),
+  modeQuotes: ModeQuoteReader__factory.connect(contracts.ModeQuoteReader, runner),
 });
 
 /** Where addresses are, unless an option says otherwise. */

@@ -27,8 +27,11 @@ export const modesOf = (policy: string): readonly string[] =>
 
 /** What an operator claims, as evidence binds it. */
 export interface ClaimStatement {
+  /** Who asks; the market when it is not given. */
+  readonly market?: string;
+  /** The request; of a quorum the seat. */
   readonly requestId: string;
-  readonly request: RequestStruct;
+  readonly request: Pick<RequestStruct, "policy" | "versionId" | "numericsVersion" | "inputRoot" | "windowSeconds">;
   readonly outputRoot: string;
   readonly operator: string;
   /** Until when the request may be claimed, in the market's time. */
@@ -47,7 +50,7 @@ export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: 
     chainId,
     verifyingContract: await suite.signature.getAddress(),
   };
-  const market = await suite.market.getAddress();
+  const market = statement.market ?? (await suite.market.getAddress());
   const evidence = modesOf(String(request.policy)).map(async (mode) => {
     if (mode === OPTIMISTIC_MODE) return "0x";
     if (mode !== SIGNATURE_MODE) {

@@ -2,15 +2,18 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { disputeEventOf } from "../../runner/dispute/events.ts";
 import { afterEvent, type DisputeView, noDispute } from "../../runner/dispute/view.ts";
 import { requestStatusOf } from "../../runner/protocol/enums.ts";
+import type { QuorumRequestStruct } from "../../typechain-types/quorum/QuorumMarket.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import { afterDataEvent } from "./data-demands.ts";
 import { Chronicle, UndoableMap } from "./chronicle.ts";
 import type { SuiteEvent } from "./decode.ts";
-import type { ClaimView, RequestView } from "./views.ts";
+import type { ClaimView, QuorumView, RequestView } from "./views.ts";
 
 /** All that the suite's events say. */
 export class LedgerState {
   readonly chronicle = new Chronicle();
+  /** Quorums that are not settled. */
+  readonly quorums = new UndoableMap<QuorumView>(this.chronicle);
   readonly requests = new UndoableMap<RequestView>(this.chronicle);
   readonly disputes = new UndoableMap<DisputeView>(this.chronicle);
   /** Model commitments by version. */
@@ -71,6 +74,19 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     status: requestStatusOf(args.status as bigint),
     settled: true,
   })),
+
+  "quorums.QuorumOpened": ({ quorums }, { args }) => {
+    const id = args.quorumId as Hash;
+    const request = (args.request as { toObject: () => QuorumRequestStruct }).toObject();
+    quorums.set(id, { id, request, requester: String(args.requester), inputs: bytesOf(args.inputs), ticket: 0n });
+  },
+  "quorums.QuorumDrawCommitted": ({ quorums }, { args }) => {
+    const known = quorums.get(String(args.quorumId));
+    if (known !== undefined) quorums.set(known.id, { ...known, ticket: args.ticket as bigint });
+  },
+  "quorums.QuorumSettled": ({ quorums }, { args }) => {
+    quorums.set(String(args.quorumId), undefined);
+  },
 
   "court.Challenged": disputeChange,
   "court.TraceCommitted": disputeChange,

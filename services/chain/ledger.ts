@@ -9,9 +9,9 @@ import { EventDecoder } from "./decode.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 import { HANDLERS, LedgerState } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
-import type { RequestView } from "./views.ts";
+import type { QuorumView, RequestView } from "./views.ts";
 
-export type { ClaimView, RequestView } from "./views.ts";
+export type { ClaimView, QuorumView, RequestView } from "./views.ts";
 
 /** Blocks below the newest that are read one by one, by their hashes. What is deeper is read in ranges. */
 const NEAR_BLOCKS = 64;
@@ -51,6 +51,11 @@ export class Ledger {
   /** Requests that are not settled, and those that were settled not long ago. */
   get requests(): Pick<UndoableMap<RequestView>, "get" | "has" | "size" | "values"> {
     return this.#state.requests;
+  }
+
+  /** Quorums that are not settled. */
+  get quorums(): Pick<UndoableMap<QuorumView>, "get" | "has" | "size" | "values"> {
+    return this.#state.quorums;
   }
 
   /** The dispute of a claim. */

@@ -1,6 +1,7 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import type { RequestStatus } from "../../runner/protocol/enums.ts";
 import type { DataDemand } from "./data-demands.ts";
+import type { QuorumRequestStruct } from "../../typechain-types/quorum/QuorumMarket.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 
 /** A request as the market's events tell it. */
@@ -22,6 +23,16 @@ export interface RequestView {
   readonly claim?: ClaimView;
   /** Whether the request is in a terminal state. */
   readonly settled: boolean;
+}
+
+/** A quorum as the events tell it; where its seats stand is read from the chain. */
+export interface QuorumView {
+  readonly id: Hash;
+  readonly request: QuorumRequestStruct;
+  readonly requester: string;
+  readonly inputs: Uint8Array;
+  /** What the randomness of the present draw is asked with. */
+  readonly ticket: bigint;
 }
 
 /** What is claimed for a request. */

@@ -31,6 +31,12 @@ export type Action =
   | { readonly kind: "auditEscalated"; readonly requestId: Hash }
   | { readonly kind: "auditLapsed"; readonly requestId: Hash }
   | { readonly kind: "auditSettled"; readonly requestId: Hash }
+  | { readonly kind: "quorumDrawn"; readonly requestId: Hash }
+  | { readonly kind: "quorumRefunded"; readonly requestId: Hash }
+  | { readonly kind: "quorumCommitted"; readonly requestId: Hash; readonly seat: number }
+  | { readonly kind: "quorumRevealed"; readonly requestId: Hash; readonly seat: number }
+  | { readonly kind: "quorumClosed"; readonly requestId: Hash }
+  | { readonly kind: "quorumSettled"; readonly requestId: Hash }
   | { readonly kind: "traceCommitted"; readonly requestId: Hash }
   | { readonly kind: "demandsAnswered"; readonly requestId: Hash; readonly demands: number }
   | { readonly kind: "upheld"; readonly requestId: Hash }
@@ -50,7 +56,7 @@ export type Action =
     }
   | {
       readonly kind: "collected";
-      readonly from: "market" | "availability" | "court" | "staking" | "auditDesk";
+      readonly from: "market" | "availability" | "court" | "staking" | "auditDesk" | "quorums";
       readonly amount: bigint;
     };
 

@@ -95,6 +95,18 @@ export function actionText(action: Action): string {
       return `ended the turn of the silent auditor of ${short(action.requestId)}`;
     case "auditSettled":
       return `settled the audit of ${short(action.requestId)}`;
+    case "quorumDrawn":
+      return `drew operators for the quorum ${short(action.requestId)}`;
+    case "quorumRefunded":
+      return `ended the quorum ${short(action.requestId)}: not all of its seats were taken`;
+    case "quorumCommitted":
+      return `executed the quorum ${short(action.requestId)} and committed to the answer`;
+    case "quorumRevealed":
+      return `revealed its answer to the quorum ${short(action.requestId)}`;
+    case "quorumClosed":
+      return `closed the reveals of the quorum ${short(action.requestId)}`;
+    case "quorumSettled":
+      return `settled the quorum ${short(action.requestId)}`;
     case "traceCommitted":
       return `committed the trace of ${short(action.requestId)}`;
     case "demandsAnswered":
@@ -136,4 +148,5 @@ const PAYERS = {
   court: "the court",
   staking: "slashed stake",
   auditDesk: "the audit desk",
+  quorums: "the quorum market",
 } as const;

@@ -44,6 +44,8 @@ const READ_AT: Readonly<Partial<Record<keyof typeof CONSTANTS, keyof Suite>>> = 
   StakeRecord: "staking",
   OperatorPools: "pools",
   AuditDesk: "auditDesk",
+  QuorumIntake: "quorums",
+  QuorumMarket: "quorums",
 };
 /** What has no getter: the last test reads these from the compiler's output. */
 const INTERNAL = [

@@ -21,6 +21,7 @@ export type { IInferenceMarket } from './IInferenceMarket.js';
 export type { IModelRegistry } from './IModelRegistry.js';
 export type { IOperatorPools } from './IOperatorPools.js';
 export type { IPrepaidLedger } from './IPrepaidLedger.js';
+export type { IQuorumMarket } from './IQuorumMarket.js';
 export type { IRandaoRandomness } from './IRandaoRandomness.js';
 export type { IRandomness } from './IRandomness.js';
 export type { IRequestRelay } from './IRequestRelay.js';

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { ANSWER_STAGE } from "../../../runner/protocol/enums.ts";
 import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { connection, networkHelpers, useProtocol } from "../support/market.ts";
 import { assign, claim, WINDOW } from "../support/protocol.ts";
@@ -16,10 +17,12 @@ describe("DigitReader", () => {
     await assign(connection, protocol, made);
     const output = scoresOf(-3, -2, -1, 0, 9.5, 1, 2, 3, 9.25, -100);
     const { transaction } = await claim(connection, protocol, made, output);
-    await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, 0);
+    await expect(transaction).to.emit(contract, "DigitRead").withArgs(made.id, 4, ANSWER_STAGE.provisional);
     await time.increase(WINDOW);
-    await expect(protocol.market.finalise(made.request, output)).to.emit(contract, "DigitRead").withArgs(made.id, 4, 1);
-    expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, 1n, true]);
+    await expect(protocol.market.finalise(made.request, output))
+      .to.emit(contract, "DigitRead")
+      .withArgs(made.id, 4, ANSWER_STAGE.final);
+    expect([...(await contract.readingOf(made.id))]).to.deep.equal([4n, ANSWER_STAGE.final, true]);
   });
   it("forgets an answer that was convicted", async () => {
     const { contract, ask } = await digitReader(protocol);

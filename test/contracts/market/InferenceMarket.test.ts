@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 import hre from "hardhat";
 
+import { ANSWER_STAGE } from "../../../runner/protocol/enums.ts";
 import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { signAnswer } from "../support/answer.ts";
 import {
@@ -336,13 +337,22 @@ describe("InferenceMarket", () => {
     it("bring the bytes once per stage", async () => {
       const { mock, terms } = await consumer(MODE.keep);
       const made = await claimed(terms);
-      expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 0n, OUTPUT]);
-      await expect(made.transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 0, true);
+      expect([
+        await mock.heard(ANSWER_STAGE.provisional),
+        await mock.heard(ANSWER_STAGE.final),
+        await mock.answer(),
+      ]).to.deep.equal([1n, 0n, OUTPUT]);
+      await expect(made.transaction)
+        .to.emit(protocol.market, "CallbackDone")
+        .withArgs(made.id, ANSWER_STAGE.provisional, true);
       await time.increase(WINDOW);
       await expect(protocol.market.finalise(made.request, OUTPUT))
         .to.emit(protocol.market, "CallbackDone")
-        .withArgs(made.id, 1, true);
-      expect([await mock.heard(0), await mock.heard(1)]).to.deep.equal([1n, 1n]);
+        .withArgs(made.id, ANSWER_STAGE.final, true);
+      expect([await mock.heard(ANSWER_STAGE.provisional), await mock.heard(ANSWER_STAGE.final)]).to.deep.equal([
+        1n,
+        1n,
+      ]);
     });
     it("need the claimed bytes again at the end, and no other ones", async () => {
       const { terms } = await consumer(MODE.keep);
@@ -363,10 +373,12 @@ describe("InferenceMarket", () => {
       it(`cannot block settlement: one that ${name}`, async () => {
         const { terms } = await consumer(mode);
         const made = await claimed(terms);
-        await expect(made.transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 0, false);
+        await expect(made.transaction)
+          .to.emit(protocol.market, "CallbackDone")
+          .withArgs(made.id, ANSWER_STAGE.provisional, false);
         await time.increase(WINDOW);
         const transaction = await protocol.market.finalise(made.request, OUTPUT);
-        await expect(transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, 1, false);
+        await expect(transaction).to.emit(protocol.market, "CallbackDone").withArgs(made.id, ANSWER_STAGE.final, false);
         expect((await transaction.wait())?.gasUsed).to.be.below(420_000n);
         expect(await protocol.market.creditOf(made.operator)).to.equal(PAID);
       });
@@ -379,7 +391,7 @@ describe("InferenceMarket", () => {
         await expect(protocol.market.finalise(made.request, OUTPUT, { gasLimit })).to.revert(ethers);
       }
       await protocol.market.finalise(made.request, OUTPUT, { gasLimit: 600_000 });
-      expect(await mock.heard(1)).to.equal(1n);
+      expect(await mock.heard(ANSWER_STAGE.final)).to.equal(1n);
     });
     it("are refused where what remains does not cover their gas, its 64th part and what follows", async () => {
       const { terms } = await consumer(MODE.keep);
@@ -400,7 +412,7 @@ describe("InferenceMarket", () => {
       await time.increase(WINDOW);
       await protocol.market.finalise(made.request, OUTPUT);
       expect(await mock.reentered()).to.equal(false);
-      expect(await mock.heard(1)).to.equal(1n);
+      expect(await mock.heard(ANSWER_STAGE.final)).to.equal(1n);
       expect(await protocol.market.creditOf(made.operator)).to.equal(PAID);
     });
     it("to an account without code change nothing", async () => {
@@ -421,8 +433,8 @@ describe("InferenceMarket", () => {
       const { mock, made } = await told();
       await expect(protocol.market.connect(protocol.stranger).notifyFailure(made.request))
         .to.emit(protocol.market, "CallbackDone")
-        .withArgs(made.id, 2, true);
-      expect([await mock.heard(2), await mock.answer()]).to.deep.equal([1n, "0x"]);
+        .withArgs(made.id, ANSWER_STAGE.failed, true);
+      expect([await mock.heard(ANSWER_STAGE.failed), await mock.answer()]).to.deep.equal([1n, "0x"]);
       await expect(protocol.market.notifyFailure(made.request))
         .to.be.revertedWithCustomError(protocol.market, "MarketNoCallback")
         .withArgs(made.id);

@@ -2,6 +2,7 @@ import { anyValue } from "@nomicfoundation/hardhat-ethers-chai-matchers/withArgs
 import { expect } from "chai";
 import { id, MaxUint256, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
+import { ANSWER_STAGE } from "../../../runner/protocol/enums.ts";
 import { remember } from "../support/history.ts";
 import {
   COLLATERAL,
@@ -512,7 +513,11 @@ describe("RequestIntake", () => {
           .to.be.revertedWithCustomError(protocol.market, "MarketInlineRule")
           .withArgs(LENGTH, 8_192);
         await protocol.market.finalise(made.request, "0x");
-        expect([await mock.heard(0), await mock.heard(1), await mock.answer()]).to.deep.equal([1n, 1n, "0x"]);
+        expect([
+          await mock.heard(ANSWER_STAGE.provisional),
+          await mock.heard(ANSWER_STAGE.final),
+          await mock.answer(),
+        ]).to.deep.equal([1n, 1n, "0x"]);
       });
     });
   });

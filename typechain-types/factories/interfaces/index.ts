@@ -19,6 +19,7 @@ export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
 export { IModelRegistry__factory } from './IModelRegistry__factory.js';
 export { IOperatorPools__factory } from './IOperatorPools__factory.js';
 export { IPrepaidLedger__factory } from './IPrepaidLedger__factory.js';
+export { IQuorumMarket__factory } from './IQuorumMarket__factory.js';
 export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
 export { IRequestRelay__factory } from './IRequestRelay__factory.js';

@@ -13,6 +13,8 @@ export { DotProductHarness__factory } from './DotProductHarness__factory.js';
 export { DrawReader__factory } from './DrawReader__factory.js';
 export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory.js';
 export { GasMeter__factory } from './GasMeter__factory.js';
+export { QuorumHostMock__factory } from './QuorumHostMock__factory.js';
+export { QuorumReader__factory } from './QuorumReader__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { ScoresHarness__factory } from './ScoresHarness__factory.js';
 export { SharesMock__factory } from './SharesMock__factory.js';

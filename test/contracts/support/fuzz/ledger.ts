@@ -147,7 +147,7 @@ export class Ledger {
         demanded: false,
         missed: [],
         claimedBy: ZeroAddress,
-        callbacks: [0, 0, 0],
+        callbacks: [0, 0, 0, 0],
       },
     });
     return entry(this.jobs, requestId, make);

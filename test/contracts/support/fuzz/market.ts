@@ -441,7 +441,7 @@ const failure: Move = {
 };
 const failed = (world: World, job: Job): boolean => stateOf(world, job).status > FINAL;
 const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddress;
-const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[2] ?? 0) > 0;
+const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[3] ?? 0) > 0;
 
 /** Money paid in before it is needed: for oneself, or for somebody else. */
 export const payingIn = (of: "market" | "court" | "availability"): Move => {

@@ -123,7 +123,7 @@ export const REQUESTS: readonly Invariant[] = [
         const { callbacks } = ledger.job(id);
         if (callbacks.some((times) => times > 1)) yield `${short(id)}: ${callbacks.join()}`;
         const { status = 0n } = view.requests.get(id) ?? {};
-        const [provisional = 0, final = 0, failed = 0] = callbacks;
+        const [provisional = 0, , final = 0, failed = 0] = callbacks;
         if (final > 0 && (failed > 0 || status !== FINAL)) yield `${short(id)}: final with status ${status}`;
         if (failed > 0 && status <= FINAL) yield `${short(id)}: failed with status ${status}`;
         if (request.callback === ZeroAddress && provisional + final + failed > 0)
