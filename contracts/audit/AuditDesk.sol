@@ -86,7 +86,8 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         MARGIN_SECONDS = parameters.marginSeconds;
         // Silence and a wrong commitment must cost something, and whoever has stake must be able to pay for silence.
         _requireParameter("livenessPenalty", LOCK, 1, STAKING.MINIMUM_STAKE());
-        _requireParameter("bond", BOND, 1, type(uint96).max);
+        // A guess opens a dispute without another bond, so it is never cheaper than silence.
+        _requireParameter("bond", BOND, LOCK, type(uint96).max);
         _requireParameter("rateBps", RATE_BPS, 1, BPS);
         _requireParameter("periodSeconds", PERIOD_SECONDS, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
         _requireParameter("commitSeconds", COMMIT_SECONDS, MIN_STAGE_SECONDS, MAX_STAGE_SECONDS);
@@ -254,7 +255,10 @@ contract AuditDesk is IAuditDesk, PrepaidLedger {
         Audit storage audit = _audits[claimId];
         DisputeStatus verdict = COURT.disputeOf(claimId).status;
         if (audit.status == AuditStatus.Begun) {
-            require(verdict != DisputeStatus.None, AuditUndisputed(claimId));
+            // A claim that failed without a dispute, because data were withheld, needs no auditor any more either, and `lapse`
+            // does not find it: the market tells its id no more.
+            bool failed = claim.status > RequestStatus.Final;
+            require(failed || verdict != DisputeStatus.None, AuditUndisputed(claimId));
             audit.status = AuditStatus.Settled;
             emit AuditSettled(claimId, audit.auditor, false, 0);
             return STAKING.release(claimId);

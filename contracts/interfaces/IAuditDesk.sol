@@ -105,7 +105,8 @@ interface IAuditDesk is IPrepaidLedger {
 
     /// @notice Ends an audit whose claim was disputed, or that nobody escalated; anyone may call.
     /// @dev Requirements:
-    /// - an auditor that has not committed is freed when the claim is in dispute (AuditUndisputed; otherwise `lapse` is due);
+    /// - an auditor that has not committed is freed when the claim was disputed, or failed without a dispute because data were
+    ///   withheld (AuditUndisputed; otherwise `lapse` is due);
     /// - one that has committed, after the verdict (AuditDisputed), or after the window (AuditTooEarly);
     /// - the audit is not over (AuditStatusForbids).
     /// @param request The request.

@@ -41,7 +41,7 @@ struct AuditPeriod {
 
 /// @notice Amounts and times of a desk; they never change. Times are seconds of the market's clock.
 /// @param rateBps Share of all claims that is audited, in 1/10,000.
-/// @param bond What an auditor loses that commits to something wrong.
+/// @param bond What an auditor loses that commits to something wrong; at least the penalty for a missed answer.
 /// @param periodSeconds Length of a period.
 /// @param commitSeconds Least time for the auditor to execute and commit; the request's time for a claim if that is longer.
 /// @param publishSeconds Time after that in which the operator publishes its trace root.

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
-import { DISPUTE_DIAGRAM, INVARIANTS, REQUEST_DIAGRAM, titleOf } from "./support/fuzz/invariants.ts";
-import { DISPUTE_STATES, REQUEST_STATES } from "./support/fuzz/move.ts";
+import { AUDIT_DIAGRAM, DISPUTE_DIAGRAM, INVARIANTS, REQUEST_DIAGRAM, titleOf } from "./support/fuzz/invariants.ts";
+import { AUDIT_STATES, DISPUTE_STATES, REQUEST_STATES } from "./support/fuzz/move.ts";
 import { ACTORS } from "./support/fuzz/actors.ts";
 import { DRAINED, openStages, type Outcome, plansFrom, walkAll } from "./support/fuzz/runs.ts";
 import { MOVES, NO_SURPRISE, Tally } from "./support/fuzz/walk.ts";
@@ -22,9 +22,6 @@ const OFTEN = WALKS < 256 ? 1 : 3;
 const LIED_WALKS = Math.max(8, Math.floor(WALKS / 16));
 const LIAR = "lying token";
 
-/** Functions that only the audit desk calls: nobody audits in a walk yet. */
-const BY_DESK: readonly string[] = ["market.payAudit", "market.challengeFor", "court.challengeFor"];
-
 /** Moves that nobody is refused. */
 const FREE: readonly string[] = ["staking.setAgent", "relay.cancel"];
 
@@ -38,10 +35,14 @@ const NEEDS = {
 const NEEDS_IN_COURT = {
   ...{ commitTrace: "Challenged", convictWithoutTrace: "Challenged", reclaim: "Convicted" },
   ...{ reclaimAccusation: "Convicted" },
-  ...{ reclaimAccusation: "Convicted" },
   ...{ resolve: "TraceCommitted", demandTrace: "TraceCommitted", demandTensor: "TraceCommitted" },
   ...{ answer: "TraceCommitted", convictUnanswered: "TraceCommitted", accuse: "TraceCommitted" },
   ...{ replay: "TraceCommitted", proveFraud: "TraceCommitted" },
+} as const;
+
+/** Moves of an audit, and the one state that each needs. */
+const NEEDS_IN_AUDIT = {
+  ...{ begin: "None", commit: "Begun", publish: "Committed", escalate: "Committed", lapse: "Begun" },
 } as const;
 
 /** Every move in every state that forbids it. */
@@ -55,15 +56,19 @@ const FORBIDDEN: readonly string[] = [
   ...Object.entries(NEEDS_IN_COURT).flatMap(([move, need]) =>
     DISPUTE_STATES.filter((state) => state !== need).map((state) => `court.${move} while ${state}`),
   ),
+  ...Object.entries(NEEDS_IN_AUDIT).flatMap(([move, need]) =>
+    AUDIT_STATES.filter((state) => state !== need).map((state) => `desk.${move} while ${state}`),
+  ),
 ];
 
 const TRANSITIONS: readonly string[] = [
   ...Object.keys(REQUEST_DIAGRAM).map((name) => `request ${name}`),
   ...Object.keys(DISPUTE_DIAGRAM).map((name) => `dispute ${name}`),
+  ...Object.keys(AUDIT_DIAGRAM).map((name) => `audit ${name}`),
 ];
 
 const rare = ({ succeeded }: Tally): string[] =>
-  MOVES.map(({ name }) => name).filter((name) => (succeeded.get(name) ?? 0) < OFTEN && !BY_DESK.includes(name));
+  MOVES.map(({ name }) => name).filter((name) => (succeeded.get(name) ?? 0) < OFTEN);
 
 function unrefused({ refused }: Tally): string[] {
   const moves = new Set([...refused.keys()].map((kind) => kind.split(/:| while /)[0]));
@@ -78,7 +83,7 @@ const missing = (tally: Tally): string[] => [
   ...FORBIDDEN.filter((name) => !tally.refused.has(name)),
 ];
 
-describe("Market, staking, pools, court, registry and attestation, moved at random", () => {
+describe("Market, staking, pools, court, audit desk, registry and attestation, moved at random", () => {
   describe(`given ${WALKS} walks of ${STEPS} moves by ${ACTORS.length} actors and a lying token (seed ${FIRST_SEED})`, () => {
     const tally = new Tally();
     const broken: Outcome[] = [];
@@ -87,16 +92,16 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
 
     before(async () => {
       const stages = await openStages();
-      const { market, staking, pools, court, relay, availability, registry, attestation } = stages[0]?.contracts ?? {};
-      functions = Object.entries({ market, staking, pools, court, relay, availability, registry, attestation }).flatMap(
-        ([name, contract]) => {
-          const names: string[] = [];
-          contract?.interface.forEachFunction((it) => {
-            if (!it.constant) names.push(`${name}.${it.name}`);
-          });
-          return names;
-        },
-      );
+      const { market, staking, pools, court, relay, availability, registry, attestation, desk } =
+        stages[0]?.contracts ?? {};
+      const played = { market, staking, pools, court, relay, availability, registry, attestation, desk };
+      functions = Object.entries(played).flatMap(([name, contract]) => {
+        const names: string[] = [];
+        contract?.interface.forEachFunction((it) => {
+          if (!it.constant) names.push(`${name}.${it.name}`);
+        });
+        return names;
+      });
       const tell = (outcome: Outcome): void => {
         walks++;
         calls += outcome.calls;
@@ -142,10 +147,10 @@ describe("Market, staking, pools, court, registry and attestation, moved at rand
       const names = [...ACTORS.map(({ name }) => name), LIAR];
       expect(names.filter((name) => !tally.turns.has(name))).to.deep.equal([]);
     });
-    it("every transition of a request and of a dispute was made", () => {
+    it("every transition of a request, of a dispute and of an audit was made", () => {
       expect(TRANSITIONS.filter((name) => !tally.transitions.has(name))).to.deep.equal([]);
     });
-    it("every move was tried in every state of a request and of a dispute that forbids it", () => {
+    it("every move was tried in every state of a request, of a dispute and of an audit that forbids it", () => {
       expect(FORBIDDEN.filter((name) => !tally.refused.has(name))).to.deep.equal([]);
     });
 

@@ -37,7 +37,7 @@ const invariants = (): readonly Stated[] => {
     ),
   );
   const all = [...tables, ...ofWalks("walk.ts", "each move"), ...ofWalks("runs.ts", "at the end")];
-  return all.sort((a, b) => a.id.localeCompare(b.id));
+  return all.sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true }));
 };
 
 interface Caught {

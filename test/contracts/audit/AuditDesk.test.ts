@@ -4,6 +4,7 @@ import { id, parseEther, ZeroAddress, ZeroHash } from "ethers";
 
 import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { DTYPE_CODE } from "../../../runner/machine/dtype.ts";
+import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { HONEST, MANIFEST, WRONG } from "../../../testing/toy-court.ts";
 import {
   AUDIT,
@@ -42,6 +43,7 @@ import { DAY, metadataOf, nextEpoch, OPEN_TERMS, type Signer, useFixture } from 
 
 const { time, mine } = networkHelpers;
 const COMMIT = BigInt(AUDIT.commitSeconds);
+const PENALTY = STAKING.livenessPenalty;
 const AFTER_COMMIT = BigInt(AUDIT.publishSeconds + AUDIT.marginSeconds);
 
 describe("AuditDesk", () => {
@@ -57,7 +59,8 @@ describe("AuditDesk", () => {
       ]);
     it("refuses parameters out of range", async () => {
       for (const [overrides, ...refusal] of [
-        [{ bond: 0n }, "bond", 0, 1, 2n ** 96n - 1n],
+        // A guess that is cheaper than silence.
+        [{ bond: PENALTY - 1n }, "bond", PENALTY - 1n, PENALTY, 2n ** 96n - 1n],
         [{ rateBps: 0 }, "rateBps", 0, 1, 10_000],
         [{ rateBps: 10_001 }, "rateBps", 10_001, 1, 10_000],
         ...["periodSeconds", "commitSeconds", "publishSeconds", "marginSeconds"].flatMap(
@@ -74,7 +77,7 @@ describe("AuditDesk", () => {
       }
     });
     it("takes each parameter up to its limit", async () => {
-      await deploy({ rateBps: 10_000, bond: 1n, periodSeconds: 60, commitSeconds: DAY });
+      await deploy({ rateBps: 10_000, bond: PENALTY, periodSeconds: 60, commitSeconds: DAY });
       await deploy({ rateBps: 1, publishSeconds: DAY, marginSeconds: 60 });
     });
     it("refuses a stake that takes nothing for a missed answer, or more than the least stake", async () => {
@@ -869,6 +872,31 @@ describe("AuditDesk", () => {
         .withArgs(claim.claimId, auditor.address, false);
       const { stake, locked, status } = await staking.operatorOf(auditor);
       expect([stake, locked, status]).to.deep.equal([STAKING.minimumStake, 0n, STANDING.active]);
+    });
+    it("withholding an input until the claim fails: the auditor that was drawn gets its stake back", async () => {
+      const base = await networkHelpers.loadFixture(deployed);
+      const { registry, pools, publisher, alice, bob, carol, accuser, staking, desk, market, availability } = base;
+      const manifest = { ...MANIFEST, inputs: [{ dtype: DTYPE_CODE.i32, length: 4_000 }] };
+      await registry.connect(publisher).publish(manifest, metadataOf());
+      const versionId = await registry.versionIdFor(publisher, manifest, metadataOf());
+      for (const holder of [alice, bob, carol]) await pools.connect(holder).optIn(versionId, OPEN_TERMS);
+      await nextEpoch(connection);
+      const root = id("input");
+      const claim = await pick({ ...base, versionId }, HONEST, { inputs: "0x", inputRoot: root, inputUri: "ipfs://x" });
+      const { auditor } = await begin({ ...base, versionId }, claim);
+      const terms = encodeTerms(claim.request);
+      await availability.connect(accuser).demand(market, terms, 0, [0]);
+      await time.increase((await availability.secondsFor(0)) + 1n);
+      const data = { source: await market.getAddress(), id: claim.requestId, versionId, root, kind: 0 };
+      await availability.settle(data, 0, terms);
+      expect((await market.stateOf(claim.requestId)).status).to.equal(REQUEST_STATUS.cancelled);
+      // The market does not tell the claim's id any more, so nobody can call it silent.
+      await expect(desk.lapse(claim.request)).to.be.revertedWithCustomError(desk, "AuditStatusForbids");
+      await expect(desk.settle(claim.request, outputRootOf(HONEST)))
+        .to.emit(desk, "AuditSettled")
+        .withArgs(claim.claimId, auditor.address, false, 0);
+      const { stake, locked, open } = await staking.operatorOf(auditor);
+      expect([stake, locked, open]).to.deep.equal([STAKING.minimumStake, 0n, 0n]);
     });
   });
 });

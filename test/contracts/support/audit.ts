@@ -18,6 +18,7 @@ import {
   open,
   type Opened,
   type Protocol,
+  type Rules,
   STAKING,
 } from "./protocol.ts";
 
@@ -67,18 +68,20 @@ export const commitmentOf = (
   );
 
 /** Parameters of a stage. */
-export interface Rules {
-  readonly market: typeof MARKET | typeof SHIPPED.market;
-  readonly audit: typeof AUDIT | typeof SHIPPED.audit;
-  readonly court: typeof COURT_TERMS | typeof SHIPPED.court;
+export interface AuditRules extends Rules {
+  readonly court: typeof SHIPPED.court;
   /** Stake of each operator. */
   readonly stake: bigint;
 }
-const RULES: Rules = { market: MARKET, audit: AUDIT, court: COURT_TERMS, stake: STAKING.minimumStake };
+const RULES: AuditRules = {
+  ...{ staking: STAKING, market: MARKET, audit: AUDIT, court: COURT_TERMS, stake: STAKING.minimumStake },
+};
+/** What everybody has at first. */
+const PURSE = parseEther("100000");
 
 /** A token that misbehaves on demand replaces the usual one when told. */
-export async function deployAudited(tokenAddress?: string, rules: Rules = RULES) {
-  const base = await deployProtocol(connection, tokenAddress);
+export async function deployAudited(tokenAddress?: string, rules: AuditRules = RULES) {
+  const base = await deployProtocol(connection, tokenAddress, rules);
   const { authority, token, registry, randomness, staking, pools, attestation, availability, publisher } = base;
   const parts = [authority, registry, pools, attestation, randomness, availability] as const;
   const market = await ethers.deployContract("InferenceMarket", [...parts, rules.market]);
@@ -92,7 +95,11 @@ export async function deployAudited(tokenAddress?: string, rules: Rules = RULES)
   const protocol = { ...base, market, desk, versionId };
   const { requester, alice, bob, carol, accuser } = base;
   for (const holder of [requester, alice, bob, carol, accuser]) {
-    for (const spender of [market, judge, desk]) await token.connect(holder).approve(spender, parseEther("100000"));
+    // Whoever needs more to take part gets more.
+    const purse = rules.stake > PURSE / 2n ? 10n * rules.stake : PURSE;
+    if (purse !== PURSE) await token.mint(holder, purse);
+    for (const spender of [market, judge, desk]) await token.connect(holder).approve(spender, purse);
+    if (purse !== PURSE) await token.connect(holder).approve(staking, purse);
   }
   for (const operator of [alice, bob, carol]) await join(protocol, operator, rules.stake);
   await nextEpoch(connection);

@@ -1,4 +1,4 @@
-import { id, parseEther } from "ethers";
+import { AbiCoder, id, keccak256, parseEther, toBeHex } from "ethers";
 
 import { encodeTerms } from "../../../services/chain/calldata.ts";
 import { SHIPPED } from "../../../ignition/modules/Assay.ts";
@@ -19,7 +19,6 @@ import {
   commitTrace,
   convictSilent,
   deployAudited,
-  drawPeriod,
   ethers,
   networkHelpers,
   outputRootOf,
@@ -28,7 +27,7 @@ import {
   WINDOW,
   connection,
 } from "./audit.ts";
-import { assign, open, type Signer } from "./protocol.ts";
+import { assign, open, type Signer, STAKING } from "./protocol.ts";
 
 /*
  * What each strategy of an operator and of an auditor earns, by playing it on the contracts with the shipped parameters.
@@ -42,7 +41,14 @@ export const VALUE = parseEther("80");
 export const FEE = parseEther("20");
 
 /** The suite with the shipped parameters; every operator can lock the collateral of many requests. */
-export const shipped = () => deployAudited(undefined, { ...SHIPPED, stake: parseEther("20000") });
+export const shipped = () => deployAudited(undefined, { ...SHIPPED, staking: STAKING, stake: parseEther("20000") });
+
+/** What is asked, and what for. */
+export interface Stakes {
+  readonly fee: bigint;
+  readonly valueAtRisk: bigint;
+}
+const USUAL: Stakes = { fee: FEE, valueAtRisk: VALUE };
 
 /** All that accounts own here. */
 async function wealthOf(
@@ -81,9 +87,9 @@ export const OPERATOR_PLANS = {
 export const AUDITOR_PLANS = ["executes", "is silent", "guesses", "copies another's commitment"] as const;
 export type AuditorPlan = (typeof AUDITOR_PLANS)[number];
 
-async function ask(stage: Audited, { wrong, ownRequest }: Plan): Promise<Claimed> {
+export async function ask(stage: Audited, { wrong, ownRequest }: Plan, stakes = USUAL): Promise<Claimed> {
   const asker = ownRequest === true ? stage.accuser : stage.requester;
-  const terms = { inputs: INPUTS, windowSeconds: WINDOW, fee: FEE, valueAtRisk: VALUE };
+  const terms = { inputs: INPUTS, windowSeconds: WINDOW, ...stakes };
   const opened = await open(stage, terms, asker);
   await assign(connection, stage, opened);
   return claimOf(stage, opened, wrong ? WRONG : HONEST);
@@ -111,17 +117,17 @@ async function accuseItself(stage: Audited, claim: Claimed): Promise<void> {
  * Plays one request by an operator's plan, audited by an honest auditor or not at all.
  * @returns What the operator and its other account gained in the contracts.
  */
-export async function playOperator(stage: Audited, plan: Plan, audited: boolean): Promise<bigint> {
+export async function playOperator(stage: Audited, plan: Plan, audited: boolean, stakes = USUAL): Promise<bigint> {
   const { desk, market, accuser, alice, bob, carol } = stage;
   const side = [accuser];
   const before = new Map<string, bigint>();
   for (const each of [alice, bob, carol]) before.set(each.address, await wealthOf(stage, [each, ...side]));
-  const claim = await ask(stage, plan);
+  const claim = await ask(stage, plan, stakes);
   const { request, claimId } = claim;
   if (plan.accusesItself === "at once") await accuseItself(stage, claim);
   else {
-    await drawPeriod(stage, claim, audited);
     if (audited) {
+      await drawByLuck(stage, claim);
       const { auditor, commitBy } = await begin(stage, claim);
       await desk.connect(auditor).commit(claimId, commitmentOf(stage, claimId, HONEST, auditor.address));
       const byOperator = desk.connect(claim.operator);
@@ -147,18 +153,47 @@ export async function playOperator(stage: Audited, plan: Plan, audited: boolean)
   return after - (before.get(claim.operator.address) ?? 0n);
 }
 
+const abi = AbiCoder.defaultAbiCoder();
+const PICK_TAG = id("assay.audit.pick.v1");
+/** Where the desk keeps the seeds of periods: after credits and audits. */
+const PERIODS_SLOT = 2;
+
+/**
+ * Asks for the seed of a claim's period and has the luck that it picks the claim, however rare that is: the seed that picks
+ * is written where the desk keeps it. Who audits is drawn as always.
+ */
+async function drawByLuck({ desk }: Audited, claim: Claimed): Promise<void> {
+  await time.increaseTo((claim.period + 1n) * (await desk.PERIOD_SECONDS()));
+  await desk.commitPeriod(claim.period);
+  await networkHelpers.mine(3);
+  const rate = await desk.RATE_BPS();
+  const picks = (seed: string): boolean =>
+    BigInt(keccak256(abi.encode(["bytes32", "bytes32", "bytes32"], [PICK_TAG, seed, claim.claimId]))) % 10_000n < rate;
+  let luck = 1n;
+  while (!picks(toBeHex(luck, 32))) luck++;
+  const record = BigInt(keccak256(abi.encode(["uint256", "uint256"], [claim.period, PERIODS_SLOT])));
+  await networkHelpers.setStorageAt(await desk.getAddress(), toBeHex(record + 1n, 32), toBeHex(luck, 32));
+  const { pickSeed } = await desk.periodOf(claim.period);
+  if (BigInt(pickSeed) !== luck) throw new Error("the desk keeps its seeds somewhere else");
+}
+
 /** Plays one audit of a right answer by an auditor's plan. @returns What the auditor gained. */
-export async function playAuditor(stage: Audited, plan: AuditorPlan): Promise<bigint> {
+export async function playAuditor(
+  stage: Audited,
+  plan: AuditorPlan,
+  stakes = USUAL,
+  { answersBefore = 5 } = {},
+): Promise<bigint> {
   const { desk, stranger } = stage;
   // Answers before, so that there is something to earn.
-  for (let i = 0; i < 5; i++) {
-    const { request, windowEnd } = await ask(stage, { wrong: false });
+  for (let i = 0; i < answersBefore; i++) {
+    const { request, windowEnd } = await ask(stage, { wrong: false }, stakes);
     await time.increaseTo(windowEnd);
     await stage.market.finalise(request, "0x");
   }
-  const claim = await ask(stage, { wrong: false });
+  const claim = await ask(stage, { wrong: false }, stakes);
   const { request, claimId, operator } = claim;
-  await drawPeriod(stage, claim);
+  await drawByLuck(stage, claim);
   const { auditor, commitBy } = await begin(stage, claim);
   const before = await wealthOf(stage, [auditor]);
   const byAuditor = desk.connect(auditor);
@@ -194,15 +229,22 @@ export interface Payoff {
  * The table, in the case that is worst for honesty: the work of a right answer costs all that the operator gets for it, and
  * a wrong answer gains the whole value at risk even where it is convicted later.
  */
-export async function operatorPayoffs(): Promise<readonly Payoff[]> {
-  const catchBps = BigInt(SHIPPED.market.catchBps);
-  const work = FEE - (FEE * BigInt(SHIPPED.market.auditBps)) / 10_000n;
+export async function operatorPayoffs(
+  fixture: () => Promise<Audited> = shipped,
+  { market }: Pick<typeof SHIPPED, "market"> = SHIPPED,
+  stakes = USUAL,
+): Promise<readonly Payoff[]> {
+  const catchBps = BigInt(market.catchBps);
+  const { fee, valueAtRisk } = stakes;
+  // It neither gains nor loses by its work, so that nothing but the rules speaks for a right answer.
+  const work = fee - (fee * BigInt(market.auditBps)) / 10_000n;
   const rows: Payoff[] = [];
   for (const [plan, strategy] of Object.entries<Plan>(OPERATOR_PLANS)) {
     const outcomes: bigint[] = [];
     for (const audited of [false, true]) {
-      const stage = await networkHelpers.loadFixture(shipped);
-      outcomes.push((await playOperator(stage, strategy, audited)) + (strategy.wrong ? VALUE : -work));
+      const stage = await networkHelpers.loadFixture(fixture);
+      const besides = strategy.wrong ? valueAtRisk : -work;
+      outcomes.push((await playOperator(stage, strategy, audited, stakes)) + besides);
     }
     const [unaudited = 0n, audited = 0n] = outcomes;
     const expected = (unaudited * (10_000n - catchBps) + audited * catchBps) / 10_000n;
@@ -269,4 +311,16 @@ export async function playHonestPeriods(periods: number, claimsEach: number): Pr
     }
   }
   return { claims, audits, earned, gas };
+}
+
+/** Plays the dispute of a right answer by somebody who knows that it is right. @returns What the challenger gained. */
+export async function playGriefer(stage: Audited, stakes = USUAL): Promise<bigint> {
+  const { judge, market, accuser } = stage;
+  const claim = await ask(stage, { wrong: false }, stakes);
+  const before = await wealthOf(stage, [accuser]);
+  await judge.connect(accuser).challenge(market, claim.requestId, claim.claimId);
+  await commitTrace(stage, claim, HONEST);
+  await uphold(stage, claim);
+  await market.finalise(claim.request, "0x");
+  return (await wealthOf(stage, [accuser])) - before;
 }

@@ -116,11 +116,22 @@ export async function eventsOf(
     });
 }
 
+/** Constants of an object, as what they are constants of. */
+type Widened<T> = { readonly [K in keyof T]: T[K] extends bigint ? bigint : number };
+
+/** Parameters of the contracts that have some. */
+export interface Rules {
+  readonly staking: Widened<typeof STAKING>;
+  readonly market: Widened<typeof MARKET>;
+  readonly audit: Widened<typeof AUDIT>;
+}
+const PARAMETERS: Rules = { staking: STAKING, market: MARKET, audit: AUDIT };
+
 /**
  * Deploys everything but the court, which is the signer `court`, and publishes a model. A token at `tokenAddress` that
  * anyone can mint replaces the usual one.
  */
-export async function deployProtocol(connection: Connection, tokenAddress?: string) {
+export async function deployProtocol(connection: Connection, tokenAddress?: string, rules: Rules = PARAMETERS) {
   const { ethers } = connection;
   const signers = await ethers.getSigners();
   const account = (index: number) => {
@@ -138,7 +149,7 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
       : await ethers.getContractAt("AssayToken", tokenAddress);
   const registry = await ethers.deployContract("ModelRegistry");
   const randomness = await ethers.deployContract("LocalBlockRandomness");
-  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, STAKING]);
+  const staking = await ethers.deployContract("OperatorStaking", [authority, token, sink, rules.staking]);
   const pools = await ethers.deployContract("OperatorPools", [registry, staking, EPOCH_SECONDS, SATURATION]);
   const attestation = await ethers.deployContract("AttestationVerifier", [authority]);
   const optimistic = await ethers.deployContract("OptimisticVerifier", [60]);
@@ -151,11 +162,11 @@ export async function deployProtocol(connection: Connection, tokenAddress?: stri
     attestation,
     randomness,
     availability,
-    MARKET,
+    rules.market,
   ]);
   await attestation.addRoute(OPTIMISTIC, optimistic);
   await attestation.addRoute(SIGNED, signature);
-  const desk = await ethers.deployContract("AuditDesk", [market, court, pools, randomness, AUDIT]);
+  const desk = await ethers.deployContract("AuditDesk", [market, court, pools, randomness, rules.audit]);
   await staking.addManager(market);
   await staking.addManager(desk);
   await market.setCourt(court, desk);

@@ -7,12 +7,13 @@ import type { Answer } from "./toy.ts";
  */
 
 /** What an operator is like. */
-export type Character = "honest" | "lazy" | "forging" | "withholding" | "steering" | "self-accusing" | "sybil";
+export type Character =
+  "honest" | "lazy" | "forging" | "withholding" | "steering" | "self-accusing" | "dodging" | "sybil";
 
 /** Characters of the operators, in their order. */
 export const CHARACTERS: readonly Character[] = [
   ...(["honest", "honest", "lazy", "forging", "withholding", "steering", "self-accusing"] as const),
-  ...(["sybil", "sybil", "sybil"] as const),
+  ...(["dodging", "sybil", "sybil", "sybil"] as const),
 ];
 
 /** Characters of the requesters, and of the watchers, in their order. */
@@ -26,6 +27,7 @@ export const ANSWERS_OF: Readonly<Record<Character, readonly Answer[]>> = {
   withholding: ["honest", "wrong", "patched"],
   steering: ["honest"],
   "self-accusing": ["wrong"],
+  dodging: ["honest", "wrong", "patched"],
   sybil: ["honest", "wrong", "made up"],
 };
 
@@ -38,12 +40,15 @@ export interface Actor {
   readonly moves: Readonly<Record<string, number>>;
 }
 
+/** What brings audits on their way: whoever operates may also be the auditor. */
+const AUDITING = {
+  ...{ "time.toPeriodEnd": 4, "desk.commitPeriod": 8, "time.toSeed": 2, "desk.begin": 12, "desk.commit": 8 },
+  ...{ "desk.publish": 5, "desk.settle": 4, "desk.lapse": 3, "desk.escalate": 4 },
+};
+
 const everyone = { operators: [], requesters: [], watchers: [] };
 
-/**
- * The actors. One that dodges audits comes with the contract that orders them: its moves are claims without the commitment
- * that an audit asks for.
- */
+/** The actors. */
 export const ACTORS: readonly Actor[] = [
   {
     name: "honest",
@@ -52,12 +57,16 @@ export const ACTORS: readonly Actor[] = [
       ...{ "market.request": 4, "market.claim": 8, "market.finalise": 6, "court.challenge": 8, "court.commitTrace": 6 },
       ...{ "court.answer": 6, "court.accuse": 5, "court.proveFraud": 8, "court.resolve": 4, "pools.optIn": 2 },
       ...{ "staking.deposit": 1, "market.assign": 6, "court.replay": 1 },
+      ...AUDITING,
     },
   },
   {
     name: "lazy",
     ...{ ...everyone, operators: [2] },
-    moves: { "market.claim": 3, "market.timeOut": 3, "staking.unjail": 4, "pools.weigh": 1, "staking.deposit": 2 },
+    moves: {
+      ...AUDITING,
+      ...{ "market.claim": 3, "market.timeOut": 3, "staking.unjail": 4, "pools.weigh": 1, "staking.deposit": 2 },
+    },
   },
   {
     name: "forging",
@@ -70,6 +79,7 @@ export const ACTORS: readonly Actor[] = [
     moves: {
       ...{ "market.claim": 8, "availability.demand": 4, "court.commitTrace": 4, "staking.setEndpoint": 1 },
       ...{ "court.demandTensor": 3, "court.convictUnanswered": 8, "time.toDeadline": 3 },
+      ...AUDITING,
     },
   },
   {
@@ -102,6 +112,7 @@ export const ACTORS: readonly Actor[] = [
     moves: {
       ...{ "market.request": 5, "market.claim": 6, "court.challenge": 6, "court.commitTrace": 3, "market.assign": 4 },
       ...{ "court.convictWithoutTrace": 4, "court.demandTensor": 2, "staking.unbond": 3, "pools.optOut": 1 },
+      ...AUDITING,
     },
   },
   {
@@ -115,8 +126,18 @@ export const ACTORS: readonly Actor[] = [
     },
   },
   {
+    // Answers without work, and is silent, guesses or publishes something else when it is asked to show it.
+    name: "audit-dodger",
+    ...{ ...everyone, operators: [7] },
+    moves: {
+      ...AUDITING,
+      ...{ "market.claim": 8, "time.toDeadline": 3, "staking.unbond": 2, "staking.unjail": 2, "desk.withdraw": 1 },
+      ...{ "court.commitTrace": 2, "market.finalise": 2 },
+    },
+  },
+  {
     name: "sybil swarm",
-    ...{ ...everyone, operators: [7, 8, 9] },
+    ...{ ...everyone, operators: [8, 9, 10] },
     moves: {
       ...{ "staking.deposit": 6, "staking.rotateSigningKey": 4, "pools.optIn": 8, "pools.optOut": 4 },
       ...{
@@ -125,6 +146,7 @@ export const ACTORS: readonly Actor[] = [
         "staking.completeUnbonding": 2,
         "market.claim": 3,
         "staking.unjail": 2,
+        ...AUDITING,
       },
     },
   },

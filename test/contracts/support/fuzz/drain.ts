@@ -1,6 +1,7 @@
 import { encodeTerms } from "../../../../services/chain/calldata.ts";
 import { MARKET, STAKING } from "../protocol.ts";
 import { addressOf, ASSIGNED, CHALLENGED, CLAIMED, FINAL, OPEN } from "./move.ts";
+import { endAudits } from "./audits.ts";
 import { settleAll } from "./data.ts";
 import { outputOfAnswer } from "./toy.ts";
 import type { World } from "./world.ts";
@@ -18,7 +19,8 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
   await settleAll(world);
   await endRequests(world);
   await endDisputes(world);
-  for (const contract of ["market", "court", "availability"] as const) {
+  await endAudits(world);
+  for (const contract of ["market", "court", "availability", "desk"] as const) {
     for (const [address, credit] of world.view.credits[contract]) {
       if (credit > 0n) await world.contracts[contract].connect(anyone).withdraw(address);
     }
@@ -35,6 +37,7 @@ export async function drain(world: World): Promise<Readonly<Record<string, bigin
     staking: left(staking),
     court: left(court),
     availability: shown,
+    desk: left(world.contracts.desk),
     totalHeld,
   };
 }

@@ -1,13 +1,14 @@
-import { MARKET } from "../protocol.ts";
+import { auditing, auditOf, publication } from "./audits.ts";
 import { accusing, answering, committing, isFraud, isWrong, proving } from "./court.ts";
 import { showing } from "./data.ts";
 import { claimed, isLive, stateOf } from "./market.ts";
-import { type Act, ASSIGNED, CHALLENGED, CLAIMED, DISPUTE } from "./move.ts";
-import type { Case, Job, World } from "./world.ts";
+import { MARKET } from "../protocol.ts";
+import { type Act, ASSIGNED, AUDITED, CHALLENGED, CLAIMED, DISPUTE } from "./move.ts";
+import { AUDIT, type Audited, type Case, type Job, type World } from "./world.ts";
 
 /*
  * What the honest do in time, whatever else happens: honest operators claim, show their traces, answer demands and end
- * their disputes; the honest watcher challenges every wrong answer and convicts it. Only so can a walk show that nobody
+ * their disputes, execute what they are drawn to audit and publish what they have; the honest watcher challenges every wrong answer and convicts it. Only so can a walk show that nobody
  * harms them.
  */
 
@@ -84,11 +85,25 @@ function* ofDispute(world: World, found: Case): Iterable<Duty> {
   }
 }
 
+function* ofAudit(world: World, found: Audited): Iterable<Duty> {
+  const { status, auditor, commitBy } = auditOf(world, found.claimId);
+  const { status: claim, operator } = stateOf(world, found.job);
+  const until = world.timeOf(commitBy);
+  if (status === AUDITED.begun && isHonest(world, auditor)) {
+    yield { move: "desk.commit", from: 0, until, pausable: false, act: () => auditing(world, found) };
+  }
+  if (status !== AUDITED.committed || claim !== CLAIMED || !isHonest(world, operator)) return;
+  const act = publication(world, found);
+  const last = until + AUDIT.publishSeconds;
+  if (act !== undefined) yield { move: "desk.publish", from: 0, until: last, pausable: false, act: () => act };
+}
+
 /** All that is to be done, the most urgent first. */
 export function duties(world: World): readonly Duty[] {
   const all = [
     ...world.jobs.flatMap((job) => [...ofRequest(world, job)]),
     ...world.cases.flatMap((found) => [...ofDispute(world, found)]),
+    ...world.audits.flatMap((found) => [...ofAudit(world, found)]),
   ];
   return all.sort((a, b) => a.until - b.until);
 }

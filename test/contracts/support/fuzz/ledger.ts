@@ -42,6 +42,12 @@ export interface JobRecord {
   readonly callbacks: number[];
 }
 
+interface AuditRecord {
+  status: bigint;
+  /** Rewards that were paid. */
+  rewards: number;
+}
+
 interface CaseRecord {
   status: bigint;
   demands: bigint;
@@ -49,7 +55,7 @@ interface CaseRecord {
 }
 
 /** Who keeps credits. */
-export type Creditor = "market" | "court" | "staking" | "availability";
+export type Creditor = "market" | "court" | "staking" | "availability" | "desk";
 
 /** A demand for a chunk of a committed input. */
 export interface DataDemand {
@@ -85,12 +91,13 @@ export class Ledger {
   /** Money that each of them owes. */
   readonly credits = {
     ...{ market: new Map<string, bigint>(), court: new Map<string, bigint>(), staking: new Map<string, bigint>() },
-    availability: new Map<string, bigint>(),
+    ...{ availability: new Map<string, bigint>(), desk: new Map<string, bigint>() },
   };
   /** What was credited to whom, by who owes it and the cause: a request, a claim or a lock. */
   readonly causes = new Map<string, Map<string, bigint>>();
   readonly jobs = new Map<string, JobRecord>();
   readonly cases = new Map<string, CaseRecord>();
+  readonly audits = new Map<string, AuditRecord>();
   readonly data: DataDemand[] = [];
   /** Events of each kind, by `contract.Event`. */
   readonly counts = new Map<string, number>();
@@ -157,6 +164,10 @@ export class Ledger {
     return entry(this.cases, claimId, () => ({ status: zero, demands: zero, answers: zero }));
   }
 
+  audit(claimId: string): AuditRecord {
+    return entry(this.audits, claimId, () => ({ status: zero, rewards: 0 }));
+  }
+
   /** Credited for a cause so far, by account. */
   creditedFor(of: Creditor, cause: string): ReadonlyMap<string, bigint> {
     return this.causes.get(`${of} ${cause}`) ?? new Map<string, bigint>();
@@ -168,6 +179,17 @@ export class Ledger {
     else if (name.startsWith("market.")) this.#applyRequest(name, args);
     else if (name.startsWith("court.")) this.#applyDispute(name, args);
     else if (name.startsWith("availability.")) this.#applyData(name, args);
+    else if (name.startsWith("desk.")) this.#applyAudit(name, args);
+  }
+
+  #applyAudit(event: string, args: Args): void {
+    if (this.#applyCredit("desk", event, args) || args.claimId === undefined) return;
+    const audit = this.audit(text(args, "claimId"));
+    const statuses: Readonly<Record<string, bigint>> = {
+      ...{ "desk.AuditBegun": 1n, "desk.AuditCommitted": 2n, "desk.AuditLapsed": zero, "desk.AuditSettled": 3n },
+    };
+    audit.status = statuses[event] ?? audit.status;
+    if (event === "desk.AuditSettled" && amount(args, "reward") > zero) audit.rewards++;
   }
 
   #applyStake(event: string, args: Args, time: number): void {

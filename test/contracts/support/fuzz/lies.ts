@@ -17,12 +17,14 @@ const TAKING: Readonly<Record<string, { readonly part: string; readonly back: st
   "market.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "court.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "availability.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
+  "desk.deposit": { part: "CreditTokenMismatch", back: "CreditTokenMismatch" },
   "court.challenge": { part: "CreditTokenMismatch", back: "ReentrancyGuardReentrantCall" },
 };
 /** Moves that give tokens out. */
 const GIVING: readonly string[] = [
   "market.withdraw",
   "court.withdraw",
+  "desk.withdraw",
   "staking.withdraw",
   "staking.completeUnbonding",
 ];
@@ -52,10 +54,11 @@ const lied = (world: World, act: Act, how: string, lie: (token: TokenMock) => Pr
 
 /** Where the token calls back to: the contract that asks it to move something. */
 function callBack({ contracts, people }: World, move: string): readonly [string, string] {
-  const { staking, market, court, availability } = contracts;
+  const { staking, market, court, availability, desk } = contracts;
   if (move === "staking.deposit") return [addressOf(staking), staking.interface.encodeFunctionData("deposit", [1])];
   const { address } = people.pauper;
   if (move === "court.deposit") return [addressOf(court), court.interface.encodeFunctionData("deposit", [address, 1])];
+  if (move === "desk.deposit") return [addressOf(desk), desk.interface.encodeFunctionData("deposit", [address, 1])];
   if (move === "availability.deposit") {
     return [addressOf(availability), availability.interface.encodeFunctionData("deposit", [address, 1])];
   }

@@ -31,7 +31,7 @@ import type { Job, Version, World } from "./world.ts";
 
 const MINUTE = 60;
 /** Blocks whose hash the EVM knows. */
-const SEED_BLOCKS = 256;
+export const SEED_BLOCKS = 256;
 
 type Send = (request: RequestStruct, by: World["people"]["admin"], job: Job) => Promise<unknown>;
 
@@ -165,7 +165,9 @@ function termsFor(world: World, version: Version, by: string) {
   const valueAtRisk = parseEther(String(random.below(200)));
   // Who griefs gives as little time, and pays as little, as it may.
   const seconds = (): number => MINUTE * (griefs ? random.between(1, 20) : random.between(60, 1_440));
-  const [openSeconds, claimSeconds, windowSeconds] = [MINUTE * random.between(60, 1_440), seconds(), seconds()];
+  const openSeconds = MINUTE * random.between(60, 1_440);
+  // Mostly the window is long enough for an audit, in which an auditor has as much time as the operator.
+  const [claimSeconds, windowSeconds] = [random.chance(0.7) ? MINUTE * random.between(20, 120) : seconds(), seconds()];
   const leastFee = leastFeeFor(valueAtRisk, claimSeconds + windowSeconds);
   return {
     versionId: version.id,
@@ -223,7 +225,9 @@ function asking(
       if (world.liar !== undefined && name === "requestWithPermit") return [];
       const by = asker(world);
       const terms = termsFor(world, version, by.address);
-      if (world.pausedNext) return [{ ...act(world, terms, "", by), error: "PauseActive" }];
+      // A permit takes a transaction before, and the pause may end meanwhile.
+      const ends = name === "requestWithPermit" && world.next + 1 >= world.pausedUntil;
+      if (world.pausedNext) return ends ? [] : [{ ...act(world, terms, "", by), error: "PauseActive" }];
       if (world.view.court === ZeroAddress) return [{ ...act(world, terms, "", by), error: "MarketCourtMissing" }];
       const but = (changed: Partial<Terms>, error: string): Refusal => ({
         ...act(world, { ...terms, ...changed }, ` (${error})`, by),
@@ -444,7 +448,7 @@ const hasConsumer = ({ request }: Job): boolean => request.callback !== ZeroAddr
 const isNotified = ({ ledger }: World, { id }: Job): boolean => (ledger.job(id).callbacks[3] ?? 0) > 0;
 
 /** Money paid in before it is needed: for oneself, or for somebody else. */
-export const payingIn = (of: "market" | "court" | "availability"): Move => {
+export const payingIn = (of: "market" | "court" | "availability" | "desk"): Move => {
   const act = (world: World, account: string, amount: bigint, by: World["people"]["admin"]): Act => ({
     text: `${of}.deposit ${amount} for ${short(account)} by ${short(by.address)}`,
     send: () => world.contracts[of].connect(by).deposit(account, amount),
@@ -512,7 +516,7 @@ const byAvailabilityOnly = (name: string, send: (world: World, job: Job) => Prom
     return [{ text, send: () => send(world, job), error, args }];
   },
 });
-/** What opens the disputes of audits; nobody audits in a walk yet. */
+/** What opens the disputes of audits; that the desk calls it is counted by its moves. */
 const byDeskOnlyToo: Move = {
   name: "market.challengeFor",
   weight: 0,
@@ -525,7 +529,7 @@ const byDeskOnlyToo: Move = {
     },
   ],
 };
-/** What pays audits. */
+/** What pays audits; that the desk calls it is counted by what it says. */
 const byDeskOnly: Move = {
   name: "market.payAudit",
   weight: 0,

@@ -36,6 +36,9 @@ export const [OPEN, ASSIGNED, CLAIMED, CHALLENGED, FINAL] = [1n, 2n, 3n, 4n, 5n]
 export const [CANCELLED, CONVICTED] = [8n, 9n];
 
 export const DISPUTE_STATES = ["None", "Challenged", "TraceCommitted", "Upheld", "Convicted"] as const;
+export const AUDIT_STATES = ["None", "Begun", "Committed", "Settled"] as const;
+export const AUDITED = { none: 0n, begun: 1n, committed: 2n, settled: 3n } as const;
+
 export const DISPUTE = { none: 0n, challenged: 1n, traced: 2n, upheld: 3n, convicted: 4n } as const;
 
 export const [ACTIVE, JAILED, TOMBSTONED] = [1n, 2n, 3n];

@@ -57,6 +57,12 @@ export async function walkOn(stage: Stage, plan: Plan): Promise<Outcome> {
   // What the market does with data that were demanded, it is told.
   Tally.add(tally.succeeded, "market.noteDemand", tally.succeeded.get("availability.demand") ?? 0);
   Tally.add(tally.succeeded, "market.noteWithheld", tally.succeeded.get("availability.settle") ?? 0);
+  // What the desk asks of market and court.
+  const { ledger, view } = walk.world;
+  const rewards = [...ledger.audits.values()].reduce((sum, it) => sum + it.rewards, 0);
+  const disputes = [...view.disputes.values()].filter(({ audit }) => audit).length;
+  Tally.add(tally.succeeded, "market.payAudit", rewards);
+  for (const of of ["market", "court"]) Tally.add(tally.succeeded, `${of}.challengeFor`, disputes);
   const left = await leftAfter(walk.world);
   if (left !== "") return { ...done, invariant: DRAINED, report: `${left}\n${walk.report()}` };
   await walk.conclude();

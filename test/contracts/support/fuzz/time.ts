@@ -1,6 +1,7 @@
 import { EPOCH_SECONDS, MARKET } from "../protocol.ts";
-import { type Act, CHALLENGED, FINAL } from "./move.ts";
-import type { World } from "./world.ts";
+import { awaited, periodOf, seedIn } from "./audits.ts";
+import { type Act, AUDITED, CHALLENGED, CLAIMED, FINAL } from "./move.ts";
+import { AUDIT, type World } from "./world.ts";
 
 /*
  * Time passes only by these moves, and by one second with each transaction.
@@ -33,6 +34,15 @@ export function moments(world: World): number[] {
     if (status !== 2n) continue;
     times.push(demandUntil, end);
     for (const { answered, answerUntil } of view.demands.get(claimId) ?? []) if (!answered) times.push(answerUntil);
+  }
+  for (const { status, commitBy } of view.audits.values()) {
+    if (status === AUDITED.begun) times.push(world.timeOf(commitBy));
+    if (status === AUDITED.committed) times.push(world.timeOf(commitBy + AUDIT.publishSeconds));
+  }
+  for (const job of world.jobs) {
+    if (view.requests.get(job.id)?.status !== CLAIMED) continue;
+    const period = periodOf(world, job);
+    if (!world.periods.has(period)) times.push(world.timeOf((period + 1) * AUDIT.periodSeconds));
   }
   for (const { until, shown, returned } of ledger.data) if (!shown && !returned) times.push(world.timeOf(until));
   for (const { exits } of view.operators.values()) {
@@ -78,7 +88,9 @@ const mining = (name: string, blocks: number, weight: number, useful: (world: Wo
   },
 });
 
-const waiting = (world: World): boolean => [...world.view.requests.values()].some(({ status }) => status === 1n);
+const waiting = (world: World): boolean =>
+  [...world.view.requests.values()].some(({ status }) => status === 1n) ||
+  [...world.periods].some((period) => seedIn(world, period) === "pending");
 
 const disputed = (world: World): boolean =>
   [...world.view.requests.values()].some(({ status }) => status === CHALLENGED);
@@ -106,6 +118,12 @@ export const TIME_MOVES: readonly TimeMove[] = [
   passing("pastDisputes", 2, (world) => (disputed(world) ? world.next + 46 * DAY : undefined)),
   // Weights and terms that were changed count from there on.
   passing("toEpoch", 2, ({ next }) => (Math.floor(next / EPOCH_SECONDS) + 1) * EPOCH_SECONDS),
+  // The claims of a period can be picked when it is over.
+  passing("toPeriodEnd", 8, (world) => {
+    const job = world.some(awaited(world), (it) => !world.periods.has(periodOf(world, it)));
+    const end = job === undefined ? 0 : world.timeOf((periodOf(world, job) + 1) * AUDIT.periodSeconds);
+    return end > world.next ? end : undefined;
+  }),
   mining("toSeed", 3, 10, waiting),
   mining("pastSeeds", 300, 1.5, waiting),
 ];

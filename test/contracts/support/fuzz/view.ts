@@ -38,9 +38,31 @@ export interface DisputeView {
   readonly challengeableUntil: number;
   readonly source: number;
   readonly accusations: bigint;
+  /** Whether an audit opened it: there is no bond then. */
+  readonly audit: boolean;
   readonly requestId: string;
   /** What the trace is judged against, as words. */
   readonly trace: string;
+}
+
+export interface AuditView {
+  readonly auditor: string;
+  readonly commitBy: number;
+  readonly status: bigint;
+  readonly candidate: number;
+  readonly spent: number;
+  readonly payer: string;
+  readonly commitment: string;
+  /** Stake locked until the auditor commits, and whose. */
+  readonly lock: bigint;
+  readonly lockedOf: string;
+}
+
+/** The seed of a period. */
+export interface PeriodView {
+  readonly ticket: number;
+  readonly epoch: number;
+  readonly pickSeed: string;
 }
 
 export interface DemandView {
@@ -101,6 +123,9 @@ interface Sections {
   readonly core: ReadonlyMap<string, CoreView>;
   readonly requests: ReadonlyMap<string, RequestView>;
   readonly disputes: ReadonlyMap<string, DisputeView>;
+  /** By claim. */
+  readonly audits: ReadonlyMap<string, AuditView>;
+  readonly periods: ReadonlyMap<number, PeriodView>;
   /** By claim, in the order in which they were made. */
   readonly demands: ReadonlyMap<string, readonly DemandView[]>;
   readonly operators: ReadonlyMap<string, OperatorView>;
@@ -112,6 +137,7 @@ interface Sections {
   readonly courtCredits: ReadonlyMap<string, bigint>;
   readonly stakingCredits: ReadonlyMap<string, bigint>;
   readonly dataCredits: ReadonlyMap<string, bigint>;
+  readonly deskCredits: ReadonlyMap<string, bigint>;
   /** Who paid for each accusation of a claim, in their order; zero when it has its bond back. */
   readonly accusers: ReadonlyMap<string, readonly string[]>;
   /** Tokens, of everybody who can have some. */
@@ -127,7 +153,8 @@ interface Sections {
   readonly draws: ReadonlyMap<string, string>;
 }
 type Section = keyof Sections;
-type Value<S extends Section> = Sections[S] extends ReadonlyMap<string, infer T> ? T : never;
+type Key<S extends Section> = S extends "periods" ? number : string;
+type Value<S extends Section> = Sections[S] extends ReadonlyMap<string | number, infer T> ? T : never;
 
 /** What all contracts say at one block. */
 export interface View extends Omit<Sections, "core" | "terms">, CoreView {
@@ -142,7 +169,7 @@ export interface View extends Omit<Sections, "core" | "terms">, CoreView {
 /** One thing that is read: what says that it may have changed, what is read of it, and what that means. */
 interface Subject {
   readonly section: Section;
-  readonly key: string;
+  readonly key: string | number;
   /** Words in a log after which it is read again, with a mark in front where only the pools' logs count; none when it is
    * read every time. */
   readonly stale: readonly string[];
@@ -164,6 +191,7 @@ export class Lens {
   readonly #known = new Set<string>();
   readonly #sections: { [S in Section]: Sections[S] } = {
     ...{ core: new Map(), requests: new Map(), disputes: new Map(), demands: new Map(), operators: new Map() },
+    ...{ audits: new Map(), periods: new Map(), deskCredits: new Map() },
     ...{ places: new Map(), locks: new Map(), marketCredits: new Map(), courtCredits: new Map() },
     ...{
       stakingCredits: new Map(),
@@ -202,7 +230,7 @@ export class Lens {
     );
     const reads = due.map((subject) => subject.reads());
     const answers = await this.#read(reads.flat());
-    const changed = new Map<Section, Map<string, unknown>>();
+    const changed = new Map<Section, Map<string | number, unknown>>();
     let at = 0;
     for (const [i, subject] of due.entries()) {
       const own = answers.slice(at, (at += reads[i]?.length ?? 0));
@@ -212,7 +240,7 @@ export class Lens {
       const aged = section === "places" || section === "versions" ? ` ${epoch}` : "";
       if (answered + aged === subject.answered) continue;
       subject.answered = answered + aged;
-      const row = changed.get(section) ?? new Map<string, unknown>(this.#sections[section]);
+      const row = changed.get(section) ?? new Map<string | number, unknown>(this.#sections[section]);
       changed.set(section, row);
       row.set(key, subject.decode(own));
     }
@@ -234,20 +262,24 @@ export class Lens {
   #view(): View {
     const { time, block } = this.#world.chain;
     const { core, marketCredits, courtCredits, stakingCredits, dataCredits, terms, ...rest } = this.#sections;
+    const { deskCredits } = rest;
     const facts = core.get("core");
     if (facts === undefined) throw new Error("nothing was read");
     return {
       ...rest,
       ...facts,
       ...{ time, block, epoch: this.#epoch, marketCredits, courtCredits, stakingCredits, dataCredits },
-      credits: { market: marketCredits, court: courtCredits, staking: stakingCredits, availability: dataCredits },
+      credits: {
+        ...{ market: marketCredits, court: courtCredits, staking: stakingCredits, availability: dataCredits },
+        desk: deskCredits,
+      },
       terms: [...terms.values()],
     };
   }
 
   #add<S extends Section>(
     section: S,
-    key: string,
+    key: Key<S>,
     stale: readonly string[] | "always",
     reads: readonly Read[] | (() => readonly Read[]),
     decode: (answers: readonly Words[]) => Value<S>,
@@ -264,7 +296,7 @@ export class Lens {
 
   /** What is there from the beginning. */
   #addFixed(): void {
-    const { market, staking, court, token, availability } = this.#world.contracts;
+    const { market, staking, court, token, availability, desk } = this.#world.contracts;
     const { people } = this.#world;
     const core = ["clock", "paused", "court", "requestCount", "auditFund"].map((name) => read(market, name));
     const more = [
@@ -290,9 +322,10 @@ export class Lens {
       this.#add("marketCredits", owner, [wordOf(owner)], [read(market, "creditOf", owner)], big);
       this.#add("courtCredits", owner, [wordOf(owner)], [read(court, "creditOf", owner)], big);
       this.#add("dataCredits", owner, [wordOf(owner)], [read(availability, "creditOf", owner)], big);
+      this.#add("deskCredits", owner, [wordOf(owner)], [read(desk, "creditOf", owner)], big);
       this.#add("stakingCredits", owner, [wordOf(owner)], [read(staking, "creditOf", owner)], big);
     }
-    for (const holder of [...owners, ...[market, staking, court, token, availability].map(addressOf)]) {
+    for (const holder of [...owners, ...[market, staking, court, token, availability, desk].map(addressOf)]) {
       this.#add("balances", holder, [wordOf(holder)], [read(token, "balanceOf", holder)], big);
     }
   }
@@ -300,7 +333,17 @@ export class Lens {
   /** What came to be since. */
   #addFound(): void {
     const { contracts, jobs, cases, versions, locks, ledger, terms, routes, managers, people } = this.#world;
-    const { market, staking, court, pools, registry, attestation } = contracts;
+    const { market, staking, court, pools, registry, attestation, desk } = contracts;
+    for (const { claimId } of this.#world.audits) {
+      const reads = [read(desk, "auditOf", claimId), read(staking, "lockOf", addressOf(desk), claimId)];
+      this.#add("audits", claimId, [wordOf(claimId)], reads, decodeAudit);
+    }
+    // The seed of a period may be read by a move that says nothing.
+    for (const period of this.#world.periods) {
+      this.#add("periods", period, "always", [read(desk, "periodOf", period)], ([it = NOTHING]) => ({
+        ...{ ticket: it.number(0), epoch: it.number(1), pickSeed: it.hash(2) },
+      }));
+    }
     for (const job of jobs) {
       const { id } = job;
       const reads = [
@@ -434,9 +477,16 @@ function decodeDispute([it = NOTHING, trace = NOTHING]: readonly Words[]): Dispu
     ...{ challenger: it.address(0), termsId: it.number(1), traceUntil: it.number(2), status: it.big(3) },
     ...{ source: it.number(4), operator: it.address(5), demandUntil: it.number(6), end: it.number(7) },
     ...{ demands: it.big(8), openDemands: it.big(9), challengeableUntil: it.number(10), accusations: it.big(11) },
+    ...{ audit: it.number(12) === 1 },
     ...{ requestId: it.hash(13), trace: trace.hex },
   };
 }
+
+const decodeAudit = ([it = NOTHING, lock = NOTHING]: readonly Words[]): AuditView => ({
+  ...{ auditor: it.address(0), commitBy: it.number(1), status: it.big(2), candidate: it.number(3) },
+  ...{ spent: it.number(4), payer: it.address(5), commitment: it.hash(6) },
+  ...{ lock: lock.big(1), lockedOf: lock.address(0) },
+});
 
 const decodeDemand = (it: Words): DemandView => ({
   ...{ demander: it.address(0), answerUntil: it.number(1), answered: it.number(2) === 1 },

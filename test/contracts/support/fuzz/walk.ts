@@ -1,5 +1,6 @@
 import { type ErrorDescription, Interface } from "ethers";
 
+import { AUDIT_MOVES } from "./audits.ts";
 import { COURT_MOVES } from "./court.ts";
 import { GOVERNANCE_MOVES } from "./governance.ts";
 import { type Actor, featured } from "./actors.ts";
@@ -21,6 +22,7 @@ export const MOVES: readonly Move[] = [
   ...POOL_MOVES,
   ...COURT_MOVES,
   ...DATA_MOVES,
+  ...AUDIT_MOVES,
   ...GOVERNANCE_MOVES,
 ];
 
@@ -145,7 +147,8 @@ export class Walk {
     const step: Step = { before, draws, move: world.nameOf(choice.move.name) };
     Tally.add(tally.succeeded, step.move);
     await world.look(this.story.length % FULL_LOOK === 0);
-    const { requests, disputes } = transitions(world, step);
+    const { requests, disputes, audits } = transitions(world, step);
+    for (const { name } of audits) Tally.add(tally.transitions, `audit ${name}`);
     for (const { name } of requests) Tally.add(tally.transitions, `request ${name}`);
     for (const { name, late } of disputes) Tally.add(tally.transitions, `${late ? "late dispute" : "dispute"} ${name}`);
     await this.#check(step);
@@ -330,7 +333,8 @@ function errorsOf({ contracts }: World): Interface {
   if (known !== undefined) return known;
   const { availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority } =
     contracts;
-  const all = [availability, market, staking, pools, court, relay, registry, attestation, optimistic, token, authority];
+  const parts = [availability, market, staking, pools, court, relay, registry, attestation, optimistic, token];
+  const all = [...parts, authority, contracts.desk];
   const errors = all.flatMap(({ interface: { fragments } }) => fragments.filter(({ type }) => type === "error"));
   known = new Interface([...errors, ...MORE_ERRORS]);
   return known;

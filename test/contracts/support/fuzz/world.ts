@@ -6,7 +6,7 @@ import { BEGINNING, steadyTime } from "../../../../testing/court-stage.ts";
 import { TERMS } from "../../../../testing/toy-court.ts";
 import type { TokenMock } from "../../../../typechain-types/index.ts";
 import {
-  AUDIT,
+  AUDIT as AUDIT_OF_TESTS,
   type Connection,
   DATA_BOND,
   EPOCH_SECONDS,
@@ -41,11 +41,13 @@ export const COURT_TERMS = {
 };
 /** Amounts and times of stake: those of other tests, with the rule that operators who fail together lose more. */
 export const PENALTIES = { ...STAKING, correlationFactor: 3 };
+/** Amounts and times of audits: those of other tests, but that most claims are audited. */
+export const AUDIT = { ...AUDIT_OF_TESTS, rateBps: 8_000 };
 const OPERATORS = CHARACTERS.length;
 const REQUESTERS = SIDES.length;
 const WATCHERS = SIDES.length;
 /** How many of the operators have begun. */
-const BEGINNERS = 8;
+const BEGINNERS = 9;
 
 /** A request and what its operator means to do. */
 export interface Job {
@@ -72,6 +74,14 @@ export interface Demand {
     readonly length: number;
     readonly place: { readonly level: number; readonly index: number };
   };
+}
+
+/** An audit that was begun. */
+export interface Audited {
+  readonly claimId: string;
+  readonly job: Job;
+  /** What was claimed: the market forgets it when a claim fails. */
+  readonly outputRoot: string;
 }
 
 export interface Case {
@@ -183,11 +193,12 @@ export async function openStage({ lies = false } = {}) {
   await attestation.connect(admin).addRoute(SIGNED, signature);
   await staking.connect(admin).addManager(market);
   await staking.connect(admin).addManager(manager.address);
+  await staking.connect(admin).addManager(contracts.desk);
 
   const { operators, requesters, watchers, publishers } = people;
   for (const holder of [...operators, ...requesters, ...watchers]) {
     await token.connect(admin).mint(holder, PURSE);
-    for (const spender of [market, staking, court, contracts.relay, contracts.availability])
+    for (const spender of [market, staking, court, contracts.relay, contracts.availability, contracts.desk])
       await token.connect(holder).approve(spender, 2n ** 256n - 1n);
   }
   if (liar !== undefined) await equip(liar, contracts);
@@ -217,9 +228,9 @@ export async function openStage({ lies = false } = {}) {
   return { connection, chain, contracts, people, consumers, versions, past, probe, setUpUntil, liar, snapshot };
 }
 /** Gives a token that lies what it needs to call back as an account of its own. */
-async function equip(liar: TokenMock, { token, staking, market, court, availability }: Contracts): Promise<void> {
+async function equip(liar: TokenMock, { token, staking, market, court, availability, desk }: Contracts): Promise<void> {
   await token.mint(token, PURSE);
-  for (const spender of [staking, market, court, availability]) {
+  for (const spender of [staking, market, court, availability, desk]) {
     await liar.execute(token, token.interface.encodeFunctionData("approve", [addressOf(spender), PURSE]));
   }
 }
@@ -238,6 +249,11 @@ export class World {
   readonly jobs: Job[] = [];
   readonly versions: Version[];
   readonly cases: Case[] = [];
+  readonly audits: Audited[] = [];
+  /** Periods of claims whose seed somebody asked for. */
+  readonly periods = new Set<number>();
+  /** Seeds of those periods, by ticket. */
+  readonly seeds = new Map<number, string>();
   /** Everybody who may own something. */
   readonly everybody: readonly string[];
   /** Routes of evidence: what each verifies by, and whether it was tombstoned. */
@@ -280,11 +296,11 @@ export class World {
     this.people = people;
     this.consumers = consumers;
     this.versions = [...versions];
-    const { staking, pools, market, court, availability } = contracts;
-    this.ledger = new Ledger({ staking, pools, market, court, availability });
+    const { staking, pools, market, court, availability, desk } = contracts;
+    this.ledger = new Ledger({ staking, pools, market, court, availability, desk });
     this.routes.set(OPTIMISTIC, { by: "time", dead: false });
     this.routes.set(SIGNED, { by: "signature", dead: false });
-    this.managers = [addressOf(contracts.market), people.manager.address];
+    this.managers = [addressOf(contracts.market), people.manager.address, addressOf(contracts.desk)];
     const { admin, manager, sink, royaltee, pauper, publishers, requesters, watchers, operators, agents } = people;
     const all = [admin, manager, sink, royaltee, pauper, ...publishers, ...requesters, ...watchers];
     this.everybody = [...all, ...operators, ...agents].map(({ address }) => address);
@@ -316,7 +332,11 @@ export class World {
     this.ledger.read(logs, this.chain.time, this.payer);
     for (const { name, args } of this.ledger.latest) if (name === "market.RequestOpened") this.#opened(args);
     this.#view = await this.#lens.look(logs, senders, all);
-    for (const of of ["court", "availability"] as const) this.ledger.charge(of, bondOf(this, of));
+    for (const of of ["court", "availability", "desk"] as const) this.ledger.charge(of, bondOf(this, of));
+    for (const { ticket } of this.#view.periods.values()) {
+      if (ticket === 0 || ticket > this.chain.block || this.seeds.has(ticket)) continue;
+      this.seeds.set(ticket, await this.chain.hashOf(ticket));
+    }
     return this.#view;
   }
 

@@ -66,7 +66,6 @@ export const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 /** Everything that an account has: tokens, stake, exits and credits. */
 export function wealthOf(view: View, address: string): bigint {
   const { stake = 0n, exits = [] } = view.operators.get(address) ?? {};
-  const { market, court, staking, availability } = view.credits;
-  const owed = sum([market, court, staking, availability].map((row) => row.get(address) ?? 0n));
+  const owed = sum(Object.values(view.credits).map((row) => row.get(address) ?? 0n));
   return (view.balances.get(address) ?? 0n) + stake + sum(exits.map(({ amount }) => amount)) + owed;
 }

@@ -18,6 +18,7 @@ const PAYING: readonly string[] = [
   ...["market.request", "market.requestWithPermit", "staking.deposit", "staking.depositWithPermit", "market.deposit"],
   ...["court.challenge", "court.demandTrace", "court.demandTensor", "market.requestFor", "relay.request"],
   ...["court.accuse", "court.deposit", "availability.deposit", "availability.demand"],
+  ...["desk.deposit", "desk.commit"],
 ];
 
 export const MONEY: readonly Invariant[] = [
@@ -78,8 +79,9 @@ export const MONEY: readonly Invariant[] = [
     "the court holds exactly its credits and the bonds of disputes and demands that are not settled",
     function* ({ view, contracts, terms }) {
       let owed = sum(view.credits.court.values());
-      for (const [claimId, { status, termsId, demands, accusations }] of view.disputes) {
-        const { challengeBond, demandBond, accusationBond } = terms[termsId] ?? COURT_TERMS;
+      for (const [claimId, { status, termsId, demands, accusations, audit }] of view.disputes) {
+        const { demandBond, accusationBond, ...rest } = terms[termsId] ?? COURT_TERMS;
+        const challengeBond = audit ? 0n : rest.challengeBond;
         if (status === 1n || status === 2n) owed += challengeBond + demands * demandBond + accusations * accusationBond;
         const filed = (view.accusers.get(claimId) ?? []).filter((payer) => BigInt(payer) !== 0n).length;
         if (status === 4n) owed += BigInt(filed) * accusationBond;
@@ -183,7 +185,7 @@ export const MONEY: readonly Invariant[] = [
     "I-22",
     "credit grows only by a settlement or a payment, and falls only by a withdrawal of all of it or a fee of its own request",
     function* (world, { before }) {
-      for (const of of ["market", "court", "staking", "availability"] as const) {
+      for (const of of ["market", "court", "staking", "availability", "desk"] as const) {
         for (const [account, now, then = 0n] of changes(world.view.credits[of], before.credits[of])) {
           const grown = saidBy(world, `${of}.Credited`, `${of}.CreditDeposited`).filter(
             (event) => textOf(event, "account") === account,
@@ -227,6 +229,7 @@ export const MONEY: readonly Invariant[] = [
       "court.CreditWithdrawn",
       "staking.CreditWithdrawn",
       "availability.CreditWithdrawn",
+      "desk.CreditWithdrawn",
     )) {
       const account = textOf(event, "account");
       const got = (world.view.balances.get(account) ?? 0n) - (before.balances.get(account) ?? 0n);
@@ -250,8 +253,9 @@ export const MONEY: readonly Invariant[] = [
   ),
 
   always("I-27", "the bonds of a dispute leave exactly once, with its verdict", function* ({ view, ledger, terms }) {
-    for (const [claimId, { status, termsId, demands, accusations }] of view.disputes) {
-      const { challengeBond, demandBond, accusationBond } = terms[termsId] ?? COURT_TERMS;
+    for (const [claimId, { status, termsId, demands, accusations, audit }] of view.disputes) {
+      const { demandBond, accusationBond, ...rest } = terms[termsId] ?? COURT_TERMS;
+      const challengeBond = audit ? 0n : rest.challengeBond;
       const unfiled = (view.accusers.get(claimId) ?? []).filter((payer) => BigInt(payer) === 0n).length;
       const paid = sum(ledger.creditedFor("court", claimId).values());
       const reclaimed = (view.demands.get(claimId) ?? []).filter(({ demander }) => BigInt(demander) === 0n).length;
@@ -269,7 +273,8 @@ export const MONEY: readonly Invariant[] = [
     function* ({ view, ledger, terms }, { before }) {
       for (const [claimId, now, then] of changes(view.disputes, before.disputes)) {
         if (now.status < 3n || now.status === then?.status) continue;
-        const { challengeBond, demandBond, accusationBond, burnBps } = terms[now.termsId] ?? COURT_TERMS;
+        const { demandBond, accusationBond, burnBps, ...rest } = terms[now.termsId] ?? COURT_TERMS;
+        const challengeBond = now.audit ? 0n : rest.challengeBond;
         const burnt = (challengeBond * BigInt(burnBps) + 9_999n) / 10_000n;
         const upheld = challengeBond - burnt + now.demands * demandBond + now.accusations * accusationBond;
         const [who, due] = now.status === 3n ? [now.operator, upheld] : [now.challenger, challengeBond];
@@ -306,12 +311,18 @@ export const MONEY: readonly Invariant[] = [
     },
   ),
 
-  always("I-95", "the fund of audits is the share of each fee that was paid for an answer", function* ({ view, jobs }) {
-    const shares = jobs
-      .filter(({ id }) => view.requests.get(id)?.status === FINAL)
-      .map(({ request }) => auditShareOf(BigInt(request.fee)));
-    if (view.auditFund !== sum(shares)) yield `${view.auditFund} instead of ${sum(shares)}`;
-  }),
+  always(
+    "I-95",
+    "the fund of audits is the share of each fee that was paid for an answer, less what auditors were paid: never more than it got",
+    function* ({ view, jobs, ledger, audits }) {
+      const shares = jobs
+        .filter(({ id }) => view.requests.get(id)?.status === FINAL)
+        .map(({ request }) => auditShareOf(BigInt(request.fee)));
+      const paid = audits.map(({ claimId }) => sum(ledger.creditedFor("market", claimId).values()));
+      const left = sum(shares) - sum(paid);
+      if (view.auditFund !== left || left < 0n) yield `${view.auditFund} instead of ${left}`;
+    },
+  ),
 
   always(
     "I-94",

@@ -45,7 +45,10 @@ export const RULES: readonly Invariant[] = [
         yield* compare(`exit ${slot} of ${address}`, amount, account.exits[slot]?.amount);
       }
     }
-    for (const name of ["market", "court", "staking", "availability"] as const) {
+    for (const [claimId, { status }] of view.audits) {
+      yield* compare(`audit of ${claimId}`, status, ledger.audit(claimId).status);
+    }
+    for (const name of ["market", "court", "staking", "availability", "desk"] as const) {
       for (const [address, credit] of view.credits[name]) {
         yield* compare(`credit of ${address} at the ${name}`, credit, ledger.credits[name].get(address));
       }
@@ -103,7 +106,7 @@ export const RULES: readonly Invariant[] = [
     "governance moves nothing that belongs to somebody: no stake, credit, token, lock, request or dispute",
     function* ({ view }, { before, move }) {
       if (!GOVERNING.includes(move)) return;
-      const rows = ["operators", "requests", "disputes", "demands", "locks", "balances", "places"] as const;
+      const rows = ["operators", "requests", "disputes", "demands", "locks", "balances", "places", "audits"] as const;
       for (const row of rows) {
         for (const [key] of changes<unknown>(view[row], before[row])) {
           // Weights are of the epoch in which they are read.
@@ -111,7 +114,7 @@ export const RULES: readonly Invariant[] = [
           if (!aged) yield `${move} changed ${row} ${key}`;
         }
       }
-      for (const of of ["market", "court", "staking", "availability"] as const) {
+      for (const of of ["market", "court", "staking", "availability", "desk"] as const) {
         for (const [key] of changes(view.credits[of], before.credits[of])) yield `${move} changed credit of ${key}`;
       }
     },

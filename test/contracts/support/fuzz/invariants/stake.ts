@@ -15,10 +15,11 @@ import { always, bigOf, changes, type Invariant, least, saidBy, sum, textOf } fr
 const FRAUD = 1n;
 
 /** What a slash may take of, as it was before it. */
-const lockIn = (world: World, before: View, manager: string, lockId: string): bigint =>
-  manager === addressOf(world.contracts.market)
-    ? (before.requests.get(lockId)?.lock ?? 0n)
-    : (before.locks.get(lockId)?.amount ?? 0n);
+function lockIn({ contracts }: World, before: View, manager: string, lockId: string): bigint {
+  if (manager === addressOf(contracts.market)) return before.requests.get(lockId)?.lock ?? 0n;
+  if (manager === addressOf(contracts.desk)) return before.audits.get(lockId)?.lock ?? 0n;
+  return before.locks.get(lockId)?.amount ?? 0n;
+}
 
 export const STAKE: readonly Invariant[] = [
   always("I-03", "an operator's locks add up to what is recorded, and never exceed its stake", function* ({ view }) {
@@ -28,6 +29,7 @@ export const STAKE: readonly Invariant[] = [
     };
     for (const { lockedOf, lock } of view.requests.values()) add(lockedOf, lock);
     for (const { operator, amount } of view.locks.values()) add(operator, amount);
+    for (const { lockedOf, lock } of view.audits.values()) add(lockedOf, lock);
     for (const [operator, { stake, locked, open }] of view.operators) {
       const own = locks.get(operator) ?? [];
       if (locked !== sum(own) || locked > stake) yield `${operator}: ${locked} of ${stake}, locks are ${sum(own)}`;
@@ -68,7 +70,7 @@ export const STAKE: readonly Invariant[] = [
     async function* (world, { before }) {
       if (!isShaken(world, before)) return;
       const { contracts, view, people } = world;
-      const { staking, market } = contracts;
+      const { staking, market, desk } = contracts;
       const of = (rows: Iterable<readonly [string, bigint]>): Attempt[] =>
         [...rows].flatMap(([id, lock]) =>
           lock > 0n ? [{ id, lock, values: [id, 1, view.time, ZeroAddress, ZeroAddress] }] : [],
@@ -76,6 +78,8 @@ export const STAKE: readonly Invariant[] = [
       const requests = of([...view.requests].map(([id, { lock }]) => [id, lock]));
       const locks = of([...view.locks].map(([id, { amount }]) => [id, amount]));
       yield* tried(requests, await asIf(world, staking, addressOf(market), "slash", requests));
+      const audits = of([...view.audits].map(([id, { lock }]) => [id, lock]));
+      yield* tried(audits, await asIf(world, staking, addressOf(desk), "slash", audits));
       yield* tried(locks, await asIf(world, staking, people.manager.address, "slash", locks));
     },
   ),
@@ -122,6 +126,9 @@ export const STAKE: readonly Invariant[] = [
     for (const [id, now, then] of changes(view.requests, before.requests)) {
       if (!own.has(id) && then !== undefined && now.lock !== then.lock) yield `lock of ${short(id)} changed`;
     }
+    for (const [id, now, then] of changes(view.audits, before.audits)) {
+      if (!own.has(id) && then !== undefined && now.lock !== then.lock) yield `lock of audit ${short(id)} changed`;
+    }
     for (const [id, now, then] of changes(view.locks, before.locks)) {
       if (!own.has(id) && then !== undefined && now.amount !== then.amount) yield `lock ${short(id)} changed`;
     }
@@ -164,9 +171,10 @@ export const STAKE: readonly Invariant[] = [
       for (const [operator, now, then] of changes(world.view.operators, before.operators)) {
         if (now.jailedUntil === then?.jailedUntil) continue;
         if (now.jailedUntil < (then?.jailedUntil ?? 0)) yield `${operator}: jail was shortened`;
-        if (move !== "market.timeOut") continue;
-        const missed = saidBy(world, "staking.Slashed").map((event) => before.requests.get(textOf(event, "lockId")));
-        const ends = missed.map((job) => missedAt(world, job?.deadline ?? 0) + STAKING.jailSeconds);
+        if (move !== "market.timeOut" && move !== "desk.lapse") continue;
+        const ids = saidBy(world, "staking.Slashed").map((event) => textOf(event, "lockId"));
+        const missed = ids.map((id) => before.requests.get(id)?.deadline ?? before.audits.get(id)?.commitBy ?? 0);
+        const ends = missed.map((deadline) => missedAt(world, deadline) + STAKING.jailSeconds);
         if (!ends.includes(now.jailedUntil)) yield `${operator}: until ${now.jailedUntil}, not ${ends.join()}`;
       }
     },
@@ -263,6 +271,7 @@ function missedAt({ view }: World, deadline: number): number {
 const isShaken = ({ view }: World, before: View): boolean =>
   view.operators !== before.operators ||
   view.locks !== before.locks ||
+  view.audits !== before.audits ||
   view.disputes !== before.disputes ||
   view.paused !== before.paused;
 
