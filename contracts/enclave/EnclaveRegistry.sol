@@ -121,8 +121,8 @@ contract EnclaveRegistry is IEnclaveRegistry, AccessManaged {
     /// @dev Why a quote does not hold any more; reverts when it holds, or when that is not known.
     function _reasonAgainst(address operator, bytes32 measurement, bytes calldata quote) private view returns (bytes4) {
         if (!isAllowed[measurement]) return EnclaveMeasurementUnknown.selector;
-        // SAFETY: a static call to a contract of this suite. Whoever gives it too little gas gets no reason: it then fails
-        // without data. The statuses that are refused here are part of what is known now.
+        // SAFETY: a static call to a contract of this suite. With too little gas it fails without data, or without one of
+        // these reasons: nobody ends a key by starving the verification.
         try VERIFIER.verify(quote) returns (QuoteReport memory report) {
             require(!_isAccepted(report.status), EnclaveValid(operator));
             return EnclaveStatusRefused.selector;

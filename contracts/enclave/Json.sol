@@ -10,6 +10,8 @@ import {Calendar} from "./Calendar.sol";
 library Json {
     /// @dev Most objects and lists inside each other that `skip` walks over.
     uint256 private constant MAX_DEPTH = 16;
+    /// @dev `....-..-..T..:..:..Z`
+    bytes32 private constant SEPARATORS = 0x000000002d00002d00005400003a00003a00005a000000000000000000000000;
 
     /// @notice The characters at `offset` are not what must be there.
     error JsonMalformed(uint256 offset);
@@ -112,9 +114,6 @@ library Json {
     function skip(bytes calldata json, uint256 offset) internal pure returns (uint256 next) {
         return _skip(json, offset, 0);
     }
-
-    /// @dev `....-..-..T..:..:..Z`
-    bytes32 private constant SEPARATORS = 0x000000002d00002d00005400003a00003a00005a000000000000000000000000;
 
     function _skip(bytes calldata json, uint256 offset, uint256 depth) private pure returns (uint256 next) {
         require(offset < json.length && depth < MAX_DEPTH, JsonMalformed(offset));

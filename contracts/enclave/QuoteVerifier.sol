@@ -19,7 +19,13 @@ import {X509} from "./X509.sol";
 /// @dev Only the PCK certificate is read here: the CA and the root behind it in the quote are a chain that the registry
 /// knows by the hash of its text.
 contract QuoteVerifier is IQuoteVerifier {
+    /// @dev Key usage: signatures.
     uint8 private constant SIGNS_DATA = 0x80;
+    /// @dev DEBUG is bit 1 of the first byte of ATTRIBUTES.
+    uint128 private constant DEBUG = 0x02 << 120;
+    /// @dev Of the attributes of a TD: byte 3 bit 4 is SEPT_VE_DISABLE, bits 6 and 7 PKS and KL, byte 7 bit 7 PERFMON.
+    bytes8 private constant SEPT_VE_DISABLE = 0x0000001000000000;
+    bytes8 private constant TD_RESERVED = 0x00ffff2fffffff7f;
 
     /// @notice Where the collateral is.
     ICollateralRegistry public immutable COLLATERAL;
@@ -119,7 +125,7 @@ contract QuoteVerifier is IQuoteVerifier {
         );
         bytes4 miscSelect = bytes4(qe[16:20]);
         bytes16 attributes = bytes16(qe[48:64]);
-        require(uint128(attributes) & _DEBUG == 0, QuoteDebuggable(attributes));
+        require(uint128(attributes) & DEBUG == 0, QuoteDebuggable(attributes));
         require(
             miscSelect & identity.miscSelectMask == identity.miscSelect & identity.miscSelectMask &&
                 attributes & identity.attributesMask == identity.attributes & identity.attributesMask,
@@ -164,7 +170,7 @@ contract QuoteVerifier is IQuoteVerifier {
 
     function _readSgx(bytes calldata body, QuoteReport memory report) private pure {
         bytes16 attributes = bytes16(body[48:64]);
-        require(uint128(attributes) & _DEBUG == 0, QuoteDebuggable(attributes));
+        require(uint128(attributes) & DEBUG == 0, QuoteDebuggable(attributes));
         report.measurement = keccak256(abi.encodePacked(uint8(0), body[32:48], body[64:320]));
         report.reportData = [bytes32(body[320:352]), bytes32(body[352:384])];
     }
@@ -175,18 +181,12 @@ contract QuoteVerifier is IQuoteVerifier {
         require(attributes[0] == 0, QuoteDebuggable(attributes));
         bool hasServiceTd = body.length > 584 && keccak256(body[600:648]) != keccak256(new bytes(48));
         require(
-            attributes & _TD_RESERVED == 0 && attributes & _SEPT_VE_DISABLE != 0 && !hasServiceTd,
+            attributes & TD_RESERVED == 0 && attributes & SEPT_VE_DISABLE != 0 && !hasServiceTd,
             QuoteAttributesRefused(attributes)
         );
         report.measurement = keccak256(abi.encodePacked(uint8(1), body[120:520]));
         report.reportData = [bytes32(body[520:552]), bytes32(body[552:584])];
     }
-
-    /// @dev DEBUG is bit 1 of the first byte of ATTRIBUTES.
-    uint128 private constant _DEBUG = 0x02 << 120;
-    /// @dev Of the attributes of a TD: byte 3 bit 4 is SEPT_VE_DISABLE, bits 6 and 7 PKS and KL, byte 7 bit 7 PERFMON.
-    bytes8 private constant _SEPT_VE_DISABLE = 0x0000001000000000;
-    bytes8 private constant _TD_RESERVED = 0x00ffff2fffffff7f;
 
     /// @dev The numbers that bits name, after others, each once.
     function _named(
