@@ -24,6 +24,7 @@ getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
 getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAuditDesk__factory>
+getContractFactory(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICircuitRegistry__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
@@ -34,7 +35,12 @@ getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Operator__factory>
 getContractFactory(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Redeem__factory>
+getContractFactory(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERCZKMLRegistry__factory>
+getContractFactory(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERCZKMLVerifier__factory>
+getContractFactory(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IValidationRegistry__factory>
+getContractFactory(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofVerifier__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
+getContractFactory(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHalo2Verifier__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
 getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IModelRegistry__factory>
@@ -42,7 +48,7 @@ getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
-getContractFactory(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuorumMarket__factory>
+getContractFactory(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofEvidence__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
@@ -65,22 +71,28 @@ getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
-getContractFactory(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumHostMock__factory>
-getContractFactory(name: 'QuorumReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumReader__factory>
+getContractFactory(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Harness__factory>
+getContractFactory(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Mock__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
 getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TokenMock__factory>
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
+getContractFactory(name: 'ValidationRegistryMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ValidationRegistryMock__factory>
 getContractFactory(name: 'VerdictProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerdictProber__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'ViewReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ViewReader__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
 getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
-getContractFactory(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModeQuoteReader__factory>
-getContractFactory(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumMarket__factory>
+getContractFactory(name: 'AgentValidator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AgentValidator__factory>
+getContractFactory(name: 'CircuitRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CircuitRegistry__factory>
+getContractFactory(name: 'Groth16', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16__factory>
+getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Verifier__factory>
+getContractFactory(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Verifier__factory>
+getContractFactory(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceProofVerifier__factory>
+getContractFactory(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ZkmlRegistry__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
@@ -106,6 +118,7 @@ getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, s
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
 getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAuditDesk>
+getContractAt(name: 'ICircuitRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICircuitRegistry>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
@@ -116,7 +129,12 @@ getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signe
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IERC7540Operator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Operator>
 getContractAt(name: 'IERC7540Redeem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Redeem>
+getContractAt(name: 'IERCZKMLRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERCZKMLRegistry>
+getContractAt(name: 'IERCZKMLVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERCZKMLVerifier>
+getContractAt(name: 'IValidationRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IValidationRegistry>
+getContractAt(name: 'IProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofVerifier>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
+getContractAt(name: 'IHalo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHalo2Verifier>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
 getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IModelRegistry>
@@ -124,7 +142,7 @@ getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, sign
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
-getContractAt(name: 'IQuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuorumMarket>
+getContractAt(name: 'IProofEvidence', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofEvidence>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
@@ -147,22 +165,28 @@ getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, s
 getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
-getContractAt(name: 'QuorumHostMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumHostMock>
-getContractAt(name: 'QuorumReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumReader>
+getContractAt(name: 'Groth16Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Harness>
+getContractAt(name: 'Halo2Mock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Mock>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
 getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TokenMock>
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
+getContractAt(name: 'ValidationRegistryMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ValidationRegistryMock>
 getContractAt(name: 'VerdictProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerdictProber>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'ViewReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ViewReader>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
 getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
-getContractAt(name: 'ModeQuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModeQuoteReader>
-getContractAt(name: 'QuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumMarket>
+getContractAt(name: 'AgentValidator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AgentValidator>
+getContractAt(name: 'CircuitRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CircuitRegistry>
+getContractAt(name: 'Groth16', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16>
+getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Verifier>
+getContractAt(name: 'Halo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Verifier>
+getContractAt(name: 'InferenceProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceProofVerifier>
+getContractAt(name: 'ZkmlRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ZkmlRegistry>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
@@ -188,6 +212,7 @@ deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
+deployContract(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
@@ -198,7 +223,12 @@ deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLRegistry>
+deployContract(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
+deployContract(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
+deployContract(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
+deployContract(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
@@ -206,7 +236,7 @@ deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
-deployContract(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
+deployContract(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -229,22 +259,28 @@ deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
-deployContract(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
-deployContract(name: 'QuorumReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
+deployContract(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'ValidationRegistryMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ValidationRegistryMock>
 deployContract(name: 'VerdictProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'ViewReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
-deployContract(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
-deployContract(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
+deployContract(name: 'AgentValidator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AgentValidator>
+deployContract(name: 'CircuitRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CircuitRegistry>
+deployContract(name: 'Groth16', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16>
+deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
+deployContract(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
+deployContract(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
+deployContract(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
@@ -270,6 +306,7 @@ deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
+deployContract(name: 'ICircuitRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
@@ -280,7 +317,12 @@ deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IERCZKMLRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLRegistry>
+deployContract(name: 'IERCZKMLVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
+deployContract(name: 'IValidationRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
+deployContract(name: 'IProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
+deployContract(name: 'IHalo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
@@ -288,7 +330,7 @@ deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
-deployContract(name: 'IQuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
+deployContract(name: 'IProofEvidence', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -311,22 +353,28 @@ deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
-deployContract(name: 'QuorumHostMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
-deployContract(name: 'QuorumReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
+deployContract(name: 'Groth16Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Halo2Mock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'ValidationRegistryMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ValidationRegistryMock>
 deployContract(name: 'VerdictProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'ViewReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
-deployContract(name: 'ModeQuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
-deployContract(name: 'QuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
+deployContract(name: 'AgentValidator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AgentValidator>
+deployContract(name: 'CircuitRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CircuitRegistry>
+deployContract(name: 'Groth16', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16>
+deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
+deployContract(name: 'Halo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
+deployContract(name: 'InferenceProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
+deployContract(name: 'ZkmlRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>

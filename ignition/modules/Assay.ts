@@ -17,6 +17,8 @@ const PAUSES = ["pause()", "unpause()"].map((signature) => id(signature).slice(0
 /** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
 export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
 export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
+export const GROTH16_MODE = id("assay.groth16").slice(0, 10);
+const HALO2_MODE = id("assay.halo2").slice(0, 10);
 
 /** Default length of an epoch of the pools. */
 export const EPOCH_SECONDS = HOUR;
@@ -103,6 +105,9 @@ const suiteModule = (source: RandomnessSource) =>
     const attestation = m.contract("AttestationVerifier", [authority]);
     const optimistic = m.contract("OptimisticVerifier", [minimumWindow]);
     const signature = m.contract("SignatureVerifier", [staking]);
+    const circuits = m.contract("CircuitRegistry", [registry]);
+    const groth16 = m.contract("Groth16Verifier", [circuits]);
+    const halo2 = m.contract("Halo2Verifier", [circuits]);
     const availability = m.contract("DataAvailability", [token, registry, dataBond]);
     const market = m.contract("InferenceMarket", [
       authority,
@@ -130,6 +135,8 @@ const suiteModule = (source: RandomnessSource) =>
     m.call(market, "setCourt", [court, auditDesk]);
     m.call(attestation, "addRoute", [OPTIMISTIC_MODE, optimistic], { id: "routeOptimistic" });
     m.call(attestation, "addRoute", [SIGNATURE_MODE, signature], { id: "routeSignature" });
+    m.call(attestation, "addRoute", [GROTH16_MODE, groth16], { id: "routeGroth16" });
+    m.call(attestation, "addRoute", [HALO2_MODE, halo2], { id: "routeHalo2" });
     m.call(authority, "setTargetFunctionRole", [market, PAUSES, GUARDIAN_ROLE], { id: "guardPause" });
     m.call(authority, "grantRole", [GUARDIAN_ROLE, guardian, 0]);
 
@@ -143,6 +150,9 @@ const suiteModule = (source: RandomnessSource) =>
       attestation,
       optimistic,
       signature,
+      circuits,
+      groth16,
+      halo2,
       availability,
       market,
       machine,

@@ -1,14 +1,16 @@
-import { id, type Signer as AbstractSigner, type TypedDataDomain } from "ethers";
+import { hexlify, id, type Signer as AbstractSigner, type TypedDataDomain } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
+import type { EvidenceContextStruct } from "../../typechain-types/evidence/AttestationVerifier.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 import type { Suite } from "./deployment.ts";
 
 /** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
 export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
 export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
+export const GROTH16_MODE = id("assay.groth16").slice(0, 10);
 
 /** A policy (32 bytes) of evidence modes, all of which must hold: their selectors from left to right. */
 export const policyOf = (...modes: readonly string[]): string =>
@@ -38,11 +40,29 @@ export interface ClaimStatement {
   readonly deadline: number;
 }
 
+/** Bytes of a question and its answer. */
+export interface AnswerData {
+  readonly inputs: Uint8Array;
+  readonly outputs: Uint8Array;
+}
+
+/** Makes the evidence of a mode, such as a proof: bytes in the format of the mode's verifier. */
+export type Prover = (context: EvidenceContextStruct, data: AnswerData) => Promise<string>;
+
+/** Provers by the selectors of their modes. */
+export type Provers = Readonly<Record<string, Prover>>;
+
 /**
  * One piece of evidence for each mode of the request's policy.
+ * @param provers Who makes evidence of modes that are neither optimistic nor signed.
  * @throws AssayError EVIDENCE_UNSUPPORTED for a mode that this operator cannot bring.
  */
-export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: ClaimStatement): Promise<string[]> {
+export async function evidenceFor(
+  suite: Suite,
+  key: AbstractSigner,
+  statement: ClaimStatement,
+  { provers = {}, data }: { readonly provers?: Provers | undefined; readonly data: AnswerData },
+): Promise<string[]> {
   const { request } = statement;
   const chainId = (await suite.market.runner?.provider?.getNetwork())?.chainId ?? 0n;
   const domain: TypedDataDomain = {
@@ -53,10 +73,7 @@ export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: 
   const market = statement.market ?? (await suite.market.getAddress());
   const evidence = modesOf(String(request.policy)).map(async (mode) => {
     if (mode === OPTIMISTIC_MODE) return "0x";
-    if (mode !== SIGNATURE_MODE) {
-      throw new AssayError("EVIDENCE_UNSUPPORTED", `this operator brings no evidence of mode ${mode}`, { mode });
-    }
-    return await key.signTypedData(domain, ANSWER_TYPED_DATA.types, {
+    const context = {
       market,
       requestId: statement.requestId,
       versionId: request.versionId,
@@ -67,7 +84,13 @@ export async function evidenceFor(suite: Suite, key: AbstractSigner, statement: 
       mode,
       deadline: statement.deadline,
       windowSeconds: request.windowSeconds,
-    });
+    };
+    const prover = provers[mode];
+    if (prover !== undefined) return hexlify(await prover(context, data));
+    if (mode !== SIGNATURE_MODE) {
+      throw new AssayError("EVIDENCE_UNSUPPORTED", `this operator brings no evidence of mode ${mode}`, { mode });
+    }
+    return await key.signTypedData(domain, ANSWER_TYPED_DATA.types, context);
   });
   return await Promise.all(evidence);
 }

@@ -15,7 +15,7 @@ import { encodeTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { type Now, nowOf, send, type ServiceContext } from "../chain/context.ts";
 import { toShow, withheld } from "../chain/data-demands.ts";
-import { evidenceFor } from "../chain/evidence.ts";
+import { evidenceFor, type Provers } from "../chain/evidence.ts";
 import type { RequestView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
 import { isTooLarge } from "../chain/sender.ts";
@@ -36,6 +36,8 @@ export interface OperatorOptions extends ServiceContext {
   readonly locationPrefix: string;
   /** Where the rounds of the randomness beacon are published; see `parseBeacons`. */
   readonly beacons?: readonly string[] | undefined;
+  /** Who makes evidence of modes that are neither optimistic nor signed, such as proofs. */
+  readonly provers?: Provers | undefined;
   /** What is claimed instead of the honest run; for demonstrations of fraud only. */
   readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
 }
@@ -176,13 +178,15 @@ export class OperatorService {
     const { outputs, outputRoot } = answered.value;
     const inline = outputs.length <= CONSTANTS.MarketRecord.INLINE_LIMIT;
     const uri = inline ? "" : `${locationPrefix}${await store.put(outputs)}`;
-    const evidence = await evidenceFor(suite, signer, {
+    const statement = {
       requestId: view.id,
       request: view.request,
       outputRoot,
       operator: this.#address,
       deadline: view.deadline,
-    });
+    };
+    const { provers } = this.#options;
+    const evidence = await evidenceFor(suite, signer, statement, { provers, data: { inputs: input, outputs } });
     if (signal?.aborted === true) return;
     await this.#send(
       { kind: "claimed", requestId: view.id, model: hosted.name },

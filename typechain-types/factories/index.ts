@@ -13,7 +13,7 @@ export * as interfaces from './interfaces/index.js';
 export * as machine from './machine/index.js';
 export * as market from './market/index.js';
 export * as mocks from './mocks/index.js';
-export * as quorum from './quorum/index.js';
+export * as proofs from './proofs/index.js';
 export * as randomness from './randomness/index.js';
 export * as registry from './registry/index.js';
 export * as staking from './staking/index.js';
