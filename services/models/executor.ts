@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
+import { cloneOfTensor, type StoredClone } from "../../runner/onnx/file/stored.ts";
 import { type HostedModel, prepared } from "./models.ts";
 import { type Answer, executePrepared, inferPrepared, type Judgement, judgePrepared, type Run } from "./run.ts";
 
@@ -37,7 +38,12 @@ export const localExecutor: Executor = {
 
 /** What a thread is told. */
 export type WorkerOrder =
-  | { readonly kind: "load"; readonly model: Hash; readonly program: unknown; readonly constants: readonly Tensor[] }
+  | {
+      readonly kind: "load";
+      readonly model: Hash;
+      readonly program: unknown;
+      readonly constants: readonly (Tensor | StoredClone)[];
+    }
   | ({ readonly kind: "execute"; readonly id: number; readonly model: Hash; readonly input: Uint8Array } & Wanted);
 
 /** What an execution is asked for. */
@@ -115,7 +121,12 @@ export function threadedExecutor(threads = Math.max(1, availableParallelism() - 
     };
     if (!models.has(model)) {
       models.add(model);
-      post({ kind: "load", model, program: hosted.model.program, constants: hosted.model.constants });
+      post({
+        kind: "load",
+        model,
+        program: hosted.model.program,
+        constants: hosted.model.constants.map(cloneOfTensor),
+      });
     }
     const id = ids++;
     return await new Promise((resolve, reject) => {

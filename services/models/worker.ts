@@ -6,6 +6,7 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
+import { tensorOfClone } from "../../runner/onnx/file/stored.ts";
 import type { Results, WorkerOrder, WorkerReport } from "./executor.ts";
 import { executePrepared, inferPrepared, judgePrepared, type Prepared } from "./run.ts";
 
@@ -19,7 +20,7 @@ const models = new Map<Hash, Prepared>();
 port.on("message", (order: WorkerOrder) => {
   if (order.kind === "load") {
     const executable = prepareProgram(order.program as Program, wasm);
-    models.set(order.model, { name: "input", executable, constants: order.constants });
+    models.set(order.model, { name: "input", executable, constants: order.constants.map(tensorOfClone) });
     return;
   }
   const { id } = order;

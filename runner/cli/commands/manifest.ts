@@ -33,7 +33,7 @@ export async function compileManifest(
   context: CommandContext,
   defaults: Shapes["shapes"] = {},
 ): Promise<ManifestFile> {
-  const { model, bytes } = readModel(path, shapes, context, defaults);
+  const { model, file } = readModel(path, shapes, context, defaults);
   const commitment = await commitModel(model.program, model.constants, context);
-  return manifestFile(commitment, model, bytes, { ...defaults, ...shapes.shapes });
+  return manifestFile(commitment, model, file.all(), { ...defaults, ...shapes.shapes });
 }
