@@ -79,10 +79,8 @@ function* load(code: Code, constants: readonly Tensor[], threads: number): Gener
     copyTensor(item(constants, index), bytes.subarray(at));
     yield 0;
   }
-  for (const { constant, at, copies } of layout.packed) {
-    const direct = layout.constants.get(constant);
-    const from = direct ?? layout.staging;
-    if (direct === undefined) copyTensor(item(constants, constant), bytes.subarray(from));
+  for (const { constant, at, from, copies } of layout.packed) {
+    if (!layout.constants.has(constant)) copyTensor(item(constants, constant), bytes.subarray(from));
     for (const routine of copies) for (const _pause of run({ routine, addresses: [at, from] })) yield 0;
   }
   const started = threads > 1 ? new Threads(module, memory, functions, run, threads) : undefined;

@@ -77,7 +77,7 @@ class Rearranged implements Stored {
     // Where parts would overlap much, all is read at once.
     const wanted =
       others > 2 * step ? size : Math.max(1, Math.floor((PART_BYTES / width - others) / Math.max(1, step)));
-    const buffer = new Uint8Array((others + (Math.min(size, wanted) - 1) * step) * width);
+    const buffer = bufferOf((others + (Math.min(size, wanted) - 1) * step) * width);
     for (let first = 0; first < size; first += wanted) {
       const count = Math.min(size - first, wanted);
       const moved = { shape: shape.map((each, d) => (d === dimension ? count : each)), strides, base: 0 };
@@ -92,6 +92,15 @@ class Rearranged implements Stored {
   clone(dtype: DType): StoredClone {
     return { ...this.#from.clone(dtype), view: this.#view };
   }
+}
+
+let partBuffer = new Uint8Array(0);
+
+/** A buffer for one part: the same one again and again, unless it is large. */
+function bufferOf(bytes: number): Uint8Array {
+  if (bytes > PART_BYTES) return new Uint8Array(bytes);
+  if (partBuffer.length === 0) partBuffer = new Uint8Array(PART_BYTES);
+  return partBuffer;
 }
 
 /** What another thread of the process makes the same tensor of; the tensor itself when it is in memory. */
