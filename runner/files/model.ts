@@ -1,6 +1,6 @@
 import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { OpenFile } from "../onnx/file/open-file.ts";
+import { OpenFile } from "../storage/open-file.ts";
 import { decodeFile } from "../onnx/file/skeleton.ts";
 import { importFile } from "../onnx/import/file.ts";
 import type { ImportOptions, Model } from "../onnx/import/import.ts";

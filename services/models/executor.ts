@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
-import { cloneOfTensor, type StoredClone } from "../../runner/onnx/file/stored.ts";
+import { cloneOfTensor, type StoredClone } from "../../runner/storage/stored.ts";
 import { type HostedModel, prepared } from "./models.ts";
 import { type Answer, executePrepared, inferPrepared, type Judgement, judgePrepared, type Run } from "./run.ts";
 

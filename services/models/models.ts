@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { wasm } from "../../runner/backends/wasm/wasm.ts";
 import { type Executable, prepareProgram } from "../../runner/backends/backend.ts";
 import { commitModel, type ModelCommitment } from "../../runner/commitment/model.ts";
+import { commitOnThreads } from "../../runner/commitment/threads.ts";
 import { readModel } from "../../runner/files/model.ts";
 import type { Model } from "../../runner/onnx/import/import.ts";
 import type { TaskOptions } from "../../runner/task.ts";
@@ -43,7 +44,7 @@ export async function hostModel(
 ): Promise<HostedModel> {
   const [path = "", sizes = ""] = spec.split("?");
   const { model } = readModel(path, { shapes: sizesOption(name, sizes) }, options);
-  const commitment = await commitModel(model.program, model.constants, options);
+  const commitment = await commitModel(model.program, model.constants, { ...options, commit: commitOnThreads() });
   return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, wasm) };
 }
 

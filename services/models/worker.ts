@@ -6,7 +6,7 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Program } from "../../runner/machine/kernel.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
-import { tensorOfClone } from "../../runner/onnx/file/stored.ts";
+import { tensorOfClone } from "../../runner/storage/stored.ts";
 import type { Results, WorkerOrder, WorkerReport } from "./executor.ts";
 import { executePrepared, inferPrepared, judgePrepared, type Prepared } from "./run.ts";
 

@@ -111,7 +111,10 @@ export function layOut(program: Program, units: readonly Unit[], shared = false)
 function placeConstants(program: Program, units: readonly Unit[], routines: readonly KernelRoutine[]) {
   const arena = new Arena(64);
   const constants = new Map<number, number>();
-  const panels = new Map<string, { readonly constant: number; readonly bytes: number; readonly copies: readonly Routine[] }>();
+  const panels = new Map<
+    string,
+    { readonly constant: number; readonly bytes: number; readonly copies: readonly Routine[] }
+  >();
   const keyOf = (constant: number, copies: readonly Routine[]): string =>
     [constant, ...copies.flatMap(({ number, tiles }) => [number, tiles])].join();
   units.forEach(({ operands }, u) => {

@@ -1,4 +1,5 @@
 import { commitModel } from "../../commitment/model.ts";
+import { commitOnThreads } from "../../commitment/threads.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import { manifestFile, type ManifestFile } from "../../inspection/manifest-file.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
@@ -34,6 +35,6 @@ export async function compileManifest(
   defaults: Shapes["shapes"] = {},
 ): Promise<ManifestFile> {
   const { model, file } = readModel(path, shapes, context, defaults);
-  const commitment = await commitModel(model.program, model.constants, context);
+  const commitment = await commitModel(model.program, model.constants, { ...context, commit: commitOnThreads() });
   return manifestFile(commitment, model, file.all(), { ...defaults, ...shapes.shapes });
 }

@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { OpenFile } from "./open-file.ts";
+import { OpenFile } from "../../storage/open-file.ts";
 import { importError } from "./refusal.ts";
-import { STORED_BYTES, StoredInFile } from "./stored.ts";
+import { STORED_BYTES, StoredInFile } from "../../storage/stored.ts";
 import type { ExternalReader } from "./tensors.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { decodeModel, type RawModel, type RawTensor } from "./decode.ts";
-import type { OpenFile } from "./open-file.ts";
-import { STORED_BYTES, StoredInFile } from "./stored.ts";
+import type { OpenFile } from "../../storage/open-file.ts";
+import { STORED_BYTES, StoredInFile } from "../../storage/stored.ts";
 
 /*
  * A model file is decoded without the data of its large initializers: the fields around them are copied to a small

@@ -1,5 +1,5 @@
 import { externalReader } from "../file/external.ts";
-import { OpenFile } from "../file/open-file.ts";
+import { OpenFile } from "../../storage/open-file.ts";
 import { decodeFile } from "../file/skeleton.ts";
 import { importDecoded, importModel as importBytes, type ImportOptions, type Model } from "./import.ts";
 

@@ -11,7 +11,7 @@ import { isAssayError } from "../../../runner/errors.ts";
 import { createRandom } from "../../../runner/machine/prng.ts";
 import { createTensor, type Tensor, tensorBytes } from "../../../runner/machine/tensor.ts";
 import { decodeModel } from "../../../runner/onnx/file/decode.ts";
-import { cloneOfTensor, tensorOfClone } from "../../../runner/onnx/file/stored.ts";
+import { cloneOfTensor, tensorOfClone } from "../../../runner/storage/stored.ts";
 import { importModel, type Model } from "../../../runner/onnx/index.ts";
 import { encode, f32, i64, rawNode, rawTensor, valueInfo } from "../../../testing/onnx-model.ts";
 

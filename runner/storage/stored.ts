@@ -1,8 +1,8 @@
-import type { DType } from "../../machine/dtype.ts";
-import { DTYPE_BYTES } from "../../machine/dtype.ts";
-import { copyStrided, spanOf, type StridedView } from "../../machine/strided.ts";
-import { type Stored, storedTensor, type Tensor } from "../../machine/tensor.ts";
-import { item } from "../../items.ts";
+import type { DType } from "../machine/dtype.ts";
+import { DTYPE_BYTES } from "../machine/dtype.ts";
+import { copyStrided, spanOf, type StridedView } from "../machine/strided.ts";
+import { type Stored, storedTensor, type Tensor } from "../machine/tensor.ts";
+import { item } from "../items.ts";
 import { type FileClone, OpenFile } from "./open-file.ts";
 
 /** Bytes from which a tensor's data stay in their file until they are needed. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
-import { AssayError } from "../../errors.ts";
+import { AssayError } from "../errors.ts";
 
 /** What changes when the content of a file does. */
 interface Stamp {
