@@ -60,6 +60,7 @@ export {
   tensorRoot,
   tensorRootOf,
 } from "./commitment/tensor.ts";
+export { commitOnThreads } from "./commitment/threads.ts";
 export { commitEnds, commitTrace, type Ends, type TraceCommitment } from "./commitment/trace.ts";
 
 export { importModel, type ImportOptions, type Model, type Port } from "./onnx/index.ts";

@@ -9,7 +9,8 @@ import { wasm } from "../runner/backends/wasm/wasm.ts";
 import { executeProgram } from "../runner/machine/interpreter.ts";
 import { firstDifference, type Tensor } from "../runner/machine/tensor.ts";
 import { decodeModel, decodeTensor } from "../runner/onnx/file/decode.ts";
-import { importModel, type ImportOptions, type Model } from "../runner/onnx/import/import.ts";
+import { importModel } from "../runner/onnx/import/file.ts";
+import type { ImportOptions, Model } from "../runner/onnx/import/import.ts";
 import { toNumbers } from "../runner/onnx/file/numbers.ts";
 import { type Dense, readTensor } from "../runner/onnx/file/tensors.ts";
 

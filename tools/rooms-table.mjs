@@ -95,11 +95,16 @@ export const ROOMS = [
     "runner/backends",
     "runner/backends/javascript",
   ]),
+  room("runner/storage", "tensors whose elements stay in their file until they are needed", [
+    ...BASE,
+    "runner/machine",
+  ]),
   room("runner/commitment", "Merkle roots and proofs of tensors, programs and traces", [
     ...BASE,
     "runner/webassembly",
     "runner/protocol",
     "runner/machine",
+    "runner/storage",
   ]),
   room("runner/proving", "witnesses and fraud proofs of single elements", [
     ...BASE,
@@ -114,7 +119,11 @@ export const ROOMS = [
     "runner/proving",
   ]),
   room("runner/randomness", "rounds and signatures of a drand beacon", BASE),
-  room("runner/onnx/file", "ONNX files: protobuf, tensors, element types", [...BASE, "runner/machine"]),
+  room("runner/onnx/file", "ONNX files: protobuf, tensors, element types", [
+    ...BASE,
+    "runner/machine",
+    "runner/storage",
+  ]),
   room("runner/onnx/build", "values, stages and kernels under construction", [
     ...BASE,
     "runner/machine",
@@ -161,6 +170,7 @@ export const ROOMS = [
     ...LOWERING,
     ...BASE,
     "runner/backends/*",
+    "runner/storage",
     "runner/onnx/passes",
     "runner/onnx/operators/*",
   ]),
@@ -168,6 +178,7 @@ export const ROOMS = [
   room("runner/files", "files of models and tensors, and the store of blobs", [
     ...BASE,
     "runner/machine",
+    "runner/storage",
     "runner/commitment",
     "runner/onnx/file",
     "runner/onnx/import",

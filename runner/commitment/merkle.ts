@@ -50,6 +50,16 @@ export class MerkleTree {
     this.root = top === undefined || top.length === 0 ? ZERO_HASH : toHash(top);
   }
 
+  /** A tree whose levels, leaves first, another thread has computed. */
+  static fromLevels(levels: readonly Uint8Array[]): MerkleTree {
+    return new MerkleTree(levels);
+  }
+
+  /** The packed 32-byte nodes of all levels, leaves first. */
+  get levels(): readonly Uint8Array[] {
+    return this.#levels;
+  }
+
   /** Tree over packed 32-byte leaf hashes, which it keeps. */
   static fromPacked(leaves: Uint8Array): MerkleTree {
     return runNow(MerkleTree.grow(leaves));

@@ -71,6 +71,11 @@ export const outputTypes = ({ kernels, outputs }: Program): readonly TensorType[
     return { dtype, length: product(shape) };
   });
 
+export interface CommitOptions extends TaskOptions {
+  /** What commits the weights; see `commitOnThreads`. */
+  readonly commit?: typeof commitTensors;
+}
+
 /**
  * Commits a verified program and its weights; progress in leaves of weights.
  * @throws AssayError TENSOR_MISMATCH when the constants are not the program's, ABORTED.
@@ -78,12 +83,12 @@ export const outputTypes = ({ kernels, outputs }: Program): readonly TensorType[
 export async function commitModel(
   program: Program,
   constants: readonly Tensor[],
-  options?: TaskOptions,
+  { commit = commitTensors, ...options }: CommitOptions = {},
 ): Promise<ModelCommitment> {
   expectTensors("constant", constants, program.constants);
   const kernels = program.kernels.map(encodeKernel);
   const programTree = MerkleTree.ofItems(kernels);
-  const committed = await commitTensors("commit weights", constants, options);
+  const committed = await commit("commit weights", constants, options);
   const weightsTree = rootsTree(committed.map(({ root }) => root));
   const manifest: ModelManifest = {
     numericsVersion: NUMERICS_VERSION,

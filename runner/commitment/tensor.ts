@@ -92,9 +92,17 @@ export function segmentRoot(type: TensorType, { firstLeaf, data, siblings }: Seg
 function* committing(tensors: readonly Tensor[]): Generator<number, readonly TensorCommitment[]> {
   const commitments: TensorCommitment[] = [];
   let done = 0;
+  // Stored elements are read into one buffer, one tensor after the other.
+  const longest = tensors.reduce((most, { stored }) => Math.max(most, stored?.byteLength ?? 0), 0);
+  const buffer = new Uint8Array(longest);
+  const read = (tensor: Tensor): Uint8Array => {
+    if (tensor.stored === undefined) return tensorBytes(tensor);
+    tensor.stored.copyTo(buffer);
+    return buffer.subarray(0, tensor.stored.byteLength);
+  };
   for (const tensor of tensors) {
     const type = tensorType(tensor);
-    const bytes = tensorBytes(tensor);
+    const bytes = read(tensor);
     const count = leafCount(type);
     const leaves = new Uint8Array(count * 32);
     const whole = Math.floor(bytes.length / LEAF_BYTES);

@@ -1,16 +1,17 @@
 import { AssayError } from "../errors.ts";
 import type { Tensor } from "../machine/tensor.ts";
-import { importModel, type ImportOptions, type Model } from "../onnx/import/import.ts";
+import { OpenFile } from "../storage/open-file.ts";
+import { decodeFile } from "../onnx/file/skeleton.ts";
+import { importFile } from "../onnx/import/file.ts";
+import type { ImportOptions, Model } from "../onnx/import/import.ts";
 import type { TaskOptions } from "../task.ts";
-import { decodeModel } from "../onnx/file/decode.ts";
 import { pairs, usage } from "./pairs.ts";
-import { readBytes } from "./read.ts";
 import { readTensorFile } from "./tensor-file.ts";
 
-/** A model with the bytes of the file that it came from. */
+/** A model with the file that it came from. */
 export interface ModelFile {
   readonly model: Model;
-  readonly bytes: Uint8Array;
+  readonly file: OpenFile;
 }
 
 /** Sizes of symbolic dimensions and whole shapes of inputs, as `importModel` takes them. */
@@ -27,21 +28,19 @@ export function readModel(
   { signal, onProgress }: TaskOptions = {},
   defaults: Shapes["shapes"] = {},
 ): ModelFile {
-  // Read here too: a pipe is refused here, where the importer would wait for its data.
-  const bytes = readBytes(path);
-  expectNames(bytes, shapes);
+  const file = OpenFile.open(path);
+  expectNames(file, shapes);
   const progress = (done: number, total: number): void => onProgress?.({ task: "import", done, total });
   const stop = signal === undefined ? {} : { signal };
   const sizes = { ...shapes, shapes: { ...defaults, ...shapes.shapes } };
-  const model = importModel(path, { ...sizes, ...stop, onProgress: progress });
-  return { model, bytes };
+  return { model: importFile(file, { ...sizes, ...stop, onProgress: progress }), file };
 }
 
 /** @throws AssayError USAGE unless the model has every dimension and every input that is given a size. */
-function expectNames(bytes: Uint8Array, { shapes = {}, inputShapes = {} }: Partial<Shapes>): void {
+function expectNames(file: OpenFile, { shapes = {}, inputShapes = {} }: Partial<Shapes>): void {
   const given = { dimension: Object.keys(shapes), input: Object.keys(inputShapes) };
   if (given.dimension.length + given.input.length === 0) return;
-  const { input = [], initializer = [] } = decodeModel(bytes).graph ?? {};
+  const { input = [], initializer = [] } = decodeFile(file).graph ?? {};
   const initialized = new Set(initializer.map(({ name }) => name));
   const inputs = input.filter(({ name }) => !initialized.has(name));
   const dimensions = inputs.flatMap(({ type }) => type?.tensor_type?.shape?.dim ?? []);

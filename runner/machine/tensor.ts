@@ -2,6 +2,7 @@ import { AssayError } from "../errors.ts";
 import { DTYPE_BYTES, type DType } from "./dtype.ts";
 import type { TensorType } from "./kernel.ts";
 import { LIMITS } from "./limits.ts";
+import type { StridedView } from "./strided.ts";
 
 /** The typed array that holds the elements of a dtype. */
 export interface TensorArrays {
@@ -19,9 +20,21 @@ export interface TensorArrays {
 
 /**
  * A flat row of elements of one dtype; its length is `data.length`. A union over dtypes: testing `dtype` narrows
- * `data`. The bytes under `data` are little-endian, exactly what commitments hash, so NaN payloads survive.
+ * `data`. The bytes under `data` are little-endian, exactly what commitments hash, so NaN payloads survive. Elements
+ * that are `stored` elsewhere are read when somebody asks for `data`, and forgotten when nobody holds them any more.
  */
-export type Tensor = { readonly [D in DType]: { readonly dtype: D; readonly data: TensorArrays[D] } }[DType];
+export type Tensor = {
+  readonly [D in DType]: { readonly dtype: D; readonly data: TensorArrays[D]; readonly stored?: Stored };
+}[DType];
+
+/** Elements that lie elsewhere, in a file for example, until they are needed. They never change. */
+export interface Stored {
+  readonly byteLength: number;
+  /** Writes all bytes to the start of `target`. @throws AssayError FILE_UNREADABLE where they are in a file. */
+  readonly copyTo: (target: Uint8Array) => void;
+  /** The same elements in another order, NaNs of f32 made canonical; the view must lie inside. */
+  readonly rearranged?: (dtype: DType, view: StridedView) => Stored;
+}
 
 if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
   throw new Error("Assay needs a little-endian host: tensors are committed as the bytes of typed arrays");
@@ -73,13 +86,43 @@ export function tensorFrom(dtype: DType, values: Iterable<number | bigint>): Ten
   return tensor;
 }
 
+/** A tensor whose elements are stored elsewhere; whole elements, at least one. */
+export function storedTensor(dtype: DType, stored: Stored): Tensor {
+  let known = new WeakRef<object>({});
+  const read = (): Tensor["data"] => {
+    const held = known.deref();
+    if (held !== undefined && "buffer" in held) return held as Tensor["data"];
+    const tensor = createTensor(dtype, stored.byteLength / DTYPE_BYTES[dtype]);
+    stored.copyTo(tensorBytes(tensor));
+    known = new WeakRef(tensor.data);
+    return tensor.data;
+  };
+  const tensor = {
+    dtype,
+    stored,
+    get data() {
+      return read();
+    },
+  };
+  return tensor as Tensor;
+}
+
+/** Copies all bytes of a tensor to the start of `target`. */
+export function copyTensor(tensor: Tensor, target: Uint8Array): void {
+  if (tensor.stored === undefined) target.set(tensorBytes(tensor));
+  else tensor.stored.copyTo(target);
+}
+
 /** The little-endian bytes of a tensor: a view, not a copy. */
 export function tensorBytes({ data }: Tensor): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** dtype and length of a tensor. */
-export const tensorType = (tensor: Tensor): TensorType => ({ dtype: tensor.dtype, length: tensor.data.length });
+export const tensorType = (tensor: Tensor): TensorType => ({
+  dtype: tensor.dtype,
+  length: tensor.stored === undefined ? tensor.data.length : tensor.stored.byteLength / DTYPE_BYTES[tensor.dtype],
+});
 
 /** Bits of one element, zero-extended, as they are stored. `index` must be inside the tensor. */
 export function elementBits(tensor: Tensor, index: number): bigint {
@@ -98,8 +141,8 @@ export function setElementBits(tensor: Tensor, index: number, bits: bigint): voi
 /** First element whose bits differ, of two tensors of one type; -1 when there is none. */
 export function firstDifference(a: Tensor, b: Tensor): number {
   const [left, right] = [tensorBytes(a), tensorBytes(b)];
-  if (Buffer.compare(left, right) === 0) return -1;
-  return Math.floor(left.findIndex((byte, i) => byte !== right[i]) / DTYPE_BYTES[a.dtype]);
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return Math.floor(i / DTYPE_BYTES[a.dtype]);
+  return -1;
 }
 
 /**

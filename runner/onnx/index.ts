@@ -1,2 +1,3 @@
-export { importModel, type ImportOptions, type Model, type Port } from "./import/import.ts";
+export { importModel } from "./import/file.ts";
+export type { ImportOptions, Model, Port } from "./import/import.ts";
 export { OPERATORS } from "./operators/index.ts";

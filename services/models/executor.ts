@@ -4,19 +4,19 @@ import { Worker } from "node:worker_threads";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
-import { execute, type HostedModel, type Run } from "./models.ts";
-
-/** An answer looked at: right, or wrong with the whole execution that says so. */
-export type Judgement =
-  | { readonly right: true; readonly outputRoot: Hash }
-  | { readonly right: false; readonly outputRoot: Hash; readonly run: Run };
+import { cloneOfTensor, type StoredClone } from "../../runner/storage/stored.ts";
+import { type HostedModel, prepared } from "./models.ts";
+import { type Answer, executePrepared, inferPrepared, type Judgement, judgePrepared, type Run } from "./run.ts";
 
 /** Executes models. */
 export interface Executor {
   /** How many executions run at a time. */
   readonly threads: number;
+  /** The outputs and their root: all that a claim needs. */
+  readonly infer: (hosted: HostedModel, input: Uint8Array, signal?: AbortSignal) => Promise<Answer>;
+  /** The whole trace too: for disputes and audits. */
   readonly run: (hosted: HostedModel, input: Uint8Array, signal?: AbortSignal) => Promise<Run>;
-  /** Executes and compares: the trace of a right answer is dropped at once. */
+  /** Executes and compares: the trace is computed only where the answer is wrong. */
   readonly judge: (
     hosted: HostedModel,
     input: Uint8Array,
@@ -26,38 +26,42 @@ export interface Executor {
   readonly close: () => Promise<void>;
 }
 
-export const judgementOf = (run: Run, claimedRoot: Hash): Judgement =>
-  run.outputRoot === claimedRoot
-    ? { right: true, outputRoot: run.outputRoot }
-    : { right: false, outputRoot: run.outputRoot, run };
-
 /** Executes on the thread of the caller, in slices: for tests and short scripts. */
 export const localExecutor: Executor = {
   threads: 1,
-  run: async (hosted, input, signal) => await execute(hosted, input, { signal }),
+  infer: async (hosted, input, signal) => await inferPrepared(prepared(hosted), input, { signal }),
+  run: async (hosted, input, signal) => await executePrepared(prepared(hosted), input, { signal }),
   judge: async (hosted, input, claimedRoot, signal) =>
-    judgementOf(await execute(hosted, input, { signal }), claimedRoot),
+    await judgePrepared(prepared(hosted), input, claimedRoot, { signal }),
   close: () => Promise.resolve(),
 };
 
 /** What a thread is told. */
 export type WorkerOrder =
-  | { readonly kind: "load"; readonly model: Hash; readonly program: unknown; readonly constants: readonly Tensor[] }
   | {
-      readonly kind: "run";
-      readonly id: number;
+      readonly kind: "load";
       readonly model: Hash;
-      readonly input: Uint8Array;
-      /** Drops the trace when the outputs have this root. */
-      readonly unless: Hash | undefined;
-    };
+      readonly program: unknown;
+      readonly constants: readonly (Tensor | StoredClone)[];
+    }
+  | ({ readonly kind: "execute"; readonly id: number; readonly model: Hash; readonly input: Uint8Array } & Wanted);
+
+/** What an execution is asked for. */
+type Wanted = { readonly wanted: "answer" | "run" } | { readonly wanted: "judgement"; readonly claimedRoot: Hash };
+
+/** What it gives, by that. */
+export interface Results {
+  readonly answer: Answer;
+  readonly run: Run;
+  readonly judgement: Judgement;
+}
 
 /** What a thread says. */
 export type WorkerReport =
-  { readonly id: number; readonly result: Judgement } | { readonly id: number; readonly error: string };
+  { readonly id: number; readonly result: Results[keyof Results] } | { readonly id: number; readonly error: string };
 
 interface Waiting {
-  readonly resolve: (result: Judgement) => void;
+  readonly resolve: (result: Results[keyof Results]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -66,8 +70,6 @@ interface Thread {
   readonly models: Set<Hash>;
   readonly waiting: Map<number, Waiting>;
 }
-
-const NEVER: Hash = `0x${"ff".repeat(32)}`;
 
 /** Executes in threads of their own, so that a model of any length never holds up what has a deadline. */
 export function threadedExecutor(threads = Math.max(1, availableParallelism() - 1)): Executor {
@@ -110,7 +112,7 @@ export function threadedExecutor(threads = Math.max(1, availableParallelism() - 
     return least === undefined || (least.waiting.size > 0 && pool.length < threads) ? start() : least;
   };
 
-  const order = async (hosted: HostedModel, input: Uint8Array, unless: Hash): Promise<Judgement> => {
+  const order = async (hosted: HostedModel, input: Uint8Array, wanted: Wanted): Promise<Results[keyof Results]> => {
     if (closed) throw new AssayError("ABORTED", "executing was aborted", { task: "execute" });
     const { worker, models, waiting } = idlest();
     const model = hosted.commitment.commitment;
@@ -119,24 +121,26 @@ export function threadedExecutor(threads = Math.max(1, availableParallelism() - 
     };
     if (!models.has(model)) {
       models.add(model);
-      post({ kind: "load", model, program: hosted.model.program, constants: hosted.model.constants });
+      post({
+        kind: "load",
+        model,
+        program: hosted.model.program,
+        constants: hosted.model.constants.map(cloneOfTensor),
+      });
     }
     const id = ids++;
     return await new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      post({ kind: "run", id, model, input, unless });
+      post({ kind: "execute", id, model, input, ...wanted });
     });
   };
 
   return {
     threads,
-    async run(hosted, input) {
-      // No outputs have this root, so that the trace comes back.
-      const result = await order(hosted, input, NEVER);
-      if (result.right) throw failed("no trace");
-      return result.run;
-    },
-    judge: order,
+    infer: async (hosted, input) => (await order(hosted, input, { wanted: "answer" })) as Results["answer"],
+    run: async (hosted, input) => (await order(hosted, input, { wanted: "run" })) as Results["run"],
+    judge: async (hosted, input, claimedRoot) =>
+      (await order(hosted, input, { wanted: "judgement", claimedRoot })) as Results["judgement"],
     async close() {
       closed = true;
       await Promise.all(pool.map(({ worker }) => worker.terminate()));

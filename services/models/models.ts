@@ -3,14 +3,15 @@ import { basename } from "node:path";
 import { wasm } from "../../runner/backends/wasm/wasm.ts";
 import { type Executable, prepareProgram } from "../../runner/backends/backend.ts";
 import { commitModel, type ModelCommitment } from "../../runner/commitment/model.ts";
+import { commitOnThreads } from "../../runner/commitment/threads.ts";
 import { readModel } from "../../runner/files/model.ts";
 import type { Model } from "../../runner/onnx/import/import.ts";
 import type { TaskOptions } from "../../runner/task.ts";
 import type { Ledger, RequestView } from "../chain/ledger.ts";
 import { invalid, type OptionName, sizesOption } from "../environment/options.ts";
-import { executePrepared, type Run } from "./run.ts";
+import { executePrepared, type Prepared, type Run } from "./run.ts";
 
-export { bytesOfTensors, joinTensors, type Run, splitTensors } from "./run.ts";
+export { type Answer, bytesOfTensors, joinTensors, type Run, splitTensors } from "./run.ts";
 
 /** A model file compiled, committed and ready to run. */
 export interface HostedModel {
@@ -43,7 +44,7 @@ export async function hostModel(
 ): Promise<HostedModel> {
   const [path = "", sizes = ""] = spec.split("?");
   const { model } = readModel(path, { shapes: sizesOption(name, sizes) }, options);
-  const commitment = await commitModel(model.program, model.constants, options);
+  const commitment = await commitModel(model.program, model.constants, { ...options, commit: commitOnThreads() });
   return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, wasm) };
 }
 
@@ -57,7 +58,14 @@ export async function hostModels(list: string, options?: TaskOptions): Promise<r
   return models;
 }
 
-/** Executes a model on the bytes of its inputs, in order and without gaps. */
+/** A hosted model as what executes it takes it. */
+export const prepared = ({ name, executable, model }: HostedModel): Prepared => ({
+  name: `input of ${name}`,
+  executable,
+  constants: model.constants,
+});
+
+/** Executes a model on the bytes of its inputs, in order and without gaps, and keeps the whole trace. */
 export async function execute(hosted: HostedModel, inputs: Uint8Array, options?: TaskOptions): Promise<Run> {
-  return await executePrepared(`input of ${hosted.name}`, hosted.executable, hosted.model.constants, inputs, options);
+  return await executePrepared(prepared(hosted), inputs, options);
 }

@@ -8,28 +8,68 @@ import type { TensorType } from "../../runner/machine/kernel.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../../runner/machine/tensor.ts";
 import type { TaskOptions } from "../../runner/task.ts";
 
-/** One execution: outputs of all kernels, and what a claim names. */
-export interface Run {
+/** An execution of which only the program's outputs are kept: what a claim names. */
+export interface Answer {
   readonly inputs: readonly Tensor[];
-  readonly trace: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly outputRoot: Hash;
 }
 
-/** Executes a prepared program on the bytes of its inputs, in order and without gaps. */
+/** An execution with the outputs of all kernels: what a dispute needs. */
+export interface Run extends Answer {
+  readonly trace: readonly Tensor[];
+}
+
+/** An answer looked at: right, or wrong with the whole execution that says so. */
+export type Judgement =
+  | { readonly right: true; readonly outputRoot: Hash }
+  | { readonly right: false; readonly outputRoot: Hash; readonly run: Run };
+
+/** A model that is ready to run. */
+export interface Prepared {
+  /** Of its input, for errors. */
+  readonly name: string;
+  readonly executable: Executable;
+  readonly constants: readonly Tensor[];
+}
+
+/** Executes on the bytes of the inputs, in order and without gaps, and keeps the outputs only. */
+export async function inferPrepared(
+  { name, executable, constants }: Prepared,
+  bytes: Uint8Array,
+  options?: TaskOptions,
+): Promise<Answer> {
+  const inputs = splitTensors(name, executable.program.inputs, bytes);
+  const outputs = await executable.infer(inputs, constants, options);
+  return { inputs, outputs, outputRoot: await rootOf(outputs, options) };
+}
+
+/** As `inferPrepared`, and keeps the whole trace. */
 export async function executePrepared(
-  name: string,
-  executable: Executable,
-  constants: readonly Tensor[],
+  { name, executable, constants }: Prepared,
   bytes: Uint8Array,
   options?: TaskOptions,
 ): Promise<Run> {
   const inputs = splitTensors(name, executable.program.inputs, bytes);
   const trace = await executable.run(inputs, constants, options);
   const outputs = executable.program.outputs.flatMap((index) => trace[index] ?? []);
-  const outputRoot = tensorsRoot(await commitTensors("commit outputs", outputs, options));
-  return { inputs, trace, outputs, outputRoot };
+  return { inputs, trace, outputs, outputRoot: await rootOf(outputs, options) };
 }
+
+/** Executes and compares. Only for a wrong answer it executes again, for the trace: most answers are right. */
+export async function judgePrepared(
+  prepared: Prepared,
+  bytes: Uint8Array,
+  claimedRoot: Hash,
+  options?: TaskOptions,
+): Promise<Judgement> {
+  const { outputRoot } = await inferPrepared(prepared, bytes, options);
+  if (outputRoot === claimedRoot) return { right: true, outputRoot };
+  return { right: false, outputRoot, run: await executePrepared(prepared, bytes, options) };
+}
+
+const rootOf = async (outputs: readonly Tensor[], options?: TaskOptions): Promise<Hash> =>
+  tensorsRoot(await commitTensors("commit outputs", outputs, options));
 
 /** Bytes of tensors in order, without gaps: how requests and claims carry them. */
 export const joinTensors = (tensors: readonly Tensor[]): Uint8Array => Buffer.concat(tensors.map(tensorBytes));

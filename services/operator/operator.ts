@@ -21,7 +21,7 @@ import { eachAlone } from "../chain/loop.ts";
 import { isTooLarge } from "../chain/sender.ts";
 import { describeError } from "../environment/describe.ts";
 import type { Action } from "../environment/events.ts";
-import { type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
+import { type Answer, type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
 import { SeedService } from "../randomness/seeds.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
 import { workUntilIdle, type Workshop } from "../work/workshop.ts";
@@ -221,14 +221,17 @@ export class OperatorService {
   ): Promise<{ readonly outputs: Uint8Array; readonly outputRoot: Hash }> {
     const held = await this.#custody.find(view.id);
     if (held !== undefined && (await this.#custody.input(held).catch(() => undefined)) !== undefined) {
-      const trace = await this.#custody.trace(held, hosted);
-      const outputs = hosted.model.program.outputs.flatMap((index) => trace[index] ?? []);
-      return { outputs: joinTensors(outputs), outputRoot: held.outputRoot };
+      return { outputs: joinTensors(await this.#custody.outputs(held, hosted)), outputRoot: held.outputRoot };
     }
-    const run = await this.#run(hosted, input);
-    await this.#custody.hold(view.id, this.#options.ledger.tip, input, run);
+    const answer = await this.#infer(hosted, input);
+    await this.#custody.hold(view.id, this.#options.ledger.tip, input, answer);
     this.#options.workshop.downloads.forget(`input:${view.id}`);
-    return { outputs: joinTensors(run.outputs), outputRoot: run.outputRoot };
+    return { outputs: joinTensors(answer.outputs), outputRoot: answer.outputRoot };
+  }
+
+  async #infer(hosted: HostedModel, input: Uint8Array): Promise<Answer> {
+    const { tamper, workshop } = this.#options;
+    return tamper === undefined ? await workshop.executor.infer(hosted, input) : await this.#run(hosted, input);
   }
 
   async #run(hosted: HostedModel, input: Uint8Array): Promise<Run> {
@@ -248,15 +251,7 @@ export class OperatorService {
       const tensors = splitTensors("input", program.inputs, await this.#custody.input(held));
       await showData(this.#options, view, inputs, tensors);
     }
-    if (outputs.length > 0) {
-      const trace = await this.#custody.trace(held, hosted);
-      await showData(
-        this.#options,
-        view,
-        outputs,
-        program.outputs.flatMap((index) => trace[index] ?? []),
-      );
-    }
+    if (outputs.length > 0) await showData(this.#options, view, outputs, await this.#custody.outputs(held, hosted));
   }
 
   async #send(action: Action, call: Promise<ContractTransaction>): Promise<void> {
@@ -326,7 +321,7 @@ export class OperatorService {
     }
   }
 
-  /** What a challenged claim stands on; undefined while it is read, or executed again because it is lost. */
+  /** What a challenged claim stands on; undefined while it is computed, or read because it was computed before. */
   async #defendedTrace(job: Job, claimId: Hash): Promise<DefendedTrace | undefined> {
     const known = this.#defended.get(claimId);
     if (known !== undefined) return known;
@@ -355,7 +350,8 @@ export class OperatorService {
       const bytes = input === "held" && held !== undefined ? await this.#custody.input(held) : input;
       if (bytes === "held") throw new Error("an answer is held without its input");
       const run = await this.#run(hosted, bytes);
-      await this.#custody.hold(view.id, this.#options.ledger.tip, bytes, run);
+      if (held === undefined) await this.#custody.hold(view.id, this.#options.ledger.tip, bytes, run);
+      await this.#custody.holdTrace(view.id, run.trace);
       trace = run.trace;
     }
     return { outputKernels: program.outputs, trace, commitment: await commitTrace(trace) };

@@ -15,7 +15,7 @@ import { encodeKernel } from "../../runner/machine/encoding.ts";
 import { executeKernel, executeProgram, START } from "../../runner/machine/interpreter.ts";
 import { elementBits, setElementBits, type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import type { Kernel } from "../../runner/machine/kernel.ts";
-import { importModel } from "../../runner/onnx/import/import.ts";
+import { importModel } from "../../runner/onnx/import/file.ts";
 import { witnessElement } from "../../runner/proving/witness.ts";
 import { useFolder } from "../runner/files/support.ts";
 import { assay, jsonOf } from "../runner/cli/support.ts";

@@ -6,7 +6,7 @@ import { createMachineContract } from "../../runner/check/evm.ts";
 import type { MachineContract } from "../../runner/check/machine.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { tensorFrom } from "../../runner/machine/tensor.ts";
-import { importModel } from "../../runner/onnx/import/import.ts";
+import { importModel } from "../../runner/onnx/import/file.ts";
 import { agrees, floats, integers, one, random } from "../runner/onnx/agreement.ts";
 import { onnxFile, type TestModel } from "../../testing/onnx-model.ts";
 import { forest, mlModel, quarters } from "../runner/onnx/forests.ts";

@@ -12,7 +12,8 @@ import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { listen } from "../../services/environment/listen.ts";
 import { type HostedModel, hostModel } from "../../services/models/models.ts";
 import { threadedExecutor } from "../../services/models/executor.ts";
-import { execute, joinTensors } from "../../services/models/models.ts";
+import { execute, joinTensors, prepared } from "../../services/models/models.ts";
+import { executePrepared, judgePrepared } from "../../services/models/run.ts";
 import { readConfiguration } from "../../services/node/configuration.ts";
 import { Metrics } from "../../services/node/metrics.ts";
 import { type Pulse, serveMonitor, stateOf } from "../../services/node/monitor.ts";
@@ -206,16 +207,41 @@ describe("assay-node", () => {
   });
 
   describe("threads", () => {
+    it("compute the trace of a wrong answer only", async () => {
+      const model = prepared(await hostModel("models/digits/digits.int8.onnx?N=1"));
+      const input = new Uint8Array(64 * 4);
+      const { outputRoot } = await executePrepared(model, input);
+      let traces = 0;
+      const { executable } = model;
+      const counted = {
+        ...model,
+        executable: {
+          ...executable,
+          run: (...args: Parameters<typeof executable.run>) => {
+            traces++;
+            return executable.run(...args);
+          },
+        },
+      };
+      expect(await judgePrepared(counted, input, outputRoot)).to.deep.equal({ right: true, outputRoot });
+      expect(traces).to.equal(0);
+      const wrong = await judgePrepared(counted, input, `0x${"11".repeat(32)}`);
+      expect([wrong.right, wrong.outputRoot, traces]).to.deep.equal([false, outputRoot, 1]);
+    });
+
     it("execute as this thread does, drop the traces of right answers, and say why one fails", async () => {
       const model = await hostModel("models/digits/digits.int8.onnx?N=1");
       const input = joinTensors(readInputs(model.model, "image", ["image=models/digits/images/digit-3.npy"]));
       const expected = await execute(model, input);
       const executor = threadedExecutor(2);
-      const [run, right, wrong] = await Promise.all([
+      const [answer, run, right, wrong] = await Promise.all([
+        executor.infer(model, input),
         executor.run(model, input),
         executor.judge(model, input, expected.outputRoot),
         executor.judge(model, input, `0x${"11".repeat(32)}`),
       ]);
+      const { trace: _, ...ends } = expected;
+      expect(answer).to.deep.equal(ends);
       expect(run).to.deep.equal(expected);
       expect(right).to.deep.equal({ right: true, outputRoot: expected.outputRoot });
       expect(wrong.right ? undefined : wrong.run.trace).to.deep.equal(expected.trace);

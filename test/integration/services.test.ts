@@ -11,6 +11,7 @@ import { OPTIMISTIC_MODE, SIGNATURE_MODE } from "../../ignition/modules/Assay.ts
 import { readInputs } from "../../runner/files/model.ts";
 import { type Hash, keccak256, toHash } from "../../runner/commitment/keccak.ts";
 import { tensorsRoot } from "../../runner/commitment/model.ts";
+import { commitTrace } from "../../runner/commitment/trace.ts";
 import { commitTensor } from "../../runner/commitment/tensor.ts";
 import { AssayError, isAssayError } from "../../runner/errors.ts";
 import { type Tensor, tensorBytes, tensorFrom } from "../../runner/machine/tensor.ts";
@@ -24,11 +25,13 @@ import { policyOf } from "../../services/chain/evidence.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
 import { CHAIN_CLOCK, type Clock } from "../../services/environment/clock.ts";
 import { describeError } from "../../services/environment/describe.ts";
+import { type Executor, localExecutor } from "../../services/models/executor.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";
 import type { OperatorService } from "../../services/operator/operator.ts";
 import { nowOf } from "../../services/chain/context.ts";
 import { keepLooking, withPatience } from "../../services/chain/loop.ts";
 import type { WatcherService } from "../../services/watcher/watcher.ts";
+import { openWorkshop } from "../../services/work/workshop.ts";
 import { f32 } from "../../testing/onnx-model.ts";
 import { type CourtStage, FEE, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 import { activations, hosted } from "../../testing/wide-kernels.ts";
@@ -363,7 +366,7 @@ describe("Services", () => {
   });
 
   describe("given an operator that is challenged", () => {
-    it("it executes once, before it claims; to defend, and after a restart, it takes what it kept", async () => {
+    it("it executes before it claims, and again for the trace; after a restart it takes the trace that it kept", async () => {
       const stage = await openStage([model], storeAt("defending"));
       let runs = 0;
       const counting = (): Promise<Run> => {
@@ -377,10 +380,39 @@ describe("Services", () => {
       expect(runs, "to claim").to.equal(1);
       await stage.watcher().look();
       for (let i = 0; i < 3; i++) await first.look();
-      expect(runs, "to defend").to.equal(1);
+      expect(runs, "to defend").to.equal(2);
       for (let i = 0; i < 3; i++) await second.look();
-      expect(runs, "after a restart").to.equal(1);
+      expect(runs, "after a restart").to.equal(2);
       expect(stage.asking.ledger.dispute((await stage.view(id)).claim?.id ?? "0x").status).to.equal("traceCommitted");
+    });
+
+    it("an honest one computes a trace only when it is challenged, and is upheld by what it computes then", async () => {
+      const stage = await openStage([model], storeAt("honest-defence"));
+      const done: string[] = [];
+      const executor: Executor = {
+        ...localExecutor,
+        infer: (...args) => {
+          done.push("infer");
+          return localExecutor.infer(...args);
+        },
+        run: (...args) => {
+          done.push("run");
+          return localExecutor.run(...args);
+        },
+      };
+      const workshop = openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true, executor });
+      const id = await stage.open(model, image);
+      const operator = stage.operator({ workshop });
+      for (let i = 0; i < 3; i++) await operator.look();
+      expect(done, "to claim").to.deep.equal(["infer"]);
+      const claimId = (await stage.view(id)).claim?.id ?? "0x";
+      await stage.suite.court.connect(stage.accounts.watching).challenge(stage.suite.market, id, claimId);
+      await operator.look();
+      expect(done, "to defend").to.deep.equal(["infer", "run"]);
+      await stage.view(id);
+      const { status, traceRoot } = stage.asking.ledger.dispute(claimId);
+      const { trace } = await execute(model, joinTensors(image));
+      expect([status, traceRoot]).to.deep.equal(["traceCommitted", (await commitTrace(trace)).root]);
     });
   });
 

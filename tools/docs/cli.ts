@@ -12,7 +12,7 @@ import { readTensorFile } from "../../runner/files/tensor-file.ts";
 import { saveTrace } from "../../runner/inspection/trace-file.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { elementBits, setElementBits } from "../../runner/machine/tensor.ts";
-import { importModel } from "../../runner/onnx/import/import.ts";
+import { importModel } from "../../runner/onnx/import/file.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGE = join(ROOT, "docs", "cli.md");

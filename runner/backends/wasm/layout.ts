@@ -18,6 +18,8 @@ export interface Step {
 interface PackedConstant {
   readonly constant: number;
   readonly at: number;
+  /** Where the constant lies while it is packed: itself, or after the panel, where nothing is yet. */
+  readonly from: number;
   readonly copies: readonly Routine[];
 }
 
@@ -30,9 +32,8 @@ export interface Layout {
   readonly inputs: readonly (number | undefined)[];
   /** Addresses of the constants that kernels read themselves. */
   readonly constants: ReadonlyMap<number, number>;
+  /** In the order in which they must be packed. */
   readonly packed: readonly PackedConstant[];
-  /** Where a constant lies while it is packed, unless kernels read it. */
-  readonly staging: number;
   readonly steps: readonly Step[];
 }
 
@@ -90,10 +91,8 @@ export function layOut(program: Program, units: readonly Unit[], shared = false)
     endAfter(u);
     return { kernel, calls, at };
   });
-  const staged = fixed.packed.map(({ constant }) =>
-    fixed.constants.has(constant) ? 0 : bytesOf(item(program.constants, constant)),
-  );
-  const bytes = Math.max(arena.end, fixed.end + Math.max(0, ...staged));
+  const staged = fixed.packed.map(({ constant, from }) => from + bytesOf(item(program.constants, constant)));
+  const bytes = staged.reduce((most, end) => Math.max(most, end), arena.end);
   if (bytes > MOST_BYTES) return undefined;
   return {
     module: builder.assemble(shared),
@@ -101,17 +100,21 @@ export function layOut(program: Program, units: readonly Unit[], shared = false)
     inputs,
     constants: fixed.constants,
     packed: fixed.packed,
-    staging: fixed.end,
     steps,
   };
 }
 
-/** Places the constants that kernels read, and once each panel of a constant. */
+/**
+ * Places the constants that kernels read, then once each panel of a constant, the largest first: while a panel is filled,
+ * what it is made of lies where later panels will be, so that packing takes little memory of its own.
+ */
 function placeConstants(program: Program, units: readonly Unit[], routines: readonly KernelRoutine[]) {
   const arena = new Arena(64);
   const constants = new Map<number, number>();
-  const packed: PackedConstant[] = [];
-  const numbers = new Map<string, number>();
+  const panels = new Map<
+    string,
+    { readonly constant: number; readonly bytes: number; readonly copies: readonly Routine[] }
+  >();
   const keyOf = (constant: number, copies: readonly Routine[]): string =>
     [constant, ...copies.flatMap(({ number, tiles }) => [number, tiles])].join();
   units.forEach(({ operands }, u) => {
@@ -122,12 +125,16 @@ function placeConstants(program: Program, units: readonly Unit[], routines: read
     });
     for (const { panel, copies } of routine.panels) {
       const { space, index, dtype } = item(operands, panel.operand);
-      const key = keyOf(index, copies);
-      if (space !== "constant" || numbers.has(key)) continue;
-      const at = arena.place(panel.length * DTYPE_BYTES[dtype]);
-      numbers.set(key, packed.push({ constant: index, at, copies }) - 1);
+      if (space !== "constant") continue;
+      panels.set(keyOf(index, copies), { constant: index, bytes: panel.length * DTYPE_BYTES[dtype], copies });
     }
   });
+  const numbers = new Map<string, number>();
+  const packed: PackedConstant[] = [];
+  for (const [key, { constant, bytes, copies }] of [...panels].sort(([, a], [, b]) => b.bytes - a.bytes)) {
+    const at = arena.place(bytes);
+    numbers.set(key, packed.push({ constant, at, from: constants.get(constant) ?? arena.end, copies }) - 1);
+  }
   const find = (constant: number, copies: readonly Routine[]): number => numbers.get(keyOf(constant, copies)) ?? -1;
   return { constants, packed, find, end: arena.end };
 }

@@ -1,7 +1,7 @@
 import { item } from "../../items.ts";
 import type { Program } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
-import { createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts";
+import { copyTensor, createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts";
 import { kernelByKernel, type Kept, type PreparedProgram } from "../backend.ts";
 import { compiled } from "../javascript/compiled.ts";
 import { fusedUnits, tracedUnits } from "./fuse.ts";
@@ -76,13 +76,11 @@ function* load(code: Code, constants: readonly Tensor[], threads: number): Gener
   const run = runHere(functions);
   const bytes = new Uint8Array(memory.buffer);
   for (const [index, at] of layout.constants) {
-    bytes.set(tensorBytes(item(constants, index)), at);
+    copyTensor(item(constants, index), bytes.subarray(at));
     yield 0;
   }
-  for (const { constant, at, copies } of layout.packed) {
-    const direct = layout.constants.get(constant);
-    const from = direct ?? layout.staging;
-    if (direct === undefined) bytes.set(tensorBytes(item(constants, constant)), from);
+  for (const { constant, at, from, copies } of layout.packed) {
+    if (!layout.constants.has(constant)) copyTensor(item(constants, constant), bytes.subarray(from));
     for (const routine of copies) for (const _pause of run({ routine, addresses: [at, from] })) yield 0;
   }
   const started = threads > 1 ? new Threads(module, memory, functions, run, threads) : undefined;

@@ -1,4 +1,5 @@
 import { commitModel } from "../../commitment/model.ts";
+import { commitOnThreads } from "../../commitment/threads.ts";
 import { saveTrace } from "../../inspection/trace-file.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
 import { executeModel } from "../execute.ts";
@@ -16,7 +17,7 @@ export interface CommitOptions {
 export async function commit(path: string, options: CommitOptions, context: CommandContext): Promise<CommandResult> {
   const { model } = readModel(path, parseShapes(options.shape), context);
   const inputs = readInputs(model, "--input", options.input);
-  const commitment = await commitModel(model.program, model.constants, context);
+  const commitment = await commitModel(model.program, model.constants, { ...context, commit: commitOnThreads() });
   const trace = await executeModel(model, inputs, context);
   const saved = await saveTrace(options.store, commitment, model.program, { inputs, trace }, context);
   const { file } = saved;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { item } from "../../items.ts";
 import { commitModel } from "../../commitment/model.ts";
+import { commitOnThreads } from "../../commitment/threads.ts";
 import { commitEnds, commitTrace } from "../../commitment/trace.ts";
 import { encodeJson } from "../../files/json.ts";
 import { encodeNpy } from "../../files/npy.ts";
@@ -25,7 +26,7 @@ export interface InferOptions {
 export async function infer(path: string, options: InferOptions, context: CommandContext): Promise<CommandResult> {
   const { model } = readModel(path, parseShapes(options.shape), context);
   const inputs = readInputs(model, "--input", options.input);
-  const { commitment } = await commitModel(model.program, model.constants, context);
+  const { commitment } = await commitModel(model.program, model.constants, { ...context, commit: commitOnThreads() });
   // A trace takes longer, and memory for the outputs of all kernels.
   const trace = options.trace === true ? await executeModel(model, inputs, context) : undefined;
   const results = trace ? outputsOf(model, trace) : await inferModel(model, inputs, context);

@@ -1,4 +1,5 @@
 import { commitModel } from "../../commitment/model.ts";
+import { commitOnThreads } from "../../commitment/threads.ts";
 import { writeFileAtomic } from "../../files/write.ts";
 import { manifestFile, type ManifestFile } from "../../inspection/manifest-file.ts";
 import type { CommandContext, CommandResult } from "../context.ts";
@@ -33,7 +34,7 @@ export async function compileManifest(
   context: CommandContext,
   defaults: Shapes["shapes"] = {},
 ): Promise<ManifestFile> {
-  const { model, bytes } = readModel(path, shapes, context, defaults);
-  const commitment = await commitModel(model.program, model.constants, context);
-  return manifestFile(commitment, model, bytes, { ...defaults, ...shapes.shapes });
+  const { model, file } = readModel(path, shapes, context, defaults);
+  const commitment = await commitModel(model.program, model.constants, { ...context, commit: commitOnThreads() });
+  return manifestFile(commitment, model, file.all(), { ...defaults, ...shapes.shapes });
 }

@@ -1,4 +1,5 @@
 import { commitModel, type ModelCommitment, tensorsRoot } from "../../commitment/model.ts";
+import { commitOnThreads } from "../../commitment/threads.ts";
 import { commitTensors } from "../../commitment/tensor.ts";
 import { commitTrace } from "../../commitment/trace.ts";
 import { compareTraces, type Comparison, type Fault } from "../../dispute/compare.ts";
@@ -24,7 +25,7 @@ export interface ProveOptions {
 export async function prove(path: string, options: ProveOptions, context: CommandContext): Promise<CommandResult> {
   const { model } = readModel(path, parseShapes(options.shape), context);
   const inputs = readInputs(model, "--input", options.input);
-  const commitment = await commitModel(model.program, model.constants, context);
+  const commitment = await commitModel(model.program, model.constants, { ...context, commit: commitOnThreads() });
   const inputRoot = tensorsRoot(await commitTensors("commit inputs", inputs, context));
   const operator = loadTrace(
     options.trace,

@@ -1,4 +1,5 @@
 import protobuf from "protobufjs";
+import type { Stored } from "../../machine/tensor.ts";
 import { importError } from "./refusal.ts";
 import { ONNX_SCHEMA } from "./schema.ts";
 
@@ -75,6 +76,8 @@ export interface RawTensor {
   readonly double_data: readonly number[];
   readonly uint64_data: readonly bigint[];
   readonly raw_data?: Uint8Array;
+  /** Where the raw data are, when they were left in the file. */
+  readonly place?: Stored | undefined;
   readonly external_data: readonly { readonly key?: string; readonly value?: string }[];
   readonly data_location?: number;
 }

@@ -1,6 +1,6 @@
 import { item } from "../../items.ts";
 import { type DType, DTYPE_BYTES } from "../../machine/dtype.ts";
-import { type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
+import { type Stored, storedTensor, type Tensor, tensorFrom, tensorFromBytes } from "../../machine/tensor.ts";
 import type { RawTensor } from "./decode.ts";
 import { type ElementType, elementCount, storageOf } from "./element-type.ts";
 import { importError } from "./refusal.ts";
@@ -60,7 +60,7 @@ export const checkedShape = (dims: readonly bigint[], tensor: string): number[] 
 };
 
 /** Reads the bytes of a tensor that lie outside the model file. */
-export type ExternalReader = (raw: RawTensor, byteLength: number) => Uint8Array;
+export type ExternalReader = (raw: RawTensor, byteLength: number) => Uint8Array | Stored;
 
 /**
  * A TensorProto as a tensor. Its data must be there in full: nothing is allocated from its dimensions alone.
@@ -76,21 +76,25 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
   const packing = PACKED[element];
   const width = packing === undefined ? DTYPE_BYTES[storage] : packing / 8;
   const byteLength = Math.ceil(count * width);
-  const bytes = raw.data_location === 1 ? external?.(raw, byteLength) : raw.raw_data;
-  if (raw.data_location === 1 && bytes === undefined) {
+  const data = raw.data_location === 1 ? external?.(raw, byteLength) : (raw.place ?? raw.raw_data);
+  if (raw.data_location === 1 && data === undefined) {
     throw importError("ONNX_EXTERNAL_DATA", "the tensor's data are in another file", {
       tensor: name,
       remedy: "import the model by its path, with its data files in the same folder",
     });
   }
-  if (bytes !== undefined && bytes.length > 0) {
-    if (bytes.length !== byteLength) {
-      throw wrongLength(name, `${String(byteLength)} bytes`, `${String(bytes.length)} bytes`);
+  if (data !== undefined && data.byteLength > 0) {
+    if (data.byteLength !== byteLength) {
+      throw wrongLength(name, `${String(byteLength)} bytes`, `${String(data.byteLength)} bytes`);
     }
+    if (packing === undefined && !(data instanceof Uint8Array)) {
+      return { element, shape, tensor: storedTensor(storage, data) };
+    }
+    const bytes = bytesOf(data);
     return {
       element,
       shape,
-      tensor: packing ? unpack(bytes, count, storage, packing) : tensorFromBytes(storage, bytes.slice()),
+      tensor: packing ? unpack(bytes, count, storage, packing) : tensorFromBytes(storage, bytes),
     };
   }
   const list = listOf(raw, element);
@@ -99,6 +103,14 @@ export const readTensor = (raw: RawTensor, external?: ExternalReader): Dense => 
   }
   if (list.length !== count) throw wrongLength(name, `${String(count)} elements`, String(list.length));
   return { element, shape, tensor: tensorFrom(storage, list) };
+};
+
+/** A copy, so that the file's bytes need not be kept. */
+const bytesOf = (data: Uint8Array | Stored): Uint8Array => {
+  const bytes = new Uint8Array(data.byteLength);
+  if (data instanceof Uint8Array) bytes.set(data);
+  else data.copyTo(bytes);
+  return bytes;
 };
 
 const listOf = (raw: RawTensor, element: ElementType): readonly (number | bigint)[] => {

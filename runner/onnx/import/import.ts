@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Backend } from "../../backends/backend.ts";
 import { isAssayError, throwIfAborted } from "../../errors.ts";
 import type { DType } from "../../machine/dtype.ts";
@@ -9,9 +8,8 @@ import { Lowering, type NodeName } from "../build/lowering.ts";
 import { type Bound, isSequence, type Value } from "../build/value.ts";
 import { decodeModel, type RawModel, type RawValueInfo } from "../file/decode.ts";
 import { type ElementType, storageOf } from "../file/element-type.ts";
-import { externalReader } from "../file/external.ts";
 import { importError, kernelRefused } from "../file/refusal.ts";
-import { checkedShape, type Dense, elementType } from "../file/tensors.ts";
+import { checkedShape, type Dense, elementType, type ExternalReader } from "../file/tensors.ts";
 import { finishProgram } from "../passes/program.ts";
 import { GraphRunner, opsetsOf } from "./graph.ts";
 
@@ -52,18 +50,24 @@ export interface ImportOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** A model that is decoded, and who reads data that are not in it. */
+export interface DecodedModel {
+  readonly raw: RawModel;
+  readonly external?: ExternalReader | undefined;
+}
+
 /**
- * Imports an ONNX model from a file (by path, so that external data can be found beside it) or from its bytes.
- * Synchronous and pure apart from reading files: the same bytes and options give the same program.
+ * Imports an ONNX model from its bytes. Synchronous and pure: the same bytes and options give the same program.
  * @throws AssayError `ONNX_MALFORMED` (not a whole model), `ONNX_INVALID` (breaks a rule of ONNX), `ONNX_UNSUPPORTED`
  * (an operator, attribute or type that is not done exactly here), `ONNX_SHAPE_UNBOUND` (a dimension without a size),
  * `ONNX_EXTERNAL_DATA`, `ONNX_LIMIT`, `ABORTED`.
  */
-export const importModel = (source: string | Uint8Array, options: ImportOptions = {}): Model => {
+export const importModel = (bytes: Uint8Array, options: ImportOptions = {}): Model =>
+  importDecoded({ raw: decodeModel(bytes) }, options);
+
+/** As `importModel`. */
+export const importDecoded = ({ raw, external }: DecodedModel, options: ImportOptions = {}): Model => {
   throwIfAborted(options.signal, "import");
-  const bytes = typeof source === "string" ? new Uint8Array(readFileSync(source)) : source;
-  const raw = decodeModel(bytes);
-  const external = typeof source === "string" ? externalReader(source) : undefined;
   const opsets = opsetsOf(raw.opset_import);
   const lowering = new Lowering(options);
   const runner = new GraphRunner(lowering, raw.functions, external, options);

@@ -1,6 +1,6 @@
 import { entry, item } from "../../items.ts";
 import type { Kernel, Operand, Program } from "../../machine/kernel.ts";
-import type { Tensor } from "../../machine/tensor.ts";
+import { type Tensor, tensorType } from "../../machine/tensor.ts";
 import type { Lowering, NodeName } from "../build/lowering.ts";
 import { isDense, type Value } from "../build/value.ts";
 import { elementCount, storageOf } from "../file/element-type.ts";
@@ -79,7 +79,7 @@ const prune = (program: Unpruned): Finished => {
   return {
     program: {
       inputs: program.inputs,
-      constants: constants.map(({ dtype, data }) => ({ dtype, length: data.length })),
+      constants: constants.map(tensorType),
       kernels,
       outputs: program.outputs.map((k) => entry(kernelNumber, k)),
     },
