@@ -174,6 +174,11 @@ export const ROOMS = [
     "runner/onnx/passes",
     "runner/onnx/operators/*",
   ]),
+  room("runner/onnx/decoder", "whole answers: a decoder with cached keys and values as one file", [
+    ...BASE,
+    "runner/machine",
+    "runner/onnx/file",
+  ]),
   room("runner/onnx", "what the importer exports", ["runner/onnx/*"]),
   room("runner/files", "files of models and tensors, and the store of blobs", [
     ...BASE,

@@ -32,6 +32,13 @@ export function parseCount(option: string, text: string, least = 1): number {
   return value;
 }
 
+/** A decimal number above 0. @throws AssayError USAGE. */
+export function parseNumber(option: string, text: string): number {
+  const value = /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value > 0)) throw usage(option, `takes a number above 0, not "${text}"`);
+  return value;
+}
+
 /** Sets a property, also one whose name is special in JavaScript (`__proto__`). */
 function define<T>(record: Record<string, T>, name: string, value: T): void {
   Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });

@@ -8,6 +8,7 @@ import { infer, type InferOptions } from "./commands/infer.ts";
 import { inspect, type InspectOptions } from "./commands/inspect.ts";
 import { manifest, type ManifestOptions } from "./commands/manifest.ts";
 import { prove, type ProveOptions } from "./commands/prove.ts";
+import { unroll, type UnrollCommandOptions } from "./commands/unroll.ts";
 import { verifyModel, type VerifyModelOptions } from "./commands/verify-model.ts";
 import { type CommandContext, type CommandResult, EXIT, type Terminal } from "./context.ts";
 import { toJson } from "./json.ts";
@@ -83,11 +84,24 @@ function createProgram(
   command<VerifyModelOptions>("verify-model", "compile a published file and compare it", verifyModel)
     .option("--manifest <FILE>", "the publisher's manifest: says what differs")
     .option("--commitment <HASH>", "the model commitment on chain");
+  withAnswer(
+    command<UnrollCommandOptions>("unroll", "make one model of a decoder: from a prompt to so many tokens", unroll),
+  )
+    .requiredOption("--prompt-length <N>", "places of the prompt; shorter prompts are filled in front")
+    .requiredOption("--out <FILE>", "write the model there, as ONNX");
   return program;
 }
 
+/** Adds what says how a decoder answers. */
+const withAnswer = (made: Command): Command =>
+  made
+    .requiredOption("--tokens <T>", "tokens of an answer")
+    .option("--temperature <X>", "draw tokens, with an input for the seed, instead of taking the likeliest")
+    .option("--top-k <K>", "draw from the K likeliest tokens only")
+    .option("--end <TOKEN>", "a token that ends an answer; once for each", gather);
+
 /** Options that may be repeated, when they are not given. */
-const NONE = { shape: [], input: [] } as const;
+const NONE = { shape: [], input: [], end: [] } as const;
 
 const gather = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 

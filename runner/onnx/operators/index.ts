@@ -6,10 +6,13 @@ import { LINEAR } from "./arithmetic/linear.ts";
 import { LOGIC } from "./arithmetic/logic.ts";
 import { NORMALIZE } from "./arithmetic/normalize.ts";
 import { REDUCE } from "./arithmetic/reduce.ts";
+import { SIGNAL } from "./arithmetic/signal.ts";
+import { DETERMINANT } from "./arithmetic/determinant.ts";
 import { UNARY } from "./arithmetic/unary.ts";
 import { FEATURES } from "./classical/features.ts";
 import { LINEAR_MODELS } from "./classical/linear-models.ts";
 import { SUPPORT_VECTORS } from "./classical/support-vectors.ts";
+import { N_GRAMS } from "./classical/n-grams.ts";
 import { TREES } from "./classical/trees.ts";
 import { FUSED_ACTIVATION } from "./contrib/fused-activation.ts";
 import { FUSED } from "./contrib/fused.ts";
@@ -19,6 +22,9 @@ import { CONV } from "./neural/conv.ts";
 import { LAYER_NORM } from "./neural/layer-norm.ts";
 import { LOSS } from "./neural/loss.ts";
 import { POOL } from "./neural/pool.ts";
+import { COL2IM } from "./neural/col2im.ts";
+import { GRID_SAMPLE } from "./neural/grid-sample.ts";
+import { LINEAR_ATTENTION } from "./neural/linear-attention.ts";
 import { RECURRENT } from "./neural/recurrent.ts";
 import { INTEGER_PRODUCTS } from "./quantized/integer-products.ts";
 import { MICROSOFT } from "./quantized/microsoft.ts";
@@ -28,8 +34,10 @@ import { RESIZE } from "./resize/resize.ts";
 import { CAST } from "./tensor/cast.ts";
 import { CONSTANTS } from "./tensor/constants.ts";
 import { CONTROL } from "./tensor/control.ts";
+import { CROP } from "./tensor/crop.ts";
 import { GATHER } from "./tensor/gather.ts";
 import { IMAGE_BLOCKS } from "./tensor/image-blocks.ts";
+import { KNOWN } from "./tensor/known.ts";
 import { MOVEMENT } from "./tensor/movement.ts";
 import { PAD } from "./tensor/pad.ts";
 import { SORT } from "./tensor/sort.ts";
@@ -68,6 +76,14 @@ const ROWS: readonly Operator[] = [
   ...LINEAR_MODELS,
   ...SUPPORT_VECTORS,
   ...TREES,
+  ...LINEAR_ATTENTION,
+  ...GRID_SAMPLE,
+  ...COL2IM,
+  ...SIGNAL,
+  ...DETERMINANT,
+  ...N_GRAMS,
+  ...anyType(CROP),
+  ...KNOWN,
   ...REDUCE,
   ...AXIS,
   ...anyType(GATHER),

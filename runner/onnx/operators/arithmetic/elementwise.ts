@@ -138,13 +138,58 @@ const clip = (node: NodeContext): Value => {
   return node.lowering.map(dtype, [x, ...scalars], (s, a, ...rest) => body(s, a, ...rest));
 };
 
+/** A finite float's magnitude as mantissa times a power of two: the exponent counts from the least subnormal's. */
+const split = (s: StageBuilder, x: Ref): { readonly mantissa: Ref; readonly exponent: Ref } => {
+  const bits = s.op("fbits", x);
+  const fraction = s.op("iand", bits, s.i(0x7fffff));
+  const field = s.op("iand", s.op("ushr", bits, s.i(23)), s.i(255));
+  const normal = s.op("ilt", s.i(0), field);
+  return {
+    mantissa: s.op("ior", fraction, s.op("ishl", normal, s.i(23))),
+    exponent: s.op("imax", s.op("isub", field, s.i(1)), s.i(0)),
+  };
+};
+
+/** The remainder of C's fmod, exact: mantissas are whole numbers, and 2^d modulo the divisor's comes by squaring. */
+const floatRemainder = (s: StageBuilder, x: Ref, y: Ref): Ref => {
+  const [a, b] = [split(s, x), split(s, y)];
+  const distance = s.op("isub", a.exponent, b.exponent);
+  const modulus = b.mantissa;
+  const times = (p: Ref, q: Ref): Ref => s.op("urem", s.op("imul", p, q), modulus);
+  let [power, rest] = [s.op("urem", s.i(2), modulus), s.op("urem", a.mantissa, modulus)];
+  // Exponents differ by at most 253.
+  for (let bit = 0; bit < 8; bit++) {
+    const on = s.op("iand", s.op("ushr", distance, s.i(bit)), s.i(1));
+    rest = s.select(on, times(rest, power), rest);
+    power = times(power, power);
+  }
+  // The remainder in units of the divisor's exponent: its float is exact, as a product of it and two powers of two.
+  const half = s.op("ushr", b.exponent, s.i(1));
+  const scale = (e: Ref): Ref => s.op("bitsf", s.op("ishl", s.op("iadd", e, s.i(127)), s.i(23)));
+  const tiny = s.op("fmul", s.op("i2f", rest), s.f(2 ** -23));
+  const lifted = s.op(
+    "fmul",
+    s.op("fmul", s.op("fmul", tiny, scale(half)), s.f(2 ** -126)),
+    scale(s.op("isub", b.exponent, half)),
+  );
+  const size = s.select(s.op("flt", s.op("fabs", x), s.op("fabs", y)), s.op("fabs", x), lifted);
+  const signed = s.op("bitsf", s.op("ior", s.op("fbits", size), s.op("iand", s.op("fbits", x), s.i(0x80000000))));
+  const defined = s.op(
+    "iand",
+    s.op("iand", s.op("flt", s.op("fabs", x), s.f(Infinity)), s.op("feq", y, y)),
+    s.not(s.op("feq", y, s.f(0))),
+  );
+  const finite = s.select(s.op("feq", s.op("fabs", y), s.f(Infinity)), x, signed);
+  return s.select(defined, finite, s.f(Number.NaN));
+};
+
 const modulo = (node: NodeContext): Value => {
   const values = [node.in(0), node.in(1)];
   const dtype = sameType(node, values);
   const fmod = node.int("fmod", 0);
   if (dtype === "f32") {
     if (fmod === 0) throw node.invalid("Mod of floats needs fmod = 1", "fmod");
-    throw node.refuse("Mod of floats is not supported");
+    return node.lowering.map("f32", values, floatRemainder);
   }
   return node.lowering.map(dtype, values, (s, x, y) => {
     const [a, b] = [x, y];

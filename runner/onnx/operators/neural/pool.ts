@@ -245,7 +245,13 @@ const windowsOverAll = (x: Value): Windows => {
 
 const lpPool = (node: NodeContext, windows: Windows, x: Value): Value => {
   const p = node.int("p", 2);
-  if (p !== 1 && p !== 2) throw node.refuse(`p = ${String(p)}`, "p");
+  if (p < 1) throw node.invalid(`p = ${String(p)}`, "p");
+  if (p > 2) {
+    const magnitudes = node.lowering.map("f32", [x], (s, v) => s.op("fabs", v));
+    const powers = floatPower(node.lowering, magnitudes, node.lowering.scalar("f32", p));
+    const sums = windowSum(node, powers, windows, undefined, (_s, v) => v);
+    return floatPower(node.lowering, sums, node.lowering.scalar("f32", 1 / p));
+  }
   const size = (s: KernelStage, v: Ref): Ref => (p === 1 ? s.op("fabs", v) : s.op("fmul", v, v));
   const sums = windowSum(node, x, windows, undefined, size);
   // onnxruntime-web takes the root by its power function, which is not always the nearest.
