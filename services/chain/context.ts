@@ -18,6 +18,8 @@ export interface ServiceContext {
   readonly provider: Provider & Rpc;
   /** Where the seeds of draws come from. */
   readonly randomness: RandomnessSource;
+  /** Whether the token was there before the suite: then nobody mints it here. */
+  readonly existingToken?: boolean;
   readonly ledger: Ledger;
   readonly report: Reporter;
   readonly clock: Clock;
@@ -33,8 +35,9 @@ export const contextOf = (
   const { provider } = ethers;
   const suite = attach(deployment, signer);
   const ledger = new Ledger(suite, provider, deployment, report, journal);
-  const { randomness } = deployment;
-  return { suite, signer, sender: plainSender(signer), provider, randomness, ledger, report, clock };
+  const { randomness, existingToken = false } = deployment;
+  const sender = plainSender(signer);
+  return { suite, signer, sender, provider, randomness, existingToken, ledger, report, clock };
 };
 
 /** What the next transaction will at least find. */

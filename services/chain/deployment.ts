@@ -38,6 +38,8 @@ export interface Deployment {
   readonly block: number;
   /** Where the seeds of draws come from; `contracts.IRandomness` is its contract. */
   readonly randomness: RandomnessSource;
+  /** Whether `contracts.AssayToken` is a token that was there before, which nobody mints here. */
+  readonly existingToken?: boolean;
   readonly contracts: Readonly<Record<ContractName, string>>;
 }
 
