@@ -2,9 +2,11 @@ import { Command } from "commander";
 
 import { isAssayError } from "../../runner/errors.ts";
 import { describeError } from "../environment/describe.ts";
+import { addCommands } from "./commands.ts";
 import { readConfiguration, FIELDS, variableOf } from "./configuration.ts";
 import { diagnose } from "./doctor.ts";
 import { type Node, openNode } from "./node.ts";
+import { addParticipation } from "./participate.ts";
 import { runIndexer, runOperator, runWatcher } from "./roles.ts";
 
 /* The command `assay-node`. */
@@ -19,9 +21,12 @@ const roles = {
   indexer: ["follows the chain into the database, serves what it knows", runIndexer],
 } as const;
 
+const stopping = new AbortController();
+
 for (const [name, [about, run]] of Object.entries(roles)) {
   program
     .command(name)
+    .helpGroup("Services:")
     .description(about)
     .option("--config <file>", "configuration file (JSON); every field has an environment variable too")
     .action(async ({ config }: { config?: string }) => {
@@ -31,6 +36,7 @@ for (const [name, [about, run]] of Object.entries(roles)) {
 
 program
   .command("doctor")
+  .helpGroup("Services:")
   .description("checks configuration, nodes, contracts, account and models, and says what to do")
   .option("--config <file>", "configuration file")
   .action(async ({ config }: { config?: string }) => {
@@ -45,6 +51,7 @@ program
 
 program
   .command("fields")
+  .helpGroup("Services:")
   .description("prints every field of the configuration, with its variable and its default")
   .action(() => {
     for (const [name, { about, fallback }] of Object.entries(FIELDS)) {
@@ -53,31 +60,33 @@ program
     }
   });
 
+addParticipation(program, stopping.signal);
+addCommands(program);
+
 async function runUntilStopped(
   config: string | undefined,
   run: (node: Node, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
   let node: Node | undefined;
   try {
     node = await openNode(await readConfiguration(config, process.env), process.env);
-    await run(node, controller.signal);
-  } catch (error) {
-    if (!(controller.signal.aborted && isAssayError(error, "ABORTED"))) throw error;
+    await run(node, stopping.signal);
   } finally {
     await node?.close();
   }
 }
 
+const stop = (): void => {
+  if (stopping.signal.aborted) process.exit(130);
+  stopping.abort();
+};
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(describeError(error));
-  process.exitCode = 1;
+  if (!(stopping.signal.aborted && isAssayError(error, "ABORTED"))) {
+    console.error(describeError(error));
+    process.exitCode = 1;
+  }
 }
