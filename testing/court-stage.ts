@@ -10,7 +10,7 @@ import type { Hash } from "../runner/commitment/keccak.ts";
 import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
-import { ask } from "../services/requester/ask.ts";
+import { ask, newestVersion } from "../services/requester/ask.ts";
 import { type DeployOptions, deploySuite } from "../services/chain/deploy.ts";
 import { attach, type Connection, type Deployment, type Signer } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
@@ -147,7 +147,8 @@ export async function openStage(
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
     const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("80"), windowSeconds: WINDOW_SECONDS };
-    const id = await ask(asking, model, { ...question, store: from });
+    await asking.ledger.sync();
+    const id = await ask(asking, newestVersion(asking, model), { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
   };
