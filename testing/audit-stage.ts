@@ -14,7 +14,7 @@ import { OperatorService } from "../services/operator/operator.ts";
 import { join as joinOperators } from "../services/operator/stake.ts";
 import { openWorkshop } from "../services/work/workshop.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
-import { ask } from "../services/requester/ask.ts";
+import { ask, newestVersion } from "../services/requester/ask.ts";
 import { WatcherService } from "../services/watcher/watcher.ts";
 import { FEE, openStage } from "./court-stage.ts";
 
@@ -31,7 +31,8 @@ export async function openAudits(store: Store, tamper?: (run: Run) => Promise<Ru
   await networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
   const image = readInputs(model.model, "image", ["image=models/digits/images/digit-7.npy"]);
   const question = { inputs: image, policy: policyOf(OPTIMISTIC_MODE), fee: FEE, valueAtRisk: parseEther("80") };
-  const id = await ask(asking, model, { ...question, windowSeconds: WINDOW_SECONDS, store });
+  await asking.ledger.sync();
+  const id = await ask(asking, newestVersion(asking, model), { ...question, windowSeconds: WINDOW_SECONDS, store });
   const players = [accounts.operating, accounts.stranger].map((signer) => {
     const workshop = openWorkshop({ clock: CHAIN_CLOCK, privateAddresses: true });
     const options = { ...contextFor(signer), models: [model], store, workshop };

@@ -10,16 +10,17 @@ import type { Hash } from "../runner/commitment/keccak.ts";
 import { ANSWER_STAGE } from "../runner/protocol/enums.ts";
 import type { Tensor } from "../runner/machine/tensor.ts";
 import type { Store } from "../runner/files/store.ts";
-import { ask } from "../services/requester/ask.ts";
+import { type Connection, contextOf, type Signer } from "../services/chain/connection.ts";
+import { ask, newestVersion } from "../services/requester/ask.ts";
 import { type DeployOptions, deploySuite } from "../services/chain/deploy.ts";
-import { attach, type Connection, type Deployment, type Signer } from "../services/chain/deployment.ts";
+import { attach, type Deployment } from "../services/chain/deployment.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import type { Journal } from "../services/chain/journal.ts";
 import type { RequestView } from "../services/chain/ledger.ts";
 import type { HostedModel } from "../services/models/models.ts";
 import { type OperatorOptions, OperatorService } from "../services/operator/operator.ts";
 import { publish } from "../services/publisher/publish.ts";
-import { contextOf, type ServiceContext } from "../services/chain/context.ts";
+import type { ServiceContext } from "../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import type { SentEvent, ServiceEvent } from "../services/environment/events.ts";
 import { allow, fund } from "../services/chain/funds.ts";
@@ -147,7 +148,8 @@ export async function openStage(
     { policy = policyOf(OPTIMISTIC_MODE), from = store }: { readonly policy?: string; readonly from?: Store } = {},
   ): Promise<Hash> => {
     const question = { inputs, policy, fee: FEE, valueAtRisk: parseEther("80"), windowSeconds: WINDOW_SECONDS };
-    const id = await ask(asking, model, { ...question, store: from });
+    await asking.ledger.sync();
+    const id = await ask(asking, newestVersion(asking, model), { ...question, store: from });
     await networkHelpers.mine(3);
     return id;
   };

@@ -242,6 +242,10 @@ export const ROOMS = [
     "runner/*",
     "typechain-types",
   ]),
+  room("services/commands", "what a person does on chain: plans, costs, tables", [
+    ...services("environment", "chain", "models", "operator"),
+    "runner/*",
+  ]),
   room("services/requester", "asks and waits", [
     ...services("environment", "chain", "models", "blobs", "work", "operator"),
     "runner/*",

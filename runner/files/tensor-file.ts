@@ -1,7 +1,8 @@
 import { extname } from "node:path";
 
 import { AssayError, isAssayError } from "../errors.ts";
-import type { Tensor } from "../machine/tensor.ts";
+import type { TensorType } from "../machine/kernel.ts";
+import { type Tensor, tensorType } from "../machine/tensor.ts";
 import { decodeTensor } from "../onnx/file/decode.ts";
 import { readTensor } from "../onnx/file/tensors.ts";
 import type { ElementType } from "../onnx/file/element-type.ts";
@@ -48,6 +49,21 @@ export function readTensorFile(path: string, place: TensorPlace): Tensor {
     throw mismatch(dims(place.shape), dims(shape), "reshape it, or bind the model's symbolic sizes with --shape");
   }
   return tensor;
+}
+
+/**
+ * Reads a tensor of a dtype with so many elements, in whatever shape the file gives them: all that a registry knows of the
+ * inputs of a version.
+ * @throws as `readTensorFile` does.
+ */
+export function readTensorOf(path: string, name: string, { dtype, length }: TensorType): Tensor {
+  const { tensor } = decodeFile(path, dtype);
+  const actual = tensorType(tensor);
+  if (actual.dtype === dtype && actual.length === length) return tensor;
+  const text = (type: TensorType): string => `${String(type.length)} elements of ${type.dtype}`;
+  const [expected, held] = [text({ dtype, length }), text(actual)];
+  const details = { name, expected, actual: held };
+  throw new AssayError("TENSOR_MISMATCH", `"${name}" takes ${expected}, ${path} holds ${held}`, details);
 }
 
 function decodeFile(path: string, element: ElementType): ShapedTensor {

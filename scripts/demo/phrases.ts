@@ -29,6 +29,8 @@ const phrase = (purpose: Purpose, what: string, buys: string): Phrase => ({ purp
 /** What a service did, as the story tells it. */
 export function phraseOf(action: Action): Phrase {
   switch (action.kind) {
+    case "called":
+      return phrase("join", action.command, "done by a person");
     case "published":
       return phrase("publish", `publishes ${action.model}`, "a fingerprint of program and weights");
     case "minted":

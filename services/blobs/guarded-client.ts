@@ -1,4 +1,5 @@
 import { lookup as resolveName } from "node:dns";
+import { open, rename, rm } from "node:fs/promises";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
@@ -17,8 +18,13 @@ export interface Download {
   readonly maxBytes: number;
   /** Who wrote the URL. */
   readonly counterparty: string;
+  /** Longest that all of it may take, where the usual ten seconds are too short. */
+  readonly patienceMilliseconds?: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Takes what was read, part by part. */
+type Taker = (part: Uint8Array) => Promise<unknown> | undefined;
 
 /** Longest that a stranger's server may take. */
 const PATIENCE_MILLISECONDS = 10_000;
@@ -48,6 +54,33 @@ export class GuardedClient {
 
   /** @throws Error with the reason in words. */
   async get(url: string, download: Download): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    await this.#guarded(url, download, (part) => {
+      parts.push(part);
+      return undefined;
+    });
+    return Buffer.concat(parts);
+  }
+
+  /** Downloads to a file, which is there only when it is whole. @throws Error with the reason in words. */
+  async save(url: string, path: string, download: Download): Promise<void> {
+    const draft = `${path}.part`;
+    try {
+      const file = await open(draft, "w");
+      try {
+        await this.#guarded(url, download, (part) => file.write(part));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, path);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+  }
+
+  async #guarded(url: string, download: Download, take: Taker): Promise<void> {
     const parsed = URL.canParse(url) ? new URL(url) : undefined;
     if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
       throw new Error("only http and https are fetched");
@@ -59,9 +92,8 @@ export class GuardedClient {
       );
     }
     try {
-      const bytes = await this.#download(parsed, download);
+      await this.#download(parsed, download, take);
       this.#failures.delete(url);
-      return bytes;
     } catch (error) {
       if (download.signal?.aborted !== true) this.failed(url);
       throw error;
@@ -89,11 +121,15 @@ export class GuardedClient {
     if ((this.#bytes.get(counterparty) ?? 0) > HOURLY_BYTES) throw new Error(`${counterparty} has used up its bytes`);
   }
 
-  async #download(url: URL, { maxBytes, counterparty, signal }: Download): Promise<Uint8Array> {
+  async #download(
+    url: URL,
+    { maxBytes, counterparty, patienceMilliseconds = PATIENCE_MILLISECONDS, signal }: Download,
+    take: Taker,
+  ): Promise<void> {
     const guard = this.#policy.privateAddresses ? undefined : guardedLookup;
     const host = url.hostname.replace(/^\[|\]$/g, "");
     if (guard !== undefined && isIP(host) !== 0 && isPrivate(host)) throw new Error(`${host} is a private address`);
-    const deadline = this.#clock.deadline(PATIENCE_MILLISECONDS);
+    const deadline = this.#clock.deadline(patienceMilliseconds);
     const given = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
     const response = await answerOf(url, given, guard);
     try {
@@ -103,16 +139,14 @@ export class GuardedClient {
       if (encoding !== "identity") throw new Error(`it is encoded as ${encoding}, which was not asked for`);
       const tooLarge = `it is larger than ${String(maxBytes)} bytes`;
       if (Number(headers["content-length"] ?? 0) > maxBytes) throw new Error(tooLarge);
-      const parts: Uint8Array[] = [];
       let size = 0;
       for await (const part of response as AsyncIterable<Uint8Array>) {
         size += part.length;
         this.#bytes.set(counterparty, (this.#bytes.get(counterparty) ?? 0) + part.length);
         if (size > maxBytes) throw new Error(tooLarge);
-        parts.push(part);
+        await take(part);
       }
       if (!response.complete) throw new Error("the server broke off");
-      return Buffer.concat(parts);
     } finally {
       response.destroy();
     }

@@ -1,21 +1,45 @@
-import { MaxUint256 } from "ethers";
+import { formatEther, MaxUint256 } from "ethers";
 
-import { send, type ServiceContext } from "./context.ts";
+import { AssayError } from "../../runner/errors.ts";
+import type { ServiceContext } from "./context.ts";
+import { type Step, take } from "./steps.ts";
 
-/** Makes sure that the account has at least `amount` of the token; the testnet token mints itself. */
-export async function fund(context: ServiceContext, amount: bigint): Promise<void> {
-  const { suite, signer } = context;
+/**
+ * What gives the account at least `amount` of the token: the token of test networks mints itself.
+ * @throws AssayError NOT_READY when it is another token and the account has too little.
+ */
+export async function stepsToFund(
+  { suite: { token }, signer, existingToken = false }: ServiceContext,
+  amount: bigint,
+): Promise<readonly Step[]> {
   const own = await signer.getAddress();
-  const missing = amount - (await suite.token.balanceOf(own));
-  if (missing > 0n)
-    await send(context, { kind: "minted", amount: missing }, suite.token.mint.populateTransaction(own, missing));
+  const held = await token.balanceOf(own);
+  const missing = amount - held;
+  if (missing <= 0n) return [];
+  if (existingToken) {
+    const reason = `${own} has ${formatEther(held)} tokens and needs ${formatEther(amount)}: send it the rest`;
+    throw new AssayError("NOT_READY", reason, { reasons: [reason] });
+  }
+  const action = { kind: "minted", amount: missing } as const;
+  return [{ action, call: () => token.mint.populateTransaction(own, missing) }];
 }
 
-/** Lets a contract take the account's tokens, once. */
+/** What lets a contract take the account's tokens, once. */
+export async function stepsToAllow(
+  { suite: { token }, signer }: ServiceContext,
+  spender: { readonly target: unknown },
+): Promise<readonly Step[]> {
+  const target = String(spender.target);
+  if ((await token.allowance(await signer.getAddress(), target)) >= MaxUint256 / 2n) return [];
+  return [{ action: { kind: "approved" }, call: () => token.approve.populateTransaction(target, MaxUint256) }];
+}
+
+/** Takes the steps of `stepsToFund`. @throws as that, and as Sender.send does. */
+export async function fund(context: ServiceContext, amount: bigint): Promise<void> {
+  await take(context, await stepsToFund(context, amount));
+}
+
+/** Takes the steps of `stepsToAllow`. @throws as Sender.send does. */
 export async function allow(context: ServiceContext, spender: { readonly target: unknown }): Promise<void> {
-  const { suite, signer } = context;
-  const [own, target] = [await signer.getAddress(), String(spender.target)];
-  if ((await suite.token.allowance(own, target)) < MaxUint256 / 2n) {
-    await send(context, { kind: "approved" }, suite.token.approve.populateTransaction(target, MaxUint256));
-  }
+  await take(context, await stepsToAllow(context, spender));
 }

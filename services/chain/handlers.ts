@@ -7,7 +7,8 @@ import type { RequestStruct } from "../../typechain-types/market/InferenceMarket
 import { afterDataEvent } from "./data-demands.ts";
 import { Chronicle, UndoableMap } from "./chronicle.ts";
 import type { SuiteEvent } from "./decode.ts";
-import type { ClaimView, QuorumView, RequestView } from "./views.ts";
+import { versionOf } from "./versions.ts";
+import type { ClaimView, QuorumView, RequestView, VersionView } from "./views.ts";
 
 /** All that the suite's events say. */
 export class LedgerState {
@@ -16,8 +17,7 @@ export class LedgerState {
   readonly quorums = new UndoableMap<QuorumView>(this.chronicle);
   readonly requests = new UndoableMap<RequestView>(this.chronicle);
   readonly disputes = new UndoableMap<DisputeView>(this.chronicle);
-  /** Model commitments by version. */
-  readonly versions = new UndoableMap<Hash>(this.chronicle);
+  readonly versions = new UndoableMap<VersionView>(this.chronicle);
 }
 
 type Handler = (state: LedgerState, event: SuiteEvent) => void;
@@ -25,7 +25,7 @@ type Handler = (state: LedgerState, event: SuiteEvent) => void;
 /** What each event changes; events that are not here change nothing. */
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   "registry.VersionPublished": ({ versions }, { args }) => {
-    versions.set(String(args.versionId), args.commitment as Hash);
+    versions.set(String(args.versionId), versionOf(args));
   },
 
   "market.RequestOpened": ({ requests }, { args }) => {

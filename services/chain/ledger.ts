@@ -9,9 +9,9 @@ import { EventDecoder } from "./decode.ts";
 import type { Deployment, Suite } from "./deployment.ts";
 import { HANDLERS, LedgerState } from "./handlers.ts";
 import type { Journal } from "./journal.ts";
-import type { QuorumView, RequestView } from "./views.ts";
+import type { QuorumView, RequestView, VersionView } from "./views.ts";
 
-export type { ClaimView, QuorumView, RequestView } from "./views.ts";
+export type { ClaimView, QuorumView, RequestView, VersionView } from "./views.ts";
 
 /** Blocks below the newest that are read one by one, by their hashes. What is deeper is read in ranges. */
 const NEAR_BLOCKS = 64;
@@ -34,18 +34,28 @@ export class Ledger {
   readonly #report: Reporter;
   readonly #journal: Journal | undefined;
   readonly #from: number;
+  readonly #keptBlocks: number;
   #state = new LedgerState();
   #marks: BlockMark[] = [];
   #settled: { readonly view: RequestView; readonly block: number }[] = [];
   #loaded = false;
   #running: { readonly work: Promise<boolean>; readonly signal: AbortSignal | undefined } | undefined;
 
-  constructor(suite: Suite, rpc: Rpc, deployment: Deployment, report: Reporter, journal?: Journal) {
+  /** @param keptBlocks Blocks for which a settled request stays known. */
+  constructor(
+    suite: Suite,
+    rpc: Rpc,
+    deployment: Deployment,
+    report: Reporter,
+    journal?: Journal,
+    keptBlocks = KEPT_BLOCKS,
+  ) {
     this.#decoder = new EventDecoder(suite, Object.keys(HANDLERS));
     this.#reader = new BlockReader(rpc, this.#decoder.addresses);
     this.#from = deployment.block;
     this.#report = report;
     this.#journal = journal;
+    this.#keptBlocks = keptBlocks;
   }
 
   /** Requests that are not settled, and those that were settled not long ago. */
@@ -65,17 +75,22 @@ export class Ledger {
 
   /** Commitment of the model that a version is of. */
   commitmentOf(versionId: string): Hash | undefined {
+    return this.version(versionId)?.commitment;
+  }
+
+  /** A published version. */
+  version(versionId: string): VersionView | undefined {
     return this.#state.versions.get(versionId);
   }
 
-  /** All published versions with the commitments of their models. */
-  get versions(): readonly { readonly versionId: string; readonly commitment: Hash }[] {
-    return [...this.#state.versions].map(([versionId, commitment]) => ({ versionId, commitment }));
+  /** All published versions. */
+  get versions(): readonly VersionView[] {
+    return [...this.#state.versions.values()];
   }
 
   /** Published versions of a model, by model commitment. */
   versionsOf(commitment: Hash): readonly Hash[] {
-    return [...this.#state.versions].flatMap(([version, model]) => (model === commitment ? [version as Hash] : []));
+    return this.versions.filter((version) => version.commitment === commitment).map(({ versionId }) => versionId);
   }
 
   /** The newest block that was read; the one before the deployment when none was. */
@@ -224,7 +239,8 @@ export class Ledger {
     if (first > 1) this.#marks.splice(0, first - 1);
     const over: Hash[] = [];
     this.#settled = this.#settled.filter(({ view: { id, claim, status }, block }) => {
-      if (block >= tip - (status === "convicted" ? CONVICTED_BLOCKS : KEPT_BLOCKS)) return true;
+      if (block >= tip - (status === "convicted" ? Math.max(CONVICTED_BLOCKS, this.#keptBlocks) : this.#keptBlocks))
+        return true;
       this.#state.requests.forget(id);
       if (claim !== undefined) this.#state.disputes.forget(claim.id);
       over.push(id, ...(claim === undefined ? [] : [claim.id]));

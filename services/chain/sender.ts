@@ -72,3 +72,11 @@ export const plainSender = (signer: Signer): Sender => ({
     return { receipt, data: response.data };
   },
 });
+
+/** Sends nothing: each call is estimated and refused. */
+export const dryRunSender = (signer: Signer): Sender => ({
+  async send(call) {
+    const gas = await gasFor(signer, call);
+    throw new AssayError("DRY_RUN", `not sent: ${String(gas)} gas`, { gas });
+  },
+});

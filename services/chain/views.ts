@@ -4,6 +4,21 @@ import type { DataDemand } from "./data-demands.ts";
 import type { QuorumRequestStruct } from "../../typechain-types/quorum/QuorumMarket.ts";
 import type { RequestStruct } from "../../typechain-types/market/InferenceMarket.ts";
 
+/** A published version as the registry's event tells it. A text that is not UTF-8 is empty. */
+export interface VersionView {
+  readonly versionId: Hash;
+  /** Of its model. */
+  readonly commitment: Hash;
+  readonly publisher: string;
+  /** keccak256 of the model file. */
+  readonly fileHash: Hash;
+  /** Where the publisher says that the file is. */
+  readonly contentUri: string;
+  readonly licence: string;
+  readonly kernelCount: number;
+  readonly constantCount: number;
+}
+
 /** A request as the market's events tell it. */
 export interface RequestView {
   readonly id: Hash;

@@ -5,6 +5,8 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 
 /** What a transaction does. Amounts are units of 1e-18 token. */
 export type Action =
+  /** What a person asked for by a command. */
+  | { readonly kind: "called"; readonly command: string }
   | { readonly kind: "minted"; readonly amount: bigint }
   | { readonly kind: "approved" }
   | { readonly kind: "published"; readonly model: string }
@@ -79,6 +81,8 @@ export type ServiceEvent =
   | { readonly kind: "textUnusable"; readonly event: string; readonly field: string; readonly block: number }
   | { readonly kind: "eventUnusable"; readonly event: string; readonly block: number; readonly reason: string }
   | { readonly kind: "publishedBefore"; readonly model: string; readonly versionId: Hash }
+  /** The model of a version was fetched from its publisher's location, and is what the registry says. */
+  | { readonly kind: "hosted"; readonly model: string; readonly versionId: Hash }
   /** A node of the chain gave no answer that can be used. */
   | { readonly kind: "endpointFailed"; readonly endpoint: string; readonly reason: string }
   /** A transaction was not included in time: it was sent again and pays more, in wei. */

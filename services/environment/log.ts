@@ -25,6 +25,8 @@ export function eventText(event: ServiceEvent): string {
       return `${event.event} in block ${String(event.block)} cannot be used: ${event.reason}`;
     case "publishedBefore":
       return `${event.model} is published already, as version ${event.versionId}`;
+    case "hosted":
+      return `${event.model} is what version ${event.versionId} publishes`;
     case "endpointFailed":
       return `the node at ${event.endpoint} gives no answer: ${event.reason}`;
     case "feeRaised":
@@ -43,6 +45,8 @@ export function eventText(event: ServiceEvent): string {
 /** An action in words, in the past. */
 export function actionText(action: Action): string {
   switch (action.kind) {
+    case "called":
+      return `did ${action.command}`;
     case "minted":
       return `minted ${formatEther(action.amount)}`;
     case "approved":

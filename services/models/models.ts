@@ -43,9 +43,19 @@ export async function hostModel(
   name: OptionName = "ASSAY_MODEL",
 ): Promise<HostedModel> {
   const [path = "", sizes = ""] = spec.split("?");
-  const { model } = readModel(path, { shapes: sizesOption(name, sizes) }, options);
+  return await compileModel(basename(path), path, sizesOption(name, sizes), options);
+}
+
+/** Compiles a model file; `shapes` has the sizes of symbolic dimensions. @throws as `hostModel` does. */
+export async function compileModel(
+  name: string,
+  path: string,
+  shapes: Readonly<Record<string, number>>,
+  options?: TaskOptions,
+): Promise<HostedModel> {
+  const { model } = readModel(path, { shapes }, options);
   const commitment = await commitModel(model.program, model.constants, { ...options, commit: commitOnThreads() });
-  return { name: basename(path), path, model, commitment, executable: prepareProgram(model.program, wasm) };
+  return { name, path, model, commitment, executable: prepareProgram(model.program, wasm) };
 }
 
 /** Models listed with `;` between them. */

@@ -1,15 +1,16 @@
 import { readFile } from "node:fs/promises";
 
-import { type HDNodeWallet, JsonRpcSigner, type Signer, VoidSigner, Wallet, ZeroAddress } from "ethers";
+import { getAddress, type HDNodeWallet, JsonRpcSigner, type Signer, VoidSigner, Wallet, ZeroAddress } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
-import type { Endpoints } from "../chain/endpoints.ts";
-import { plainSender, type Sender } from "../chain/sender.ts";
+import { Endpoints } from "../chain/endpoints.ts";
+import { dryRunSender, plainSender, type Sender } from "../chain/sender.ts";
 import { TransactionManager } from "../chain/transactions.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Environment } from "../environment/options.ts";
 import type { Reporter } from "../environment/events.ts";
 import type { Configuration } from "./configuration.ts";
+import { RemoteSigner } from "./remote-signer.ts";
 
 /** Who acts, and how its transactions are sent. */
 export interface Account {
@@ -19,24 +20,34 @@ export interface Account {
   readonly spentToday: () => bigint;
 }
 
+/** Whether a configuration names an account. */
+export const hasAccount = ({ keystore, keyVariable, remoteAccount }: Configuration): boolean =>
+  (keystore ?? keyVariable ?? remoteAccount) !== undefined;
+
 /** Opens the account of a configuration; without one, an account that can only read. @throws AssayError. */
 export async function openAccount(
   configuration: Configuration,
   provider: Endpoints,
   { clock, report, environment }: { clock: Clock; report: Reporter; environment: Environment },
 ): Promise<Account> {
-  const { remoteAccount, maxFeePerGas, dailyWei, bumpSeconds, dryRun } = configuration;
+  const { remoteAccount, remoteSigner, maxFeePerGas, dailyWei, bumpSeconds, dryRun } = configuration;
+  const plain = (signer: Signer): Account => ({
+    signer,
+    // The node fills in fees and nonces.
+    sender: dryRun ? dryRunSender(signer) : plainSender(signer),
+    spentToday: () => 0n,
+  });
+  let signer: Signer;
   if (remoteAccount !== undefined) {
-    const signer = new JsonRpcSigner(provider, remoteAccount);
-    // The signer behind the node fills in fees and nonces.
-    return { signer, sender: plainSender(signer), spentToday: () => 0n };
+    if (remoteSigner === undefined) return plain(new JsonRpcSigner(provider, getAddress(remoteAccount)));
+    const { chainId } = await provider.getNetwork();
+    const remote = new Endpoints([remoteSigner], Number(chainId), clock, report);
+    signer = new RemoteSigner(remote, remoteAccount, provider);
+  } else {
+    const wallet = await walletOf(configuration, environment);
+    if (wallet === undefined) return plain(new VoidSigner(ZeroAddress, provider));
+    signer = wallet.connect(provider);
   }
-  const wallet = await walletOf(configuration, environment);
-  if (wallet === undefined) {
-    const signer = new VoidSigner(ZeroAddress, provider);
-    return { signer, sender: plainSender(signer), spentToday: () => 0n };
-  }
-  const signer = wallet.connect(provider);
   const policy = { maxFeePerGas, dailyWei, bumpSeconds, dryRun };
   const manager = new TransactionManager({ provider, signer, clock, report, policy });
   return { signer, sender: manager, spentToday: () => manager.spentToday };

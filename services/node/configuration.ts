@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 
 import { parseEther, parseUnits } from "ethers";
 
+import type { Hash } from "../../runner/commitment/keccak.ts";
 import { AssayError } from "../../runner/errors.ts";
+import { isHash } from "../../runner/files/fields.ts";
 import { parseBeacons } from "../randomness/beacons.ts";
 import { type Address, addressOf } from "../environment/listen.ts";
 import { type Environment, nearestOf } from "../environment/options.ts";
@@ -16,7 +18,11 @@ export interface Configuration {
   readonly passwordFile: string | undefined;
   readonly keyVariable: string | undefined;
   readonly remoteAccount: string | undefined;
+  readonly remoteSigner: string | undefined;
   readonly models: readonly string[];
+  readonly versions: readonly Hash[];
+  readonly modelBytes: number;
+  readonly ipfsGateway: string | undefined;
   readonly store: string;
   readonly database: string;
   readonly listen: Address | undefined;
@@ -53,6 +59,11 @@ const whole =
     if (/^[0-9]+$/.test(value) && number >= least && number <= most) return number;
     throw new Error(`give a whole number from ${String(least)} to ${String(most)}`);
   };
+const hashes = (value: string): readonly Hash[] => {
+  const given = list(value);
+  if (given.every(isHash)) return given;
+  throw new Error("give ids: 0x and 64 lower-case hex digits");
+};
 const truth = (value: string): boolean => {
   if (value === "true" || value === "false") return value === "true";
   throw new Error("give true or false");
@@ -112,11 +123,28 @@ export const FIELDS: Fields = {
     parse: text,
   },
   remoteAccount: {
-    about: "address whose transactions the first node signs itself, or a signer in its place",
+    about: "address whose transactions `remoteSigner` signs, or, without one, the first node itself",
     fallback: undefined,
     parse: account,
   },
+  remoteSigner: {
+    about:
+      "URL of a signer that keeps the key of `remoteAccount` (eth_signTransaction, as Web3Signer and Clef have it)",
+    fallback: undefined,
+    parse: url,
+  },
   models: { about: "model files, sizes of symbolic dimensions behind a question mark", fallback: "", parse: list },
+  versions: {
+    about: "ids of published versions whose files are fetched from where the registry says, and verified",
+    fallback: "",
+    parse: hashes,
+  },
+  modelBytes: {
+    about: "most bytes of one model of `versions`",
+    fallback: String(2 ** 32),
+    parse: whole(1, 2 ** 50),
+  },
+  ipfsGateway: { about: "URL of a server that fetches ipfs:// locations", fallback: undefined, parse: url },
   store: { about: "folder for traces and large inputs", fallback: ".assay/store", parse: text },
   database: {
     about: "folder of the embedded database, or postgres://… for one that several machines share",
@@ -200,10 +228,11 @@ export async function readConfiguration(file: string | undefined, environment: E
     }
   });
   const configuration = Object.fromEntries(entries) as unknown;
-  const { keystore, passwordFile, keyVariable, remoteAccount } = configuration as Configuration;
+  const { keystore, passwordFile, keyVariable, remoteAccount, remoteSigner } = configuration as Configuration;
   const keys = [keystore, keyVariable, remoteAccount].filter((key) => key !== undefined);
   if (keys.length > 1) mistakes.push("give only one of keystore, keyVariable and remoteAccount");
   if (keystore !== undefined && passwordFile === undefined) mistakes.push("passwordFile: keystore needs it");
+  if (remoteSigner !== undefined && remoteAccount === undefined) mistakes.push("remoteAccount: remoteSigner needs it");
   if (mistakes.length > 0) {
     const source = file ?? "the environment";
     const words = [`${source} has ${String(mistakes.length)} mistakes:`, ...mistakes.map((mistake) => `  ${mistake}`)];

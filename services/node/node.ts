@@ -3,24 +3,23 @@ import { join } from "node:path";
 
 import { pino, type Logger } from "pino";
 
-import { AssayError } from "../../runner/errors.ts";
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
+import { GuardedClient } from "../blobs/guarded-client.ts";
+import { hostVersion } from "../blobs/hosting.ts";
 import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
-import { attach, deploymentIn } from "../chain/deployment.ts";
-import { Endpoints } from "../chain/endpoints.ts";
-import { Ledger } from "../chain/ledger.ts";
 import { keepLooking } from "../chain/loop.ts";
+import { findVersion } from "../chain/versions.ts";
 import { type Database, openDatabase } from "../database/database.ts";
 import { databaseJournal } from "../database/journal.ts";
-import { SYSTEM_CLOCK } from "../environment/clock.ts";
 import type { Reporter, ServiceEvent } from "../environment/events.ts";
 import { eventText } from "../environment/log.ts";
 import type { Environment } from "../environment/options.ts";
 import { threadedExecutor } from "../models/executor.ts";
 import { type HostedModel, hostModel } from "../models/models.ts";
 import { closeWorkshop, openWorkshop, workChange, type Workshop } from "../work/workshop.ts";
-import { type Account, openAccount } from "./account.ts";
+import type { Account } from "./account.ts";
+import { openChain } from "./chain.ts";
 import type { Configuration } from "./configuration.ts";
 import { Metrics } from "./metrics.ts";
 import { type Pulse, serveMonitor } from "./monitor.ts";
@@ -61,6 +60,23 @@ const WARNINGS: ReadonlySet<ServiceEvent["kind"]> = new Set([
 /** Looks that may fail in a row before a node counts as not ready. */
 const PATIENCE_SECONDS = 180;
 
+/** Fetches, verifies and compiles the models of a configuration's versions. @throws as `hostVersion` does. */
+async function hostVersions(
+  { versions, store, modelBytes: maxBytes, privateUrls, ipfsGateway }: Configuration,
+  { clock, ledger, suite, provider, report }: ServiceContext,
+): Promise<readonly HostedModel[]> {
+  await ledger.sync();
+  const client = new GuardedClient(clock, { privateAddresses: privateUrls });
+  const models: HostedModel[] = [];
+  for (const versionId of versions) {
+    const version = ledger.version(versionId) ?? (await findVersion(suite, provider, versionId));
+    const hosted = await hostVersion(version, { client, folder: join(store, "models"), maxBytes, ipfsGateway });
+    report({ kind: "hosted", model: hosted.name, versionId });
+    models.push(hosted);
+  }
+  return models;
+}
+
 /** Opens what a configuration names. @throws AssayError and what the database or a file is refused with. */
 export async function openNode(configuration: Configuration, environment: Environment): Promise<Node> {
   const log = pino({ level: configuration.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
@@ -69,25 +85,12 @@ export async function openNode(configuration: Configuration, environment: Enviro
     metrics.count(event);
     log[WARNINGS.has(event.kind) ? "warn" : "info"]({ event: event.kind, ...fieldsOf(event) }, eventText(event));
   };
-  const clock = SYSTEM_CLOCK;
-  const deployment = await deploymentIn(configuration.deployment);
-  const provider = new Endpoints(configuration.rpc, deployment.chainId, clock, report);
-  const account = await openAccount(configuration, provider, { clock, report, environment });
-  const { signer, sender } = account;
-  const suite = attach(deployment, signer);
-  if ((await provider.getCode(deployment.contracts.InferenceMarket)) === "0x") {
-    const { chainId } = deployment;
-    const reason = `${configuration.deployment} names contracts that are not on the chain of ${String(configuration.rpc.length)} nodes`;
-    throw new AssayError("DEPLOYMENT_MISSING", reason, { chainId, file: configuration.deployment });
-  }
+  const chain = await openChain(configuration, environment, report);
+  const { deployment, account, provider, clock } = chain;
   const database = await openDatabase(configuration.database);
-  const ledger = new Ledger(suite, provider, deployment, report, databaseJournal(database, deployment));
-  const { randomness } = deployment;
-  const context: ServiceContext = { suite, signer, sender, provider, randomness, ledger, report, clock };
+  const context = chain.contextWith(databaseJournal(database, deployment));
   await mkdir(configuration.store, { recursive: true });
   const store = createFolderStore(configuration.store);
-  const models: HostedModel[] = [];
-  for (const spec of configuration.models) models.push(await hostModel(spec));
   const workshop = openWorkshop({
     clock,
     privateAddresses: configuration.privateUrls,
@@ -98,6 +101,14 @@ export async function openNode(configuration: Configuration, environment: Enviro
     await database.close();
     provider.destroy();
   };
+  const models: HostedModel[] = [];
+  try {
+    for (const spec of configuration.models) models.push(await hostModel(spec));
+    if (configuration.versions.length > 0) models.push(...(await hostVersions(configuration, context)));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return { configuration, context, account, database, store, workshop, models, metrics, log, close };
 }
 

@@ -6,7 +6,8 @@ import { RELATION } from "../../runner/protocol/enums.ts";
 import { mutable } from "../chain/calldata.ts";
 import { type HostedModel, hostModel } from "../models/models.ts";
 import { invalid } from "../environment/options.ts";
-import { send, type ServiceContext } from "../chain/context.ts";
+import type { ServiceContext } from "../chain/context.ts";
+import { type Step, take } from "../chain/steps.ts";
 
 /** Relations as options name them: as Solidity does, with a capital. */
 const RELATIONS = new Map(
@@ -26,9 +27,19 @@ export interface PublishOptions {
   readonly royaltyRecipient?: string | undefined;
 }
 
-/** Publishes a model as a version of the context's account, unless it is that already. @returns The version's id. */
-export async function publish(context: ServiceContext, hosted: HostedModel, options: PublishOptions): Promise<Hash> {
-  const { suite, ledger, signer } = context;
+/** What publishing a model needs, and the id of its version. */
+export interface Publication {
+  readonly versionId: Hash;
+  /** None when the version exists: it is what it consists of, and the same again is the same version. */
+  readonly steps: readonly Step[];
+}
+
+/** What publishes a model as a version of the context's account. The ledger must be up to date. */
+export async function publicationOf(
+  { suite: { registry }, ledger, signer }: ServiceContext,
+  hosted: HostedModel,
+  options: PublishOptions,
+): Promise<Publication> {
   const metadata = {
     fileHash: keccak256(await readFile(hosted.path)),
     contentUri: options.uri ?? hosted.name,
@@ -38,15 +49,19 @@ export async function publish(context: ServiceContext, hosted: HostedModel, opti
     royaltyRecipient: options.royaltyRecipient ?? ZeroAddress,
   };
   const manifest = mutable(hosted.commitment.manifest);
-  const versionId = (await suite.registry.versionIdFor(await signer.getAddress(), manifest, metadata)) as Hash;
-  // A version is what it consists of: the same again is the same version.
+  const versionId = (await registry.versionIdFor(await signer.getAddress(), manifest, metadata)) as Hash;
+  if (ledger.version(versionId) !== undefined) return { versionId, steps: [] };
+  const action = { kind: "published", model: hosted.name } as const;
+  return { versionId, steps: [{ action, call: () => registry.publish.populateTransaction(manifest, metadata) }] };
+}
+
+/** Publishes a model as a version of the context's account, unless it is that already. @returns The version's id. */
+export async function publish(context: ServiceContext, hosted: HostedModel, options: PublishOptions): Promise<Hash> {
+  const { ledger } = context;
   await ledger.sync();
-  if (ledger.commitmentOf(versionId) !== undefined) {
-    context.report({ kind: "publishedBefore", model: hosted.name, versionId });
-    return versionId;
-  }
-  const sending = suite.registry.publish.populateTransaction(manifest, metadata);
-  await send(context, { kind: "published", model: hosted.name }, sending);
+  const { versionId, steps } = await publicationOf(context, hosted, options);
+  if (steps.length === 0) context.report({ kind: "publishedBefore", model: hosted.name, versionId });
+  await take(context, steps);
   await ledger.sync();
   return versionId;
 }

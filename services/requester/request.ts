@@ -7,13 +7,14 @@ import type { Hash } from "../../runner/commitment/keccak.ts";
 import { isHash } from "../../runner/files/fields.ts";
 import { readInputs } from "../../runner/files/model.ts";
 import { createFolderStore, type Store } from "../../runner/files/store.ts";
+import type { Tensor } from "../../runner/machine/tensor.ts";
 import { collect } from "../chain/collect.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { OPTIMISTIC_MODE, policyOf, SIGNATURE_MODE } from "../chain/evidence.ts";
 import { log } from "../environment/log.ts";
 import { integerOption, invalid, option, requiredOption } from "../environment/options.ts";
 import { hostModel, type HostedModel, joinTensors, splitTensors } from "../models/models.ts";
-import { ask, awaitOutcome, type Outcome, type Question } from "./ask.ts";
+import { ask, awaitOutcome, newestVersion, type Outcome, type Question } from "./ask.ts";
 
 const MODES: Readonly<Record<string, string>> = { optimistic: OPTIMISTIC_MODE, signature: SIGNATURE_MODE };
 const WAITS = ["final", "claimed", "none"];
@@ -23,7 +24,7 @@ const WAITS = ["final", "claimed", "none"];
  * @returns What became of it; undefined when the options say not to wait.
  * @throws AssayError OPTION_INVALID, ABORTED and those of `ask`.
  */
-export async function request(context: ServiceContext, signal: AbortSignal): Promise<Outcome | undefined> {
+export async function request(context: ServiceContext, signal: AbortSignal): Promise<Answer | undefined> {
   const until = option("ASSAY_WAIT") ?? "final";
   if (!WAITS.includes(until)) throw invalid("ASSAY_WAIT", until, `give ${WAITS.join(", ")}`);
   const folder = option("ASSAY_STORE") ?? ".assay/store";
@@ -34,14 +35,28 @@ export async function request(context: ServiceContext, signal: AbortSignal): Pro
   log(`request ${requestId}`);
   if (until === "none") return undefined;
   const intervalMilliseconds = integerOption("ASSAY_INTERVAL", 2_000, 10, 600_000);
-  const outcome = await awaitOutcome(context, hosted, requestId, question, {
+  const outcome = await awaitOutcome(context, requestId, question, {
     final: until === "final",
     intervalMilliseconds,
     signal,
   });
   await collect(context);
-  return outcome;
+  return { ...outcome, outputs: namedOutputs(hosted, outcome.outputs) };
 }
+
+/** What became of a request, as JSON says it. */
+export interface Answer extends Omit<Outcome, "outputs"> {
+  readonly outputs: readonly { readonly name: string; readonly values: readonly (number | string)[] }[];
+}
+
+/** Outputs by the names of the model, else by number; 64-bit integers as text. */
+export const namedOutputs = (hosted: HostedModel | undefined, outputs: readonly Tensor[]): Answer["outputs"] =>
+  outputs.map(({ data }, i) => ({
+    name: hosted?.model.outputs[i]?.name ?? String(i),
+    values: Array.from(data as ArrayLike<number | bigint>, (value) =>
+      typeof value === "bigint" ? String(value) : value,
+    ),
+  }));
 
 /** A request with what it was asked with. */
 interface Asked {
@@ -55,7 +70,8 @@ async function askAnew(context: ServiceContext, folder: string, signal: AbortSig
   const spec = requiredOption("ASSAY_MODEL");
   const hosted = await hostModel(spec, { signal });
   const question = questionOf(hosted, createFolderStore(folder));
-  const requestId = await ask(context, hosted, question);
+  await context.ledger.sync();
+  const requestId = await ask(context, newestVersion(context, hosted), question);
   const input = await question.store.put(joinTensors(question.inputs));
   await mkdir(join(folder, "requests"), { recursive: true });
   await writeFile(noteOf(folder, requestId), JSON.stringify({ model: spec, input }));

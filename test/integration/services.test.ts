@@ -431,7 +431,7 @@ describe("Services", () => {
       const id = await stage.open(wide, [input]);
       await operator.look();
       await operator.look();
-      const answer = await awaitOutcome(stage.asking, wide, id, { inputs: [input], store }, waiting(false));
+      const answer = await awaitOutcome(stage.asking, id, { inputs: [input], store }, waiting(false));
       const expected = await execute(wide, joinTensors([input]));
       expect(answer).to.deep.equal({
         requestId: id,
@@ -439,11 +439,11 @@ describe("Services", () => {
         status: "claimed",
         operator: stage.accounts.operating.address,
         outputRoot: expected.outputRoot,
-        outputs: [{ name: "y", values: [...(expected.outputs[0]?.data ?? [])] }],
+        outputs: expected.outputs,
       });
 
       const empty = { inputs: [input], store: storeAt("nothing-here") };
-      const blind = await awaitOutcome(stage.asking, wide, id, empty, waiting(false));
+      const blind = await awaitOutcome(stage.asking, id, empty, waiting(false));
       expect([blind.outputRoot, blind.outputs]).to.deep.equal([expected.outputRoot, []]);
       expect(stage.events.at(-1)?.kind).to.equal("outputUnavailable");
     });
@@ -454,7 +454,7 @@ describe("Services", () => {
       await stage.operator().look();
       await stage.advance(2 * WINDOW_SECONDS);
       const question = { inputs: image, store: storeAt("lazy") };
-      const answer = await awaitOutcome(stage.asking, model, id, question, waiting(true));
+      const answer = await awaitOutcome(stage.asking, id, question, waiting(true));
       expect([answer.finality, answer.outputs]).to.deep.equal(["failed", []]);
       expect(await stage.suite.market.creditOf(stage.accounts.requester)).to.equal(FEE);
     });
@@ -472,7 +472,7 @@ describe("Services", () => {
         return await request(call);
       };
       const question = { inputs: image, store: storeAt("bad-gateway") };
-      const answer = await awaitOutcome(stage.asking, model, id, question, waiting(false));
+      const answer = await awaitOutcome(stage.asking, id, question, waiting(false));
       expect(answer.outputRoot).to.equal(honest.outputRoot);
     });
   });
@@ -542,7 +542,7 @@ describe("Services", () => {
       // Requester and operator act in turns.
       const clock = { ...CHAIN_CLOCK, pause: () => operator.look() };
       const waiting = { final: false, intervalMilliseconds: 1, signal: new AbortController().signal };
-      const outcome = await awaitOutcome({ ...stage.asking, clock }, two, id, { inputs, store }, waiting);
+      const outcome = await awaitOutcome({ ...stage.asking, clock }, id, { inputs, store }, waiting);
       const { demands } = await stage.view(id);
       expect(demands.filter(({ data }) => data !== undefined)).to.have.length(3);
       const expected = await execute(two, joinTensors(inputs));
