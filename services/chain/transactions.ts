@@ -72,6 +72,7 @@ export class TransactionManager implements Sender {
     let nonce = await provider.getTransactionCount(from, "latest");
     const { chainId } = await provider.getNetwork();
     const sent: string[] = [];
+    let accepted = false;
     for (;;) {
       const filled = {
         to: call.to,
@@ -87,20 +88,30 @@ export class TransactionManager implements Sender {
       sent.push(keccak256(raw));
       const outcome = await this.#broadcast(raw);
       if (outcome === "nonceUsed") {
-        const receipt = await this.#receiptOf(sent);
+        // Included, perhaps, and the node that is asked for the receipt is behind the one that knows it.
+        const receipt = accepted ? await this.#wait(sent) : undefined;
         if (receipt !== undefined) return await this.#done(receipt, call, gasLimit);
-        // Somebody else sends with this key. The call itself has not happened.
+        // Somebody else sends with this key, or the count came from a node that is behind. What has happened is refused.
+        await this.#pause();
+        await gasFor(signer, call);
         sent.length = 0;
+        accepted = false;
         nonce = await provider.getTransactionCount(from, "latest");
         continue;
       }
+      accepted ||= outcome === "accepted";
       const receipt = outcome === "accepted" ? await this.#wait(sent) : undefined;
       if (receipt !== undefined) return await this.#done(receipt, call, gasLimit);
+      if ((await provider.getTransactionCount(from, "latest")) < nonce) {
+        // It would wait for ever. Whoever sends decides again, from what the chain says now.
+        const reason = `a reorganisation dropped transactions of this account before nonce ${String(nonce)}`;
+        throw new AssayError("RPC_UNUSABLE", reason, { reason });
+      }
       const raised = raise(fees, policy.maxFeePerGas);
       if (raised.maxFeePerGas > fees.maxFeePerGas) {
         this.#expectBudget(gasLimit * raised.maxFeePerGas);
         this.#options.report({ kind: "feeRaised", nonce, maxFeePerGas: raised.maxFeePerGas });
-      } else await this.#options.clock.pause(POLL_MILLISECONDS, new AbortController().signal);
+      } else await this.#pause();
       fees = raised;
     }
   }
@@ -132,13 +143,17 @@ export class TransactionManager implements Sender {
 
   /** The receipt of one of some transactions with one nonce; undefined when none is included in time. */
   async #wait(hashes: readonly string[]): Promise<TransactionReceipt | undefined> {
-    const { clock, policy } = this.#options;
+    const { policy } = this.#options;
     for (let waited = 0; waited <= policy.bumpSeconds * 1_000; waited += POLL_MILLISECONDS) {
       const receipt = await this.#receiptOf(hashes);
       if (receipt !== undefined) return receipt;
-      await clock.pause(POLL_MILLISECONDS, new AbortController().signal);
+      await this.#pause();
     }
     return undefined;
+  }
+
+  async #pause(): Promise<void> {
+    await this.#options.clock.pause(POLL_MILLISECONDS, new AbortController().signal);
   }
 
   async #receiptOf(hashes: readonly string[]): Promise<TransactionReceipt | undefined> {

@@ -112,6 +112,41 @@ describe("TransactionManager", () => {
     expect([await balance(), await provider.getTransactionCount(wallet.address)]).to.deep.equal([105n, 2]);
   });
 
+  it("does not send again what was included, when the node that is asked for receipts is behind", async () => {
+    const { mint, balance, provider, wallet, pauses } = await open();
+    let asked = 0;
+    const behind = new Proxy(provider, {
+      get(target, key) {
+        if (key === "getTransactionReceipt" && asked++ < 6) return () => Promise.resolve(null);
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const clock = {
+      ...CHAIN_CLOCK,
+      pause: async () => {
+        await pauses.shift()?.();
+      },
+    };
+    const report = (): undefined => undefined;
+    const manager = new TransactionManager({ provider: behind, signer: wallet, clock, report, policy: POLICY });
+    await manager.send(await mint(5n));
+    expect([await balance(), await provider.getTransactionCount(wallet.address)]).to.deep.equal([5n, 1]);
+  });
+
+  it("gives up a transaction whose predecessors a reorganisation dropped, and sends what comes after", async () => {
+    const { manager, connection, mint, balance, pauses, automine, events } = await open();
+    const before: unknown = await connection.provider.request({ method: "evm_snapshot" });
+    await manager.send(await mint(1n));
+    await automine(false);
+    pauses.push(() => connection.provider.request({ method: "evm_revert", params: [before] }));
+    expect(await codeOf(manager.send(await mint(2n)))).to.equal("RPC_UNUSABLE");
+    expect(events.filter(({ kind }) => kind === "feeRaised")).to.have.length(0);
+    await automine(true);
+    await manager.send(await mint(4n));
+    expect(await balance()).to.equal(4n);
+  });
+
   it("sends nothing beyond the budget of a day, or in a dry run", async () => {
     const poor = await open({ dailyWei: 1n });
     expect(await codeOf(poor.manager.send(await poor.mint(1n)))).to.equal("BUDGET_SPENT");
