@@ -36,7 +36,7 @@ export async function openQuorumStage(
   }
   await networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
   const folder = await mkdtemp(join(tmpdir(), "assay-quorum-"));
-  const players = [];
+  const players: { readonly signer: Signer; readonly service: QuorumService }[] = [];
   for (const [place, signer] of signers.entries()) {
     const context = contextFor(signer);
     // Who convicts needs bonds for the court.
@@ -49,7 +49,7 @@ export async function openQuorumStage(
       secret: `0x${String(place + 1).repeat(64)}`,
       ...optionsOf(place),
     };
-    players.push({ signer, service: new QuorumService(options), options });
+    players.push({ signer, service: new QuorumService(options) });
   }
 
   await allow(asking, suite.quorums);
