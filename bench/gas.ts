@@ -9,6 +9,7 @@ import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
+import { quorumScenario } from "./gas/quorum.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
@@ -24,6 +25,7 @@ const SCENARIOS: readonly GasScenario[] = [
   answerScenario(folder),
   randomnessScenario,
   auditScenario(folder),
+  quorumScenario(folder),
   convictionScenario(folder),
   stepScenario,
   elementScenario(folder),

@@ -36,7 +36,7 @@ export async function openQuorumStage(
   }
   await networkHelpers.time.increase(await suite.pools.EPOCH_SECONDS());
   const folder = await mkdtemp(join(tmpdir(), "assay-quorum-"));
-  const players = [];
+  const players: { readonly signer: Signer; readonly service: QuorumService }[] = [];
   for (const [place, signer] of signers.entries()) {
     const context = contextFor(signer);
     // Who convicts needs bonds for the court.
@@ -49,7 +49,7 @@ export async function openQuorumStage(
       secret: `0x${String(place + 1).repeat(64)}`,
       ...optionsOf(place),
     };
-    players.push({ signer, service: new QuorumService(options), options });
+    players.push({ signer, service: new QuorumService(options) });
   }
 
   await allow(asking, suite.quorums);
@@ -57,7 +57,7 @@ export async function openQuorumStage(
   const [versionId] = asking.ledger.versionsOf(model.commitment.commitment);
   if (versionId === undefined) throw new Error("the model is not published");
   const image = readInputs(model.model, "image", ["image=models/digits/images/digit-7.npy"]);
-  await suite.quorums.open({
+  const opening = await suite.quorums.open({
     ...{ versionId, inputs: joinTensors(image), policy: policyOf(OPTIMISTIC_MODE) },
     ...{ seats: players.length, threshold, fee: QUORUM_FEE, valueAtRisk: parseEther("80") },
     ...{ openSeconds: 3_600, commitSeconds: 3_600, revealSeconds: 3_600, windowSeconds: 3_600 },
@@ -85,5 +85,5 @@ export async function openQuorumStage(
     }
     throw new Error(`the quorum is ${await status()}`);
   };
-  return { ...stage, model, players, id, view, status, seats, playUntil };
+  return { ...stage, model, players, id, view, opening, status, seats, playUntil };
 }

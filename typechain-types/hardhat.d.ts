@@ -18,6 +18,13 @@ getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
 getContractFactory(name: 'DelegationVault', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegationVault__factory>
+getContractFactory(name: 'CollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CollateralReader__factory>
+getContractFactory(name: 'CollateralRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CollateralRegistry__factory>
+getContractFactory(name: 'Der', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Der__factory>
+getContractFactory(name: 'EnclaveRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EnclaveRegistry__factory>
+getContractFactory(name: 'Json', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Json__factory>
+getContractFactory(name: 'Pem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Pem__factory>
+getContractFactory(name: 'QuoteVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuoteVerifier__factory>
 getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
@@ -27,6 +34,8 @@ getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICircuitRegistry__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
+getContractFactory(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICollateralReader__factory>
+getContractFactory(name: 'ICollateralRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICollateralRegistry__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
 getContractFactory(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAvailability__factory>
 getContractFactory(name: 'IDataSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataSource__factory>
@@ -39,6 +48,7 @@ getContractFactory(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERCZKMLVerifier__factory>
 getContractFactory(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IValidationRegistry__factory>
 getContractFactory(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofVerifier__factory>
+getContractFactory(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEnclaveRegistry__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
 getContractFactory(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHalo2Verifier__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
@@ -49,6 +59,8 @@ getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | Facto
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
 getContractFactory(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofEvidence__factory>
+getContractFactory(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuorumMarket__factory>
+getContractFactory(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuoteVerifier__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
@@ -73,6 +85,9 @@ getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signe
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Harness__factory>
 getContractFactory(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Mock__factory>
+getContractFactory(name: 'MutationProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MutationProber__factory>
+getContractFactory(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumHostMock__factory>
+getContractFactory(name: 'QuorumReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumReader__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
@@ -93,6 +108,8 @@ getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | Fa
 getContractFactory(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Verifier__factory>
 getContractFactory(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceProofVerifier__factory>
 getContractFactory(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ZkmlRegistry__factory>
+getContractFactory(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModeQuoteReader__factory>
+getContractFactory(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumMarket__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
@@ -112,6 +129,13 @@ getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
 getContractAt(name: 'DelegationVault', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegationVault>
+getContractAt(name: 'CollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CollateralReader>
+getContractAt(name: 'CollateralRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CollateralRegistry>
+getContractAt(name: 'Der', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Der>
+getContractAt(name: 'EnclaveRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EnclaveRegistry>
+getContractAt(name: 'Json', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Json>
+getContractAt(name: 'Pem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Pem>
+getContractAt(name: 'QuoteVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuoteVerifier>
 getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
@@ -121,6 +145,8 @@ getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'ICircuitRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICircuitRegistry>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
+getContractAt(name: 'ICollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICollateralReader>
+getContractAt(name: 'ICollateralRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICollateralRegistry>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
 getContractAt(name: 'IDataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAvailability>
 getContractAt(name: 'IDataSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataSource>
@@ -133,6 +159,7 @@ getContractAt(name: 'IERCZKMLRegistry', address: string | ethers.Addressable, si
 getContractAt(name: 'IERCZKMLVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERCZKMLVerifier>
 getContractAt(name: 'IValidationRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IValidationRegistry>
 getContractAt(name: 'IProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofVerifier>
+getContractAt(name: 'IEnclaveRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEnclaveRegistry>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
 getContractAt(name: 'IHalo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHalo2Verifier>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
@@ -143,6 +170,8 @@ getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
 getContractAt(name: 'IProofEvidence', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofEvidence>
+getContractAt(name: 'IQuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuorumMarket>
+getContractAt(name: 'IQuoteVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuoteVerifier>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
@@ -167,6 +196,9 @@ getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressabl
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'Groth16Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Harness>
 getContractAt(name: 'Halo2Mock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Mock>
+getContractAt(name: 'MutationProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MutationProber>
+getContractAt(name: 'QuorumHostMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumHostMock>
+getContractAt(name: 'QuorumReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumReader>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
@@ -187,6 +219,8 @@ getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, sig
 getContractAt(name: 'Halo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Verifier>
 getContractAt(name: 'InferenceProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceProofVerifier>
 getContractAt(name: 'ZkmlRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ZkmlRegistry>
+getContractAt(name: 'ModeQuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModeQuoteReader>
+getContractAt(name: 'QuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumMarket>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
@@ -206,6 +240,13 @@ deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
+deployContract(name: 'CollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
+deployContract(name: 'CollateralRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralRegistry>
+deployContract(name: 'Der', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Der>
+deployContract(name: 'EnclaveRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EnclaveRegistry>
+deployContract(name: 'Json', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Json>
+deployContract(name: 'Pem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Pem>
+deployContract(name: 'QuoteVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteVerifier>
 deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
@@ -215,6 +256,8 @@ deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
+deployContract(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
+deployContract(name: 'ICollateralRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralRegistry>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
@@ -227,6 +270,7 @@ deployContract(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
 deployContract(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
 deployContract(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
+deployContract(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
@@ -237,6 +281,8 @@ deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployCon
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
+deployContract(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
+deployContract(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -261,6 +307,9 @@ deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | 
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
 deployContract(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
+deployContract(name: 'MutationProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
+deployContract(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
@@ -281,6 +330,8 @@ deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | Deploy
 deployContract(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
 deployContract(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
 deployContract(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
+deployContract(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
@@ -300,6 +351,13 @@ deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
+deployContract(name: 'CollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
+deployContract(name: 'CollateralRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralRegistry>
+deployContract(name: 'Der', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Der>
+deployContract(name: 'EnclaveRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EnclaveRegistry>
+deployContract(name: 'Json', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Json>
+deployContract(name: 'Pem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Pem>
+deployContract(name: 'QuoteVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteVerifier>
 deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
@@ -309,6 +367,8 @@ deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'ICircuitRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
+deployContract(name: 'ICollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
+deployContract(name: 'ICollateralRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralRegistry>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
@@ -321,6 +381,7 @@ deployContract(name: 'IERCZKMLRegistry', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'IERCZKMLVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
 deployContract(name: 'IValidationRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
 deployContract(name: 'IProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
+deployContract(name: 'IEnclaveRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IHalo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
@@ -331,6 +392,8 @@ deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signe
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
 deployContract(name: 'IProofEvidence', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
+deployContract(name: 'IQuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
+deployContract(name: 'IQuoteVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -355,6 +418,9 @@ deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: eth
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
 deployContract(name: 'Halo2Mock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
+deployContract(name: 'MutationProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
+deployContract(name: 'QuorumHostMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
@@ -375,6 +441,8 @@ deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Si
 deployContract(name: 'Halo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
 deployContract(name: 'InferenceProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
 deployContract(name: 'ZkmlRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
+deployContract(name: 'ModeQuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>

@@ -1,7 +1,10 @@
+import { join } from "node:path";
+
 import type { RequestView } from "../chain/ledger.ts";
 import { expectReady, fundsOf, operatorFindings } from "../operator/readiness.ts";
 import { OperatorService } from "../operator/operator.ts";
 import { allow, fund } from "../chain/funds.ts";
+import { QuorumService } from "../quorum/quorum.ts";
 import { secretIn } from "../watcher/secret.ts";
 import { WatcherService } from "../watcher/watcher.ts";
 import { custodyOf, type Node, type Role, runRole, serveStore } from "./node.ts";
@@ -14,10 +17,18 @@ export async function runOperator(node: Node, signal: AbortSignal): Promise<void
   const custody = await custodyOf(node);
   const { beacons } = node.configuration;
   const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix, beacons });
+  // Who sits in a quorum accuses those who say something else, against a bond of the court.
+  await allow(context, context.suite.court);
+  const secret = await secretIn(node.configuration.store);
+  const seat = { custody: join(custody, "quorums"), locationPrefix, beacons, secret };
+  const quorums = new QuorumService({ ...context, models, store, workshop, ...seat });
   const own = await context.signer.getAddress();
   const role: Role = {
     name: "operator",
-    step: (given) => operator.step(given),
+    step: async (given) => {
+      await operator.step(given);
+      if (!given.aborted) await quorums.step(given);
+    },
     measure: () => {
       node.metrics.deadline.set(nextDeadline([...context.ledger.requests.values()], own, context.clock.now()));
     },

@@ -2,10 +2,11 @@ import type { ContractTransaction } from "ethers";
 
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { commitTrace } from "../../runner/commitment/trace.ts";
+import type { OwnExecution } from "../../runner/dispute/locate.ts";
 import { type DefendedTrace, nextOperatorMove } from "../../runner/dispute/operator.ts";
 import { quorumStatusOf, type QuorumStatus, seatStatusOf, type SeatStatus } from "../../runner/protocol/enums.ts";
 import { publishTrace } from "../blobs/blobs.ts";
-import { Custody } from "../blobs/custody.ts";
+import { Custody, type HeldAnswer } from "../blobs/custody.ts";
 import { encodeSeatTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { type Now, nowOf, send } from "../chain/context.ts";
@@ -48,6 +49,13 @@ interface Scene {
   readonly seats: readonly SeatView[];
   /** The seat of this account. */
   readonly own: SeatView | undefined;
+}
+
+/** What a dispute of a quorum is played with. */
+interface Sides {
+  readonly run: Run;
+  readonly execution: OwnExecution;
+  readonly defended: DefendedTrace;
 }
 
 /**
@@ -172,7 +180,9 @@ export class QuorumService {
       if (held !== undefined) return held.outputRoot;
       const honest = await workshop.executor.run(hosted, view.inputs);
       const run = tamper === undefined ? honest : await tamper(honest, hosted);
-      return (await this.#custody.hold(view.id, ledger.tip, view.inputs, run)).outputRoot;
+      await this.#custody.hold(view.id, ledger.tip, view.inputs, run);
+      if (run !== honest) await this.#custody.holdTrace(view.id, run.trace);
+      return run.outputRoot;
     });
     if (done === undefined) return undefined;
     if (!done.ok) throw done.error;
@@ -203,15 +213,15 @@ export class QuorumService {
     const held = await this.#custody.find(view.id);
     if (own === undefined || held === undefined) return;
     const inDispute = seats.filter(({ status }) => status === "challenged");
-    if (inDispute.length > 0) {
-      const trace = await this.#custody.trace(held, hosted);
-      const commitment = await commitTrace(trace);
-      const defended = { outputKernels: hosted.model.program.outputs, trace, commitment };
+    const task = `quorum-dispute:${view.id}`;
+    if (inDispute.length === 0) this.#options.workshop.executions.forget(task);
+    else {
+      const sides = this.#sides(task, scene, held);
+      if (sides === undefined) return;
+      const { run, execution, defended } = sides;
       if (own.status === "challenged") await this.#defend(scene, own, defended, now, signal);
       // Only who answered honestly has an execution to compare with.
-      const run = await this.#options.workshop.executor.run(hosted, await this.#custody.input(held));
       if (run.outputRoot !== held.outputRoot) return;
-      const execution = await ownExecution(hosted, run);
       for (const { number, operator, word } of inDispute) {
         if (word === run.outputRoot || signal?.aborted === true) continue;
         const claimId = (await suite.quorums.claimIdFor(view.id, number)) as Hash;
@@ -224,6 +234,27 @@ export class QuorumService {
       if (status !== "convicted") continue;
       await this.#prosecutor.reclaim((await suite.quorums.claimIdFor(view.id, number)) as Hash);
     }
+  }
+
+  /** The honest execution, and what the own answer stands on; undefined while the model is executed. */
+  #sides(task: string, { view, hosted, deadline }: Scene, held: HeldAnswer): Sides | undefined {
+    const { workshop } = this.#options;
+    const order = { counterparty: view.requester, deadline, value: BigInt(view.request.collateral) };
+    const done = workshop.executions.get(task, order, async () => {
+      const run = await workshop.executor.run(hosted, await this.#custody.input(held));
+      const execution = await ownExecution(hosted, run);
+      const outputKernels = hosted.model.program.outputs;
+      if (run.outputRoot === held.outputRoot) {
+        const { trace, commitment } = execution;
+        return { run, execution, defended: { outputKernels, trace, commitment } };
+      }
+      // What was answered is not what the model computes: its trace was kept with it.
+      const trace = (await this.#custody.trace(held, hosted)) ?? run.trace;
+      return { run, execution, defended: { outputKernels, trace, commitment: await commitTrace(trace) } };
+    });
+    if (done === undefined) return undefined;
+    if (!done.ok) throw done.error;
+    return done.value;
   }
 
   async #defend(

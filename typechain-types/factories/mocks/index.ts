@@ -15,6 +15,9 @@ export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory
 export { GasMeter__factory } from './GasMeter__factory.js';
 export { Groth16Harness__factory } from './Groth16Harness__factory.js';
 export { Halo2Mock__factory } from './Halo2Mock__factory.js';
+export { MutationProber__factory } from './MutationProber__factory.js';
+export { QuorumHostMock__factory } from './QuorumHostMock__factory.js';
+export { QuorumReader__factory } from './QuorumReader__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { ScoresHarness__factory } from './ScoresHarness__factory.js';
 export { SharesMock__factory } from './SharesMock__factory.js';
