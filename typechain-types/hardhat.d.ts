@@ -72,6 +72,7 @@ getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Harness__factory>
+getContractFactory(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Plain__factory>
 getContractFactory(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Mock__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
@@ -166,6 +167,7 @@ getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'Groth16Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Harness>
+getContractAt(name: 'Groth16Plain', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Plain>
 getContractAt(name: 'Halo2Mock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Mock>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
@@ -260,6 +262,7 @@ deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
 deployContract(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
@@ -354,6 +357,7 @@ deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
 deployContract(name: 'Halo2Mock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>

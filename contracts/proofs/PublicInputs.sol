@@ -21,7 +21,10 @@ library PublicInputs {
     /// @notice The public inputs of a claim.
     /// @param context What is claimed, for whom and where.
     /// @param data Outputs, then inputs: all bytes in order, without gaps.
-    function ofClaim(EvidenceContext calldata context, bytes calldata data) internal view returns (uint256[] memory inputs) {
+    function ofClaim(
+        EvidenceContext calldata context,
+        bytes calldata data
+    ) internal view returns (uint256[] memory inputs) {
         inputs = new uint256[](count(data.length));
         inputs[0] = contextElement(context);
         for (uint256 i = 1; i < inputs.length; ++i) {

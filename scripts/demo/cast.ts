@@ -7,6 +7,7 @@ import { RELATION } from "../../runner/protocol/enums.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
 import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
+import type { Provers } from "../../services/chain/evidence.ts";
 import { type HostedModel, type Run } from "../../services/models/models.ts";
 import { OperatorService } from "../../services/operator/operator.ts";
 import { publish } from "../../services/publisher/publish.ts";
@@ -37,6 +38,14 @@ export interface Cast {
   readonly lies: Map<string, Run>;
 }
 
+/** What differs between demonstrations. */
+export interface CastOptions {
+  /** How each model came out of the one before it. */
+  readonly relation?: bigint;
+  /** Who makes the operators' evidence of modes that are neither optimistic nor signed. */
+  readonly provers?: (suite: Suite) => Provers;
+}
+
 const STAKE = parseEther("5000");
 const NAMES = ["Ada", "Bruno", "Chen"];
 
@@ -46,6 +55,7 @@ export async function assemble(
   models: readonly HostedModel[],
   folder: string,
   print: Print,
+  { relation = RELATION.quantisedFrom, provers }: CastOptions = {},
 ): Promise<Cast> {
   const { ethers } = connection;
   const [deployer, publisher, requester, watcherAccount, ...signers] = (await ethers.getSigners()).slice(0, 7);
@@ -74,7 +84,7 @@ export async function assemble(
   const publishing = contextFor(publisher);
   const versions: Hash[] = [];
   for (const model of models) {
-    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: RELATION.quantisedFrom }));
+    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation }));
     versions.push(await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address, parents }));
   }
   const versionId = versions.at(-1);
@@ -95,7 +105,7 @@ export async function assemble(
       signer,
       operator: new OperatorService({
         ...context,
-        ...{ models, store, workshop, tamper },
+        ...{ models, store, workshop, tamper, provers: provers?.(suite) },
         custody: join(folder, "held", signer.address),
         locationPrefix: "store:",
       }),
