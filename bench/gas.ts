@@ -10,6 +10,7 @@ import { answerScenario, convictionScenario, publishingScenario } from "./gas/di
 import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
+import { proofScenario } from "./gas/proofs.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
@@ -22,6 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
+  proofScenario,
   randomnessScenario,
   auditScenario(folder),
   convictionScenario(folder),

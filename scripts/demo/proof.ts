@@ -18,7 +18,7 @@ import { highest, SCENARIOS } from "./scenario.ts";
 import type { Print } from "./story.ts";
 
 const FEE = parseEther("20");
-/** An image that the model has not seen: a seven. */
+/** An image that the model has not seen. */
 const IMAGE = 4;
 const PROOF_BYTES = 256;
 
