@@ -25,7 +25,9 @@ const program = new Command("demo")
   .description("An answer from question to payment, and two forgeries from claim to conviction")
   .addOption(new Option("--model <name>", "model that is asked").choices(Object.keys(SCENARIOS)).default("digits"))
   .addOption(
-    new Option("--mode <name>", "how answers are shown to be right").choices(["optimistic", "zk"]).default("optimistic"),
+    new Option("--mode <name>", "how answers are shown to be right")
+      .choices(["optimistic", "zk"])
+      .default("optimistic"),
   )
   .option("--report <file>", "write the story as a self-contained HTML page")
   .parse();

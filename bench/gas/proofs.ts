@@ -53,7 +53,10 @@ export const proofScenario: GasScenario = {
       deadline: 0,
       windowSeconds: 0,
     };
-    const evidence = await digitsProver(groth16, circuit)(context, { inputs: image, outputs: joinTensors(run.outputs) });
+    const evidence = await digitsProver(groth16, circuit)(context, {
+      inputs: image,
+      outputs: joinTensors(run.outputs),
+    });
     const meter = await connection.ethers.deployContract("GasMeter");
     const call = groth16.interface.encodeFunctionData("verify", [context, evidence]);
     await gauge.measure("Groth16Verifier.verify", "no answer but the right one", await meter.measure(groth16, call), {

@@ -110,7 +110,7 @@ library Groth16 {
     /// @param inputs Scalars; each must be below the order (Groth16InputTooLarge).
     function combine(bytes calldata points, uint256[] memory inputs) internal view returns (bytes32 x, bytes32 y) {
         uint256 failed;
-        uint256 at;
+        uint256 place;
         assembly ("memory-safe") {
             // SAFETY: memory beyond the free pointer is only borrowed: the sum, then a point and its scalar, which the
             // product overwrites. A precompile gives 64 bytes, or the call fails, or there is none and it gives nothing.
@@ -119,29 +119,43 @@ library Groth16 {
             calldatacopy(sum, points.offset, 64)
             let next := points.offset
             let last := add(inputs, shl(5, mload(inputs)))
-            for { at := inputs } lt(at, last) {} {
-                at := add(at, 32)
+            for {
+                place := inputs
+            } lt(place, last) {} {
+                place := add(place, 32)
                 next := add(next, 64)
-                let scalar := mload(at)
+                let scalar := mload(place)
                 if iszero(lt(scalar, R)) {
                     failed := R
                     break
                 }
                 calldatacopy(product, next, 64)
                 mstore(add(product, 64), scalar)
-                if iszero(staticcall(gas(), ECMUL, product, 96, product, 64)) { failed := ECMUL }
-                if iszero(eq(returndatasize(), 64)) { failed := ECMUL }
-                if failed { break }
-                if iszero(staticcall(gas(), ECADD, sum, 128, sum, 64)) { failed := ECADD }
-                if iszero(eq(returndatasize(), 64)) { failed := ECADD }
-                if failed { break }
+                if iszero(staticcall(gas(), ECMUL, product, 96, product, 64)) {
+                    failed := ECMUL
+                }
+                if iszero(eq(returndatasize(), 64)) {
+                    failed := ECMUL
+                }
+                if failed {
+                    break
+                }
+                if iszero(staticcall(gas(), ECADD, sum, 128, sum, 64)) {
+                    failed := ECADD
+                }
+                if iszero(eq(returndatasize(), 64)) {
+                    failed := ECADD
+                }
+                if failed {
+                    break
+                }
             }
             x := mload(sum)
             y := mload(add(sum, 32))
-            at := sub(shr(5, sub(at, inputs)), 1)
+            place := sub(shr(5, sub(place, inputs)), 1)
         }
         if (failed == 0) return (x, y);
-        require(failed != R, Groth16InputTooLarge(at, inputs[at]));
+        require(failed != R, Groth16InputTooLarge(place, inputs[place]));
         revert Groth16PrecompileFailed(address(uint160(failed)));
     }
 

@@ -146,10 +146,7 @@ export async function askAndDraw({
   asking,
   operators,
   signal,
-}: Pick<
-  Stage,
-  "connection" | "suite" | "story" | "consumer" | "question" | "asking" | "operators" | "signal"
->) {
+}: Pick<Stage, "connection" | "suite" | "story" | "consumer" | "question" | "asking" | "operators" | "signal">) {
   throwIfAborted(signal, "demo");
   const receipt = await story.tell(
     "Requester",

@@ -104,7 +104,11 @@ export async function runProofDemo(
     windowSeconds: request.windowSeconds,
   };
   const evidence = await digitsProver(suite.groth16, circuit)(context, { inputs: image, outputs });
-  const swapped = concat([dataSlice(evidence, 0, PROOF_BYTES), forged, dataSlice(evidence, PROOF_BYTES + forged.length)]);
+  const swapped = concat([
+    dataSlice(evidence, 0, PROOF_BYTES),
+    forged,
+    dataSlice(evidence, PROOF_BYTES + forged.length),
+  ]);
   const forgedRoot = await suite.registry.outputRootFor(versionId, forged);
   const refusal = await suite.market
     .connect(drawn.signer)
@@ -114,10 +118,8 @@ export async function runProofDemo(
       (error: unknown) => suite.groth16.interface.parseError(dataOf(error))?.name ?? String(error),
     );
   expect(refusal === "EvidenceRejected", `the forged answer was refused by ${refusal}`);
-  story.say(
-    `${name} is drawn, and tries to answer ${String((digit + 1) % 10)} with the proof of ${String(digit)}: ` +
-      `${styleText("red", "refused")}, ${refusal}. No claim, no payment.`,
-  );
+  print(`\n  ${name} is drawn, and tries to answer ${String((digit + 1) % 10)} with the proof of ${String(digit)}.`);
+  story.say(`${styleText("red", "Refused:")} ${refusal}. There is no claim, and no payment. Now the right answer:`);
 
   await drawn.operator.look(signal);
   await connection.networkHelpers.time.increase(1);
