@@ -11,6 +11,7 @@ import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { quorumScenario } from "./gas/quorum.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
+import { proofScenario } from "./gas/proofs.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
 import { table } from "./gas/table.ts";
@@ -23,6 +24,7 @@ const folder = mkdtempSync(join(tmpdir(), "assay-gas-"));
 const SCENARIOS: readonly GasScenario[] = [
   publishingScenario(folder),
   answerScenario(folder),
+  proofScenario,
   randomnessScenario,
   auditScenario(folder),
   quorumScenario(folder),

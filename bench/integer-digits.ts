@@ -144,14 +144,15 @@ function quantised(layer: Layer, inputScale: number) {
 type Quantised = ReturnType<typeof quantised>;
 
 const sums = ({ weights, biases }: Quantised, input: readonly number[]): readonly number[] =>
-  biases.map((bias, j) =>
-    input.reduce((sum, value, i) => sum + value * item(weights, i * biases.length + j), bias),
-  );
+  biases.map((bias, j) => input.reduce((sum, value, i) => sum + value * item(weights, i * biases.length + j), bias));
 
 /** Largest absolute value that any input of bytes can lead to: it must stay below 2^31. */
 function bound(first: Quantised, second: Quantised): number {
   const most = first.biases.map((bias, j) =>
-    first.weights.reduce((sum, weight, k) => (k % HIDDEN === j ? sum + 255 * Math.max(0, weight) : sum), Math.max(0, bias)),
+    first.weights.reduce(
+      (sum, weight, k) => (k % HIDDEN === j ? sum + 255 * Math.max(0, weight) : sum),
+      Math.max(0, bias),
+    ),
   );
   return Math.max(
     ...most,
@@ -218,11 +219,9 @@ const one = quantised(first, 1 / 16);
 const two = quantised(second, one.scale);
 const most = bound(one, two);
 if (most >= 2 ** 31) throw new Error(`a score can reach ${String(most)}: give the second layer smaller weights`);
-const right = images
-  .slice(SEEN)
-  .filter((image, i) => {
-    const hidden = sums(one, image).map((sum) => Math.max(0, sum));
-    return best(sums(two, hidden)) === labels[SEEN + i];
-  }).length;
+const right = images.slice(SEEN).filter((image, i) => {
+  const hidden = sums(one, image).map((sum) => Math.max(0, sum));
+  return best(sums(two, hidden)) === labels[SEEN + i];
+}).length;
 writeFileSync(OUTPUT, file(one, two));
 console.log(`${String(right)} of ${String(images.length - SEEN)} unseen digits right; no score beyond ${String(most)}`);

@@ -38,10 +38,11 @@ export const ROOMS = [
   ]),
   room("contracts/delegation", "vaults that are operators: delegated stake, its earnings, its exits", SOLIDITY),
   room("contracts/evidence", "what a claim must bring: the policy and its verifiers", SOLIDITY),
-  room("contracts/proofs", "answers shown by proofs: circuits of versions, verifiers, and other standards' interfaces", [
-    ...SOLIDITY,
-    "contracts/commitment",
-  ]),
+  room(
+    "contracts/proofs",
+    "answers shown by proofs: circuits of versions, verifiers, and other standards' interfaces",
+    [...SOLIDITY, "contracts/commitment"],
+  ),
   room("contracts/availability", "committed inputs and outputs, demanded and shown on chain", [
     ...SOLIDITY,
     "contracts/credit",

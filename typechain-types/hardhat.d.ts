@@ -84,6 +84,7 @@ getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | Factory
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
 getContractFactory(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Harness__factory>
+getContractFactory(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Plain__factory>
 getContractFactory(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Mock__factory>
 getContractFactory(name: 'MutationProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MutationProber__factory>
 getContractFactory(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumHostMock__factory>
@@ -195,6 +196,7 @@ getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?:
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
 getContractAt(name: 'Groth16Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Harness>
+getContractAt(name: 'Groth16Plain', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Plain>
 getContractAt(name: 'Halo2Mock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Mock>
 getContractAt(name: 'MutationProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MutationProber>
 getContractAt(name: 'QuorumHostMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumHostMock>
@@ -306,6 +308,7 @@ deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContr
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
 deployContract(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'MutationProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
 deployContract(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
@@ -417,6 +420,7 @@ deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer 
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
 deployContract(name: 'Groth16Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
 deployContract(name: 'Halo2Mock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'MutationProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
 deployContract(name: 'QuorumHostMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>

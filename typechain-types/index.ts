@@ -188,6 +188,8 @@ export type { GasMeter } from './mocks/GasMeter.js';
 export { GasMeter__factory } from './factories/mocks/GasMeter__factory.js';
 export type { Groth16Harness } from './mocks/Groth16Harness.js';
 export { Groth16Harness__factory } from './factories/mocks/Groth16Harness__factory.js';
+export type { Groth16Plain } from './mocks/Groth16Plain.js';
+export { Groth16Plain__factory } from './factories/mocks/Groth16Plain__factory.js';
 export type { Halo2Mock } from './mocks/Halo2Mock.js';
 export { Halo2Mock__factory } from './factories/mocks/Halo2Mock__factory.js';
 export type { MutationProber } from './mocks/MutationProber.js';

@@ -10,7 +10,13 @@ import {IModelRegistry} from "./IModelRegistry.sol";
 /// key's set-up can forge proofs under that key.
 interface ICircuitRegistry {
     /// @notice A version has a circuit from now on. Its key stands in the calldata of the transaction, or in a contract.
-    event CircuitRegistered(bytes32 indexed versionId, bytes4 indexed system, Circuit circuit);
+    /// @param circuitHash keccak256 of the constraint system, for whoever makes the key again.
+    event CircuitRegistered(
+        bytes32 indexed versionId,
+        bytes4 indexed system,
+        bytes32 indexed circuitHash,
+        Circuit circuit
+    );
 
     /// @notice Only the publisher of a version registers its circuits.
     error CircuitNotPublisher(address actual, address expected);
@@ -47,6 +53,9 @@ interface ICircuitRegistry {
 
     /// @notice The circuit of a version; reverts when there is none.
     function circuitOf(bytes32 versionId, bytes4 system) external view returns (Circuit memory);
+
+    /// @notice keccak256 of the constraint system of a version's circuit; zero when there is none.
+    function circuitHashOf(bytes32 versionId, bytes4 system) external view returns (bytes32);
 
     /// @notice Whether a version has a circuit.
     function hasCircuit(bytes32 versionId, bytes4 system) external view returns (bool);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Groth16} from "../proofs/Groth16.sol";
+import {Groth16Plain} from "./Groth16Plain.sol";
 
 /// @title Groth16Harness
 /// @notice The library's functions, with public inputs that no claim leads to.
@@ -12,5 +13,16 @@ contract Groth16Harness {
 
     function holds(bytes calldata key, bytes calldata proof, uint256[] calldata inputs) external view returns (bool) {
         return Groth16.holds(key, proof, inputs);
+    }
+
+    function combine(bytes calldata points, uint256[] calldata inputs) external view returns (bytes32 x, bytes32 y) {
+        return Groth16.combine(points, inputs);
+    }
+
+    function combinePlain(
+        bytes calldata points,
+        uint256[] calldata inputs
+    ) external view returns (bytes32 x, bytes32 y) {
+        return Groth16Plain.combine(points, inputs);
     }
 }

@@ -43,15 +43,7 @@ contract ValidationRegistryMock is IValidationRegistry {
         require(msg.sender == validation.validator);
         (validation.response, validation.responseHash) = (response, responseHash);
         (validation.tag, validation.lastUpdate) = (tag, block.timestamp);
-        emit ValidationResponse(
-            msg.sender,
-            validation.agentId,
-            requestHash,
-            response,
-            responseURI,
-            responseHash,
-            tag
-        );
+        emit ValidationResponse(msg.sender, validation.agentId, requestHash, response, responseURI, responseHash, tag);
     }
 
     function getValidationStatus(

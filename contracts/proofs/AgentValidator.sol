@@ -50,14 +50,8 @@ contract AgentValidator {
     ) external {
         bytes32 requestHash = requestHashFor(agentId, versionId, inputRoot, outputRoot);
         (address validator, uint256 agent, , , , ) = VALIDATIONS.getValidationStatus(requestHash);
-        require(
-            validator == address(this) && agent == agentId,
-            ValidationNotRequested(requestHash, validator, agent)
-        );
-        VERIFIER.verify(
-            StatementContext.statement(REGISTRY, requestHash, versionId, inputRoot, outputRoot),
-            evidence
-        );
+        require(validator == address(this) && agent == agentId, ValidationNotRequested(requestHash, validator, agent));
+        VERIFIER.verify(StatementContext.statement(REGISTRY, requestHash, versionId, inputRoot, outputRoot), evidence);
         VALIDATIONS.validationResponse(requestHash, PASSED, "", keccak256(evidence), tag);
     }
 

@@ -22,6 +22,9 @@ contract CircuitRegistry is ICircuitRegistry {
     /// @inheritdoc ICircuitRegistry
     IModelRegistry public immutable REGISTRY;
 
+    /// @inheritdoc ICircuitRegistry
+    mapping(bytes32 versionId => mapping(bytes4 system => bytes32 circuitHash)) public circuitHashOf;
+
     mapping(bytes32 versionId => mapping(bytes4 system => Circuit circuit)) private _circuits;
 
     constructor(IModelRegistry registry) {
@@ -34,7 +37,7 @@ contract CircuitRegistry is ICircuitRegistry {
         Groth16.requireKey(key, PublicInputs.count(uint256(circuit.inputBytes) + circuit.outputBytes));
         require(!Groth16.isUnfinished(key), CircuitSetupUnfinished(versionId));
         circuit.keyHash = keccak256(key);
-        _register(versionId, ProofSystem.GROTH16, circuit);
+        _register(versionId, ProofSystem.GROTH16, circuitHash, circuit);
     }
 
     /// @inheritdoc ICircuitRegistry
@@ -45,7 +48,7 @@ contract CircuitRegistry is ICircuitRegistry {
         _requireIntegers(version.inputTypes);
         _requireIntegers(version.outputTypes);
         (circuit.verifier, circuit.keyHash) = (verifier, verifier.codehash);
-        _register(versionId, ProofSystem.HALO2, circuit);
+        _register(versionId, ProofSystem.HALO2, circuitHash, circuit);
     }
 
     /// @inheritdoc ICircuitRegistry
@@ -72,14 +75,14 @@ contract CircuitRegistry is ICircuitRegistry {
         (uint256 inputBytes, ) = REGISTRY.inputSizeOf(versionId);
         uint256 outputBytes = REGISTRY.outputSizeOf(versionId);
         require(inputBytes + outputBytes <= maximum, CircuitTooWide(inputBytes + outputBytes, maximum));
-        circuit.circuitHash = circuitHash;
         // SAFETY: both are at most the maximum.
         (circuit.inputBytes, circuit.outputBytes) = (uint32(inputBytes), uint32(outputBytes));
     }
 
-    function _register(bytes32 versionId, bytes4 system, Circuit memory circuit) private {
+    function _register(bytes32 versionId, bytes4 system, bytes32 circuitHash, Circuit memory circuit) private {
         _circuits[versionId][system] = circuit;
-        emit CircuitRegistered(versionId, system, circuit);
+        circuitHashOf[versionId][system] = circuitHash;
+        emit CircuitRegistered(versionId, system, circuitHash, circuit);
     }
 
     function _requireIntegers(bytes memory types) private pure {

@@ -21,16 +21,24 @@ library PublicInputs {
     /// @notice The public inputs of a claim.
     /// @param context What is claimed, for whom and where.
     /// @param data Outputs, then inputs: all bytes in order, without gaps.
-    function ofClaim(EvidenceContext calldata context, bytes calldata data) internal view returns (uint256[] memory inputs) {
+    function ofClaim(
+        EvidenceContext calldata context,
+        bytes calldata data
+    ) internal view returns (uint256[] memory inputs) {
         inputs = new uint256[](count(data.length));
         inputs[0] = contextElement(context);
-        for (uint256 i = 1; i < inputs.length; ++i) {
-            uint256 start = (i - 1) * ELEMENT_BYTES;
-            uint256 left = data.length - start;
-            uint256 size = left < ELEMENT_BYTES ? left : ELEMENT_BYTES;
-            // The bytes as a big-endian number; a last element of fewer bytes is a smaller number.
-            inputs[i] = uint256(bytes32(data[start:start + size])) >> (8 * (32 - size));
+        uint256 whole = data.length / ELEMENT_BYTES;
+        // SAFETY: `whole` runs of 31 bytes, and the shorter one behind them, are in the data.
+        unchecked {
+            for (uint256 i; i < whole; ++i) inputs[i + 1] = _element(data[ELEMENT_BYTES * i:], ELEMENT_BYTES);
+            uint256 left = data.length - whole * ELEMENT_BYTES;
+            if (left != 0) inputs[whole + 1] = _element(data[data.length - left:], left);
         }
+    }
+
+    /// @dev The first bytes as a big-endian number; `size` is 1 to 31. Bytes behind the data count as zero.
+    function _element(bytes calldata data, uint256 size) private pure returns (uint256) {
+        return uint256(bytes32(data)) >> (8 * (32 - size));
     }
 
     /// @notice 248 bits of a hash over the chain, the calling contract and the whole context.

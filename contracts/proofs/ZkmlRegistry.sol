@@ -58,7 +58,7 @@ contract ZkmlRegistry is IERCZKMLRegistry, IERCZKMLVerifier, IERC165 {
         require(commitment.proofSystemId == ProofSystem.GROTH16, UnsupportedProofSystem(commitment.proofSystemId));
         Circuit memory circuit = CIRCUITS.circuitOf(bytes32(modelId), ProofSystem.GROTH16);
         require(
-            commitment.circuitHash == circuit.circuitHash && commitment.vkHash == circuit.keyHash,
+            commitment.circuitHash == _circuitHashOf(modelId) && commitment.vkHash == circuit.keyHash,
             ModelCommitmentMismatch(modelId)
         );
         (model.registered, model.uri) = (true, commitment.uri);
@@ -88,7 +88,7 @@ contract ZkmlRegistry is IERCZKMLRegistry, IERCZKMLVerifier, IERC165 {
         Circuit memory circuit = CIRCUITS.circuitOf(bytes32(modelId), ProofSystem.GROTH16);
         commitment = ModelCommitment({
             modelHash: bytes32(modelId),
-            circuitHash: circuit.circuitHash,
+            circuitHash: _circuitHashOf(modelId),
             vkHash: circuit.keyHash,
             proofSystemId: ProofSystem.GROTH16,
             uri: model.uri
@@ -110,10 +110,7 @@ contract ZkmlRegistry is IERCZKMLRegistry, IERCZKMLVerifier, IERC165 {
         bytes32 outputRoot = REGISTRY.outputRootFor(versionId, output);
         // SAFETY: a static call; whatever fails, this reverts.
         try
-            VERIFIER.verify(
-                StatementContext.statement(REGISTRY, 0, versionId, inputCommitment, outputRoot),
-                proof
-            )
+            VERIFIER.verify(StatementContext.statement(REGISTRY, 0, versionId, inputCommitment, outputRoot), proof)
         {} catch (bytes memory reason) {
             _refuse(reason);
         }
@@ -156,6 +153,10 @@ contract ZkmlRegistry is IERCZKMLRegistry, IERCZKMLVerifier, IERC165 {
     function _existing(uint256 modelId) private view returns (Model storage model) {
         model = _models[modelId];
         require(model.registered, ModelNotFound(modelId));
+    }
+
+    function _circuitHashOf(uint256 modelId) private view returns (bytes32) {
+        return CIRCUITS.circuitHashOf(bytes32(modelId), ProofSystem.GROTH16);
     }
 
     function _ownerOf(uint256 modelId) private view returns (address) {

@@ -2,13 +2,11 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 /// @notice A circuit that proves the answers of a model version under one proof system.
-/// @param circuitHash keccak256 of the circuit's constraint system, for whoever makes the key again.
 /// @param keyHash keccak256 of the verifying key, or of the code of `verifier`; zero when there is no circuit.
 /// @param verifier Contract with the verifying key in its code; zero where the key comes with the evidence.
 /// @param inputBytes Bytes of all inputs of the version.
 /// @param outputBytes Bytes of all outputs of the version.
 struct Circuit {
-    bytes32 circuitHash;
     bytes32 keyHash;
     address verifier;
     uint32 inputBytes;

@@ -8,6 +8,7 @@ import { createFolderStore } from "../../runner/files/store.ts";
 import { type Connection, contextOf, type Signer } from "../../services/chain/connection.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
 import { attach, type Deployment, type Suite } from "../../services/chain/deployment.ts";
+import type { Provers } from "../../services/chain/evidence.ts";
 import { type HostedModel, type Run } from "../../services/models/models.ts";
 import { OperatorService } from "../../services/operator/operator.ts";
 import { publish } from "../../services/publisher/publish.ts";
@@ -38,6 +39,14 @@ export interface Cast {
   readonly lies: Map<string, Run>;
 }
 
+/** What differs between demonstrations. */
+export interface CastOptions {
+  /** How each model came out of the one before it. */
+  readonly relation?: bigint;
+  /** Who makes the operators' evidence of modes that are neither optimistic nor signed. */
+  readonly provers?: (suite: Suite) => Provers;
+}
+
 const STAKE = parseEther("5000");
 const NAMES = ["Ada", "Bruno", "Chen"];
 
@@ -47,6 +56,7 @@ export async function assemble(
   models: readonly HostedModel[],
   folder: string,
   print: Print,
+  { relation = RELATION.quantisedFrom, provers }: CastOptions = {},
 ): Promise<Cast> {
   const { ethers } = connection;
   const [deployer, publisher, requester, watcherAccount, ...signers] = (await ethers.getSigners()).slice(0, 7);
@@ -75,7 +85,7 @@ export async function assemble(
   const publishing = contextFor(publisher);
   const versions: Hash[] = [];
   for (const model of models) {
-    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation: RELATION.quantisedFrom }));
+    const parents = versions.slice(-1).map((versionId) => ({ versionId, relation }));
     versions.push(await publish(publishing, model, { royaltyBps: 500, royaltyRecipient: publisher.address, parents }));
   }
   const versionId = versions.at(-1);
@@ -96,7 +106,7 @@ export async function assemble(
       signer,
       operator: new OperatorService({
         ...context,
-        ...{ models, store, workshop, tamper },
+        ...{ models, store, workshop, tamper, provers: provers?.(suite) },
         custody: join(folder, "held", signer.address),
         locationPrefix: "store:",
       }),

@@ -120,7 +120,7 @@ export async function runDemo(
   return tale;
 }
 
-interface Stage extends Cast {
+export interface Stage extends Cast {
   readonly connection: Connection;
   readonly model: HostedModel;
   readonly question: Question;
@@ -136,11 +136,17 @@ function reading({ scenario, question }: Stage, run: Run, { value }: Reading): s
   return `${scenario.noun} ${/^[0-9]$/.test(name) ? name : JSON.stringify(name)} (${share} %)`;
 }
 
-/** Asks, and lets the drawn operator claim: its honest run, or the lie. */
-async function ask(
-  { connection, suite, story, consumer, question, asking, operators, lies, signal }: Stage,
-  lie?: (operator: Signer) => Run,
-) {
+/** Asks, and draws until somebody is assigned. */
+export async function askAndDraw({
+  connection,
+  suite,
+  story,
+  consumer,
+  question,
+  asking,
+  operators,
+  signal,
+}: Pick<Stage, "connection" | "suite" | "story" | "consumer" | "question" | "asking" | "operators" | "signal">) {
   throwIfAborted(signal, "demo");
   const receipt = await story.tell(
     "Requester",
@@ -161,7 +167,13 @@ async function ask(
     }
     throw new Error("nobody was drawn");
   };
-  const drawn = await draw();
+  return { id, drawn: await draw() };
+}
+
+/** Asks, and lets the drawn operator claim: its honest run, or the lie. */
+async function ask(stage: Stage, lie?: (operator: Signer) => Run) {
+  const { lies, signal } = stage;
+  const { id, drawn } = await askAndDraw(stage);
   const { address } = drawn.signer;
   if (lie !== undefined) lies.set(address, lie(drawn.signer));
   await drawn.operator.look(signal);
@@ -195,7 +207,7 @@ async function convict(stage: Stage, title: string, forgery: Forgery): Promise<{
   return { trial: { title, liar, forgery, told, verdict, dispute: story.since(from, DISPUTE) }, id };
 }
 
-const requestView = async ({ ledger }: Cast["asking"], id: Hash) => {
+export const requestView = async ({ ledger }: Cast["asking"], id: Hash) => {
   await ledger.sync();
   const view = ledger.requests.get(id);
   if (view === undefined) throw new Error(`request ${id} is not on the chain`);

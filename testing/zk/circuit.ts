@@ -26,7 +26,10 @@ async function weightsOf(path: string): Promise<ReadonlyMap<string, readonly (re
       const { tensor, shape } = readTensor(proto);
       const values = Array.from(tensor?.data ?? [], Number);
       const width = shape.at(-1) ?? 1;
-      return [proto.name ?? "", Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width))];
+      return [
+        proto.name ?? "",
+        Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width)),
+      ];
     }),
   );
 }

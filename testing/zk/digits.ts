@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { concat, keccak256 } from "ethers";
 
+import { decodeNpy } from "../../runner/files/npy.ts";
+import { item } from "../../runner/items.ts";
 import type { Prover } from "../../services/chain/evidence.ts";
 import type { Groth16Verifier } from "../../typechain-types/proofs/Groth16Verifier.ts";
 import { circuitSource, compileCircuit, INTEGER_DIGITS } from "./circuit.ts";
@@ -35,6 +37,21 @@ async function make(): Promise<DigitsCircuit> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** Images of the held-out set of `models/digits` that the circuit's model learnt from: the first ones. */
+const SEEN = 240;
+const PIXELS = 64;
+
+/** One of the 120 images that the model has not seen, as its input, and the digit that it shows. */
+export async function unseenDigit(which: number): Promise<{ readonly image: Uint8Array; readonly digit: number }> {
+  const read = async (name: string): Promise<readonly number[]> => {
+    const path = `models/digits/held-out-${name}.npy`;
+    return Array.from(decodeNpy(path, new Uint8Array(await readFile(path))).tensor.data, Number);
+  };
+  const [images, labels] = await Promise.all([read("images"), read("labels")]);
+  const at = SEEN + which;
+  return { image: Uint8Array.from(images.slice(at * PIXELS, (at + 1) * PIXELS)), digit: item(labels, at) };
 }
 
 const ELEMENT_BYTES = 31;

@@ -6,14 +6,18 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface Groth16HarnessInterface extends Interface {
-    getFunction(nameOrSignature: "holds" | "requireKey"): FunctionFragment;
+    getFunction(nameOrSignature: "combine" | "combinePlain" | "holds" | "requireKey"): FunctionFragment;
 
     
 
-    encodeFunctionData(functionFragment: 'holds', values: [BytesLike, BytesLike, BigNumberish[]]): string;
+    encodeFunctionData(functionFragment: 'combine', values: [BytesLike, BigNumberish[]]): string;
+encodeFunctionData(functionFragment: 'combinePlain', values: [BytesLike, BigNumberish[]]): string;
+encodeFunctionData(functionFragment: 'holds', values: [BytesLike, BytesLike, BigNumberish[]]): string;
 encodeFunctionData(functionFragment: 'requireKey', values: [BytesLike, BigNumberish]): string;
 
-    decodeFunctionResult(functionFragment: 'holds', data: BytesLike): Result;
+    decodeFunctionResult(functionFragment: 'combine', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'combinePlain', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'holds', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'requireKey', data: BytesLike): Result;
   }
 
@@ -53,6 +57,22 @@ decodeFunctionResult(functionFragment: 'requireKey', data: BytesLike): Result;
 
     
     
+    combine: TypedContractMethod<
+      [points: BytesLike, inputs: BigNumberish[], ],
+      [[string, string] & {x: string, y: string }],
+      'view'
+    >
+    
+
+    
+    combinePlain: TypedContractMethod<
+      [points: BytesLike, inputs: BigNumberish[], ],
+      [[string, string] & {x: string, y: string }],
+      'view'
+    >
+    
+
+    
     holds: TypedContractMethod<
       [key: BytesLike, proof: BytesLike, inputs: BigNumberish[], ],
       [boolean],
@@ -71,7 +91,17 @@ decodeFunctionResult(functionFragment: 'requireKey', data: BytesLike): Result;
 
     getFunction<T extends ContractMethod = ContractMethod>(key: string | FunctionFragment): T;
 
-    getFunction(nameOrSignature: 'holds'): TypedContractMethod<
+    getFunction(nameOrSignature: 'combine'): TypedContractMethod<
+      [points: BytesLike, inputs: BigNumberish[], ],
+      [[string, string] & {x: string, y: string }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'combinePlain'): TypedContractMethod<
+      [points: BytesLike, inputs: BigNumberish[], ],
+      [[string, string] & {x: string, y: string }],
+      'view'
+    >;
+getFunction(nameOrSignature: 'holds'): TypedContractMethod<
       [key: BytesLike, proof: BytesLike, inputs: BigNumberish[], ],
       [boolean],
       'view'

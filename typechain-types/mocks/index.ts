@@ -14,6 +14,7 @@ export type { DrawReader } from './DrawReader.js';
 export type { EncodedRequestHarness } from './EncodedRequestHarness.js';
 export type { GasMeter } from './GasMeter.js';
 export type { Groth16Harness } from './Groth16Harness.js';
+export type { Groth16Plain } from './Groth16Plain.js';
 export type { Halo2Mock } from './Halo2Mock.js';
 export type { MutationProber } from './MutationProber.js';
 export type { QuorumHostMock } from './QuorumHostMock.js';

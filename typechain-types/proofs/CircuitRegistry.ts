@@ -4,19 +4,20 @@
 import type { BaseContract, BigNumberish, BytesLike, FunctionFragment, Result, Interface, EventFragment, AddressLike, ContractRunner, ContractMethod, Listener } from "ethers"
 import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, TypedLogDescription, TypedListener, TypedContractMethod } from "../common.js"
   
-    export type CircuitStruct = {circuitHash: BytesLike, keyHash: BytesLike, verifier: AddressLike, inputBytes: BigNumberish, outputBytes: BigNumberish}
+    export type CircuitStruct = {keyHash: BytesLike, verifier: AddressLike, inputBytes: BigNumberish, outputBytes: BigNumberish}
 
-    export type CircuitStructOutput = [circuitHash: string, keyHash: string, verifier: string, inputBytes: bigint, outputBytes: bigint] & {circuitHash: string, keyHash: string, verifier: string, inputBytes: bigint, outputBytes: bigint }
+    export type CircuitStructOutput = [keyHash: string, verifier: string, inputBytes: bigint, outputBytes: bigint] & {keyHash: string, verifier: string, inputBytes: bigint, outputBytes: bigint }
   
 
   export interface CircuitRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_GROTH16_BYTES" | "MAX_HALO2_BYTES" | "REGISTRY" | "circuitOf" | "hasCircuit" | "registerGroth16" | "registerHalo2"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_GROTH16_BYTES" | "MAX_HALO2_BYTES" | "REGISTRY" | "circuitHashOf" | "circuitOf" | "hasCircuit" | "registerGroth16" | "registerHalo2"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CircuitRegistered"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_GROTH16_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_HALO2_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
+encodeFunctionData(functionFragment: 'circuitHashOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'circuitOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'hasCircuit', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'registerGroth16', values: [BytesLike, BytesLike, BytesLike]): string;
@@ -25,6 +26,7 @@ encodeFunctionData(functionFragment: 'registerHalo2', values: [BytesLike, BytesL
     decodeFunctionResult(functionFragment: 'MAX_GROTH16_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_HALO2_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'circuitHashOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'circuitOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'hasCircuit', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'registerGroth16', data: BytesLike): Result;
@@ -33,9 +35,9 @@ decodeFunctionResult(functionFragment: 'registerHalo2', data: BytesLike): Result
 
   
     export namespace CircuitRegisteredEvent {
-      export type InputTuple = [versionId: BytesLike, system: BytesLike, circuit: CircuitStruct];
-      export type OutputTuple = [versionId: string, system: string, circuit: CircuitStructOutput];
-      export interface OutputObject {versionId: string, system: string, circuit: CircuitStructOutput };
+      export type InputTuple = [versionId: BytesLike, system: BytesLike, circuitHash: BytesLike, circuit: CircuitStruct];
+      export type OutputTuple = [versionId: string, system: string, circuitHash: string, circuit: CircuitStructOutput];
+      export interface OutputObject {versionId: string, system: string, circuitHash: string, circuit: CircuitStructOutput };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -102,6 +104,14 @@ decodeFunctionResult(functionFragment: 'registerHalo2', data: BytesLike): Result
     
 
     
+    circuitHashOf: TypedContractMethod<
+      [versionId: BytesLike, system: BytesLike, ],
+      [string],
+      'view'
+    >
+    
+
+    
     circuitOf: TypedContractMethod<
       [versionId: BytesLike, system: BytesLike, ],
       [CircuitStructOutput],
@@ -151,6 +161,11 @@ getFunction(nameOrSignature: 'REGISTRY'): TypedContractMethod<
       [string],
       'view'
     >;
+getFunction(nameOrSignature: 'circuitHashOf'): TypedContractMethod<
+      [versionId: BytesLike, system: BytesLike, ],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'circuitOf'): TypedContractMethod<
       [versionId: BytesLike, system: BytesLike, ],
       [CircuitStructOutput],
@@ -176,7 +191,7 @@ getFunction(nameOrSignature: 'registerHalo2'): TypedContractMethod<
 
     filters: {
       
-      'CircuitRegistered(bytes32,bytes4,tuple)': TypedContractEvent<CircuitRegisteredEvent.InputTuple, CircuitRegisteredEvent.OutputTuple, CircuitRegisteredEvent.OutputObject>;
+      'CircuitRegistered(bytes32,bytes4,bytes32,tuple)': TypedContractEvent<CircuitRegisteredEvent.InputTuple, CircuitRegisteredEvent.OutputTuple, CircuitRegisteredEvent.OutputObject>;
       CircuitRegistered: TypedContractEvent<CircuitRegisteredEvent.InputTuple, CircuitRegisteredEvent.OutputTuple, CircuitRegisteredEvent.OutputObject>;
     
     };

@@ -2,12 +2,10 @@ import { concat, getBytes, toBeHex } from "ethers";
 
 import { tensorsRoot } from "../../../runner/commitment/model.ts";
 import { commitTensors } from "../../../runner/commitment/tensor.ts";
-import { decodeNpy } from "../../../runner/files/npy.ts";
 import { mutable } from "../../../services/chain/calldata.ts";
 import { execute, type HostedModel, hostModel, joinTensors } from "../../../services/models/models.ts";
 import { INTEGER_DIGITS } from "../../../testing/zk/circuit.ts";
-import { type DigitsCircuit, digitsCircuit, digitsProver } from "../../../testing/zk/digits.ts";
-import { readFileSync } from "node:fs";
+import { digitsCircuit, digitsProver, unseenDigit } from "../../../testing/zk/digits.ts";
 import { type Connection, deployProtocol, metadataOf } from "./protocol.ts";
 
 /** Selector of the proof mode in these tests. */
@@ -27,13 +25,9 @@ export interface Answer {
   readonly label: number;
 }
 
-const arrayOf = (path: string) => decodeNpy(path, new Uint8Array(readFileSync(path))).tensor.data;
-
 /** The answer to one of the 120 images that the model has not seen. */
 export async function answerTo(model: HostedModel, which = 0): Promise<Answer> {
-  const images = Uint8Array.from(arrayOf("models/digits/held-out-images.npy"), Number);
-  const label = Number(arrayOf("models/digits/held-out-labels.npy")[240 + which]);
-  const inputs = images.slice((240 + which) * 64, (241 + which) * 64);
+  const { image: inputs, digit: label } = await unseenDigit(which);
   const run = await execute(model, inputs);
   const inputRoot = tensorsRoot(await commitTensors("commit", run.inputs));
   return { inputs, outputs: joinTensors(run.outputs), inputRoot, outputRoot: run.outputRoot, label };
@@ -91,5 +85,3 @@ export const zeroes = (length: number): string => `0x${"00".repeat(length)}`;
 /** Modulus of coordinates, and order of the groups, of BN254. */
 export const P = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47n;
 export const R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001n;
-
-export type { DigitsCircuit };

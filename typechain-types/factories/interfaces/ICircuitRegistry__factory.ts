@@ -130,12 +130,13 @@
         "type": "bytes4"
       },
       {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "circuitHash",
+        "type": "bytes32"
+      },
+      {
         "components": [
-          {
-            "internalType": "bytes32",
-            "name": "circuitHash",
-            "type": "bytes32"
-          },
           {
             "internalType": "bytes32",
             "name": "keyHash",
@@ -192,15 +193,34 @@
         "type": "bytes4"
       }
     ],
+    "name": "circuitHashOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "versionId",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes4",
+        "name": "system",
+        "type": "bytes4"
+      }
+    ],
     "name": "circuitOf",
     "outputs": [
       {
         "components": [
-          {
-            "internalType": "bytes32",
-            "name": "circuitHash",
-            "type": "bytes32"
-          },
           {
             "internalType": "bytes32",
             "name": "keyHash",

@@ -14,6 +14,7 @@ export { DrawReader__factory } from './DrawReader__factory.js';
 export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory.js';
 export { GasMeter__factory } from './GasMeter__factory.js';
 export { Groth16Harness__factory } from './Groth16Harness__factory.js';
+export { Groth16Plain__factory } from './Groth16Plain__factory.js';
 export { Halo2Mock__factory } from './Halo2Mock__factory.js';
 export { MutationProber__factory } from './MutationProber__factory.js';
 export { QuorumHostMock__factory } from './QuorumHostMock__factory.js';
