@@ -9,6 +9,7 @@ import { auditScenario } from "./gas/audit.ts";
 import { answerScenario, convictionScenario, publishingScenario } from "./gas/digits.ts";
 import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
+import { enclaveScenario } from "./gas/enclave.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
 import { sizesChapter } from "./gas/sizes.ts";
@@ -31,6 +32,7 @@ const SCENARIOS: readonly GasScenario[] = [
   disputeScenario,
   vaultScenario,
   availabilityScenario(folder),
+  enclaveScenario,
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);
