@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { hexlify, id, keccak256, toUtf8Bytes, zeroPadBytes } from "ethers";
+import { keccak256, toUtf8Bytes, zeroPadBytes } from "ethers";
 import { network } from "hardhat";
 
 import {
@@ -76,13 +76,15 @@ describe("CollateralReader", () => {
       await refuses(tcbInfo("SGX", { version: 2 }), "CollateralFormatUnknown", [zeroPadBytes(toUtf8Bytes("SGX"), 32), 2]);
     });
     it("refuses every field that counts when it is missing, or is there twice", async () => {
+      const levels = (tcbInfo("TDX").tcbLevels as unknown[]).slice(0, 1);
+      const short = (changes: object = {}) => JSON.stringify(tcbInfo("TDX", { tcbLevels: levels, ...changes }));
       for (const field of Object.keys(tcbInfo("TDX"))) {
-        const without = JSON.stringify(tcbInfo("TDX", { [field]: undefined }));
+        const without = short({ [field]: undefined });
         if (field === "tdxModuleIdentities") await read(without);
         else if (field === "id" || field === "version") await expect(read(without)).to.be.revertedWithCustomError(reader, "CollateralFormatUnknown");
         else await refuses(without, "CollateralFieldsIncomplete", [without.length]);
-        const value = JSON.stringify(tcbInfo("TDX")[field]);
-        await refuses(text.replace("{", `{"${field}":${value},`), "CollateralFieldsIncomplete", [0]);
+        const value = JSON.stringify((JSON.parse(short()) as Record<string, unknown>)[field]);
+        await refuses(short().replace("{", `{"${field}":${value},`), "CollateralFieldsIncomplete", [0]);
       }
     });
     it("refuses TDX modules for SGX", async () => {
@@ -168,7 +170,9 @@ describe("CollateralReader", () => {
         "2025-01-01",
       ]) {
         const value = tcbInfo("SGX", { issueDate: date });
-        await refuses(value, "JsonMalformed", [JSON.stringify(value).indexOf(`"${date}"`)].map((offset) => date.includes("x") ? offset : offset));
+        // A digit that is none is told by its place.
+        const shift = date.endsWith("xZ") ? 18 : 0;
+        await refuses(value, "JsonMalformed", [JSON.stringify(value).indexOf(`"${date}"`) + shift]);
       }
     });
     it("reads leap days and the days after them", async () => {
@@ -273,7 +277,7 @@ describe("CollateralReader", () => {
       const at = first.indexOf("==\n");
       const last = first[at - 1] ?? "";
       const next = String.fromCharCode(last.charCodeAt(0) + 1);
-      await refuses(first.slice(0, at - 1) + next + first.slice(at), at);
+      await refuses(first.slice(0, at - 1) + next + first.slice(at), at + 1);
     });
   });
 
@@ -439,7 +443,6 @@ describe("CollateralReader", () => {
       await expect(reader.readRevocationList(join([der, Uint8Array.of(0)])))
         .to.be.revertedWithCustomError(reader, "DerMalformed")
         .withArgs(der.length);
-      void [hexlify, id];
     });
   });
 });

@@ -9,7 +9,7 @@ import { INTEL_ROOT, sample, SAMPLE_TIME } from "../../../testing/enclave/sample
 import { deployVerifier, submitSample } from "../support/enclave.ts";
 
 const { ethers, networkHelpers } = await network.create({
-  override: { initialDate: new Date((SAMPLE_TIME - 1_000) * 1_000), blockGasLimit: 1_000_000_000n },
+  override: { initialDate: new Date((SAMPLE_TIME - 1_000) * 1_000), blockGasLimit: 1_000_000_000n, transactionGasCap: false },
 });
 /** Mutated inputs altogether; `npm run fuzz -- --quotes N --seed S` makes more. */
 const AMOUNT = Number(process.env.ASSAY_FUZZ ?? 600);

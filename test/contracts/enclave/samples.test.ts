@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { getBytes } from "ethers";
+import { getBytes, hexlify, toUtf8Bytes } from "ethers";
 import { network } from "hardhat";
 
 import { oracleVerdict } from "../../../testing/enclave/oracle.ts";
@@ -9,7 +9,7 @@ import { chainId, deployVerifier, SGX, submitSample, TDX } from "../support/encl
 const { ethers, networkHelpers } = await network.create({
   override: { initialDate: new Date((SAMPLE_TIME - 1_000) * 1_000) },
 });
-/** Next update of each sample's revocation list of the CA, which comes first. */
+/** What of each sample expires first: the identity of the quoting enclave, and the revocation list of the CA. */
 const EXPIRY = { sgx_v3: 1_752_919_278, tdx_v4: 1_752_919_235 };
 const HELLO = `0x${Buffer.from("Hello, world!").toString("hex").padEnd(64, "0")}`;
 
@@ -57,7 +57,12 @@ describe("QuoteVerifier, given real quotes with their collateral", () => {
       await networkHelpers.time.increaseTo(time + 1);
       await expect(verifier.verify(quote))
         .to.be.revertedWithCustomError(registry, "CollateralExpired")
-        .withArgs(1, chainId(collateral.pck_crl_issuer_chain), EXPIRY[name]);
+        .withArgs(
+          ...(name === "sgx_v3"
+            ? [3, hexlify(toUtf8Bytes("QE")).padEnd(66, "0")]
+            : [1, chainId(collateral.pck_crl_issuer_chain)]),
+          EXPIRY[name],
+        );
       expect(oracleVerdict(quote, collateral, time + 86_400)).to.equal("refused");
     }
   });
