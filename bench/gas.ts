@@ -10,6 +10,7 @@ import { answerScenario, convictionScenario, publishingScenario } from "./gas/di
 import { availabilityScenario } from "./gas/availability.ts";
 import { disputeScenario } from "./gas/dispute.ts";
 import { quorumScenario } from "./gas/quorum.ts";
+import { enclaveScenario } from "./gas/enclave.ts";
 import { Gauge, type GasReading, type GasScenario } from "./gas/gauge.ts";
 import { proofScenario } from "./gas/proofs.ts";
 import { randomnessScenario } from "./gas/randomness.ts";
@@ -35,6 +36,7 @@ const SCENARIOS: readonly GasScenario[] = [
   disputeScenario,
   vaultScenario,
   availabilityScenario(folder),
+  enclaveScenario,
 ];
 
 const OUTPUT = new URL("../docs/gas.md", import.meta.url);

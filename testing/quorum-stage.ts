@@ -10,7 +10,7 @@ import type { Store } from "../runner/files/store.ts";
 import { type QuorumStatus, quorumStatusOf, seatStatusOf } from "../runner/protocol/enums.ts";
 import { policyOf } from "../services/chain/evidence.ts";
 import { allow, fund } from "../services/chain/funds.ts";
-import type { Signer } from "../services/chain/deployment.ts";
+import type { Signer } from "../services/chain/connection.ts";
 import { CHAIN_CLOCK } from "../services/environment/clock.ts";
 import { hostModel, joinTensors } from "../services/models/models.ts";
 import { join as joinOperators } from "../services/operator/stake.ts";

@@ -30,6 +30,8 @@ const FUZZERS = {
   dots: { amount: 5_000, files: [[SUITES.contracts, "test/contracts/machine/DotProduct.test.ts"]] },
   // Mutated encodings and witnesses.
   encodings: { amount: 100_000, files: [[SUITES.integration, "test/integration/encodings.test.ts"]] },
+  // Mutated quotes, certificates, revocation lists and collateral on chain, and another verifier's verdicts on quotes.
+  quotes: { amount: 100_000, files: [[SUITES.contracts, "test/contracts/enclave/mutations.test.ts"]] },
   // ONNX files that nobody exported.
   models: { amount: 100_000, files: [[SUITES.runner, "test/runner/onnx/hostile.test.ts"]] },
   // Disputes between an honest watcher and operators that cheat in every way.

@@ -71,6 +71,10 @@ export const ROOMS = [
     "contracts/market",
   ]),
   room("contracts/consumers", "bases and examples for contracts that ask", SOLIDITY),
+  room("contracts/enclave", "quotes of enclaves, what Intel says about platforms, keys that enclaves made", [
+    ...SOLIDITY,
+    "contracts/machine",
+  ]),
   room("contracts/mocks", "contracts that only tests deploy", ["contracts/*"]),
   room("typechain-types", "bindings of the contracts, generated"),
 
@@ -205,6 +209,10 @@ export const ROOMS = [
     "runner/files",
     "runner/inspection",
     "typechain-types",
+  ]),
+  room("runner/enclave", "explains quotes of enclaves and their collateral", [
+    "runner/errors.ts",
+    "runner/commitment",
   ]),
   room("runner/cli", "the command `assay`", ["runner/*"]),
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),

@@ -31,26 +31,22 @@ library Pem {
         uint256 from = Words.positionOf(buffer);
         uint256 to = from;
         uint256 source = Words.positionOf(text);
-        // Whole lines.
-        while (offset + 65 <= text.length && text[offset + 64] == "\n") {
+        // Whole lines, but for the last one: it may end with `=`.
+        while (offset + 66 <= text.length && text[offset + 64] == "\n" && text[offset + 65] != "-") {
             Words.store(to, _decoded(Words.loadCalldata(source + offset), offset) << 64);
             Words.store(to + 24, _decoded(Words.loadCalldata(source + offset + 32), offset + 32) << 64);
             to += 48;
             offset += 65;
-            if (offset < text.length && text[offset] == "-") break;
         }
-        uint256 length = to - from;
-        if (offset < text.length && text[offset] != "-") {
-            uint256 count;
-            (count, offset) = _decodeLastLine(text, offset, to);
-            length += count;
-        }
+        uint256 length;
+        (length, offset) = _decodeLastLine(text, offset, to);
+        length += to - from;
         --offset;
         require(offset + 26 <= text.length && bytes26(text[offset:offset + 26]) == END, PemMalformed(offset));
         return (abi.encodePacked(buffer).asSlice().slice(0, length), offset + 26);
     }
 
-    /// @dev Decodes a line of less than 64 characters.
+    /// @dev Decodes a line of at most 64 characters.
     /// @return count Number of bytes.
     /// @return next Where the next line starts.
     function _decodeLastLine(
@@ -61,7 +57,7 @@ library Pem {
         uint256 length = 4;
         while (length < 64 && offset + length < text.length && text[offset + length] != "\n") length += 4;
         next = offset + length + 1;
-        require(length < 64 && next <= text.length, PemMalformed(offset));
+        require(next <= text.length && text[next - 1] == "\n", PemMalformed(offset));
         uint256 padding;
         if (text[next - 2] == "=") padding = text[next - 3] == "=" ? 2 : 1;
         count = (length / 4) * 3 - padding;

@@ -6,6 +6,7 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 /// @title Authority
 /// @notice Says who may call the restricted functions of this suite, and after which delay. These are all of them:
 /// - AttestationVerifier: `addRoute`, `tombstoneRoute`;
+/// - EnclaveRegistry, where one is deployed: `setMeasurement`, `setAcceptedStatuses`;
 /// - OperatorStaking: `addManager`;
 /// - InferenceMarket: `setCourt` (once, court and audit desk), `pause` (for a fixed time), `unpause`, `rearmPause`;
 /// - DisputeCourt: `addTerms`, `addSource`, `tombstoneSource`, for disputes opened later.

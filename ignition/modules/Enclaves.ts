@@ -14,14 +14,12 @@ export const INTEL_ROOT = {
 const ACCEPTED_STATUSES = 0b11n;
 
 /**
- * The TEE mode beside a deployment of the suite. Parameters: `authority` and `attestation` (addresses of the deployment;
- * must be given), `root` (Intel's root key, except in tests) and `acceptedStatuses` (bit i stands for status i of
- * TcbStatus). The deployer adds the route, which it can as long as it governs without delay: deploy this before
- * governance is handed over, or give the module's contracts to governance to route. Measurements are for governance too.
+ * The TEE mode beside a deployment of the suite. Parameters: `authority` (address of the deployment; must be given), `root`
+ * (Intel's root key, except in tests) and `acceptedStatuses` (bit i stands for status i of TcbStatus). Governance does the
+ * rest, after its delay: `AttestationVerifier.addRoute(TEE_MODE, tee)` and `EnclaveRegistry.setMeasurement`.
  */
 const EnclavesModule = buildModule("Enclaves", (m) => {
   const authority = m.getParameter<string>("authority");
-  const attestation = m.contractAt("AttestationVerifier", m.getParameter<string>("attestation"));
   const reader = m.contract("CollateralReader");
   const collateral = m.contract("CollateralRegistry", [m.getParameter("root", INTEL_ROOT), reader]);
   const quoteVerifier = m.contract("QuoteVerifier", [collateral]);
@@ -31,7 +29,6 @@ const EnclavesModule = buildModule("Enclaves", (m) => {
     m.getParameter("acceptedStatuses", ACCEPTED_STATUSES),
   ]);
   const tee = m.contract("SignatureVerifier", [enclaves], { id: "TeeVerifier" });
-  m.call(attestation, "addRoute", [TEE_MODE, tee], { id: "routeTee" });
   return { reader, collateral, quoteVerifier, enclaves, tee };
 });
 

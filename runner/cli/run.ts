@@ -10,6 +10,7 @@ import { manifest, type ManifestOptions } from "./commands/manifest.ts";
 import { prove, type ProveOptions } from "./commands/prove.ts";
 import { unroll, type UnrollCommandOptions } from "./commands/unroll.ts";
 import { verifyModel, type VerifyModelOptions } from "./commands/verify-model.ts";
+import { inspectCollateral, inspectQuote } from "./commands/tee.ts";
 import { type CommandContext, type CommandResult, EXIT, type Terminal } from "./context.ts";
 import { toJson } from "./json.ts";
 import { createProgressBar, type ProgressBar } from "./progress.ts";
@@ -89,6 +90,17 @@ function createProgram(
   )
     .requiredOption("--prompt-length <N>", "places of the prompt; shorter prompts are filled in front")
     .requiredOption("--out <FILE>", "write the model there, as ONNX");
+
+  const tee = program.command("tee").description("explain quotes of enclaves and their collateral");
+  const explain = (name: string, argument: string, description: string, action: (path: string) => CommandResult) =>
+    tee
+      .command(name)
+      .description(description)
+      .argument(argument)
+      .option("--json", "print JSON")
+      .action((path: string, options: { readonly json?: boolean }) => finish(action(path), options.json === true));
+  explain("inspect", "<quote>", "say what a quote says; nothing is verified", inspectQuote);
+  explain("collateral", "<folder>", "say what files of collateral contain, and verify their signatures", inspectCollateral);
   return program;
 }
 

@@ -5,7 +5,7 @@ import { GROTH16_MODE } from "../../ignition/modules/Assay.ts";
 import { item } from "../../runner/items.ts";
 import { tensorFrom } from "../../runner/machine/tensor.ts";
 import { ANSWER_STAGE, RELATION } from "../../runner/protocol/enums.ts";
-import type { Connection } from "../../services/chain/deployment.ts";
+import type { Connection } from "../../services/chain/connection.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { allow, fund } from "../../services/chain/funds.ts";
 import { execute, hostModel, joinTensors } from "../../services/models/models.ts";

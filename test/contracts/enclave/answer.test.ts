@@ -34,7 +34,6 @@ describe("An answer of an enclave", () => {
     const parameters = {
       Enclaves: {
         authority: await protocol.authority.getAddress(),
-        attestation: await protocol.attestation.getAddress(),
         root: SYNTHETIC_ROOT,
       },
     };
@@ -43,6 +42,7 @@ describe("An answer of an enclave", () => {
     const enclaves = deployed.enclaves as unknown as EnclaveRegistry;
     const verifier = deployed.quoteVerifier as unknown as QuoteVerifier;
     const tee = deployed.tee as unknown as SignatureVerifier;
+    await protocol.attestation.addRoute(TEE_MODE, tee);
     await networkHelpers.time.increaseTo(NOW);
     await submitSynthetic(collateral);
     // Only the enclave knows this key; the operator relays what it signs.
@@ -95,7 +95,7 @@ describe("An answer of an enclave", () => {
       await claimWith(protocol, opened, [await answer(state, opened), ...rest]);
       await networkHelpers.time.increase(WINDOW + 1);
       const before = await protocol.token.balanceOf(protocol.alice);
-      await protocol.market.finalise(opened.request);
+      await protocol.market.finalise(opened.request, "0x");
       expect((await protocol.market.stateOf(opened.id)).status).to.equal(REQUEST_STATUS.final);
       expect(await protocol.token.balanceOf(protocol.alice)).to.equal(before);
     });
@@ -104,7 +104,12 @@ describe("An answer of an enclave", () => {
   it("is refused when another key signed, or another answer, and when the key expired", async () => {
     const state = await networkHelpers.loadFixture(fixture);
     const { protocol, tee } = state;
-    const opened = await open(protocol, { policy: policyOf(TEE_MODE), openSeconds: 30 * DAY, claimSeconds: 30 * DAY });
+    await networkHelpers.time.increaseTo(EXPIRES_AT - 20_000);
+    const opened = await open(protocol, {
+      policy: policyOf(TEE_MODE),
+      claimSeconds: 50_000,
+      fee: parseEther("100"),
+    });
     await assign(connection, protocol, opened);
     const refuses = async (evidence: string) =>
       expect(claimWith(protocol, opened, [evidence]))
