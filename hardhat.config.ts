@@ -18,6 +18,9 @@ const testnet = (prefix: string, chainId: number, chainType: "l1" | "op" | "gene
   accounts: [configVariable(`${prefix}_PRIVATE_KEY`)],
 });
 
+/** Whether sources are verified with an explorer. */
+const verifies = (explorer: string): boolean => (process.env.ASSAY_VERIFY || "sourcify").split(",").includes(explorer);
+
 /** The compiler comes from npm, so a build needs nothing but the npm registry. */
 const compiler = (runs: number) => ({
   version: "0.8.37",
@@ -77,6 +80,12 @@ export default defineConfig({
   paths: { sources: "./contracts", tests: { mocha: "./test" } },
   typechain: { outDir: "typechain-types" },
   coverage: { skipFiles: ["contracts/mocks/**"] },
+  // What `scripts/deploy.ts` and `npx hardhat ignition verify` do: see ASSAY_VERIFY.
+  verify: {
+    etherscan: verifies("etherscan") ? { apiKey: configVariable("ETHERSCAN_API_KEY") } : { enabled: false },
+    sourcify: { enabled: verifies("sourcify") },
+    blockscout: { enabled: false },
+  },
   // No limit of time for a test: how long one takes depends on how busy the machine is.
   test: { mocha: { timeout: 0, reporter: require.resolve("./tools/reporter.cjs") } },
   networks: {

@@ -21,13 +21,16 @@ const run = async (what, args) => {
   if ((await node(args)) !== 0) throw new SetupError(`${what} failed; its message is above.`);
 };
 
+/** Services that stand on Hardhat, which users of the package need not have. */
+const HARDHAT_ONLY = ["account.ts", "connection.ts", "deploy.ts", "verify.ts"];
+
 /** The sources to compile: runner, services and bindings, where the bindings know of no mock. */
 const gather = () => {
   cpSync(join(root, "runner"), join(build, "runner"), { recursive: true });
-  // What runs beside a chain; deploying needs Hardhat, which users of the package need not have.
+  // What runs beside a chain.
   cpSync(join(root, "services"), join(build, "services"), {
     recursive: true,
-    filter: (path) => basename(path) !== "deploy.ts",
+    filter: (path) => !HARDHAT_ONLY.some((name) => path.endsWith(join("chain", name))),
   });
   cpSync(join(root, "ignition", "randomness.ts"), join(build, "ignition", "randomness.ts"));
   const bindings = join(build, "typechain-types");

@@ -2,8 +2,9 @@ import { parseEther } from "ethers";
 import { network } from "hardhat";
 
 import VaultModule from "../../ignition/modules/Vault.ts";
+import type { Signer } from "../../services/chain/connection.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
-import { attach, type Signer } from "../../services/chain/deployment.ts";
+import { attach } from "../../services/chain/deployment.ts";
 import { BEGINNING, steadyTime } from "../../testing/court-stage.ts";
 import { DelegationVault__factory } from "../../typechain-types/index.ts";
 import type { GasScenario } from "./gauge.ts";

@@ -66,14 +66,15 @@ export const SHIPPED = {
 
 /**
  * The whole suite with a source of seeds, wired. Parameters of the source are in `ignition/randomness.ts`. Every other
- * parameter can be given in a file, see `ignition/parameters/`: `guardian` (may start and end a pause; default the
+ * parameter can be given in a file, see `ignition/parameters/`: `token` (of all amounts, with 18 decimals, where
+ * `existingToken` says that it is there already; otherwise a token for tests is deployed), `guardian` (may start and end a pause; default the
  * deployer), `sink` (gets what nobody is to gain from), `minimumWindow` of optimistic claims in seconds,
  * `dataBond` for each chunk of a committed input or output, and
  * the structs `staking`, `market`, `audit` and `court` as their contracts take them.
  *
  * The deployer governs without delay until `GovernanceModule` has run.
  */
-const suiteModule = (source: RandomnessSource) =>
+const suiteModule = (source: RandomnessSource, existingToken: boolean) =>
   buildModule("Assay", (m) => {
     const deployer = m.getAccount(0);
     const guardian = m.getParameter("guardian", deployer);
@@ -89,7 +90,9 @@ const suiteModule = (source: RandomnessSource) =>
     const courtTerms = m.getParameter("court", SHIPPED.court);
 
     const authority = m.contract("Authority", [deployer]);
-    const token = m.contract("AssayToken");
+    const token = existingToken
+      ? m.contractAt("AssayToken", m.getParameter<string>("token"))
+      : m.contract("AssayToken");
     const registry = m.contract("ModelRegistry");
     const { randomness } = m.useModule(RANDOMNESS_MODULES[source]);
     const staking = m.contract("OperatorStaking", [authority, token, sink, stakingParameters]);
@@ -148,8 +151,8 @@ type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
  * Puts governance behind a delay that is longer than unbonding: whoever dislikes a coming change can leave before it
  * counts. Parameters of both modules: `governance` (default: the deployer) and `delay` in seconds.
  */
-const govern = (m: Builder, source: RandomnessSource, handsOver: boolean) => {
-  const suite = m.useModule(suiteModule(source));
+const govern = (m: Builder, source: RandomnessSource, existingToken: boolean, handsOver: boolean) => {
+  const suite = m.useModule(suiteModule(source, existingToken));
   const governance = m.getParameter("governance", m.getAccount(0));
   const delay = m.getParameter("delay", UNBONDING_SECONDS + 2 * DAY);
   const grant = m.call(suite.authority, "grantRole", [ADMIN_ROLE, governance, delay]);
@@ -159,11 +162,12 @@ const govern = (m: Builder, source: RandomnessSource, handsOver: boolean) => {
 };
 
 /** The suite; the deployer governs. */
-export const governanceModule = (source: RandomnessSource) =>
-  buildModule("Governance", (m) => govern(m, source, false));
+export const governanceModule = (source: RandomnessSource, existingToken = false) =>
+  buildModule("Governance", (m) => govern(m, source, existingToken, false));
 
 /** The suite; somebody else governs, and the deployer has no power left. */
-export const handoverModule = (source: RandomnessSource) => buildModule("Handover", (m) => govern(m, source, true));
+export const handoverModule = (source: RandomnessSource, existingToken = false) =>
+  buildModule("Handover", (m) => govern(m, source, existingToken, true));
 
 /** What `npx hardhat ignition deploy ignition/modules/Assay.ts` runs: draws by drand. Its siblings have other sources. */
 export default governanceModule("drand");

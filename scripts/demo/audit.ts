@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { throwIfAborted } from "../../runner/errors.ts";
 import { auditStatusOf } from "../../runner/protocol/enums.ts";
-import type { Connection } from "../../services/chain/deployment.ts";
+import type { Connection } from "../../services/chain/connection.ts";
 import type { Cast } from "./cast.ts";
 import { tokens } from "./story.ts";
 

@@ -1,6 +1,7 @@
 import type { Hash } from "../../runner/commitment/keccak.ts";
 import { CONSTANTS } from "../../runner/protocol/constants.ts";
-import { attach, type Connection, type Deployment, type Signer, type Suite } from "../../services/chain/deployment.ts";
+import type { Connection, Signer } from "../../services/chain/connection.ts";
+import { attach, type Deployment, type Suite } from "../../services/chain/deployment.ts";
 import type { Phrase } from "./phrases.ts";
 import type { Consumer } from "./scenario.ts";
 import { type Story, tokens } from "./story.ts";

@@ -6,7 +6,8 @@ import { answerStageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
 import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
 import type { ConsumerTermsStruct } from "../../typechain-types/consumers/DigitReader.ts";
-import type { Signer, Suite } from "../../services/chain/deployment.ts";
+import type { Signer } from "../../services/chain/connection.ts";
+import type { Suite } from "../../services/chain/deployment.ts";
 import { execute, type HostedModel, joinTensors, type Run } from "../../services/models/models.ts";
 
 /** What is asked, as people see it. */

@@ -1,5 +1,5 @@
-import { type Connection, readDeployment, type Signer } from "./deployment.ts";
-import { contextOf, type ServiceContext } from "./context.ts";
+import { type Connection, contextOf, readDeployment, type Signer } from "./connection.ts";
+import type { ServiceContext } from "./context.ts";
 import { AssayError } from "../../runner/errors.ts";
 import { SYSTEM_CLOCK } from "../environment/clock.ts";
 import { logReporter } from "../environment/log.ts";

@@ -5,10 +5,9 @@ import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
-import { attach, type Connection, type Deployment, type Suite } from "./deployment.ts";
-import type { Journal } from "./journal.ts";
-import { Ledger } from "./ledger.ts";
-import { plainSender, type Sender } from "./sender.ts";
+import type { Suite } from "./deployment.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Sender } from "./sender.ts";
 
 /** What a service stands on: the suite seen by one account, all that the chain has said, and who is told what it does. */
 export interface ServiceContext {
@@ -24,21 +23,6 @@ export interface ServiceContext {
   readonly report: Reporter;
   readonly clock: Clock;
 }
-
-/** The context of an account on a connection. */
-export const contextOf = (
-  { ethers }: Connection,
-  deployment: Deployment,
-  signer: Signer,
-  { report, clock, journal }: Pick<ServiceContext, "report" | "clock"> & { readonly journal?: Journal },
-): ServiceContext => {
-  const { provider } = ethers;
-  const suite = attach(deployment, signer);
-  const ledger = new Ledger(suite, provider, deployment, report, journal);
-  const { randomness, existingToken = false } = deployment;
-  const sender = plainSender(signer);
-  return { suite, signer, sender, provider, randomness, existingToken, ledger, report, clock };
-};
 
 /** What the next transaction will at least find. */
 export interface Now {

@@ -1,7 +1,8 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { getAddress, isAddress, ZeroAddress } from "ethers";
+import { formatEther, getAddress, isAddress, ZeroAddress } from "ethers";
+import { network } from "hardhat";
 
 import { EPOCH_SECONDS, governanceModule, handoverModule } from "../../ignition/modules/Assay.ts";
 import {
@@ -10,16 +11,11 @@ import {
   RANDOMNESS_CONTRACTS,
   type RandomnessSource,
 } from "../../ignition/randomness.ts";
+import { AssayError } from "../../runner/errors.ts";
+import { AssayToken__factory } from "../../typechain-types/index.ts";
 import { invalid } from "../environment/options.ts";
-import {
-  type Connection,
-  type ContractName,
-  type Deployment,
-  DEPLOYMENTS,
-  fileOf,
-  NAMES,
-  readDeployment,
-} from "./deployment.ts";
+import { type Connection, readDeployment } from "./connection.ts";
+import { type ContractName, type Deployment, DEPLOYMENTS, fileOf, NAMES } from "./deployment.ts";
 import { preflight, requireFeatures } from "./preflight.ts";
 
 /** Every contract that a deployment can have. */
@@ -38,6 +34,12 @@ export interface DeployOptions {
   readonly parameters?: DeploymentParameters;
   /** Who governs after the delay; the deployer when it is not given. */
   readonly governance?: string | undefined;
+  /** Who may start and end a pause; who governs when it is not given. */
+  readonly guardian?: string | undefined;
+  /** A token that is there already. */
+  readonly token?: string | undefined;
+  /** Is told what the deployment will cost at most, before anything is sent. */
+  readonly onCost?: (cost: DeploymentCost) => void;
   /** Source of the seeds of draws: `drand`, `randao` or `local`. See `randomnessFor` for the default. */
   readonly randomness?: string | undefined;
   readonly displayUi?: boolean;
@@ -45,7 +47,15 @@ export interface DeployOptions {
   readonly folder?: string | undefined;
 }
 
-const DEVELOPMENT_CHAIN = 31_337;
+/** What a deployment costs at most: its gas, measured on a chain in this process, at the price of now. */
+export interface DeploymentCost {
+  readonly gas: bigint;
+  readonly wei: bigint;
+  /** What the deployer has. */
+  readonly balance: bigint;
+}
+
+export const DEVELOPMENT_CHAIN = 31_337;
 /** A developer who stakes does not wait for an hour until draws count it, and seeds come within an epoch. */
 const DEVELOPMENT = {
   Assay: { epochSeconds: 60 },
@@ -54,15 +64,36 @@ const DEVELOPMENT = {
 };
 const ETHEREUM_SLOT_SECONDS = 12;
 
-/** Who governs: as the options say, else as the parameters say, else the deployer. Checked before anything is sent. */
-function governorOf({ governance, parameters }: DeployOptions, deployer: string): string {
-  const given = governance ?? parameters?.Governance?.governance ?? deployer;
-  if (typeof given === "string" && isAddress(given) && given !== ZeroAddress) return getAddress(given);
-  throw invalid(
-    "ASSAY_GOVERNANCE",
-    typeof given === "string" ? given : typeof given,
-    "give the address of the account that shall govern",
-  );
+/** Addresses of the options, else of the parameters. Checked before anything is sent. @throws AssayError OPTION_INVALID. */
+function rolesOf({ governance, guardian, token, parameters = {} }: DeployOptions, deployer: string) {
+  const addressOf = (name: "ASSAY_GOVERNANCE" | "ASSAY_GUARDIAN" | "ASSAY_TOKEN", given: unknown): string => {
+    if (typeof given === "string" && isAddress(given) && given !== ZeroAddress) return getAddress(given);
+    throw invalid(name, typeof given === "string" ? given : typeof given, "give an address that is not zero");
+  };
+  const governor = addressOf("ASSAY_GOVERNANCE", governance ?? parameters.Governance?.governance ?? deployer);
+  const existing = token ?? parameters.Assay?.token;
+  return {
+    governance: governor,
+    // Whoever hands governance over keeps no power, this one neither.
+    guardian: addressOf("ASSAY_GUARDIAN", guardian ?? parameters.Assay?.guardian ?? governor),
+    token: existing === undefined ? undefined : addressOf("ASSAY_TOKEN", existing),
+  };
+}
+
+/** @throws AssayError OPTION_INVALID for what is no token with 18 decimals: every amount here is in units of 1e-18. */
+async function requireToken(provider: Connection["ethers"]["provider"], address: string): Promise<void> {
+  const decimals = await AssayToken__factory.connect(address, provider)
+    .decimals()
+    .catch(() => undefined);
+  if (decimals === 18n) return;
+  const reason = decimals === undefined ? "there is no token" : `it has ${String(decimals)} decimals, not 18`;
+  throw invalid("ASSAY_TOKEN", address, reason);
+}
+
+/** Whether a deployment of Ignition has sent anything yet. */
+async function hasSent(folder: string): Promise<boolean> {
+  const journal = await readFile(join(folder, "journal.jsonl"), "utf8").catch(() => "");
+  return journal.includes('"type":"TRANSACTION_SEND"');
 }
 
 /**
@@ -105,9 +136,37 @@ function requireSeedsInTime(source: RandomnessSource, parameters: DeploymentPara
 }
 
 /**
+ * Deploys once on a chain in this process and adds up the gas: what it does here it does there. With a token for tests in
+ * the place of an existing one, so never too little.
+ */
+async function tellCost(
+  { ethers: { provider } }: Connection,
+  deployer: string,
+  module: ReturnType<typeof governanceModule | typeof handoverModule>,
+  parameters: DeploymentParameters,
+  onCost: (cost: DeploymentCost) => void,
+): Promise<void> {
+  const rehearsal = await network.create({ network: "default", override: { allowUnlimitedContractSize: false } });
+  let gas = 0n;
+  try {
+    await rehearsal.ignition.deploy(module, { parameters, config: { requiredConfirmations: 1 } });
+    const own = rehearsal.ethers.provider;
+    for (let block = await own.getBlockNumber(); block > 0; block--) gas += (await own.getBlock(block))?.gasUsed ?? 0n;
+  } finally {
+    await rehearsal.close();
+  }
+  const { maxFeePerGas, gasPrice } = await provider.getFeeData();
+  const cost = { gas, wei: gas * (maxFeePerGas ?? gasPrice ?? 0n), balance: await provider.getBalance(deployer) };
+  onCost(cost);
+  if (cost.balance >= cost.wei) return;
+  const reason = `${deployer} has ${formatEther(cost.balance)} ether; deploying may cost ${formatEther(cost.wei)}`;
+  throw new AssayError("NOT_READY", `${reason}; send it more`, { reasons: [reason] });
+}
+
+/**
  * Deploys the suite with Ignition, which goes on where an interrupted deployment stopped, and writes its addresses.
  * @returns The deployment and the file that holds it; no file on an in-process network, which nobody else can reach.
- * @throws AssayError OPTION_INVALID, CHAIN_LACKS, both before anything is sent.
+ * @throws AssayError OPTION_INVALID, CHAIN_LACKS, NOT_READY with too little ether, all before anything is sent.
  */
 export async function deploySuite(
   connection: Connection,
@@ -123,27 +182,34 @@ export async function deploySuite(
   const known = persistent ? await readDeployment(connection, folder).catch(() => undefined) : undefined;
   const development = chainId === DEVELOPMENT_CHAIN;
   const deploymentId = `chain-${String(chainId)}`;
-  // A development chain starts anew with the same id: what was deployed on the last one is no start for this one.
-  if (persistent && development && known === undefined) {
-    await rm(join("ignition", "deployments", deploymentId), { recursive: true, force: true });
-  }
-  const governance = governorOf(options, deployer);
+  const { governance, guardian, token } = rolesOf(options, deployer);
+  if (token !== undefined) await requireToken(provider, token);
   const randomness = randomnessFor(chainId, options.randomness ?? known?.randomness);
   const parameters = parametersOf(options.parameters ?? {}, development);
   requireSeedsInTime(randomness, parameters);
   requireFeatures(await preflight(provider, randomness), chainId);
+  const given = {
+    ...parameters,
+    Assay: { ...parameters.Assay, guardian, ...(token === undefined ? {} : { token }) },
+    Governance: { ...parameters.Governance, governance },
+    Handover: { ...parameters.Governance, governance },
+  };
+  const moduleOf = governance === deployer ? governanceModule : handoverModule;
+  const module = moduleOf(randomness, token !== undefined);
+  if (options.onCost !== undefined) await tellCost(connection, deployer, moduleOf(randomness), given, options.onCost);
+  // A development chain starts anew with the same id: what was deployed on the last one is no start for this one. Neither
+  // is a deployment that never sent anything: perhaps its account is another one now.
+  const ignitionFolder = join("ignition", "deployments", deploymentId);
+  if (persistent && known === undefined && (development || !(await hasSent(ignitionFolder)))) {
+    await rm(ignitionFolder, { recursive: true, force: true });
+  }
   const settings = {
     deploymentId,
     displayUi: options.displayUi ?? false,
-    parameters: {
-      ...parameters,
-      Governance: { ...parameters.Governance, governance },
-      Handover: { ...parameters.Governance, governance },
-    },
+    parameters: given,
     ...(development ? { config: { requiredConfirmations: 1 } } : {}),
   };
-  const moduleOf = governance === deployer ? governanceModule : handoverModule;
-  const result = await ignition.deploy(moduleOf(randomness), settings);
+  const result = await ignition.deploy(module, settings);
 
   const addresses = await Promise.all(
     Object.entries(NAMES).map(async ([key, name]) => {
@@ -155,6 +221,7 @@ export async function deploySuite(
     chainId,
     block: known?.block ?? block,
     randomness,
+    ...(token === undefined ? {} : { existingToken: true }),
     contracts: Object.fromEntries(addresses) as Record<ContractName, string>,
   };
   if (!persistent) return deployment;

@@ -1,11 +1,7 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type ContractRunner, isAddress } from "ethers";
-// What the plugins add to a connection.
-import type {} from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
-import type { network } from "hardhat";
 
 import { AssayError } from "../../runner/errors.ts";
 import type { RandomnessSource } from "../../ignition/randomness.ts";
@@ -26,10 +22,6 @@ import {
   SignatureVerifier__factory,
   TensorMachine__factory,
 } from "../../typechain-types/index.ts";
-
-/** An open connection to a network of hardhat.config.ts. */
-export type Connection = Awaited<ReturnType<typeof network.create>>;
-export type Signer = Awaited<ReturnType<Connection["ethers"]["getSigners"]>>[number];
 
 /** Where the suite is on one chain: what `deployments/CHAIN_ID.json` holds. */
 export interface Deployment {
@@ -89,24 +81,6 @@ export const attach = ({ contracts }: Deployment, runner: ContractRunner) => ({
 /** Where addresses are, unless an option says otherwise. */
 export const DEPLOYMENTS = "deployments";
 export const fileOf = (folder: string, chainId: number): string => join(folder, `${String(chainId)}.json`);
-
-/**
- * Reads where the suite is on the connection's chain.
- * @throws AssayError DEPLOYMENT_MISSING when it was never deployed there, or its chain is gone.
- */
-export async function readDeployment(connection: Connection, folder = DEPLOYMENTS): Promise<Deployment> {
-  const provider = connection.ethers.provider;
-  const chainId = Number((await provider.getNetwork()).chainId);
-  const file = fileOf(folder, chainId);
-  const remedy = `run npx hardhat run scripts/deploy.ts --network ${connection.networkName}`;
-  const missing = (reason: string): AssayError<"DEPLOYMENT_MISSING"> =>
-    new AssayError("DEPLOYMENT_MISSING", `${reason}; ${remedy}`, { chainId, file });
-  if (!existsSync(file)) throw missing(`there is no ${file}`);
-  const deployment = await deploymentIn(file);
-  const market = deployment.contracts.InferenceMarket;
-  if ((await provider.getCode(market)) === "0x") throw missing(`${file} names ${market}, where nothing is deployed`);
-  return deployment;
-}
 
 const SOURCES: Readonly<Record<RandomnessSource, true>> = { drand: true, randao: true, local: true };
 

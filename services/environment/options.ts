@@ -8,6 +8,7 @@ export const OPTIONS = {
   ASSAY_ENDPOINT: "URL under which others reach ASSAY_LISTEN",
   ASSAY_FEE: "price of the answer in whole tokens, default 20",
   ASSAY_GOVERNANCE: "address that governs after the delay, default the deployer",
+  ASSAY_GUARDIAN: "address that may pause and unpause, default who governs",
   ASSAY_HELP: "1 prints which options a script reads, and does nothing else",
   ASSAY_INPUT: "NAME=FILE,… of every input: .npy, .pb or .json",
   ASSAY_INTERVAL: "milliseconds between two looks at the chain, default 2000",
@@ -28,8 +29,11 @@ export const OPTIONS = {
   ASSAY_SECRET: "32 secret bytes in hex, default a file beside the store, made when it is not there",
   ASSAY_STAKE: "stake to have in whole tokens, default 5000",
   ASSAY_STORE: "folder for traces and large inputs, default .assay/store",
+  ASSAY_TOKEN: "address of a token with 18 decimals that is there already, default a token for tests is deployed",
   ASSAY_URI: "where the model file can be fetched, default its name",
   ASSAY_VALUE: "what a wrong answer would cost in whole tokens, default 200",
+  ASSAY_VERIFY:
+    "where the sources are verified: sourcify, etherscan (with ETHERSCAN_API_KEY), both with a comma, or none",
   ASSAY_WAIT: "final, claimed or none: what to wait for, default final",
   ASSAY_WINDOW: "seconds in which the answer can be challenged, default 60",
 } as const;

@@ -21,7 +21,7 @@ import { encodeTerms, mutable } from "../../services/chain/calldata.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
 import { keepLooking } from "../../services/chain/loop.ts";
 import type { ServiceContext } from "../../services/chain/context.ts";
-import type { Signer } from "../../services/chain/deployment.ts";
+import type { Signer } from "../../services/chain/connection.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { type Executor, localExecutor } from "../../services/models/executor.ts";
 import { execute, type HostedModel, hostModel, joinTensors, type Run } from "../../services/models/models.ts";

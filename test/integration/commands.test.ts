@@ -1,3 +1,4 @@
+import type { Signer } from "../../services/chain/connection.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,6 @@ import { perform } from "../../services/commands/perform.ts";
 import { PUBLISHER_COMMANDS } from "../../services/commands/publisher.ts";
 import { READ_COMMANDS } from "../../services/commands/reading.ts";
 import { REQUESTER_COMMANDS } from "../../services/commands/requester.ts";
-import type { Signer } from "../../services/chain/deployment.ts";
 import { describeError } from "../../services/environment/describe.ts";
 import { type HostedModel, hostModel } from "../../services/models/models.ts";
 import { publish } from "../../services/publisher/publish.ts";

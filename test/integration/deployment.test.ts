@@ -5,8 +5,11 @@ import { network } from "hardhat";
 import { isAssayError } from "../../runner/errors.ts";
 import { RANDOMNESS_CONTRACTS, type RandomnessSource } from "../../ignition/randomness.ts";
 import { QUICKNET } from "../../runner/randomness/drand.ts";
-import { deploySuite, randomnessFor } from "../../services/chain/deploy.ts";
+import { contextOf } from "../../services/chain/connection.ts";
+import { type DeploymentCost, deploySuite, randomnessFor } from "../../services/chain/deploy.ts";
 import { attach } from "../../services/chain/deployment.ts";
+import { fund } from "../../services/chain/funds.ts";
+import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import {
   DrandRandomness__factory,
   LocalBlockRandomness__factory,
@@ -58,6 +61,53 @@ describe("deploySuite", () => {
       expect(isAssayError(refusal, "OPTION_INVALID"), governance).to.equal(true);
     }
     expect(await connection.ethers.provider.getBlockNumber()).to.equal(0);
+  });
+
+  it("hands the guardian over with governance, or gives it to whom the options name", async () => {
+    const GUARDIAN_ROLE = 1n;
+    for (const named of [false, true]) {
+      const { connection, deployer, other } = await chain();
+      const third = (await connection.ethers.getSigners())[2]?.address ?? "";
+      const options = { governance: other.address, ...(named ? { guardian: third } : {}) };
+      const { authority } = attach(await deploySuite(connection, options), deployer);
+      const members = await Promise.all(
+        [deployer.address, other.address, third].map(async (each) => (await authority.hasRole(GUARDIAN_ROLE, each))[0]),
+      );
+      expect(members).to.deep.equal([false, !named, named]);
+    }
+  });
+  it("takes a token that is there already, and refuses what is none", async () => {
+    const { connection, deployer, other } = await chain();
+    const token = await connection.ethers.deployContract("AssayToken");
+    const address = await token.getAddress();
+    const deployment = await deploySuite(connection, { token: address });
+    expect([deployment.contracts.AssayToken, deployment.existingToken]).to.deep.equal([address, true]);
+    const { staking } = attach(deployment, deployer);
+    expect(await staking.TOKEN()).to.equal(address);
+    const refusal: unknown = await deploySuite(connection, { token: other.address }).catch((error: unknown) => error);
+    expect(isAssayError(refusal, "OPTION_INVALID"), String(refusal)).to.equal(true);
+    const context = contextOf(connection, deployment, other, { report: () => undefined, clock: CHAIN_CLOCK });
+    const poor: unknown = await fund(context, 5n * 10n ** 18n).catch((error: unknown) => error);
+    expect(String(poor)).to.match(/has 0\.0 tokens and needs 5\.0: send it the rest/);
+  });
+  it("tells the cost before it sends anything, and stops when the deployer cannot pay it", async () => {
+    const { connection, deployer } = await chain();
+    const costs: DeploymentCost[] = [];
+    const onCost = (cost: DeploymentCost): void => {
+      costs.push(cost);
+    };
+    const { provider } = connection.ethers;
+    await deploySuite(connection, { onCost });
+    let used = 0n;
+    for (let block = await provider.getBlockNumber(); block > 0; block--) {
+      used += (await provider.getBlock(block))?.gasUsed ?? 0n;
+    }
+    expect(costs.map(({ gas }) => gas)).to.deep.equal([used]);
+    const block = await provider.getBlockNumber();
+    await connection.networkHelpers.setBalance(deployer.address, 10n ** 15n);
+    const refusal: unknown = await deploySuite(connection, { onCost }).catch((error: unknown) => error);
+    expect(isAssayError(refusal, "NOT_READY"), String(refusal)).to.equal(true);
+    expect(await provider.getBlockNumber()).to.equal(block);
   });
 
   describe("given a source of seeds", () => {
