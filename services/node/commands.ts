@@ -1,6 +1,7 @@
 import type { Command as CommandLine } from "commander";
 
-import type { Command, Plan } from "../commands/command.ts";
+import { callIn } from "../commands/call.ts";
+import { type Command, type Plan, stepOf } from "../commands/command.ts";
 import { GOVERNANCE_COMMANDS } from "../commands/governance.ts";
 import { OPERATOR_COMMANDS } from "../commands/operator.ts";
 import { optionOf, type Parameters } from "../commands/parameters.ts";
@@ -32,6 +33,24 @@ export function addCommands(program: CommandLine): void {
       await act(options, (opened) => row.plan(opened, texts));
     });
   }
+  actionLine(program, "call", "Everybody:", "calls any function of any contract of the suite, or reads it")
+    .argument("<contract>", "its name in the deployment file")
+    .argument("<function>", "its name, or its signature where there are several")
+    .argument("[arguments...]", "lists and structs as JSON")
+    .action(async (contract: string, method: string, texts: string[], options: CommandOptions) => {
+      const opened = await openCommand(options.config, process.env, false);
+      const { reads, read } = callIn(opened.context.suite, contract, method, texts);
+      try {
+        if (reads) console.log(JSON.stringify(await read(), plain, 2));
+      } finally {
+        opened.close();
+      }
+      if (reads) return;
+      await act(options, ({ context }) => {
+        const { populate } = callIn(context.suite, contract, method, texts);
+        return Promise.resolve({ steps: [stepOf(`${contract}.${method}`, populate)] });
+      });
+    });
   for (const { name, about, parameters, read } of READ_COMMANDS) {
     const line = program.command(name).helpGroup("Reading:").description(about);
     line.option("--config <file>", "configuration file").option("--json", "print one JSON value");
