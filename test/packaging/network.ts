@@ -99,6 +99,7 @@ export async function openNetwork(folder: string, model: string) {
     provider.destroy();
     for (const service of services.reverse()) await service.stop(service === chain ? "SIGKILL" : "SIGINT");
   };
-  const places = { url, deploymentFile, versionId, owner, stranger, market, token };
+  const operatorAddress = await (await provider.getSigner(6)).getAddress();
+  const places = { operatorAddress, url, deploymentFile, versionId, owner, stranger, market, token };
   return { ...places, advance, openedBy, requestOf, claimed, termsOf, stopServing, close };
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ import { readTensorFile } from "../../runner/files/tensor-file.ts";
 import { tensorBytes } from "../../runner/machine/tensor.ts";
 import { ANSWER_STAGE } from "../../runner/protocol/enums.ts";
 import { policyOf } from "../../services/chain/evidence.ts";
-import { Service, until } from "../processes/network.ts";
+import { freePort, Service, until } from "../processes/network.ts";
 import { FEE, type Network, openNetwork, PHRASE, type Sent, WINDOW_SECONDS } from "./network.ts";
 
 const run = promisify(execFile);
@@ -121,7 +121,7 @@ describe("the npm package", () => {
     it("asks, waits until the answer is final, and verifies it by running the model", async () => {
       await run(process.execPath, [join(path, "node_modules/typescript/bin/tsc")], { cwd: path });
       const { url, deploymentFile, versionId, advance } = network;
-      const files = [deploymentFile, versionId, join(root, MODEL), join(root, IMAGE)];
+      const files = [deploymentFile, versionId, `${join(root, MODEL)}?N=1`, join(root, IMAGE)];
       const asked = new Service("main.js", process.execPath, [join(path, "out/main.js"), url, ...files], {
         PRIVATE_KEY: HDNodeWallet.fromPhrase(PHRASE, "", "m/44'/60'/0'/0/3").privateKey,
       });
@@ -133,6 +133,41 @@ describe("the npm package", () => {
       expect(result).to.include({ requestId: id, finality: "final", verified: true });
       const [scores = []] = result.outputs as number[][];
       expect(scores.indexOf(Math.max(...scores))).to.equal(DIGIT);
+    });
+  });
+
+  describe("given an empty folder", () => {
+    it("assay-node stakes, starts with an embedded database of its own, and is ready", async () => {
+      const path = await mkdtemp(join(folder, "node-"));
+      await writeFile(join(path, "package.json"), "{}");
+      await npm(path, "install", "--prefer-offline", "--no-audit", "--no-fund", tarball);
+      const { url, deploymentFile, advance, operatorAddress } = network;
+      const [monitor, listen] = [await freePort(), await freePort()];
+      const configuration = {
+        rpc: [url],
+        deployment: deploymentFile,
+        remoteAccount: operatorAddress,
+        models: [`${join(root, MODEL)}?N=1`],
+        monitor: `127.0.0.1:${String(monitor)}`,
+        listen: `127.0.0.1:${String(listen)}`,
+        privateUrls: true,
+      };
+      await writeFile(join(path, "node.json"), JSON.stringify(configuration));
+      const command = (...args: readonly string[]): Service => {
+        const bin = join(path, "node_modules/@assay/contracts/bin/assay-node.mjs");
+        return new Service(args.join(" "), process.execPath, [bin, ...args, "--config", "node.json"], {}, path);
+      };
+      const staked = command("stake", "2000");
+      expect(await staked.ended(), staked.output).to.equal(0);
+      await advance(61);
+      const checked = command("doctor");
+      expect(await checked.ended(), checked.output).to.equal(0);
+      const operator = command("operator");
+      await operator.prints(/operator runs/);
+      const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${String(monitor)}/ready`)).ok;
+      await until(ready);
+      expect(await operator.stop()).to.equal(0);
+      expect(await readdir(join(path, ".assay"))).to.have.members(["database", "store"]);
     });
   });
 

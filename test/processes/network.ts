@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { setTimeout as pause } from "node:timers/promises";
@@ -26,10 +27,16 @@ export class Service {
   #running = true;
   readonly #exit: Promise<number | null>;
 
-  constructor(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    cwd = root,
+  ) {
     this.name = name;
     // A group of its own, so that a signal also reaches what it starts.
-    this.#child = spawn(command, args, { cwd: root, env: { ...INHERITED, ...env }, detached: true });
+    this.#child = spawn(command, args, { cwd, env: { ...INHERITED, ...env }, detached: true });
     this.#child.stdout?.on("data", (part: Buffer) => {
       this.#stdout += part.toString();
       this.#wake();
@@ -101,9 +108,20 @@ export const script = (name: string, env: Readonly<Record<string, string>>): Ser
     env,
   );
 
-/** The command `assay-node` as a user runs it. */
-export const assayNode = (role: string, config: string, env: Readonly<Record<string, string>> = {}): Service =>
-  new Service(`assay-node ${role}`, process.execPath, [ASSAY_NODE, role, "--config", config], env);
+/** The commands of the README under a heading, in their order, without comments. */
+export async function commandsUnder(heading: string): Promise<readonly string[]> {
+  const readme = await readFile(`${root}README.md`, "utf8");
+  const [, block = ""] = /```sh\n([^]*?)```/.exec(readme.slice(readme.indexOf(`## ${heading}`))) ?? [];
+  const lines = block.replaceAll("\\\n", " ").split("\n");
+  return lines.map((line) => line.replace(/ +# .*$/, "").trim()).filter((line) => line !== "");
+}
+
+/** A command of the README that begins with `npx assay-node`. */
+export const typed = (line: string, env: Readonly<Record<string, string>>): Service => {
+  const [npx, name, ...args] = line.match(/'[^']*'|\S+/g)?.map((word) => word.replace(/^'|'$/g, "")) ?? [];
+  if (npx !== "npx" || name !== "assay-node") throw new Error(`not a command of assay-node: ${line}`);
+  return new Service(line, process.execPath, [ASSAY_NODE, ...args], env);
+};
 
 /** A script that ends by itself. @throws when it fails. @returns What it printed. */
 export async function done(name: string, env: Readonly<Record<string, string>>): Promise<string> {

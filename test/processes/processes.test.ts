@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,7 +12,7 @@ import {
   InferenceMarket__factory,
   OperatorStaking__factory,
 } from "../../typechain-types/index.ts";
-import { assayNode, chainAt, CHAINS, done, freePort, script, type Service, until } from "./network.ts";
+import { chainAt, CHAINS, commandsUnder, done, freePort, script, type Service, typed, until } from "./network.ts";
 
 /*
  * The network as its users run it: a chain, an operator, a watcher and a requester as four processes that know nothing
@@ -49,27 +50,26 @@ for (const [name, start] of Object.entries(CHAINS)) {
       return service;
     };
 
-    /** What an account runs `assay-node` with. */
-    const configure = async (account: number) => {
+    /**
+     * The environment that makes a configuration of ops/local/ one of this chain: ports and folders of its own. The operator
+     * and the watcher sign with a key, the others leave that to the node.
+     */
+    const home = async (account: number) => {
       const [monitor, listen] = [await freePort(), await freePort()];
-      const home = join(folder, `node-${String(account)}`);
-      const file = `${home}.json`;
-      const fields = {
-        rpc: [shared.ASSAY_RPC_URL],
-        deployment: join(folder, "deployments", "31337.json"),
-        keyVariable: "ACCOUNT_KEY",
-        models: [MODEL],
-        store: join(home, "store"),
-        database: join(home, "database"),
-        listen: `127.0.0.1:${String(listen)}`,
-        monitor: `127.0.0.1:${String(monitor)}`,
-        intervalMilliseconds: 250,
-        privateUrls: true,
+      const path = join(folder, `node-${String(account)}`);
+      const { privateKey, address } = HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${String(account)}`);
+      const key = { ASSAY_NODE_REMOTE_ACCOUNT: "", ASSAY_NODE_KEY_VARIABLE: "ACCOUNT_KEY", ACCOUNT_KEY: privateKey };
+      return {
+        ASSAY_NODE_RPC: shared.ASSAY_RPC_URL ?? "",
+        ASSAY_NODE_DEPLOYMENT: join(folder, "deployments", "31337.json"),
+        ASSAY_NODE_STORE: join(path, "store"),
+        ASSAY_NODE_DATABASE: join(path, "database"),
+        ASSAY_NODE_LISTEN: `127.0.0.1:${String(listen)}`,
+        ASSAY_NODE_MONITOR: `127.0.0.1:${String(monitor)}`,
+        ASSAY_NODE_INTERVAL_MILLISECONDS: "250",
+        ...(account === 1 || account === 2 ? key : { ASSAY_NODE_REMOTE_ACCOUNT: address }),
+        monitor: `http://127.0.0.1:${String(monitor)}`,
       };
-      await writeFile(file, JSON.stringify(fields));
-      const path = `m/44'/60'/0'/0/${String(account)}`;
-      const { privateKey } = HDNodeWallet.fromPhrase(PHRASE, undefined, path);
-      return { file, env: { ACCOUNT_KEY: privateKey }, monitor: `http://127.0.0.1:${String(monitor)}` };
     };
 
     const increaseTime = async (seconds: number): Promise<void> => {
@@ -134,32 +134,82 @@ for (const [name, start] of Object.entries(CHAINS)) {
       expect(await watch.stop(), "Ctrl-C ends it cleanly").to.equal(0);
     });
 
-    it("assay-node answers a question from its configuration alone, through a crash, and a request goes on by its id", async () => {
-      const [operating, watching] = await Promise.all([configure(1), configure(2)]);
-      const doctor = running(assayNode("doctor", operating.file, operating.env));
-      expect(await doctor.ended(), doctor.output).to.equal(0);
+    it("the README's walk answers a question, through a crash of the operator", async () => {
+      const [, , publish = "", stake = "", operate = "", watch = "", ask = ""] =
+        await commandsUnder("Try it as separate processes");
+      const ended = async (line: string, env: Readonly<Record<string, string>>): Promise<Service> => {
+        const service = running(typed(line, env));
+        expect(await service.ended(), service.output).to.equal(0);
+        return service;
+      };
+      const [publisher, operating, watching, asking] = [await home(0), await home(1), await home(2), await home(3)];
+      expect((await ended(publish, publisher)).output).to.match(/it is published already/);
+      await ended(stake, operating);
+      const doctor = await ended(operate.replace("operator", "doctor"), operating);
       expect(doctor.stdout).to.match(/^ok {7}opted in to digits.onnx$/m);
-      const operator = running(assayNode("operator", operating.file, operating.env));
-      const watcher = running(assayNode("watcher", watching.file, watching.env));
+      const operator = running(typed(operate, operating));
+      const watcher = running(typed(watch, watching));
       await Promise.all([operator.prints(/operator runs/), watcher.prints(/watcher runs/)]);
-      const opened = running(script("request", as(3, { ASSAY_MODEL: MODEL, ASSAY_INPUT: IMAGE, ASSAY_WAIT: "none" })));
-      const [, id = ""] = await opened.prints(/request (0x[0-9a-f]{64})/);
-      expect(await opened.ended()).to.equal(0);
+      const opened = await ended(`${ask} --window ${String(WINDOW)} --wait none`, asking);
+      const [, id = ""] = /request (0x[0-9a-f]{64})/.exec(opened.output) ?? [];
       await operator.prints(/"action":"claimed"/);
       await operator.stop("SIGKILL");
-      const again = running(assayNode("operator", operating.file, operating.env));
+      const again = running(typed(operate, operating));
       await again.prints(/operator runs/);
       expect((await fetch(`${operating.monitor}/health`)).status).to.equal(200);
       await increaseTime(WINDOW + 1);
       await again.prints(/"action":"finalised"/);
       expect((await fetch(`${operating.monitor}/ready`)).status).to.equal(200);
-      const { ASSAY_MODELS: _, ...rest } = as(3);
-      const asked = running(script("request", { ...rest, ASSAY_REQUEST: id }));
-      expect(await asked.ended(), asked.output).to.equal(0);
+      const asked = await ended(ask.replace(/ask .* --config/, `wait ${id} --config`), asking);
       expect(JSON.parse(asked.stdout)).to.deep.include({ requestId: id, finality: "final", status: "final" });
       expect(watcher.output).not.to.match(/challenged/);
       expect(await again.stop(), "Ctrl-C ends it cleanly").to.equal(0);
       expect(await watcher.stop(), "Ctrl-C ends it cleanly").to.equal(0);
+    });
+
+    it("an operator with nothing but the id of a version fetches the model, checks it, and answers", async () => {
+      const file = "models/digits/digits.int8.onnx";
+      const config = ["--config", "ops/local/operator.json"].join(" ");
+      const manifest = join(folder, "manifest.json");
+      const bytes = await readFile(file);
+      let served: Uint8Array = bytes;
+      const server = createServer((request, response) => {
+        if (request.url === "/int8.onnx") response.end(served);
+        else void readFile(manifest).then((text) => response.end(text));
+      });
+      const port = await freePort();
+      await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+      try {
+        const publisher = { ...(await home(0)), ASSAY_NODE_MODELS: "" };
+        const uri = `http://127.0.0.1:${String(port)}/int8.onnx`;
+        const published = running(
+          typed(`npx assay-node publish '${file}?N=1' --uri ${uri} --manifest ${manifest} ${config}`, publisher),
+        );
+        expect(await published.ended(), published.output).to.equal(0);
+        const [, version = ""] = /is version (0x[0-9a-f]{64})/.exec(published.output) ?? [];
+        const operating = { ...(await home(5)), ASSAY_NODE_MODELS: "", ASSAY_NODE_VERSIONS: version };
+        const staked = running(typed(`npx assay-node stake 2000 ${config}`, operating));
+        expect(await staked.ended(), staked.output).to.equal(0);
+        await increaseTime(61);
+        served = bytes.subarray(1);
+        const refused = running(typed(`npx assay-node operator ${config}`, operating));
+        expect(await refused.ended()).to.equal(1);
+        expect(refused.output).to.match(/int8\.onnx is refused: the hash of its file is 0x/);
+        served = bytes;
+        const operator = running(typed(`npx assay-node operator ${config}`, operating));
+        await operator.prints(/operator runs/);
+        const image = "models/digits/images/digit-7.npy";
+        const asked = running(
+          typed(`npx assay-node ask --version ${version} ${image} --wait claimed ${config}`, await home(6)),
+        );
+        expect(await asked.ended(), asked.output).to.equal(0);
+        const { outputs } = JSON.parse(asked.stdout) as { readonly outputs: { values: number[] }[] };
+        const scores = outputs[0]?.values ?? [];
+        expect(scores.indexOf(Math.max(...scores))).to.equal(7);
+        expect(await operator.stop()).to.equal(0);
+      } finally {
+        server.close().closeAllConnections();
+      }
     });
 
     it("convicts an operator of another build that answers with a changed weight", async () => {

@@ -13,10 +13,13 @@ import { saveTrace } from "../../runner/inspection/trace-file.ts";
 import { executeProgram } from "../../runner/machine/interpreter.ts";
 import { elementBits, setElementBits } from "../../runner/machine/tensor.ts";
 import { importModel } from "../../runner/onnx/import/import.ts";
+import { createProgram } from "../../services/node/program.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGE = join(ROOT, "docs", "cli.md");
 const PROMPT = "$ npx assay ";
+/** Of `assay-node` only what it says of itself is shown: the rest needs a chain. */
+const NODE_PROMPT = /^\$ npx assay-node (?:([a-z-]+) )?--help$/;
 
 /** An operator's trace in which the last bit of one element of kernel 4 is flipped. */
 async function forgeTrace(folder: string): Promise<void> {
@@ -30,12 +33,22 @@ async function forgeTrace(folder: string): Promise<void> {
   await saveTrace(folder, commitment, model.program, { inputs, trace });
 }
 
+/** The help of `assay-node`, or of one of its commands. */
+function helpOf(name: string | undefined): string {
+  const program = createProgram(new AbortController().signal).configureHelp({ helpWidth: 118 });
+  const found = name === undefined ? program : program.commands.find((each) => each.name() === name);
+  if (found === undefined) throw new Error(`assay-node has no command ${name ?? ""}`);
+  return found.configureHelp({ helpWidth: 118 }).helpInformation();
+}
+
 /** What a command prints, standard error among it. */
 async function outputOf(command: string): Promise<string> {
   let text = "";
   const write = (part: string): void => {
     text += part;
   };
+  const node = NODE_PROMPT.exec(command);
+  if (node !== null) return helpOf(node[1]);
   const args = command.slice(PROMPT.length).split(" ");
   await run(args, { stdout: write, stderr: write, interactive: false, signal: new AbortController().signal });
   return text.replace(/ in \d+\.\d s\b/g, " in … s");
@@ -51,7 +64,7 @@ try {
   for (const [i, block] of blocks.entries()) {
     // Every second part is the inside of a block.
     if (i % 2 === 0) continue;
-    const commands = block.split("\n").filter((line) => line.startsWith(PROMPT));
+    const commands = block.split("\n").filter((line) => line.startsWith(PROMPT) || NODE_PROMPT.test(line));
     const shown: string[] = [];
     for (const command of commands) shown.push(`${command}\n${await outputOf(command)}`);
     blocks[i] = shown.join("\n");
