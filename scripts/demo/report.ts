@@ -1,10 +1,10 @@
 import type { Tale, Trial } from "./tale.ts";
 import { barsOf, label, pictureOf } from "./report/answer.ts";
-import { gasOf, totalsOf } from "./report/gas.ts";
+import { gasOf, timelineOf, totalsOf } from "./report/gas.ts";
 import { grouped, html, type Markup } from "./report/html.ts";
 import { moneyOf } from "./report/money.ts";
 import { STYLE } from "./report/style.ts";
-import { traceOf } from "./report/trace.ts";
+import { does, traceOf } from "./report/trace.ts";
 import { sumOfCalldata, sumOfGas } from "./story.ts";
 import { bitsText, valueText } from "./values.ts";
 
@@ -59,8 +59,9 @@ function trialOf(tale: Tale, trial: Trial): Markup {
     </p>
     <div class="pair">
       <div class="verdict">
-        <strong>${liar} is convicted</strong> by one transaction: number ${grouped(verdict.element)} of kernel
-        ${verdict.kernel} is wrong. The chain computed only that number again.
+        <strong>${liar} is convicted</strong> by one fraud proof: number ${grouped(verdict.element)} of kernel
+        ${verdict.kernel}${does(tale.model.model.nodes[verdict.kernel] ?? [])} is wrong. The chain computed only that
+        number again.
         <dl>
           <dt>claimed</dt>
           <dd>
@@ -71,7 +72,10 @@ function trialOf(tale: Tale, trial: Trial): Markup {
             <code>${bitsText(verdict.dtype, verdict.executed)}</code> = ${valueText(verdict.dtype, verdict.executed)}
           </dd>
           <dt>the dispute</dt>
-          <dd>${dispute.length} rounds, ${grouped(sumOfCalldata(dispute))} bytes</dd>
+          <dd>
+            ${dispute.length} transactions, ${grouped(sumOfCalldata(dispute))} bytes; those before the proof open the
+            dispute, commit ${liar} to every number, and keep the watcher's find from being copied
+          </dd>
           <dt>its gas</dt>
           <dd>${grouped(sumOfGas(dispute))}</dd>
         </dl>
@@ -84,6 +88,13 @@ function trialOf(tale: Tale, trial: Trial): Markup {
         ${barsOf(question.classes, question.scores(forgery.run), question.scores(honest))}
       </div>
     </div>
+    <h3>The dispute, step by step</h3>
+    ${timelineOf(dispute)}
+    <p class="why">
+      <b>Why to believe it:</b> nobody had to trust the watcher. ${liar} itself committed to every number of its run;
+      the contract took the inputs of one of them from that commitment, did the arithmetic of that one number, and got
+      another result. Anybody can do it again from the transaction alone, and get the same bits.
+    </p>
     <h3>The trace, kernel by kernel <small>(red: numbers that differ from the honest run)</small></h3>
     ${traceOf(tale, trial)}`;
 }

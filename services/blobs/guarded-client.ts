@@ -5,11 +5,14 @@ import { request as httpsRequest } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 import type { Clock } from "../environment/clock.ts";
+import { urlOf } from "./location.ts";
 
 /** Whom a client may ask. */
 export interface ClientPolicy {
   /** Whether addresses of this machine and of private networks may be asked: for development chains. */
   readonly privateAddresses: boolean;
+  /** URL of a server that fetches ipfs:// locations. Its owner chose it: it may have a private address. */
+  readonly ipfsGateway?: string | undefined;
 }
 
 /** One download. */
@@ -80,7 +83,8 @@ export class GuardedClient {
     }
   }
 
-  async #guarded(url: string, download: Download, take: Taker): Promise<void> {
+  async #guarded(location: string, download: Download, take: Taker): Promise<void> {
+    const url = urlOf(location, this.#policy.ipfsGateway);
     const parsed = URL.canParse(url) ? new URL(url) : undefined;
     if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
       throw new Error("only http and https are fetched");
@@ -92,7 +96,7 @@ export class GuardedClient {
       );
     }
     try {
-      await this.#download(parsed, download, take);
+      await this.#download(parsed, url !== location, download, take);
       this.#failures.delete(url);
     } catch (error) {
       if (download.signal?.aborted !== true) this.failed(url);
@@ -123,10 +127,11 @@ export class GuardedClient {
 
   async #download(
     url: URL,
+    trusted: boolean,
     { maxBytes, counterparty, patienceMilliseconds = PATIENCE_MILLISECONDS, signal }: Download,
     take: Taker,
   ): Promise<void> {
-    const guard = this.#policy.privateAddresses ? undefined : guardedLookup;
+    const guard = this.#policy.privateAddresses || trusted ? undefined : guardedLookup;
     const host = url.hostname.replace(/^\[|\]$/g, "");
     if (guard !== undefined && isIP(host) !== 0 && isPrivate(host)) throw new Error(`${host} is a private address`);
     const deadline = this.#clock.deadline(patienceMilliseconds);

@@ -10,7 +10,7 @@ import type { TaskOptions } from "../../runner/task.ts";
 import type { VersionView } from "../chain/views.ts";
 import { compileModel, type HostedModel } from "../models/models.ts";
 import type { GuardedClient } from "./guarded-client.ts";
-import { urlOf } from "./location.ts";
+import { fetchable } from "./location.ts";
 
 /** How files of versions are fetched and kept. */
 export interface Hosting {
@@ -19,8 +19,6 @@ export interface Hosting {
   readonly folder: string;
   /** Most bytes of one model, all its files together. */
   readonly maxBytes: number;
-  /** Gateway for ipfs:// locations. */
-  readonly ipfsGateway?: string | undefined;
 }
 
 /** Bytes of a manifest: for each part a hash with its punctuation, and room for names, shapes and types. */
@@ -52,9 +50,9 @@ export async function hostVersion(version: VersionView, hosting: Hosting, option
 }
 
 async function fetchModel(fetching: Fetching, options: TaskOptions | undefined): Promise<HostedModel> {
-  const { folder, hosting, version } = fetching;
+  const { folder, version } = fetching;
   const { versionId, fileHash, commitment } = version;
-  const url = urlOf(version.contentUri, hosting.ipfsGateway);
+  const url = fetchable(version.contentUri);
   const manifest = await manifestOf(fetching, `${url}.manifest.json`);
   const path = join(folder, "model.onnx");
   if (!(await isFile(path)) || hashOf(path) !== fileHash) {
@@ -94,7 +92,7 @@ async function manifestOf(fetching: Fetching, url: string): Promise<ManifestFile
 
 async function fetchFile(fetching: Fetching, url: string, path: string, maxBytes: number): Promise<void> {
   const { hosting, version, signal, left } = fetching;
-  const patienceMilliseconds = PATIENCE_MILLISECONDS + maxBytes / LEAST_SPEED;
+  const patienceMilliseconds = Math.ceil(PATIENCE_MILLISECONDS + maxBytes / LEAST_SPEED);
   try {
     if (maxBytes > left) throw new Error(`it says that it has ${String(maxBytes)} bytes; ${String(left)} are allowed`);
     fetching.left -= maxBytes;

@@ -14,6 +14,14 @@ const AGREED_DEPTH = 16;
 /** Bytes of an answer. */
 const MAX_BYTES = 256 << 20;
 
+/** What a node says of its chain; nothing when it gives no answer. */
+export interface ComparedEndpoint {
+  readonly endpoint: string;
+  readonly head?: number;
+  readonly hash?: string;
+  readonly chainId?: number;
+}
+
 interface Endpoint {
   readonly url: string;
   failures: number;
@@ -64,7 +72,7 @@ export class Endpoints extends JsonRpcApiProvider {
    * Asks all endpoints for the same block, deep enough that all should have it.
    * @returns What each says; undefined for one that gives no answer.
    */
-  async compare(): Promise<readonly { readonly endpoint: string; readonly head?: number; readonly hash?: string }[]> {
+  async compare(): Promise<readonly ComparedEndpoint[]> {
     const one = async (url: string, method: string, params: unknown[]): Promise<unknown> => {
       const answer = await this.#ask(url, { id: 1, jsonrpc: "2.0", method, params }).catch(() => []);
       const [first] = answer;
@@ -80,7 +88,7 @@ export class Endpoints extends JsonRpcApiProvider {
         const block = (await one(url, "eth_getBlockByNumber", [at, false])) as { readonly hash?: unknown } | null;
         const [endpoint, head, hash] = [hostOf(url), heads[i] ?? NaN, block?.hash];
         if (Number.isNaN(head) || typeof hash !== "string") return { endpoint };
-        return { endpoint, head, hash };
+        return { endpoint, head, hash, chainId: Number((await one(url, "eth_chainId", [])) ?? NaN) };
       }),
     );
   }

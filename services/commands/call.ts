@@ -25,7 +25,9 @@ export function callIn(suite: Suite, contract: string, method: string, texts: re
   if (target === undefined) {
     throw fail(`knows no contract ${contract}; did you mean ${nearestOf(contract, Object.values(NAMES))}?`);
   }
-  const names = target.interface.fragments.flatMap((each) => (each.type === "function" && "name" in each ? [String(each.name)] : []));
+  const names = target.interface.fragments.flatMap((each) =>
+    each.type === "function" && "name" in each ? [String(each.name)] : [],
+  );
   const fragment = (() => {
     try {
       return target.interface.getFunction(method);
@@ -33,14 +35,18 @@ export function callIn(suite: Suite, contract: string, method: string, texts: re
       return null;
     }
   })();
-  if (fragment === null) throw fail(`finds no function ${method} in ${contract}; did you mean ${nearestOf(method, names)}?`);
+  if (fragment === null)
+    throw fail(`finds no function ${method} in ${contract}; did you mean ${nearestOf(method, names)}?`);
   const inputs = fragment.inputs.map(({ name, type }) => `${type} ${name}`).join(", ");
-  if (texts.length !== fragment.inputs.length) throw fail(`of ${method} takes ${String(fragment.inputs.length)} arguments: ${inputs}`);
-  const args = texts.map((text, i) => (/[[(]/.test(fragment.inputs[i]?.type ?? "") || fragment.inputs[i]?.baseType === "tuple" ? parsed(text, fail) : text));
+  if (texts.length !== fragment.inputs.length)
+    throw fail(`of ${method} takes ${String(fragment.inputs.length)} arguments: ${inputs}`);
+  const args = texts.map((text, i) =>
+    /[[(]/.test(fragment.inputs[i]?.type ?? "") || fragment.inputs[i]?.baseType === "tuple" ? parsed(text, fail) : text,
+  );
   const found = target.getFunction(fragment.format());
   return {
     reads: fragment.constant,
-    read: async () => (await found.staticCallResult(...args)).toArray(),
+    read: async () => (await found.staticCallResult(...args)).toArray() as unknown,
     populate: () => found.populateTransaction(...args),
   };
 }

@@ -24,6 +24,8 @@ export interface Configuration {
   readonly modelBytes: number;
   readonly ipfsGateway: string | undefined;
   readonly store: string;
+  readonly bucket: string | undefined;
+  readonly bucketRegion: string;
   readonly database: string;
   readonly listen: Address | undefined;
   readonly endpoint: string | undefined;
@@ -146,6 +148,13 @@ export const FIELDS: Fields = {
   },
   ipfsGateway: { about: "URL of a server that fetches ipfs:// locations", fallback: undefined, parse: url },
   store: { about: "folder for traces and large inputs", fallback: ".assay/store", parse: text },
+  bucket: {
+    about:
+      "URL of an S3 bucket for traces and large inputs, in the place of the folder; keys as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
+    fallback: undefined,
+    parse: url,
+  },
+  bucketRegion: { about: "its region", fallback: "us-east-1", parse: text },
   database: {
     about: "folder of the embedded database, or postgres://… for one that several machines share",
     fallback: ".assay/database",

@@ -3,8 +3,7 @@ import { join } from "node:path";
 
 import { pino, type Logger } from "pino";
 
-import { createFolderStore, type Store } from "../../runner/files/store.ts";
-import { GuardedClient } from "../blobs/guarded-client.ts";
+import type { Store } from "../../runner/files/store.ts";
 import { hostVersion } from "../blobs/hosting.ts";
 import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
@@ -21,6 +20,7 @@ import { closeWorkshop, openWorkshop, workChange, type Workshop } from "../work/
 import type { Account } from "./account.ts";
 import { openChain } from "./chain.ts";
 import type { Configuration } from "./configuration.ts";
+import { storeOf } from "./store.ts";
 import { Metrics } from "./metrics.ts";
 import { type Pulse, serveMonitor } from "./monitor.ts";
 
@@ -62,15 +62,15 @@ const PATIENCE_SECONDS = 180;
 
 /** Fetches, verifies and compiles the models of a configuration's versions. @throws as `hostVersion` does. */
 async function hostVersions(
-  { versions, store, modelBytes: maxBytes, privateUrls, ipfsGateway }: Configuration,
-  { clock, ledger, suite, provider, report }: ServiceContext,
+  { versions, store, modelBytes: maxBytes }: Configuration,
+  { ledger, suite, provider, report }: ServiceContext,
+  { client }: Workshop,
 ): Promise<readonly HostedModel[]> {
   await ledger.sync();
-  const client = new GuardedClient(clock, { privateAddresses: privateUrls });
   const models: HostedModel[] = [];
   for (const versionId of versions) {
     const version = ledger.version(versionId) ?? (await findVersion(suite, provider, versionId));
-    const hosted = await hostVersion(version, { client, folder: join(store, "models"), maxBytes, ipfsGateway });
+    const hosted = await hostVersion(version, { client, folder: join(store, "models"), maxBytes });
     report({ kind: "hosted", model: hosted.name, versionId });
     models.push(hosted);
   }
@@ -90,10 +90,11 @@ export async function openNode(configuration: Configuration, environment: Enviro
   const database = await openDatabase(configuration.database);
   const context = chain.contextWith(databaseJournal(database, deployment));
   await mkdir(configuration.store, { recursive: true });
-  const store = createFolderStore(configuration.store);
+  const store = storeOf(configuration, environment);
   const workshop = openWorkshop({
     clock,
     privateAddresses: configuration.privateUrls,
+    ipfsGateway: configuration.ipfsGateway,
     executor: threadedExecutor(configuration.threads),
   });
   const close = async (): Promise<void> => {
@@ -104,7 +105,7 @@ export async function openNode(configuration: Configuration, environment: Enviro
   const models: HostedModel[] = [];
   try {
     for (const spec of configuration.models) models.push(await hostModel(spec));
-    if (configuration.versions.length > 0) models.push(...(await hostVersions(configuration, context)));
+    if (configuration.versions.length > 0) models.push(...(await hostVersions(configuration, context, workshop)));
   } catch (error) {
     await close();
     throw error;

@@ -19,7 +19,6 @@ export function createProgram(signal: AbortSignal): Command {
     "Runs a participant of the network. Ctrl-C stops it after the step it is in; it can be started again at any time.",
   );
 
-
   for (const [name, [about, run]] of Object.entries(ROLES)) {
     program
       .command(name)

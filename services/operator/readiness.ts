@@ -41,11 +41,11 @@ export async function operatorFindings(
     const remedy = "it never can again: take another account";
     findings.push({ level: "failure", text: `${own} was convicted of fraud`, remedy });
   } else if (state === "jailed") {
-    const remedy = "call unjail of OperatorStaking when its time is over";
+    const remedy = "run `assay-node unjail` when its time is over";
     findings.push({ level: "warning", text: `${own} is jailed and is not drawn`, remedy });
   }
   const text = `${formatEther(stake)} are staked`;
-  if (stake === 0n) findings.push({ level: "failure", text, remedy: "run scripts/stake.ts for this account" });
+  if (stake === 0n) findings.push({ level: "failure", text, remedy: "run `assay-node stake AMOUNT`" });
   else findings.push({ level: "ok", text });
   for (const { name, commitment } of models) {
     const versions = ledger.versionsOf(commitment.commitment);
@@ -54,13 +54,13 @@ export async function operatorFindings(
       findings.push({
         level: "failure",
         text: `${name} is not published`,
-        remedy: "run scripts/publish-model.ts for it",
+        remedy: "run `assay-node publish FILE`, or check that this is the right chain",
       });
     } else if (!opted.includes(true)) {
       findings.push({
         level: "failure",
         text: `not opted in to ${name}`,
-        remedy: "run scripts/stake.ts with this model",
+        remedy: "run `assay-node stake AMOUNT` with this model in the configuration",
       });
     } else findings.push({ level: "ok", text: `opted in to ${name}` });
   }

@@ -94,7 +94,10 @@ export class AssayClient {
     this.#context = context;
     this.#options = options;
     this.#store = options.store ?? memoryStore();
-    this.#client = new GuardedClient(context.clock, { privateAddresses: options.privateAddresses ?? false });
+    this.#client = new GuardedClient(context.clock, {
+      privateAddresses: options.privateAddresses ?? false,
+      ipfsGateway: options.ipfsGateway,
+    });
   }
 
   /** A client on nodes of the chain. @throws AssayError FILE_UNREADABLE, FILE_MALFORMED. */
@@ -196,8 +199,8 @@ export class AssayClient {
       const message = `${file} is not version ${versionId}: its commitment is ${actual}; published is ${expected}`;
       throw new AssayError("COMMITMENT_MISMATCH", message, { name: "model", expected, actual });
     }
-    const { modelFolder: folder = ".assay/models", ipfsGateway } = this.#options;
-    const hosting = { client: this.#client, folder, maxBytes: MODEL_BYTES, ipfsGateway };
+    const { modelFolder: folder = ".assay/models" } = this.#options;
+    const hosting = { client: this.#client, folder, maxBytes: MODEL_BYTES };
     return await hostVersion(await findVersion(suite, provider, versionId), hosting);
   }
 

@@ -17,16 +17,22 @@ export interface WorkshopOptions {
   readonly clock: Clock;
   /** Whether strangers' URLs may lead to private addresses. */
   readonly privateAddresses: boolean;
+  readonly ipfsGateway?: string | undefined;
   readonly executor?: Executor;
 }
 
 const DOWNLOADS = { atOnce: 16, perCounterparty: 2, budgetSeconds: 120 };
 const EXECUTION_BUDGET_SECONDS = 900;
 
-export function openWorkshop({ clock, privateAddresses, executor = localExecutor }: WorkshopOptions): Workshop {
+export function openWorkshop({
+  clock,
+  privateAddresses,
+  ipfsGateway,
+  executor = localExecutor,
+}: WorkshopOptions): Workshop {
   const { threads } = executor;
   return {
-    client: new GuardedClient(clock, { privateAddresses }),
+    client: new GuardedClient(clock, { privateAddresses, ipfsGateway }),
     executor,
     downloads: new TaskBoard({ clock, ...DOWNLOADS }),
     executions: new TaskBoard({

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { network } from "hardhat";
 
 import { isAssayError } from "../../runner/errors.ts";
+import { nodeNames } from "../../runner/inspection/inspect.ts";
 import { elementBits } from "../../runner/machine/tensor.ts";
 import { runDemo } from "../../scripts/demo/play.ts";
 import { renderReport } from "../../scripts/demo/report.ts";
@@ -105,7 +106,10 @@ describe("the demo", () => {
           const { kernel, dtype, claimed, executed } = verdict;
           expect(words)
             .to.include(`${liar} is convicted`)
-            .and.to.include(`of kernel ${String(kernel)} is wrong`);
+            .and.to.match(new RegExp(`of kernel ${String(kernel)} \\([^)]+\\) is wrong`))
+            .and.to.include("Why to believe it:");
+          // The layers have the names of the file, as the terminal gives them.
+          expect(page).to.include(html`${nodeNames(tale.model.model.nodes[kernel] ?? [], 2)}`.markup);
           expect(page).to.include(bitsText(dtype, claimed)).and.to.include(bitsText(dtype, executed));
         }
         for (const { buys } of tale.steps) expect(page).to.include(html`${buys}`.markup);

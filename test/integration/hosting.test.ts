@@ -11,7 +11,7 @@ import { createFolderStore } from "../../runner/files/store.ts";
 import { manifestFile, type ManifestFile } from "../../runner/inspection/manifest-file.ts";
 import { GuardedClient } from "../../services/blobs/guarded-client.ts";
 import { hostVersion } from "../../services/blobs/hosting.ts";
-import { urlOf } from "../../services/blobs/location.ts";
+import { fetchable, urlOf } from "../../services/blobs/location.ts";
 import { findVersion } from "../../services/chain/versions.ts";
 import type { VersionView } from "../../services/chain/ledger.ts";
 import { CHAIN_CLOCK, SYSTEM_CLOCK } from "../../services/environment/clock.ts";
@@ -231,14 +231,26 @@ describe("hosting by version id", () => {
   });
 
   it("locations: http, https, and ipfs through a gateway; others are refused with what to do", async () => {
+    expect(fetchable("https://a.example/m.onnx")).to.equal("https://a.example/m.onnx");
     expect(urlOf("https://a.example/m.onnx")).to.equal("https://a.example/m.onnx");
     expect(urlOf("ipfs://bafy123/m.onnx", "http://gate.example/")).to.equal("http://gate.example/ipfs/bafy123/m.onnx");
     for (const location of ["digits.onnx", "file:///etc/passwd", "ipfs://../x", "", "javascript:1"]) {
-      expect(await refusal(Promise.resolve().then(() => urlOf(location, "http://gate.example")))).to.match(
+      expect(await refusal(Promise.resolve().then(() => fetchable(location)))).to.match(
         /^BLOB_UNAVAILABLE: .* give the file itself in `models`/,
       );
     }
     expect(await refusal(Promise.resolve().then(() => urlOf("ipfs://bafy123")))).to.match(/give `ipfsGateway`/);
+    const gateway = (
+      await serve((request, response) => {
+        const name = request.url?.replace("/ipfs/bafy123", "") ?? "";
+        response.end((honest() as Readonly<Record<string, Uint8Array | string>>)[name]);
+      })
+    ).replace("/digits.onnx", "");
+    // The gateway is the owner's own choice: it may be on this machine.
+    const client = new GuardedClient(CHAIN_CLOCK, { privateAddresses: false, ipfsGateway: gateway });
+    const hosting = { client, folder: fresh(), maxBytes: 2 ** 26 };
+    const hosted = await hostVersion(versionAt("ipfs://bafy123/digits.onnx"), hosting);
+    expect(hosted.commitment.commitment).to.equal(model.commitment.commitment);
   });
 
   it("finds a version by its id on a chain without an index, and an unknown one is refused", async () => {

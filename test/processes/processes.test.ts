@@ -135,9 +135,8 @@ for (const [name, start] of Object.entries(CHAINS)) {
     });
 
     it("the README's walk answers a question, through a crash of the operator", async () => {
-      const [, , publish = "", stake = "", operate = "", watch = "", ask = ""] = await commandsUnder(
-        "Try it as separate processes",
-      );
+      const [, , publish = "", stake = "", operate = "", watch = "", ask = ""] =
+        await commandsUnder("Try it as separate processes");
       const ended = async (line: string, env: Readonly<Record<string, string>>): Promise<Service> => {
         const service = running(typed(line, env));
         expect(await service.ended(), service.output).to.equal(0);

@@ -36,9 +36,11 @@ export function barsOf(classes: readonly string[], scores: readonly number[], ho
   const rows = shown.map(({ name, i }) => {
     const score = scores[i] ?? 0;
     const right = honest === undefined ? html`` : html`<i class="was" style="width:${percent(honest[i] ?? 0)}"></i>`;
+    // Both bars have their figure: without it a long green one would stand beside 0.0 %.
+    const rightly = honest === undefined ? html`` : html` <small>${percent(honest[i] ?? 0)}</small>`;
     return html`<div class="${i === best ? "bar best" : "bar"}">
       <b>${label(name)}</b><span class="rail">${right}<i style="width:${percent(score)}"></i></span
-      ><span class="figure">${percent(score)}</span>
+      ><span class="figure">${percent(score)}${rightly}</span>
     </div>`;
   });
   return html`<div class="bars">${rows}</div>`;

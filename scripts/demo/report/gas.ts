@@ -1,5 +1,6 @@
 import type { Tale } from "../tale.ts";
 import { type Step, sumOfCalldata, sumOfGas } from "../story.ts";
+import type { Purpose } from "../phrases.ts";
 import { honestSteps } from "../totals.ts";
 import { grouped, html, type Markup } from "./html.ts";
 
@@ -17,11 +18,33 @@ export function gasOf({ steps }: Tale): Markup {
             ><small>${buys}</small>
           </div>`,
       );
-    return html`<h3>${chapter}</h3>
-      ${rows}`;
+    const inside = steps.filter((step) => step.chapter === chapter);
+    // What only prepares or pays out is there for who looks for it.
+    const told = inside.some(({ purpose }) => !QUIET.includes(purpose));
+    const sum = html`<small>${inside.length} transactions, ${grouped(sumOfGas(inside))} gas</small>`;
+    return told
+      ? html`<h3>${chapter}</h3>
+          ${rows}`
+      : html`<details>
+          <summary>${chapter} ${sum}</summary>
+          ${rows}
+        </details>`;
   });
   return html`${chapters}`;
 }
+
+const QUIET: readonly Purpose[] = ["publish", "join", "collect"];
+
+/** The transactions of a dispute in their order: who did what, and what it is good for. */
+export const timelineOf = (dispute: readonly Step[]): Markup =>
+  html`<ol class="timeline">
+    ${dispute.map(
+      ({ who, what, buys, gas, purpose }) =>
+        html`<li class="${purpose === "prove" ? "prove" : ""}">
+          <b>${who}</b> ${what} <small>${buys}; ${grouped(gas)} gas</small>
+        </li>`,
+    )}
+  </ol>`;
 
 /** What an honest answer and each conviction came to. */
 export function totalsOf(tale: Tale): Markup {
@@ -36,7 +59,7 @@ export function totalsOf(tale: Tale): Markup {
   const rows = [
     row("The honest answer: ask, draw, claim, finalise", honestSteps(tale)),
     ...tale.trials.flatMap(({ dispute, liar }, i) => [
-      row(`Dispute ${String(i + 1)}, against ${liar}, one transaction a round`, dispute),
+      row(`Dispute ${String(i + 1)}, against ${liar}`, dispute),
       row("of which the fraud proof", proofs[i] ?? []),
     ]),
   ];
@@ -44,7 +67,7 @@ export function totalsOf(tale: Tale): Markup {
     <thead>
       <tr>
         <th></th>
-        <th class="figure">rounds</th>
+        <th class="figure">transactions</th>
         <th class="figure">bytes</th>
         <th class="figure">gas</th>
       </tr>

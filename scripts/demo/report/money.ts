@@ -27,7 +27,10 @@ export function moneyOf({ steps, books }: Tale): Markup {
       </tr>`,
   );
   return html`<div class="pair">
-    <div>${ribbons(flows)}</div>
+    <div>
+      ${ribbons(flows)}
+      <p><small>Who pays stands on the left, who gets it on the right; the market and the court do both.</small></p>
+    </div>
     <div>
       <details>
         <summary>Every payment in figures</summary>

@@ -21,7 +21,7 @@ code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 .prompt { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); font: 1.1rem/1.5 ui-monospace,
   monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 .caret { color: var(--cool); }
-.bar { display: grid; grid-template-columns: 3.2rem 1fr 4rem; gap: .6rem; align-items: center; line-height: 1.75; }
+.bar { display: grid; grid-template-columns: 3.2rem 1fr minmax(4rem, max-content); gap: .6rem; align-items: center; line-height: 1.75; }
 .bar b { text-align: right; font-weight: 500; }
 .bar.best b, .bar.best .figure { font-weight: 700; }
 .rail { position: relative; display: block; height: .7rem; background: var(--rail); border-radius: 2px; overflow: hidden; }
@@ -58,6 +58,10 @@ td.figure, th.figure { text-align: right; padding-right: 0; padding-left: .5rem;
 .gas { display: grid; grid-template-columns: minmax(0, 17rem) 5rem minmax(4rem, 1fr) minmax(0, 14rem); gap: 0 .8rem;
   align-items: center; font-size: .85rem; padding: .15rem 0; }
 .gas.prove .rail i { background: var(--bad); }
+.timeline { font-size: .9rem; padding-left: 1.4rem; }
+.timeline .prove { color: var(--bad); }
+.why { border-left: 4px solid var(--cool); background: var(--card); padding: .6rem 1rem; }
+.more { padding: .25rem .4rem; border-bottom: 1px solid var(--line); }
 summary { cursor: pointer; }
 @media (max-width: 42rem) {
   .kernel { grid-template-columns: 1.8rem 1fr auto; }

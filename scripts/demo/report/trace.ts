@@ -1,5 +1,7 @@
+import { nodeNames } from "../../../runner/inspection/inspect.ts";
 import type { Kernel } from "../../../runner/machine/kernel.ts";
 import { elementBits, type Tensor } from "../../../runner/machine/tensor.ts";
+import type { Model } from "../../../runner/onnx/import/import.ts";
 import type { Tale, Trial } from "../tale.ts";
 import { bitsText, valueText } from "../values.ts";
 import { grouped, html, type Markup } from "./html.ts";
@@ -18,15 +20,54 @@ export function traceOf({ model, honest }: Tale, { forgery, verdict, liar }: Tri
     const count = different.filter(Boolean).length;
     const state = convicted ? "kernel forged" : count > 0 ? "kernel differs" : "kernel";
     const said = count === 0 ? "the same" : `${grouped(count)} of ${grouped(different.length)} differ`;
-    return html`<li class="${state}">
-      <b>${index}</b><span class="does">${describe(kernel)}</span>${strip(different, convicted ? verdict.element : -1)}
+    const named = nodeNames(model.model.nodes[index] ?? [], 2);
+    const row = html`<li class="${state}" value="${index}">
+      <b>${index}</b
+      ><span class="does"><b>${named}</b>${describe(kernel)}</span>${strip(different, convicted ? verdict.element : -1)}
       <span class="count">${said}</span>${wrong}
     </li>`;
+    return { row, quiet: !convicted, first: index };
   });
   return html`<ol class="trace" start="0">
-    ${rows}
+    ${folded(rows)}
   </ol>`;
 }
+
+interface Row {
+  readonly row: Markup;
+  /** Whether it may stand among others that are folded away. */
+  readonly quiet: boolean;
+  readonly first: number;
+}
+
+/** Quiet rows between others that stay in sight: so many, and so many of them beside what convicted. */
+const SIGHT = { rows: 16, beside: 3 };
+
+/** A long trace shows what is around the kernel that convicted; the rest opens at a click. */
+function folded(rows: readonly Row[]): readonly Markup[] {
+  if (rows.length <= SIGHT.rows) return rows.map(({ row }) => row);
+  const at = rows.findIndex(({ quiet }) => !quiet);
+  const [from, to] = [Math.max(0, at - SIGHT.beside), at + SIGHT.beside + 1];
+  const fold = (part: readonly Row[]): Markup => {
+    const [first, last] = [part.at(0), part.at(-1)];
+    if (first === undefined || last === undefined) return html``;
+    return html`<li class="more">
+      <details>
+        <summary>kernels ${first.first} to ${last.first}</summary>
+        <ol class="trace">
+          ${part.map(({ row }) => row)}
+        </ol>
+      </details>
+    </li>`;
+  };
+  return [fold(rows.slice(0, from)), ...rows.slice(from, to).map(({ row }) => row), fold(rows.slice(to))];
+}
+
+/** What a kernel does in the words of the model, in brackets; nothing when its file has none. */
+export const does = (nodes: Model["nodes"][number]): string => {
+  const named = nodeNames(nodes, 1);
+  return named === "" ? "" : ` (${named})`;
+};
 
 const wrongNumber = ({ dtype }: Kernel, verdict: Trial["verdict"], liar: string): Markup =>
   html`<div class="wrong">
