@@ -192,6 +192,7 @@ export const ROOMS = [
     "typechain-types",
   ]),
   room("runner/cli", "the command `assay`", ["runner/*"]),
+  room("runner/browser.ts", "what the package exports as its runner in browsers", ["runner/*"]),
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),
 
   // What runs beside a chain
