@@ -18,7 +18,7 @@ const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padSta
 export function toHash(bytes: Uint8Array): Hash {
   let text: Hash = "0x";
   for (const byte of bytes) text += DIGITS[byte] ?? "";
-  return text as Hash;
+  return text;
 }
 
 /** The bytes of hex digits after 0x; their number must be even. */

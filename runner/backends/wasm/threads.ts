@@ -156,7 +156,8 @@ function startWorker(task: Task): void {
     new Worker(NODE_WORKER, { eval: true, workerData: task, execArgv: [] }).unref();
     return;
   }
-  const { Worker } = globalThis as unknown as { readonly Worker: new (url: string) => BrowserWorker };
+  const { Worker } = globalThis as { readonly Worker?: new (url: string) => BrowserWorker };
+  if (Worker === undefined) return;
   const url = URL.createObjectURL(new Blob([BROWSER_WORKER], { type: "text/javascript" }));
   new Worker(url).postMessage(task);
 }
