@@ -17,6 +17,23 @@ export interface TaskOptions {
 /** How long a task may block the event loop, in milliseconds. A single step of a task may take longer. */
 const SLICE_MS = 20;
 
+/** Lets the event loop run. Browsers have no `setImmediate`; their timers wait for milliseconds, their messages do not. */
+const pause = (): Promise<void> =>
+  new Promise((resolve) => {
+    if ("setImmediate" in globalThis) {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    const received = (): void => {
+      port1.close();
+      resolve();
+    };
+    port1.addEventListener("message", received, { once: true });
+    port1.start();
+    port2.postMessage(undefined);
+  });
+
 /**
  * Runs a generator to its end and lets the event loop run every 20 ms. The generator yields how much of `total` is done.
  * @throws AssayError ABORTED.
@@ -37,7 +54,7 @@ export async function runTask<T>(
     }
     if (performance.now() < sliceEnd) continue;
     onProgress?.({ task, done: step.value, total });
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
     throwIfAborted(signal, task);
     sliceEnd = performance.now() + SLICE_MS;
   }

@@ -215,6 +215,7 @@ export const ROOMS = [
     "runner/commitment",
   ]),
   room("runner/cli", "the command `assay`", ["runner/*"]),
+  room("runner/browser.ts", "what the package exports as its runner in browsers", ["runner/*"]),
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),
 
   // What runs beside a chain

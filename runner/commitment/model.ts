@@ -8,7 +8,7 @@ import type { Program, TensorType } from "../machine/kernel.ts";
 import { expectTensors, type Tensor } from "../machine/tensor.ts";
 import { CONSTANTS } from "../protocol/constants.ts";
 import type { TaskOptions } from "../task.ts";
-import { type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
+import { bytesFromHex, type Hash, hashBytes, keccak256, toHash } from "./keccak.ts";
 import { MerkleTree } from "./merkle.ts";
 import { commitTensors, type TensorCommitment } from "./tensor.ts";
 
@@ -54,7 +54,7 @@ const MANIFEST_ABI =
 /** The commitment of a manifest. */
 export function manifestCommitment(manifest: ModelManifest): Hash {
   const encoded = AbiCoder.defaultAbiCoder().encode(["bytes32", MANIFEST_ABI], [MANIFEST_TAG, manifest]);
-  return toHash(keccak256(Buffer.from(encoded.slice(2), "hex")));
+  return toHash(keccak256(bytesFromHex(encoded)));
 }
 
 /** Tree of a list of tensor roots: inputs, outputs, weights or a trace. */

@@ -1,4 +1,4 @@
-import type { Hash } from "../commitment/keccak.ts";
+import { bytesFromHex, type Hash } from "../commitment/keccak.ts";
 import type { DemandAnswer, DisputeEvent, Opening } from "./view.ts";
 
 /** A decoded log, as ethers' Interface.parseLog gives it, with the block it is in. */
@@ -77,7 +77,7 @@ function answerOf(value: unknown): DemandAnswer {
   return {
     opening: openingOf(opening),
     nodes: row(nodes).map(hash),
-    data: Uint8Array.from(Buffer.from(String(data).slice(2), "hex")),
+    data: bytesFromHex(String(data)),
     siblings: row(siblings).map(hash),
     traceSiblings: row(traceSiblings).map(hash),
   };

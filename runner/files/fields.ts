@@ -1,5 +1,5 @@
 import type { Hash } from "../commitment/keccak.ts";
-import { malformed } from "./read.ts";
+import { malformed } from "./refusal.ts";
 
 /** Reads the fields of an untrusted JSON object; every method throws AssayError FILE_MALFORMED. */
 export class Fields {

@@ -3,7 +3,7 @@ import { type DType, DTYPE_BYTES } from "../machine/dtype.ts";
 import { type Tensor, tensorFrom } from "../machine/tensor.ts";
 import type { ElementType } from "../onnx/file/element-type.ts";
 import { storageOf } from "../onnx/file/element-type.ts";
-import { malformed, unsupported } from "./read.ts";
+import { malformed, unsupported } from "./refusal.ts";
 import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** Deeper nesting is refused; no model here has so many dimensions. */

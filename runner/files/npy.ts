@@ -2,7 +2,7 @@ import { item } from "../items.ts";
 import { DTYPE_BYTES, type DType } from "../machine/dtype.ts";
 import { type Tensor, tensorBytes, tensorFromBytes } from "../machine/tensor.ts";
 import { type ElementType, storageOf } from "../onnx/file/element-type.ts";
-import { malformed, unsupported } from "./read.ts";
+import { malformed, unsupported } from "./refusal.ts";
 import type { ShapedTensor } from "./shaped-tensor.ts";
 
 const MAGIC = "\x93NUMPY";

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 import { AssayError } from "../errors.ts";
+import { malformed } from "./refusal.ts";
 
 /** Largest file that is read whole, in bytes: what one ArrayBuffer surely holds. */
 export const MAX_FILE_BYTES = 2 ** 32;
@@ -54,14 +55,6 @@ export function readJson(path: string, limit?: number): unknown {
     throw malformed(path, `is not JSON: ${reasonOf(error)}`, error);
   }
 }
-
-/** FILE_MALFORMED for a file that breaks its format. `reason` continues a sentence that begins with the path. */
-export const malformed = (path: string, reason: string, cause?: unknown): AssayError =>
-  new AssayError("FILE_MALFORMED", `${path} ${reason}`, { path, reason }, { cause });
-
-/** FILE_UNSUPPORTED; `reason` continues a sentence that begins with the path and ends with the remedy. */
-export const unsupported = (path: string, reason: string): AssayError =>
-  new AssayError("FILE_UNSUPPORTED", `${path} ${reason}`, { path, reason });
 
 /** The system's message about a failed call, without the path, which the caller names. */
 export function reasonOf(error: unknown): string {

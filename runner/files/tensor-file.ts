@@ -8,7 +8,8 @@ import { readTensor } from "../onnx/file/tensors.ts";
 import type { ElementType } from "../onnx/file/element-type.ts";
 import { decodeJson } from "./json.ts";
 import { decodeNpy } from "./npy.ts";
-import { malformed, readBytes, readJson, unsupported } from "./read.ts";
+import { readBytes, readJson } from "./read.ts";
+import { malformed, unsupported } from "./refusal.ts";
 import type { ShapedTensor } from "./shaped-tensor.ts";
 
 /** The place that a tensor is read for: an input or output of a model. */

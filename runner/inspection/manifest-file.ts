@@ -3,7 +3,8 @@ import { leafHash, MerkleTree } from "../commitment/merkle.ts";
 import { manifestCommitment, type ModelCommitment, type ModelManifest, rootsTree } from "../commitment/model.ts";
 import { AssayError } from "../errors.ts";
 import { Fields } from "../files/fields.ts";
-import { malformed, readJson } from "../files/read.ts";
+import { readJson } from "../files/read.ts";
+import { malformed } from "../files/refusal.ts";
 import type { Port } from "../onnx/import/import.ts";
 
 export const MANIFEST_FORMAT = "assay.manifest.v1";

@@ -1,9 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 import { AssayError } from "../errors.ts";
 
-/** What changes when the content of a file does. */
+/** Which file it is, and what changes when its content does. */
 interface Stamp {
+  readonly device: bigint;
+  readonly inode: bigint;
   readonly size: bigint;
   readonly modified: bigint;
 }
@@ -75,8 +77,9 @@ export class OpenFile {
       if (count === 0) throw unreadable(this.path, "became shorter while it was read; is something still writing it?");
       filled += count;
     }
-    const { size, modified } = stampOf(fstatSync(this.#descriptor, { bigint: true }));
-    if (size === this.#stamp.size && modified === this.#stamp.modified) return;
+    const now = stampOf(fstatSync(this.#descriptor, { bigint: true }));
+    const { device, inode, size, modified } = this.#stamp;
+    if (now.device === device && now.inode === inode && now.size === size && now.modified === modified) return;
     throw unreadable(this.path, "was written into while it was in use; replace files by renaming new ones");
   }
 
@@ -88,7 +91,9 @@ export class OpenFile {
   }
 }
 
-const stampOf = ({ size, mtimeNs }: { readonly size: bigint; readonly mtimeNs: bigint }): Stamp => ({
+const stampOf = ({ dev, ino, size, mtimeNs }: BigIntStats): Stamp => ({
+  device: dev,
+  inode: ino,
   size,
   modified: mtimeNs,
 });

@@ -90,6 +90,8 @@ export type ServiceEvent =
   /** Nobody gives what the seed of a draw needs. */
   | { readonly kind: "seedUnavailable"; readonly ticket: bigint; readonly reason: string }
   | { readonly kind: "inputUnavailable"; readonly requestId: Hash; readonly reason: string }
+  /** A disk that is full, for example. */
+  | { readonly kind: "traceNotKept"; readonly requestId: Hash; readonly reason: string }
   | {
       readonly kind: "outputUnavailable";
       readonly requestId: Hash;

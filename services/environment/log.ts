@@ -35,6 +35,8 @@ export function eventText(event: ServiceEvent): string {
       return `the seed of ticket ${String(event.ticket)} cannot be had: ${event.reason}`;
     case "inputUnavailable":
       return `the input of ${short(event.requestId)} cannot be fetched: ${event.reason}`;
+    case "traceNotKept":
+      return `the trace of ${short(event.requestId)} is not on disk, and computed again after a restart: ${event.reason}`;
     case "outputUnavailable":
       return `the answer of ${short(event.requestId)} is ${event.outputRoot}, but its data are missing: ${event.reason}`;
     case "retrying":

@@ -53,6 +53,7 @@ const WARNINGS: ReadonlySet<ServiceEvent["kind"]> = new Set([
   "endpointFailed",
   "inputUnavailable",
   "outputUnavailable",
+  "traceNotKept",
   "textUnusable",
   "eventUnusable",
   "reorganised",

@@ -350,11 +350,20 @@ export class OperatorService {
       const bytes = input === "held" && held !== undefined ? await this.#custody.input(held) : input;
       if (bytes === "held") throw new Error("an answer is held without its input");
       const run = await this.#run(hosted, bytes);
-      if (held === undefined) await this.#custody.hold(view.id, this.#options.ledger.tip, bytes, run);
-      await this.#custody.holdTrace(view.id, run.trace);
       trace = run.trace;
+      await this.#keep(view.id, bytes, run, held);
     }
     return { outputKernels: program.outputs, trace, commitment: await commitTrace(trace) };
+  }
+
+  /** Keeps a trace for a restart. It can be computed again, so a disk that is full does not end the defence. */
+  async #keep(requestId: Hash, bytes: Uint8Array, run: Run, held: HeldAnswer | undefined): Promise<void> {
+    try {
+      if (held === undefined) await this.#custody.hold(requestId, this.#options.ledger.tip, bytes, run);
+      await this.#custody.holdTrace(requestId, run.trace);
+    } catch (error) {
+      this.#options.report({ kind: "traceNotKept", requestId, reason: describeError(error) });
+    }
   }
 
   /** What nobody can contest any more need not be kept. */

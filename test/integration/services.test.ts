@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -384,6 +385,25 @@ describe("Services", () => {
       for (let i = 0; i < 3; i++) await second.look();
       expect(runs, "after a restart").to.equal(2);
       expect(stage.asking.ledger.dispute((await stage.view(id)).claim?.id ?? "0x").status).to.equal("traceCommitted");
+    });
+
+    it("it defends though its disk takes no trace any more, and says so", async () => {
+      const stage = await openStage([model], storeAt("full-disk"));
+      const custody = join(folder, "full-disk-held");
+      const id = await stage.open(model, image);
+      const operator = stage.operator({ custody });
+      for (let i = 0; i < 2; i++) await operator.look();
+      // A file stands where the folder of one blob would be made.
+      const { trace } = await execute(model, joinTensors(image));
+      const folders = trace.map((tensor) => join(custody, "blobs", toHash(keccak256(tensorBytes(tensor))).slice(2, 4)));
+      const missing = folders.find((each) => !existsSync(each));
+      await writeFile(missing ?? "", "");
+      const claimId = (await stage.view(id)).claim?.id ?? "0x";
+      await stage.suite.court.connect(stage.accounts.watching).challenge(stage.suite.market, id, claimId);
+      await operator.look();
+      await stage.view(id);
+      expect(stage.asking.ledger.dispute(claimId).status).to.equal("traceCommitted");
+      expect(stage.events.filter(({ kind }) => kind === "traceNotKept").length).to.equal(1);
     });
 
     it("an honest one computes a trace only when it is challenged, and is upheld by what it computes then", async () => {

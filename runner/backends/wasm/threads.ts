@@ -29,8 +29,8 @@ const LEAST_WORK = 2 ** 16;
 /** How often a thread looks again before it sleeps. */
 const SPINS = 2000;
 
-/** What runs in each other thread, with a `Task`. */
-const WORKER = `
+/** What runs in each other thread. */
+const SERVE = `
 const serve = ({ module, memory, words }) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   for (;;) {
@@ -51,8 +51,9 @@ const serve = ({ module, memory, words }) => {
     Atomics.notify(words, ${String(DONE)});
   }
 };
-serve(require("node:worker_threads").workerData);
 `;
+const NODE_WORKER = `${SERVE} serve(require("node:worker_threads").workerData);`;
+const BROWSER_WORKER = `${SERVE} onmessage = ({ data }) => serve(data);`;
 
 /** Tells threads to end when nobody can give them work any more. */
 const abandoned = new FinalizationRegistry<Int32Array>((words) => stop(words));
@@ -133,7 +134,8 @@ export class Threads {
 /** Waits until the number of slices done is not `done`. */
 function waitFor(words: Int32Array, done: number): void {
   for (let spins = 0; spins < SPINS; spins++) if (Atomics.load(words, DONE) !== done) return;
-  Atomics.wait(words, DONE, done);
+  // The main thread of a browser must not sleep.
+  if (IN_NODE) Atomics.wait(words, DONE, done);
 }
 
 interface Task {
@@ -142,8 +144,24 @@ interface Task {
   readonly words: Int32Array;
 }
 
-/** Starts a thread. */
+const IN_NODE = "process" in globalThis;
+
+/** Whether memory can be shared: browsers do so only for pages that are isolated from other sites. */
+export const threadsAllowed = (): boolean => "SharedArrayBuffer" in globalThis;
+
+/** Starts a thread. Until it runs, the others do its share. */
 function startWorker(task: Task): void {
-  const { Worker } = process.getBuiltinModule("node:worker_threads");
-  new Worker(WORKER, { eval: true, workerData: task, execArgv: [] }).unref();
+  if (IN_NODE) {
+    const { Worker } = process.getBuiltinModule("node:worker_threads");
+    new Worker(NODE_WORKER, { eval: true, workerData: task, execArgv: [] }).unref();
+    return;
+  }
+  const { Worker } = globalThis as { readonly Worker?: new (url: string) => BrowserWorker };
+  if (Worker === undefined) return;
+  const url = URL.createObjectURL(new Blob([BROWSER_WORKER], { type: "text/javascript" }));
+  new Worker(url).postMessage(task);
+}
+
+interface BrowserWorker {
+  readonly postMessage: (task: Task) => void;
 }

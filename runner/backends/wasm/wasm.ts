@@ -2,6 +2,7 @@ import type { Kernel, Operand } from "../../machine/kernel.ts";
 import { type Tensor, tensorBytes } from "../../machine/tensor.ts";
 import type { Backend, PreparedKernel } from "../backend.ts";
 import { prepareWasmProgram } from "./program.ts";
+import { threadsAllowed } from "./threads.ts";
 
 /**
  * The backend for whole models: kernels become functions of WebAssembly that compute four outputs at a time. It agrees
@@ -10,8 +11,12 @@ import { prepareWasmProgram } from "./program.ts";
  */
 export const wasm: Backend = wasmOn(1);
 
-/** The same with several threads, which share the work of each kernel; results do not depend on their number. */
-export function wasmOn(threads: number): Backend {
+/**
+ * The same with several threads, which share the work of each kernel; results do not depend on their number. In a
+ * browser only a page that is isolated from other sites (`crossOriginIsolated`) has more than one.
+ */
+export function wasmOn(wanted: number): Backend {
+  const threads = threadsAllowed() ? wanted : 1;
   return {
     name: threads === 1 ? "wasm" : `wasm on ${String(threads)} threads`,
     prepare: prepareKernel,

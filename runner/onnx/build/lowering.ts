@@ -206,7 +206,7 @@ export class Lowering {
   }
 
   #place(kernel: Kernel): { readonly space: "constant" | "kernel"; readonly index: number } {
-    const key = Buffer.from(encodeKernel(kernel)).toString("latin1");
+    const key = textOf(encodeKernel(kernel));
     const known = this.#memo.get(key);
     if (known !== undefined) return known;
     const placed = kernel.operands.every(({ space }) => space === "constant")
@@ -270,6 +270,13 @@ export class Lowering {
     }
     return length;
   }
+}
+
+/** A character for each byte. */
+function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 const kernelType = (kernel: Kernel | undefined): TensorType | undefined =>

@@ -13,6 +13,8 @@ const GRAPH_INITIALIZER = 5;
 const TENSOR_RAW_DATA = 9;
 
 const WINDOW_BYTES = 65536;
+/** Fields that are looked at: each takes memory here, and may take two bytes of a file. */
+const MOST_FIELDS = 2 ** 20;
 
 /** A piece of the small message: bytes of the file, or new ones. */
 type Piece = { readonly from: number; readonly to: number } | Uint8Array;
@@ -82,6 +84,7 @@ class Scan {
   readonly #file: OpenFile;
   #window = new Uint8Array(0);
   #start = 0;
+  #fields = 0;
 
   constructor(file: OpenFile) {
     this.#file = file;
@@ -103,7 +106,7 @@ class Scan {
         value = length.end;
         stop = value + length.value;
       } else throw new Unusual();
-      if (number === 0 || stop > end) throw new Unusual();
+      if (number === 0 || stop > end || ++this.#fields > MOST_FIELDS) throw new Unusual();
       yield { number, delimited: type === 2, start: at, value, end: stop };
       at = stop;
     }

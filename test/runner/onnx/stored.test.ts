@@ -158,6 +158,10 @@ describe("a model file with large tensors", () => {
     expect(bytesOf(lazy)).to.deep.equal(bytesOf(eager));
     rmSync(path);
 
+    const padded = concat(new Uint8Array(2 ** 22).fill(0x78), file());
+    expect(codeOf(() => bytesOf(written(padded)))).to.deep.equal(codeOf(() => bytesOf(importModel(padded))));
+    rmSync(path);
+
     const twice = concat(file(), field(7, encode("GraphProto", graph())));
     expect(codeOf(() => stored(written(twice)))).to.deep.equal(codeOf(() => stored(importModel(twice))));
     rmSync(path);
