@@ -4,61 +4,84 @@ pragma solidity 0.8.37;
 import {IInferenceMarket} from "../interfaces/IInferenceMarket.sol";
 import {ConsumerTerms} from "../types/Consumer.sol";
 import {AnswerStage} from "../types/Request.sol";
-import {Scores} from "./Scores.sol";
 import {InferenceConsumer} from "./InferenceConsumer.sol";
 import {PaidConsumer} from "./PaidConsumer.sol";
 
-/// @title NextCharacter
-/// @notice Example: continues a text by one character through a language model whose output is a table of scores (f32):
-/// for each position of the text, one score for every character that may come next. Keeps the likeliest one.
-contract NextCharacter is PaidConsumer {
-    /// @notice Character of a request.
-    /// @param token Index in the model's vocabulary.
+/// @title SentenceReader
+/// @notice Example: asks a language model that answers with a whole sentence. Its output is a row of tokens (i64), each
+/// the place of a character in an alphabet; token 0 ends the sentence.
+contract SentenceReader is PaidConsumer {
+    /// @notice Sentence of a request.
+    /// @param sentence What the model wrote, without the end.
     /// @param stage How far it may be relied on.
     /// @param known Whether there is an answer; not after a failure.
     struct Reading {
-        uint8 token;
+        string sentence;
         AnswerStage stage;
         bool known;
     }
 
-    /// @notice Characters that the model knows, 1 to 256.
-    uint256 public immutable VOCABULARY;
+    /// @notice Characters of the tokens, one byte each; that of token 0 is never part of a sentence.
+    string public alphabet;
 
     mapping(bytes32 requestId => Reading reading) public readingOf;
 
-    /// @notice Where the text of a request ends: the position whose row of scores is read.
-    mapping(bytes32 requestId => uint256 position) public positionOf;
-
-    event CharacterRead(bytes32 indexed requestId, uint8 token, AnswerStage stage);
+    event SentenceRead(bytes32 indexed requestId, string sentence, AnswerStage stage);
     /// @notice There is no answer; one that was read before does not hold.
-    event CharacterFailed(bytes32 indexed requestId);
+    event SentenceFailed(bytes32 indexed requestId);
+
+    /// @notice The alphabet has no such token.
+    /// @param place Place in the row of tokens.
+    /// @param token Bits of the token.
+    error UnknownToken(uint256 place, uint64 token);
 
     constructor(
         IInferenceMarket market,
         ConsumerTerms memory terms,
-        uint256 vocabulary
+        string memory alphabet_
     ) InferenceConsumer(market, terms) {
-        VOCABULARY = vocabulary;
+        alphabet = alphabet_;
     }
 
-    /// @notice Asks on the caller's money for the character after the one at `position`.
-    /// @param text Bytes of the input tensor.
-    function ask(bytes calldata text, uint256 position) external returns (bytes32 requestId) {
-        requestId = _askPaid(text);
-        positionOf[requestId] = position;
+    /// @notice Asks on the caller's money: the fee is taken from the caller by allowance.
+    /// @param prompt Bytes of the input tensors, in order.
+    function ask(bytes calldata prompt) external returns (bytes32 requestId) {
+        return _askPaid(prompt);
     }
 
-    /// @dev A position beyond the table reverts here, which fails the callback and not the answer.
+    /// @dev An unknown token reverts here, which fails the callback and not the answer.
     function _onAnswer(bytes32 requestId, AnswerStage stage, bytes32, bytes calldata outputs) internal override {
-        uint256 row = positionOf[requestId] * VOCABULARY * 4;
-        uint8 token = Scores.best(outputs[row:row + VOCABULARY * 4]);
-        readingOf[requestId] = Reading({token: token, stage: stage, known: true});
-        emit CharacterRead(requestId, token, stage);
+        string memory sentence = _read(outputs);
+        readingOf[requestId] = Reading({sentence: sentence, stage: stage, known: true});
+        emit SentenceRead(requestId, sentence, stage);
     }
 
     function _onFailure(bytes32 requestId) internal override {
         delete readingOf[requestId];
-        emit CharacterFailed(requestId);
+        emit SentenceFailed(requestId);
+    }
+
+    /// @dev The characters of little-endian tokens of eight bytes, up to the first token 0.
+    function _read(bytes calldata tokens) private view returns (string memory) {
+        bytes memory characters = bytes(alphabet);
+        bytes memory sentence = new bytes(tokens.length / 8);
+        uint256 length;
+        for (; length < sentence.length; ++length) {
+            bytes8 token = bytes8(tokens[8 * length:]);
+            if (token == 0) break;
+            uint256 character = uint8(token[0]);
+            if (bytes8(bytes1(uint8(character))) != token || character >= characters.length) {
+                revert UnknownToken(length, _turned(token));
+            }
+            sentence[length] = characters[character];
+        }
+        bytes memory written = new bytes(length);
+        for (uint256 i; i < length; ++i) written[i] = sentence[i];
+        return string(written);
+    }
+
+    /// @dev Little-endian bytes as a number.
+    function _turned(bytes8 token) private pure returns (uint64 number) {
+        for (uint256 i; i < 8; ++i) number |= uint64(uint8(token[i])) << uint64(8 * i);
     }
 }
