@@ -47,6 +47,8 @@ export interface ImportOptions {
   /** Executes kernels whose operands are constants; default the interpreter for small ones, else the compiler. */
   readonly backend?: Backend;
   readonly maxConstantBytes?: number;
+  /** Of a model given by its bytes: the path of the file that they are from, whose folder has its external data. */
+  readonly path?: string;
   readonly signal?: AbortSignal;
   /** Called after each node with how many are done and how many there are. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -63,7 +65,8 @@ export const importModel = (source: string | Uint8Array, options: ImportOptions 
   throwIfAborted(options.signal, "import");
   const bytes = typeof source === "string" ? new Uint8Array(readFileSync(source)) : source;
   const raw = decodeModel(bytes);
-  const external = typeof source === "string" ? externalReader(source) : undefined;
+  const path = typeof source === "string" ? source : options.path;
+  const external = path === undefined ? undefined : externalReader(path);
   const opsets = opsetsOf(raw.opset_import);
   const lowering = new Lowering(options);
   const runner = new GraphRunner(lowering, raw.functions, external, options);
