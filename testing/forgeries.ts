@@ -35,7 +35,7 @@ export interface Forgery {
 export type Wanted = (run: Run) => boolean;
 
 /** How many forgeries are tried; small changes come first. */
-const TRIES = { weight: 60, activation: 400 };
+const TRIES = { weight: 60, activation: 400, token: 15 };
 
 /** Executes the model with one weight changed: the smallest change to another model. */
 export async function changeOneWeight(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
@@ -73,6 +73,33 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
     const run = await forgeElement(hosted, honest, { kernel, element, mask: 1n << BigInt(bit) });
     const description = `bit ${String(bit)} of element ${grouped(element)} that kernel ${String(kernel)} gives is flipped`;
     return { run, description, kernel };
+  });
+}
+
+/**
+ * Executes honestly except for one token in the middle of an answer, and continues from it: all tokens after it are those of
+ * a model that wrote the forged one. A token is what a node of the main graph chooses, a single whole number.
+ */
+export async function changeOneToken(
+  hosted: HostedModel,
+  honest: Run,
+  wanted: Wanted = () => true,
+): Promise<Forgery> {
+  const { program, nodes } = hosted.model;
+  const chosen = program.kernels.flatMap(({ dtype, shape }, k) => {
+    const node = nodes[k]?.at(-1);
+    const choice = node?.operator === "ArgMax" || node?.operator === "Where";
+    return dtype === "i64" && product(shape) === 1 && choice && !node.name.includes("/") ? [k] : [];
+  });
+  const tokens = Array.from(honest.outputs[0]?.data ?? [], Number);
+  const length = tokens.findIndex((token, i) => i > 0 && token === tokens.at(-1)) + 1 || tokens.length;
+  const place = Math.floor(length / 2);
+  const kernel = chosen[Math.floor((place * chosen.length) / tokens.length)];
+  if (kernel === undefined) throw new Error("the program chooses no tokens");
+  return await firstWanted(TRIES.token, wanted, honest, async (attempt) => {
+    const run = await forgeElement(hosted, honest, { kernel, element: 0, mask: BigInt(attempt + 1) });
+    const [was, is] = [honest.trace[kernel]?.data[0], run.trace[kernel]?.data[0]];
+    return { run, description: `token ${short(is)} instead of ${short(was)} is what kernel ${String(kernel)} chooses`, kernel };
   });
 }
 

@@ -31,7 +31,16 @@ export type PreparedProgram = (
   inputs: readonly Tensor[],
   constants: readonly Tensor[],
   kept: Kept,
+  onOutput?: OnOutput,
 ) => Generator<number, readonly Tensor[]>;
+
+/** Is given each of the program's outputs as soon as it is there. */
+export type OnOutput = (output: Tensor, kernel: number) => void;
+
+/** Options of an execution. */
+export interface ExecuteOptions extends TaskOptions {
+  readonly onOutput?: OnOutput | undefined;
+}
 
 /** A program whose kernels a backend has prepared. */
 export interface Executable {
@@ -40,7 +49,7 @@ export interface Executable {
   readonly infer: (
     inputs: readonly Tensor[],
     constants: readonly Tensor[],
-    options?: TaskOptions,
+    options?: ExecuteOptions,
   ) => Promise<readonly Tensor[]>;
   /**
    * Outputs of all kernels, in order; progress in kernels. Lets the event loop run between slices of work.
@@ -74,11 +83,11 @@ export function prepareProgram(program: Program, backend: Backend): Executable {
     async (
       inputs: readonly Tensor[],
       constants: readonly Tensor[],
-      options?: TaskOptions,
+      options?: ExecuteOptions,
     ): Promise<readonly Tensor[]> => {
       expectTensors("input", inputs, program.inputs);
       expectTensors("constant", constants, program.constants);
-      return await runTask("execute", program.kernels.length, execute(inputs, constants, kept), options);
+      return await runTask("execute", program.kernels.length, execute(inputs, constants, kept, options?.onOutput), options);
     };
   return { program, run: task("trace"), infer: task("outputs") };
 }
@@ -86,7 +95,7 @@ export function prepareProgram(program: Program, backend: Backend): Executable {
 /** Executes a verified program one kernel after the other. */
 export function kernelByKernel(program: Program, backend: Backend): PreparedProgram {
   const kernels = program.kernels.map((kernel) => ({ kernel, fill: backend.prepare(kernel) }));
-  return function* (inputs, constants, kept) {
+  return function* (inputs, constants, kept, onOutput) {
     const trace: Tensor[] = [];
     const spaces = { input: inputs, constant: constants, kernel: trace };
     for (const { kernel, fill } of kernels) {
@@ -94,6 +103,7 @@ export function kernelByKernel(program: Program, backend: Backend): PreparedProg
       const output = createTensor(kernel.dtype, product(kernel.shape));
       for (const _pause of fill(operands, output)) yield trace.length;
       trace.push(output);
+      if (program.outputs.includes(trace.length - 1)) onOutput?.(output, trace.length - 1);
       yield trace.length;
     }
     return kept === "trace" ? trace : program.outputs.map((kernel) => item(trace, kernel));

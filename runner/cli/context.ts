@@ -13,6 +13,8 @@ export interface Terminal {
 /** What a command gets: the signal that stops it, and a callback for its progress. */
 export interface CommandContext extends TaskOptions {
   readonly signal: AbortSignal;
+  /** Prints at once, before the command ends. */
+  readonly write?: (text: string) => void;
 }
 
 /** Exit codes. */

@@ -4,6 +4,7 @@ import { isAssayError } from "../errors.ts";
 import { packageVersion } from "../files/package-root.ts";
 import { check, type CheckCommandOptions } from "./commands/check.ts";
 import { commit, type CommitOptions } from "./commands/commit.ts";
+import { generate, type GenerateOptions } from "./commands/generate.ts";
 import { infer, type InferOptions } from "./commands/infer.ts";
 import { inspect, type InspectOptions } from "./commands/inspect.ts";
 import { manifest, type ManifestOptions } from "./commands/manifest.ts";
@@ -49,7 +50,7 @@ function createProgram(
     .configureOutput({ writeOut: stdout, writeErr: stderr })
     .exitOverride()
     .showHelpAfterError("(assay COMMAND --help says more)");
-  const context: CommandContext = { signal, onProgress: (progress) => bar.update(progress) };
+  const context: CommandContext = { signal, write: stdout, onProgress: (progress) => bar.update(progress) };
   const command = <O>(name: string, description: string, action: Action<O>): Command =>
     program
       .command(name)
@@ -90,6 +91,11 @@ function createProgram(
   )
     .requiredOption("--prompt-length <N>", "places of the prompt; shorter prompts are filled in front")
     .requiredOption("--out <FILE>", "write the model there, as ONNX");
+  withAnswer(command<GenerateOptions>("generate", "print what a decoder answers to a prompt", generate))
+    .requiredOption("--prompt <TEXT>", "the text to continue")
+    .option("--tokenizer <FILE>", "tokenizer.json of Hugging Face; default beside the model")
+    .option("--prompt-length <N>", "places of the prompt; default as many as it takes")
+    .option("--seed <S>", "seed of the draws", "0");
 
   const tee = program.command("tee").description("explain quotes of enclaves and their collateral");
   const explain = (name: string, argument: string, description: string, action: (path: string) => CommandResult) =>
@@ -107,7 +113,7 @@ function createProgram(
 /** Adds what says how a decoder answers. */
 const withAnswer = (made: Command): Command =>
   made
-    .requiredOption("--tokens <T>", "tokens of an answer")
+    .option("--tokens <T>", "tokens of an answer", "32")
     .option("--temperature <X>", "draw tokens, with an input for the seed, instead of taking the likeliest")
     .option("--top-k <K>", "draw from the K likeliest tokens only")
     .option("--end <TOKEN>", "a token that ends an answer; once for each", gather);

@@ -14,10 +14,10 @@ import { allow, fund } from "../../services/chain/funds.ts";
 import { AUDIT_TITLE, playAudit } from "./audit.ts";
 import { checkBooks, settle } from "./books.ts";
 import { assemble, type Cast } from "./cast.ts";
-import { changeOneWeight, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";
+import { changeOneWeight, type Forgery, type Wanted } from "../../testing/forgeries.ts";
 import { DISPUTE } from "./phrases.ts";
 import { drawPicture } from "./picture.ts";
-import { type Consumer, highest, type Question, type Reading, type Scenario } from "./scenario.ts";
+import type { Consumer, Question, Reading, Scenario } from "./scenario.ts";
 import type { Print } from "./story.ts";
 import type { Tale, Trial, Verdict } from "./tale.ts";
 import { printTotals } from "./totals.ts";
@@ -78,10 +78,8 @@ export async function runDemo(
   await drawn.operator.look(signal);
   throwIfAborted(signal, "demo");
   const final = await consumer.readingOf(id);
-  expect(final.final && final.value === question.expected, "the honest answer is not final or not right");
+  expect(final.final && final.answer === question.expected, "the honest answer is not final or not right");
   print(`\n  ${styleText("green", "Final:")} ${reading(stage, honest, final)}.`);
-  const epilogue = await question.epilogue();
-  if (epilogue !== "") print(`  ${epilogue}`);
 
   story.chapter(AUDIT_TITLE);
   const audit = await playAudit({
@@ -93,16 +91,13 @@ export async function runDemo(
     },
   });
 
-  const answer = highest(question.scores(honest));
-  const wanted: Wanted = (run) => {
-    const scores = question.scores(run);
-    return !scores.some(Number.isNaN) && highest(scores) !== answer;
-  };
+  const answer = question.answerOf(honest);
+  const wanted: Wanted = (run) => !question.scores(run).some(Number.isNaN) && question.answerOf(run) !== answer;
   const trials: Trial[] = [];
   const failed: Hash[] = [];
   for (const { title, forge } of [
     { title: "First forgery: one weight is changed", forge: changeOneWeight },
-    { title: "Second forgery: one bit is flipped, deep inside", forge: flipOneBit },
+    scenario.forgery,
   ]) {
     story.chapter(title);
     const { trial, id: requestId } = await convict(stage, title, await forge(model, honest, wanted));
@@ -130,10 +125,10 @@ export interface Stage extends Cast {
 }
 
 /** An answer in words: `digit 7 (97.2 %)`. */
-function reading({ scenario, question }: Stage, run: Run, { value }: Reading): string {
-  const name = question.classes[value] ?? "?";
-  const share = ((question.scores(run)[value] ?? NaN) * 100).toFixed(1);
-  return `${scenario.noun} ${/^[0-9]$/.test(name) ? name : JSON.stringify(name)} (${share} %)`;
+function reading({ scenario, question }: Stage, run: Run, { answer }: Reading): string {
+  const score = question.scores(run)[question.classes.indexOf(answer)];
+  const share = score === undefined ? "" : ` (${(100 * score).toFixed(1)} %)`;
+  return `${scenario.noun} ${/^[0-9]$/.test(answer) ? answer : JSON.stringify(answer)}${share}`;
 }
 
 /** Asks, and draws until somebody is assigned. */
@@ -192,7 +187,7 @@ async function convict(stage: Stage, title: string, forgery: Forgery): Promise<{
   const liar = story.nameOf(drawn.signer.address);
   const told = await consumer.readingOf(id);
   story.say(
-    `${consumer.name} is told ${reading(stage, forgery.run, told)}. The watcher runs the model too, and differs.`,
+    `${consumer.name} is told ${reading(stage, forgery.run, told)}. The watcher runs it too, and differs.`,
   );
   // The watcher challenges, the operator commits its trace, the watcher accuses and proves.
   for (let round = 0; round < ROUNDS; round++) {

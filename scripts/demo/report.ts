@@ -1,5 +1,5 @@
 import type { Tale, Trial } from "./tale.ts";
-import { barsOf, label, pictureOf } from "./report/answer.ts";
+import { answerOf, label, pictureOf } from "./report/answer.ts";
 import { gasOf, timelineOf, totalsOf } from "./report/gas.ts";
 import { grouped, html, type Markup } from "./report/html.ts";
 import { moneyOf } from "./report/money.ts";
@@ -11,7 +11,7 @@ import { bitsText, valueText } from "./values.ts";
 /** The story as one page that needs nothing else: no scripts, no files, no network. */
 export function renderReport(tale: Tale): string {
   const { scenario, question, model, honest, final } = tale;
-  const answer = label(question.classes[final.value] ?? "");
+  const answer = label(final.answer);
   const page = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -30,7 +30,7 @@ export function renderReport(tale: Tale): string {
       <h2>${scenario.title}</h2>
       <div class="pair">
         <div>${pictureOf(question.picture)}</div>
-        <div>${barsOf(question.classes, question.scores(honest))}</div>
+        <div>${answerOf(question, honest)}</div>
       </div>
       <div class="verdict good">
         <strong>Final: ${scenario.noun} ${answer}.</strong> The consumer contract was told so twice: provisionally when
@@ -51,7 +51,7 @@ export function renderReport(tale: Tale): string {
 function trialOf(tale: Tale, trial: Trial): Markup {
   const { question, scenario, honest } = tale;
   const { title, liar, forgery, told, verdict, dispute } = trial;
-  const answer = label(question.classes[told.value] ?? "");
+  const answer = label(told.answer);
   return html`<h2>${title}</h2>
     <p>
       ${liar} was drawn and lied: ${forgery.description}. Everything after it follows from the lie, so it looks like
@@ -85,7 +85,7 @@ function trialOf(tale: Tale, trial: Trial): Markup {
           Claimed: ${scenario.noun} <b>${answer}</b>
           <small>(red the claim, green the honest run)</small>
         </p>
-        ${barsOf(question.classes, question.scores(forgery.run), question.scores(honest))}
+        ${answerOf(question, forgery.run, honest)}
       </div>
     </div>
     <h3>The dispute, step by step</h3>

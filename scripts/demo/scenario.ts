@@ -1,14 +1,15 @@
 import type { ContractTransactionResponse } from "ethers";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 
 import { readInputs } from "../../runner/files/model.ts";
 import { answerStageOf } from "../../runner/protocol/enums.ts";
 import { type Tensor, tensorFrom } from "../../runner/machine/tensor.ts";
-import { DigitReader__factory, NextCharacter__factory } from "../../typechain-types/index.ts";
+import { DigitReader__factory, SentenceReader__factory } from "../../typechain-types/index.ts";
 import type { ConsumerTermsStruct } from "../../typechain-types/consumers/DigitReader.ts";
 import type { Signer } from "../../services/chain/connection.ts";
 import type { Suite } from "../../services/chain/deployment.ts";
-import { execute, type HostedModel, joinTensors, type Run } from "../../services/models/models.ts";
+import type { HostedModel, Run } from "../../services/models/models.ts";
+import { changeOneToken, flipOneBit, type Forgery, type Wanted } from "../../testing/forgeries.ts";
 
 /** What is asked, as people see it. */
 export type Picture =
@@ -23,6 +24,11 @@ export interface Scenario {
   readonly title: string;
   /** The noun of an answer: "digit". */
   readonly noun: string;
+  /** The second forgery, the first being one changed weight. */
+  readonly forgery: {
+    readonly title: string;
+    readonly forge: (hosted: HostedModel, honest: Run, wanted: Wanted) => Promise<Forgery>;
+  };
   readonly prepare: (hosted: HostedModel) => Promise<Question>;
 }
 
@@ -30,16 +36,16 @@ export interface Scenario {
 export interface Question {
   readonly inputs: readonly Tensor[];
   readonly picture: Picture;
-  /** Names of the classes, in the order of their scores. */
+  /** The answer that a person would give. */
+  readonly expected: string;
+  /** What a run answers. */
+  readonly answerOf: (run: Run) => string;
+  /** Names of the classes, in the order of their scores; none where the answer is not one of a few. */
   readonly classes: readonly string[];
-  /** Index of the class that a person would give. */
-  readonly expected: number;
   /** Scores or probabilities of the classes in a run. */
   readonly scores: (run: Run) => readonly number[];
   /** Deploys the contract that asks under these terms and is called back. */
   readonly consumer: (suite: Suite, requester: Signer, terms: ConsumerTermsStruct) => Promise<Consumer>;
-  /** What else the asker does with the answer, in one sentence; empty for nothing. */
-  readonly epilogue: () => Promise<string>;
 }
 
 /** A contract that asks. */
@@ -55,7 +61,7 @@ export interface Consumer {
 
 export interface Reading {
   readonly known: boolean;
-  readonly value: number;
+  readonly answer: string;
   readonly final: boolean;
 }
 
@@ -67,13 +73,15 @@ const DIGIT = 7;
 const digits: Omit<Scenario, "files"> = {
   title: "Which digit is this?",
   noun: "digit",
+  forgery: { title: "Second forgery: one bit is flipped, deep inside", forge: flipOneBit },
   prepare: ({ model }) => {
     const inputs = readInputs(model, "image", [`image=models/digits/images/digit-${String(DIGIT)}.npy`]);
     return Promise.resolve({
       inputs,
       picture: { kind: "pixels", width: 8, values: Array.from(inputs[0]?.data ?? [], Number) },
       classes: Array.from({ length: 10 }, (_, i) => String(i)),
-      expected: DIGIT,
+      expected: String(DIGIT),
+      answerOf: ({ outputs }) => String(highest(Array.from(outputs[0]?.data ?? [], Number))),
       scores: ({ outputs }) => Array.from(outputs[0]?.data ?? [], Number),
       consumer: async ({ market }, requester, terms) => {
         const contract = await new DigitReader__factory(requester).deploy(market, terms);
@@ -84,75 +92,57 @@ const digits: Omit<Scenario, "files"> = {
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
             const { digit, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(digit), final: answerStageOf(stage) === "final" };
+            return { known, answer: String(digit), final: answerStageOf(stage) === "final" };
           },
         };
       },
-      epilogue: () => Promise.resolve(""),
     });
   },
 };
 
-/** Characters that the text model sees, as its README says. */
-const PLACES = 32;
-const PROMPT = "Which is heavier, tin or gold? ";
-const CONTINUATION = "Gold is heavier.";
+const PROMPT = "Which is heavier, tin or gold?";
 
 const text: Scenario = {
-  files: ["models/text/text.onnx"],
-  title: "Which character comes next?",
-  noun: "character",
-  prepare: async (hosted) => {
-    const vocabulary = JSON.parse(await readFile("models/text/vocab.json", "utf8")) as string[];
-    // A line begins with a newline, token 0, which also fills the places behind it.
-    const window = (so: string): { readonly inputs: readonly Tensor[]; readonly place: number } => {
-      const line = `\n${so}`;
-      const shown = line.slice(8 * Math.ceil(Math.max(0, line.length - PLACES) / 8));
-      const tokens = Array.from(shown.padEnd(PLACES, "\n"), (character) => BigInt(vocabulary.indexOf(character)));
-      return { inputs: [tensorFrom("i64", tokens)], place: shown.length - 1 };
+  files: ["models/text/answer.onnx"],
+  title: "What does the model say?",
+  noun: "sentence",
+  forgery: { title: "Second forgery: one token is changed, in the middle", forge: changeOneToken },
+  prepare: ({ model }) => {
+    const vocabulary = JSON.parse(readFileSync("models/text/vocab.json", "utf8")) as string[];
+    const [places = 0] = model.inputs.map(({ shape }) => shape[1] ?? 0);
+    // A line begins with a newline, token 0, which also fills the places in front of it.
+    const prompt = Array.from(`\n${PROMPT}`, (character) => vocabulary.indexOf(character));
+    const filling = Array.from({ length: places - prompt.length }, () => 0);
+    const mask = [...filling, ...prompt.map(() => 1)];
+    const sentence = ({ outputs }: Run): string => {
+      const tokens = Array.from(outputs[0]?.data ?? [], Number);
+      return tokens
+        .slice(0, [...tokens, 0].indexOf(0))
+        .map((token) => vocabulary[token] ?? "?")
+        .join("");
     };
-    const row = ({ outputs }: Run, place: number): readonly number[] =>
-      Array.from(outputs[0]?.data ?? [], Number).slice(place * vocabulary.length, (place + 1) * vocabulary.length);
-    const { inputs, place } = window(PROMPT);
-    return {
-      inputs,
+    return Promise.resolve({
+      inputs: [tensorFrom("i64", [...filling, ...prompt]), tensorFrom("i64", mask)],
       picture: { kind: "text", text: PROMPT },
-      classes: vocabulary,
-      expected: vocabulary.indexOf(CONTINUATION.charAt(0)),
-      scores: (run) => softmax(row(run, place)),
+      expected: " Gold is heavier.",
+      answerOf: sentence,
+      classes: [],
+      scores: () => [],
       consumer: async ({ market }, requester, terms) => {
-        const contract = await new NextCharacter__factory(requester).deploy(market, terms, vocabulary.length);
+        const contract = await new SentenceReader__factory(requester).deploy(market, terms, vocabulary.join(""));
         return {
-          name: "NextCharacter",
+          name: "SentenceReader",
           address: await contract.getAddress(),
-          ask: (inputs) => contract.ask(inputs, place),
+          ask: (inputs) => contract.ask(inputs),
           reclaim: (requestId) => contract.reclaim(requestId),
           readingOf: async (requestId) => {
-            const { token, stage, known } = await contract.readingOf(requestId);
-            return { known, value: Number(token), final: answerStageOf(stage) === "final" };
+            const { sentence: answer, stage, known } = await contract.readingOf(requestId);
+            return { known, answer, final: answerStageOf(stage) === "final" };
           },
         };
       },
-      epilogue: async () => {
-        let line = PROMPT;
-        while (line.length < 2 * PLACES) {
-          const next = window(line);
-          const run = await execute(hosted, joinTensors(next.inputs));
-          const character = vocabulary[highest(row(run, next.place))] ?? "\n";
-          if (character === "\n") break;
-          line += character;
-        }
-        return `Asked again and again, off chain, it writes: ${line}`;
-      },
-    };
+    });
   },
-};
-
-const softmax = (scores: readonly number[]): readonly number[] => {
-  const top = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - top));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
 };
 
 const F32 = "models/digits/digits.onnx?N=1";

@@ -38,9 +38,9 @@ describe("the demo", () => {
       });
 
       it("calls the consumer back with the right answer, provisional and then final", () => {
-        const value = tale.question.expected;
-        expect(tale.provisional).to.deep.equal({ known: true, value, final: false });
-        expect(tale.final).to.deep.equal({ known: true, value, final: true });
+        const answer = tale.question.expected;
+        expect(tale.provisional).to.deep.equal({ known: true, answer, final: false });
+        expect(tale.final).to.deep.equal({ known: true, answer, final: true });
       });
 
       it("tells the consumer of forged answers only provisionally", () => {

@@ -77,6 +77,12 @@ Where ONNX's own reference and ONNX Runtime disagree, the reference counts or th
 align_corners with scales that give no whole size follows the reference, by tf_crop_and_resize and pytorch_half_pixel it is
 refused where it would matter.
 
+GridSample is refused where its mode is cubic and its padding border or reflection: ONNX's reference brings coordinates inside
+first, ONNX Runtime does not. DFT and STFT are sums over tables in float, in order; ONNX Runtime halves them, so last bits differ.
+The inverse of a whole spectrum is refused.
+
+NonZero, Unique and NonMaxSuppression have as many results as their data say: their data must be known at import.
+
 Known differences: ReduceMin and ReduceMax of NaN are NaN here, and sometimes another element there; Resize to the nearest
 element by tf_half_pixel_for_nn and round_prefer_ceil takes the other neighbour there when a coordinate is an ulp below a half.
 MeanVarianceNormalization of equal elements is NaN here and there, as its formula says; ONNX's function form adds 1e-9.

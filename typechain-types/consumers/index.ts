@@ -2,4 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export type { DigitReader } from './DigitReader.js';
-export type { NextCharacter } from './NextCharacter.js';
+export type { SentenceReader } from './SentenceReader.js';

@@ -2,7 +2,7 @@ import { item } from "../../items.ts";
 import type { Program } from "../../machine/kernel.ts";
 import { product } from "../../machine/shape.ts";
 import { copyTensor, createTensor, type Tensor, tensorBytes } from "../../machine/tensor.ts";
-import { kernelByKernel, type Kept, type PreparedProgram } from "../backend.ts";
+import { kernelByKernel, type Kept, type OnOutput, type PreparedProgram } from "../backend.ts";
 import { compiled } from "../javascript/compiled.ts";
 import { fusedUnits, tracedUnits } from "./fuse.ts";
 import { type Layout, layOut } from "./layout.ts";
@@ -46,11 +46,11 @@ export function prepareWasmProgram(program: Program, threads: number): PreparedP
   let instead: PreparedProgram | undefined;
   /** At most one. */
   const idle: Loaded[] = [];
-  return function* (inputs, constants, kept) {
+  return function* (inputs, constants, kept, onOutput) {
     const code = codeFor(kept);
     if (code === undefined) {
       instead ??= kernelByKernel(program, compiled);
-      return yield* instead(inputs, constants, kept);
+      return yield* instead(inputs, constants, kept, onOutput);
     }
     // Taken while it is in use: an execution that is never finished does not give it back.
     let loaded = idle.pop();
@@ -58,7 +58,7 @@ export function prepareWasmProgram(program: Program, threads: number): PreparedP
       loaded?.threads?.end();
       loaded = yield* load(code, constants, threads);
     }
-    const outputs = yield* execute(program, loaded, inputs, kept);
+    const outputs = yield* execute(program, loaded, inputs, kept, onOutput);
     for (const { threads: others } of idle.splice(0)) others?.end();
     idle.push(loaded);
     return outputs;
@@ -92,11 +92,13 @@ function* execute(
   { code: { layout }, memory, run }: Loaded,
   inputs: readonly Tensor[],
   kept: Kept,
+  onOutput?: OnOutput,
 ): Generator<number, readonly Tensor[]> {
   layout.inputs.forEach((at, i) => {
     if (at !== undefined) memory.set(tensorBytes(item(inputs, i)), at);
   });
-  const wanted = kept === "trace" ? undefined : new Set(program.outputs);
+  const given = new Set(program.outputs);
+  const wanted = kept === "trace" ? undefined : given;
   const outputs = new Map<number, Tensor>();
   for (const { kernel, calls, at } of layout.steps) {
     for (const call of calls) for (const _pause of run(call)) yield kernel;
@@ -106,6 +108,7 @@ function* execute(
       const bytes = tensorBytes(output);
       bytes.set(memory.subarray(at, at + bytes.length));
       outputs.set(kernel, output);
+      if (given.has(kernel)) onOutput?.(output, kernel);
     }
     yield kernel + 1;
   }

@@ -1,4 +1,5 @@
-import { highest, type Picture } from "../scenario.ts";
+import type { Run } from "../../../services/models/models.ts";
+import { highest, type Picture, type Question } from "../scenario.ts";
 import { html, type Markup } from "./html.ts";
 
 /** What was asked. */
@@ -25,8 +26,16 @@ function pixelsOf(values: readonly number[], width: number): Markup {
 
 const SHOWN = 10;
 
+/** What a run answers, beside the honest run when there is another one: scores of classes as bars, or the words. */
+export function answerOf({ classes, scores, answerOf: words }: Question, run: Run, honest?: Run): Markup {
+  if (classes.length > 0) return barsOf(classes, scores(run), honest && scores(honest));
+  const right = honest === undefined ? html`` : html`<blockquote class="prompt">${words(honest)}</blockquote>`;
+  return html`<blockquote class="prompt">${words(run)}</blockquote>
+    ${right}`;
+}
+
 /** Bars of the likeliest classes, beside those of the honest run when there is another one. */
-export function barsOf(classes: readonly string[], scores: readonly number[], honest?: readonly number[]): Markup {
+function barsOf(classes: readonly string[], scores: readonly number[], honest?: readonly number[]): Markup {
   const best = highest(scores);
   const shown = classes
     .map((name, i) => ({ name, i, weight: Math.max(scores[i] ?? 0, honest?.[i] ?? 0) }))

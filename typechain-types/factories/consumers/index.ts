@@ -2,4 +2,4 @@
 /* tslint:disable */
 /* eslint-disable */
 export { DigitReader__factory } from './DigitReader__factory.js';
-export { NextCharacter__factory } from './NextCharacter__factory.js';
+export { SentenceReader__factory } from './SentenceReader__factory.js';

@@ -24,7 +24,7 @@ const table = (node: NodeContext, rows: number, columns: number, n: number, sine
     throw node.error("ONNX_LIMIT", `a transform of ${String(rows)} by ${String(columns)}`);
   }
   const shape = [rows, columns];
-  const placed = (s: StageBuilder, [i, j]: readonly [Index, Index]): { quadrant: Ref; rest: Ref } => {
+  const placed = (s: StageBuilder, [i, j]: readonly [Index, Index, ...Index[]]): { quadrant: Ref; rest: Ref } => {
     const quarters = s.op("imul", s.op("irem", s.op("imul", s.affine(i), s.affine(j)), s.i(n)), s.i(4));
     return { quadrant: s.op("idiv", quarters, s.i(n)), rest: s.op("irem", quarters, s.i(n)) };
   };

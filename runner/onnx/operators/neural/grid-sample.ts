@@ -50,7 +50,12 @@ const brought = (s: KernelStage, x: Ref, size: number, { padding, aligned }: Gri
 /** The coordinate at which an axis is sampled. */
 const coordinate = (s: KernelStage, g: Ref, size: number, grid: Grid): Ref => {
   const x = denormalized(s, g, size, grid.aligned);
-  return brought(s, grid.mode === "nearest" ? s.op("frint", x) : x, size, grid);
+  const at = grid.mode === "nearest" ? s.op("frint", x) : x;
+  if (grid.padding !== "reflection" && grid.mode !== "nearest") return at;
+  // Up to half an element beyond the outermost ones, unless they are aligned, a coordinate stays.
+  const edge = grid.aligned ? 0 : 0.5;
+  const outside = s.op("ior", s.op("flt", at, s.f(-edge)), s.op("flt", s.f(size - 1 + edge), at));
+  return s.select(outside, brought(s, at, size, grid), at);
 };
 
 /** Weight of a tap of the cubic filter, whose parameter is -0.75, at a distance of t from the tap before it. */
@@ -72,6 +77,9 @@ const gridOf = (node: NodeContext): Grid => {
   const padding = node.string("padding_mode", "zeros");
   if (!["zeros", "border", "reflection"].includes(padding))
     throw node.refuse(`padding_mode "${padding}"`, "padding_mode");
+  if (mode === "cubic" && padding !== "zeros") {
+    throw node.refuse(`cubic with padding_mode "${padding}", where ONNX and ONNX Runtime take other coordinates`, "mode");
+  }
   return { mode, padding, aligned: node.int("align_corners", 0) === 1 };
 };
 
@@ -152,7 +160,10 @@ const gridSample = (node: NodeContext): Value => {
       finish: (s, out) => {
         const [n, place, tap] = atLeast(out, 3);
         const c = along(s, n, place, d);
-        const t = s.op("fsub", c, s.op("ffloor", c));
+        // The distance is taken from the first tap, and rounded there.
+        const first = s.op("ffloor", c);
+        const t =
+          taps === 2 ? s.op("fsub", c, first) : s.op("fsub", s.op("fsub", c, s.op("fsub", first, s.f(1))), s.f(1));
         const each =
           taps === 2
             ? [s.op("fsub", s.op("fadd", s.op("ffloor", c), s.f(1)), c), t]
@@ -163,6 +174,25 @@ const gridSample = (node: NodeContext): Value => {
       },
     }),
   );
+  // ONNX Runtime multiplies the weights of both axes first in this case, and only in this one.
+  if (taps === 2 && axes === 2 && options.padding === "zeros" && !options.aligned) {
+    const [rows, columns] = [item(weights, 0), item(weights, 1)];
+    const blended = node.lowering.emit({
+      dtype: "f32",
+      shape: [batch, channels, places],
+      finish: (s, out) => {
+        const [n, c, place] = atLeast(out, 3);
+        const terms = [0, 1].flatMap((i) =>
+          [0, 1].map((j) => {
+            const weight = s.op("fmul", s.load(rows, [n, place, i]), s.load(columns, [n, place, j]));
+            return s.op("fmul", weight, read(s, n, c, place, [i, j]));
+          }),
+        );
+        return terms.slice(1).reduce((sum, term) => s.op("fadd", sum, term), item(terms, 0));
+      },
+    });
+    return reshaped(node.lowering, blended, shape);
+  }
   // From the innermost axis outwards: each step sums over the taps of one axis.
   let values: Value | undefined;
   for (let d = axes - 1; d >= 0; d--) {

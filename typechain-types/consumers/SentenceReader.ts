@@ -9,10 +9,10 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
     export type ConsumerTermsStructOutput = [versionId: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callbackGas: bigint, minimumHolders: bigint, acceptedStage: bigint] & {versionId: string, policy: string, fee: bigint, valueAtRisk: bigint, openSeconds: bigint, claimSeconds: bigint, windowSeconds: bigint, callbackGas: bigint, minimumHolders: bigint, acceptedStage: bigint }
   
 
-  export interface NextCharacterInterface extends Interface {
-    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "VOCABULARY" | "WINDOW_SECONDS" | "ask" | "askerOf" | "isReclaimed" | "onInference" | "positionOf" | "readingOf" | "reclaim"): FunctionFragment;
+  export interface SentenceReaderInterface extends Interface {
+    getFunction(nameOrSignature: "ACCEPTED_STAGE" | "CALLBACK_GAS" | "CLAIM_SECONDS" | "FEE" | "MARKET" | "MINIMUM_HOLDERS" | "OPEN_SECONDS" | "POLICY" | "TOKEN" | "VALUE_AT_RISK" | "VERSION_ID" | "WINDOW_SECONDS" | "alphabet" | "ask" | "askerOf" | "isReclaimed" | "onInference" | "readingOf" | "reclaim"): FunctionFragment;
 
-    getEvent(nameOrSignatureOrTopic: "CharacterFailed" | "CharacterRead"): EventFragment;
+    getEvent(nameOrSignatureOrTopic: "SentenceFailed" | "SentenceRead"): EventFragment;
 
     encodeFunctionData(functionFragment: 'ACCEPTED_STAGE', values?: undefined): string;
 encodeFunctionData(functionFragment: 'CALLBACK_GAS', values?: undefined): string;
@@ -25,13 +25,12 @@ encodeFunctionData(functionFragment: 'POLICY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'TOKEN', values?: undefined): string;
 encodeFunctionData(functionFragment: 'VALUE_AT_RISK', values?: undefined): string;
 encodeFunctionData(functionFragment: 'VERSION_ID', values?: undefined): string;
-encodeFunctionData(functionFragment: 'VOCABULARY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'WINDOW_SECONDS', values?: undefined): string;
-encodeFunctionData(functionFragment: 'ask', values: [BytesLike, BigNumberish]): string;
+encodeFunctionData(functionFragment: 'alphabet', values?: undefined): string;
+encodeFunctionData(functionFragment: 'ask', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'askerOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'isReclaimed', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'onInference', values: [BytesLike, BigNumberish, BytesLike, BytesLike]): string;
-encodeFunctionData(functionFragment: 'positionOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'readingOf', values: [BytesLike]): string;
 encodeFunctionData(functionFragment: 'reclaim', values: [BytesLike]): string;
 
@@ -46,19 +45,18 @@ decodeFunctionResult(functionFragment: 'POLICY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'TOKEN', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'VALUE_AT_RISK', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'VERSION_ID', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'VOCABULARY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'WINDOW_SECONDS', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'alphabet', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'ask', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'askerOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'isReclaimed', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'onInference', data: BytesLike): Result;
-decodeFunctionResult(functionFragment: 'positionOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'readingOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
   }
 
   
-    export namespace CharacterFailedEvent {
+    export namespace SentenceFailedEvent {
       export type InputTuple = [requestId: BytesLike];
       export type OutputTuple = [requestId: string];
       export interface OutputObject {requestId: string };
@@ -70,10 +68,10 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
 
   
 
-    export namespace CharacterReadEvent {
-      export type InputTuple = [requestId: BytesLike, token: BigNumberish, stage: BigNumberish];
-      export type OutputTuple = [requestId: string, token: bigint, stage: bigint];
-      export interface OutputObject {requestId: string, token: bigint, stage: bigint };
+    export namespace SentenceReadEvent {
+      export type InputTuple = [requestId: BytesLike, sentence: string, stage: BigNumberish];
+      export type OutputTuple = [requestId: string, sentence: string, stage: bigint];
+      export interface OutputObject {requestId: string, sentence: string, stage: bigint };
       export type Event = TypedContractEvent<InputTuple, OutputTuple, OutputObject>
       export type Filter = TypedDeferredTopicFilter<Event>
       export type Log = TypedEventLog<Event>
@@ -82,12 +80,12 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
 
   
 
-  export interface NextCharacter extends BaseContract {
+  export interface SentenceReader extends BaseContract {
     
-    connect(runner?: ContractRunner | null): NextCharacter;
+    connect(runner?: ContractRunner | null): SentenceReader;
     waitForDeployment(): Promise<this>;
 
-    interface: NextCharacterInterface;
+    interface: SentenceReaderInterface;
 
     
   queryFilter<TCEvent extends TypedContractEvent>(
@@ -204,14 +202,6 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
-    VOCABULARY: TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >
-    
-
-    
     WINDOW_SECONDS: TypedContractMethod<
       [],
       [bigint],
@@ -220,8 +210,16 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
+    alphabet: TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >
+    
+
+    
     ask: TypedContractMethod<
-      [text: BytesLike, position: BigNumberish, ],
+      [prompt: BytesLike, ],
       [string],
       'nonpayable'
     >
@@ -252,17 +250,9 @@ decodeFunctionResult(functionFragment: 'reclaim', data: BytesLike): Result;
     
 
     
-    positionOf: TypedContractMethod<
-      [requestId: BytesLike, ],
-      [bigint],
-      'view'
-    >
-    
-
-    
     readingOf: TypedContractMethod<
       [requestId: BytesLike, ],
-      [[bigint, bigint, boolean] & {token: bigint, stage: bigint, known: boolean }],
+      [[string, bigint, boolean] & {sentence: string, stage: bigint, known: boolean }],
       'view'
     >
     
@@ -333,18 +323,18 @@ getFunction(nameOrSignature: 'VERSION_ID'): TypedContractMethod<
       [string],
       'view'
     >;
-getFunction(nameOrSignature: 'VOCABULARY'): TypedContractMethod<
-      [],
-      [bigint],
-      'view'
-    >;
 getFunction(nameOrSignature: 'WINDOW_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'
     >;
+getFunction(nameOrSignature: 'alphabet'): TypedContractMethod<
+      [],
+      [string],
+      'view'
+    >;
 getFunction(nameOrSignature: 'ask'): TypedContractMethod<
-      [text: BytesLike, position: BigNumberish, ],
+      [prompt: BytesLike, ],
       [string],
       'nonpayable'
     >;
@@ -363,14 +353,9 @@ getFunction(nameOrSignature: 'onInference'): TypedContractMethod<
       [void],
       'nonpayable'
     >;
-getFunction(nameOrSignature: 'positionOf'): TypedContractMethod<
-      [requestId: BytesLike, ],
-      [bigint],
-      'view'
-    >;
 getFunction(nameOrSignature: 'readingOf'): TypedContractMethod<
       [requestId: BytesLike, ],
-      [[bigint, bigint, boolean] & {token: bigint, stage: bigint, known: boolean }],
+      [[string, bigint, boolean] & {sentence: string, stage: bigint, known: boolean }],
       'view'
     >;
 getFunction(nameOrSignature: 'reclaim'): TypedContractMethod<
@@ -379,17 +364,17 @@ getFunction(nameOrSignature: 'reclaim'): TypedContractMethod<
       'nonpayable'
     >;
 
-    getEvent(key: 'CharacterFailed'): TypedContractEvent<CharacterFailedEvent.InputTuple, CharacterFailedEvent.OutputTuple, CharacterFailedEvent.OutputObject>;
-getEvent(key: 'CharacterRead'): TypedContractEvent<CharacterReadEvent.InputTuple, CharacterReadEvent.OutputTuple, CharacterReadEvent.OutputObject>;
+    getEvent(key: 'SentenceFailed'): TypedContractEvent<SentenceFailedEvent.InputTuple, SentenceFailedEvent.OutputTuple, SentenceFailedEvent.OutputObject>;
+getEvent(key: 'SentenceRead'): TypedContractEvent<SentenceReadEvent.InputTuple, SentenceReadEvent.OutputTuple, SentenceReadEvent.OutputObject>;
 
     filters: {
       
-      'CharacterFailed(bytes32)': TypedContractEvent<CharacterFailedEvent.InputTuple, CharacterFailedEvent.OutputTuple, CharacterFailedEvent.OutputObject>;
-      CharacterFailed: TypedContractEvent<CharacterFailedEvent.InputTuple, CharacterFailedEvent.OutputTuple, CharacterFailedEvent.OutputObject>;
+      'SentenceFailed(bytes32)': TypedContractEvent<SentenceFailedEvent.InputTuple, SentenceFailedEvent.OutputTuple, SentenceFailedEvent.OutputObject>;
+      SentenceFailed: TypedContractEvent<SentenceFailedEvent.InputTuple, SentenceFailedEvent.OutputTuple, SentenceFailedEvent.OutputObject>;
     
 
-      'CharacterRead(bytes32,uint8,uint8)': TypedContractEvent<CharacterReadEvent.InputTuple, CharacterReadEvent.OutputTuple, CharacterReadEvent.OutputObject>;
-      CharacterRead: TypedContractEvent<CharacterReadEvent.InputTuple, CharacterReadEvent.OutputTuple, CharacterReadEvent.OutputObject>;
+      'SentenceRead(bytes32,string,uint8)': TypedContractEvent<SentenceReadEvent.InputTuple, SentenceReadEvent.OutputTuple, SentenceReadEvent.OutputObject>;
+      SentenceRead: TypedContractEvent<SentenceReadEvent.InputTuple, SentenceReadEvent.OutputTuple, SentenceReadEvent.OutputObject>;
     
     };
   }
