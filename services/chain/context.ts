@@ -5,6 +5,7 @@ import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
+import type { Share } from "../work/share.ts";
 import { attach, type Connection, type Deployment, type Suite } from "./deployment.ts";
 import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
@@ -21,6 +22,8 @@ export interface ServiceContext {
   readonly ledger: Ledger;
   readonly report: Reporter;
   readonly clock: Clock;
+  /** What of the account's work is this process's; all of it when it is not given. */
+  readonly share?: Share;
 }
 
 /** The context of an account on a connection. */

@@ -72,3 +72,8 @@ export const plainSender = (signer: Signer): Sender => ({
     return { receipt, data: response.data };
   },
 });
+
+/** Sends in turn with other processes that have the same account: two of them would take the same nonce. */
+export const senderInTurn = (sender: Sender, alone: (work: () => Promise<Sent>) => Promise<Sent>): Sender => ({
+  send: (call) => alone(() => sender.send(call)),
+});

@@ -25,7 +25,7 @@ for (const [name, [about, run]] of Object.entries(roles)) {
     .description(about)
     .option("--config <file>", "configuration file (JSON); every field has an environment variable too")
     .action(async ({ config }: { config?: string }) => {
-      await runUntilStopped(config, run);
+      await runUntilStopped(name, config, run);
     });
 }
 
@@ -54,6 +54,7 @@ program
   });
 
 async function runUntilStopped(
+  role: string,
   config: string | undefined,
   run: (node: Node, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -66,7 +67,7 @@ async function runUntilStopped(
   process.on("SIGTERM", stop);
   let node: Node | undefined;
   try {
-    node = await openNode(await readConfiguration(config, process.env), process.env);
+    node = await openNode(await readConfiguration(config, process.env), process.env, role);
     await run(node, controller.signal);
   } catch (error) {
     if (!(controller.signal.aborted && isAssayError(error, "ABORTED"))) throw error;

@@ -11,7 +11,7 @@ import { attach, deploymentIn } from "../chain/deployment.ts";
 import { Endpoints } from "../chain/endpoints.ts";
 import { Ledger } from "../chain/ledger.ts";
 import { keepLooking } from "../chain/loop.ts";
-import { type Database, openDatabase } from "../database/database.ts";
+import { type Database, isPostgres, openDatabase } from "../database/database.ts";
 import { databaseJournal } from "../database/journal.ts";
 import { SYSTEM_CLOCK } from "../environment/clock.ts";
 import type { Reporter, ServiceEvent } from "../environment/events.ts";
@@ -23,6 +23,7 @@ import { closeWorkshop, openWorkshop, workChange, type Workshop } from "../work/
 import { type Account, openAccount } from "./account.ts";
 import type { Configuration } from "./configuration.ts";
 import { Metrics } from "./metrics.ts";
+import { openShare } from "./sharing.ts";
 import { type Pulse, serveMonitor } from "./monitor.ts";
 
 /** A running node. */
@@ -61,8 +62,8 @@ const WARNINGS: ReadonlySet<ServiceEvent["kind"]> = new Set([
 /** Looks that may fail in a row before a node counts as not ready. */
 const PATIENCE_SECONDS = 180;
 
-/** Opens what a configuration names. @throws AssayError and what the database or a file is refused with. */
-export async function openNode(configuration: Configuration, environment: Environment): Promise<Node> {
+/** Opens what a configuration names, for a role. @throws AssayError and what the database or a file is refused with. */
+export async function openNode(configuration: Configuration, environment: Environment, role = "node"): Promise<Node> {
   const log = pino({ level: configuration.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const metrics = new Metrics();
   const report: Reporter = (event) => {
@@ -81,9 +82,16 @@ export async function openNode(configuration: Configuration, environment: Enviro
     throw new AssayError("DEPLOYMENT_MISSING", reason, { chainId, file: configuration.deployment });
   }
   const database = await openDatabase(configuration.database);
-  const ledger = new Ledger(suite, provider, deployment, report, databaseJournal(database, deployment));
   const { randomness } = deployment;
-  const context: ServiceContext = { suite, signer, sender, provider, randomness, ledger, report, clock };
+  // Several processes share a Postgres; the embedded database is of one.
+  const shared = isPostgres(configuration.database)
+    ? openShare(database, { deployment, account: await signer.getAddress(), role, report })
+    : undefined;
+  const journal = databaseJournal(database, deployment, shared === undefined ? "" : `${role}:${configuration.worker}`);
+  const ledger = new Ledger(suite, provider, deployment, report, journal);
+  const alone = { suite, signer, sender, provider, randomness, ledger, report, clock };
+  const context: ServiceContext =
+    shared === undefined ? alone : { ...alone, share: shared.work, sender: shared.sender(sender, clock) };
   await mkdir(configuration.store, { recursive: true });
   const store = createFolderStore(configuration.store);
   const models: HostedModel[] = [];
@@ -95,6 +103,7 @@ export async function openNode(configuration: Configuration, environment: Enviro
   });
   const close = async (): Promise<void> => {
     await closeWorkshop(workshop);
+    await shared?.close();
     await database.close();
     provider.destroy();
   };
@@ -156,8 +165,7 @@ async function measure({ context, metrics, workshop, account }: Node): Promise<v
   metrics.wei.set(Number(wei));
   metrics.tokens.set(Number(tokens) / 1e18);
   metrics.spent.set(Number(account.spentToday()));
-  metrics.requests.reset();
-  for (const { status } of ledger.requests.values()) metrics.requests.inc({ status });
+  metrics.countRequests(ledger.requests.values());
   for (const [board, { counts }] of Object.entries({
     downloads: workshop.downloads,
     executions: workshop.executions,
