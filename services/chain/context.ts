@@ -5,6 +5,7 @@ import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
+import type { Share } from "../work/share.ts";
 import type { Suite } from "./deployment.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Sender } from "./sender.ts";
@@ -22,6 +23,8 @@ export interface ServiceContext {
   readonly ledger: Ledger;
   readonly report: Reporter;
   readonly clock: Clock;
+  /** What of the account's work is this process's; all of it when it is not given. */
+  readonly share?: Share;
 }
 
 /** What the next transaction will at least find. */

@@ -22,6 +22,10 @@ export interface ComparedEndpoint {
   readonly chainId?: number;
 }
 
+const DIFFERENT = "it gives other logs than another node";
+
+type Answers = (JsonRpcResult | JsonRpcError)[];
+
 interface Endpoint {
   readonly url: string;
   failures: number;
@@ -30,7 +34,8 @@ interface Endpoint {
 
 /**
  * Several nodes of one chain as one provider: the first that works answers. Each failure lets a node rest, longer each time;
- * when all rest, they are asked anyway. An error that a contract causes is an answer, not a failure.
+ * when all rest, they are asked anyway. An error that a contract causes is an answer, not a failure. Logs are taken when two
+ * nodes say the same, or when only one answers: with three nodes, one that leaves logs out deceives nobody.
  */
 export class Endpoints extends JsonRpcApiProvider {
   readonly #endpoints: readonly Endpoint[];
@@ -49,23 +54,46 @@ export class Endpoints extends JsonRpcApiProvider {
   override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<(JsonRpcResult | JsonRpcError)[]> {
     const now = this.#clock.now();
     const ordered = [...this.#endpoints].sort((a, b) => Math.max(now, a.restsUntil) - Math.max(now, b.restsUntil));
-    let last: unknown;
+    // A log that one node leaves out is missed for good, and nothing else shows that it is missing.
+    const compared = !Array.isArray(payload) && payload.method === "eth_getLogs";
+    const answers: { readonly endpoint: Endpoint; readonly answer: Answers; readonly says: string }[] = [];
+    let [refused, last]: [Answers | undefined, unknown] = [undefined, undefined];
     for (const endpoint of ordered) {
+      // A node that rests is asked when there is no other: waiting for one that hangs would hold everything up.
+      if (answers.length === 1 && endpoint.restsUntil > now) break;
       try {
         const answer = await this.#ask(endpoint.url, payload);
         endpoint.failures = 0;
         endpoint.restsUntil = 0;
-        return answer;
+        if (!compared) return answer;
+        const [first] = answer;
+        if (first === undefined || "error" in first) {
+          refused ??= answer;
+          continue;
+        }
+        const says = logsText(first.result);
+        if (answers.some((each) => each.says === says)) {
+          for (const other of answers) if (other.says !== says) this.#failed(other.endpoint, unusable(DIFFERENT));
+          return answer;
+        }
+        answers.push({ endpoint, answer, says });
       } catch (error) {
         last = error;
-        const rest = Math.min(REST.longest, REST.first * 2 ** endpoint.failures++);
-        endpoint.restsUntil = this.#clock.now() + rest;
-        // The URL may hold a secret key: only its host is named.
-        this.#report({ kind: "endpointFailed", endpoint: hostOf(endpoint.url), reason: describeError(error) });
+        this.#failed(endpoint, error);
       }
     }
+    if (answers.length > 1) throw unusable(DIFFERENT);
+    const only = answers[0]?.answer ?? refused;
+    if (only !== undefined) return only;
     const reason = describeError(last);
     throw new AssayError("RPC_UNUSABLE", `none of ${String(ordered.length)} nodes answers: ${reason}`, { reason });
+  }
+
+  #failed(endpoint: Endpoint, error: unknown): void {
+    const rest = Math.min(REST.longest, REST.first * 2 ** endpoint.failures++);
+    endpoint.restsUntil = this.#clock.now() + rest;
+    // The URL may hold a secret key: only its host is named.
+    this.#report({ kind: "endpointFailed", endpoint: hostOf(endpoint.url), reason: describeError(error) });
   }
 
   /**
@@ -129,6 +157,16 @@ export class Endpoints extends JsonRpcApiProvider {
     }
     return answers as (JsonRpcResult | JsonRpcError)[];
   }
+}
+
+/** What an answer to eth_getLogs says, the same for the same logs. */
+function logsText(result: unknown): string {
+  if (!Array.isArray(result)) return JSON.stringify(result);
+  const parts = result.map((entry: unknown) => {
+    const { address, topics, data, blockHash, logIndex } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    return JSON.stringify([blockHash, logIndex, address, topics, data]).toLowerCase();
+  });
+  return parts.sort().join();
 }
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : "a URL that is not valid");

@@ -80,3 +80,8 @@ export const dryRunSender = (signer: Signer): Sender => ({
     throw new AssayError("DRY_RUN", `not sent: ${String(gas)} gas`, { gas });
   },
 });
+
+/** Sends in turn with other processes that have the same account: two of them would take the same nonce. */
+export const senderInTurn = (sender: Sender, alone: (work: () => Promise<Sent>) => Promise<Sent>): Sender => ({
+  send: (call) => alone(() => sender.send(call)),
+});

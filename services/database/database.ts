@@ -30,9 +30,12 @@ const VERSIONS = [
    create table leases (name text primary key, owner text not null, until bigint not null);`,
 ];
 
+/** Whether a URL is of a Postgres, which several processes may share. */
+export const isPostgres = (url: string): boolean => /^postgres(ql)?:\/\//.test(url);
+
 /** Opens the database of a URL: `postgres://…`, or a folder for the one that is built in. @throws what it refuses with. */
 export async function openDatabase(url: string): Promise<Database> {
-  const database = /^postgres(ql)?:\/\//.test(url) ? await openPostgres(url) : await openEmbedded(url);
+  const database = isPostgres(url) ? await openPostgres(url) : await openEmbedded(url);
   await migrate(database);
   return database;
 }

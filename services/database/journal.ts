@@ -8,9 +8,14 @@ const MARKS = 300;
 /** Rows of one statement. */
 const BATCH = 1_000;
 
-/** A ledger's journal in a database. Deployments on several chains may share one. */
-export function databaseJournal(database: Database, { chainId, contracts }: Deployment): Journal {
-  const deployment = `${String(chainId)}:${contracts.InferenceMarket.toLowerCase()}`;
+/**
+ * A ledger's journal in a database. Deployments on several chains may share one.
+ * @param reader Whose journal it is: processes that share a database read the chain through different nodes, and each
+ * journal must be of one chain without gaps.
+ */
+export function databaseJournal(database: Database, { chainId, contracts }: Deployment, reader = ""): Journal {
+  const name = `${String(chainId)}:${contracts.InferenceMarket.toLowerCase()}`;
+  const deployment = reader === "" ? name : `${name}:${reader}`;
   return {
     async read() {
       const marks = await database.query(

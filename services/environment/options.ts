@@ -32,7 +32,8 @@ export const OPTIONS = {
   ASSAY_TOKEN: "address of a token with 18 decimals that is there already, default a token for tests is deployed",
   ASSAY_URI: "where the model file can be fetched, default its name",
   ASSAY_VALUE: "what a wrong answer would cost in whole tokens, default 200",
-  ASSAY_VERIFY: "where the sources are verified: sourcify, etherscan (with ETHERSCAN_API_KEY), both with a comma, or none",
+  ASSAY_VERIFY:
+    "where the sources are verified: sourcify, etherscan (with ETHERSCAN_API_KEY), both with a comma, or none",
   ASSAY_WAIT: "final, claimed or none: what to wait for, default final",
   ASSAY_WINDOW: "seconds in which the answer can be challenged, default 60",
 } as const;

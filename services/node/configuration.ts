@@ -27,6 +27,7 @@ export interface Configuration {
   readonly bucket: string | undefined;
   readonly bucketRegion: string;
   readonly database: string;
+  readonly worker: string;
   readonly listen: Address | undefined;
   readonly endpoint: string | undefined;
   readonly monitor: Address | undefined;
@@ -101,6 +102,11 @@ const oneOf =
     throw new Error(`give one of ${names.join(", ")}`);
   };
 
+const workerName = (value: string): string => {
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(value)) return value;
+  throw new Error("give up to 64 letters, digits, dots, lines");
+};
+
 type Fields = { readonly [K in keyof Configuration]: Field<NonNullable<Configuration[K]>> };
 
 /** Every field of the file. Lists are lists in the file, and have `;` between them in the environment. */
@@ -159,6 +165,11 @@ export const FIELDS: Fields = {
     about: "folder of the embedded database, or postgres://… for one that several machines share",
     fallback: ".assay/database",
     parse: text,
+  },
+  worker: {
+    about: "name of this process among those that share a Postgres and an account: each has its own, and keeps it",
+    fallback: "1",
+    parse: workerName,
   },
   listen: { about: "HOST:PORT to serve blobs of the store on", fallback: undefined, parse: address },
   endpoint: { about: "URL under which others reach `listen`", fallback: undefined, parse: url },

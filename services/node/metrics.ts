@@ -1,6 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
+import { REQUEST_STATUS, type RequestStatus } from "../../runner/protocol/enums.ts";
 import type { ServiceEvent } from "../environment/events.ts";
+
+/** Kinds of events that alerts go by. */
+const COUNTED: readonly ServiceEvent["kind"][] = ["endpointFailed", "feeRaised", "inputUnavailable", "retrying"];
 
 /** Numbers of a running node, in the form that Prometheus reads. Names and labels are used by ops/alerts.yml. */
 export class Metrics {
@@ -92,6 +96,19 @@ export class Metrics {
       this.set(process.memoryUsage.rss());
     },
   });
+
+  constructor() {
+    // A series that begins with its first event shows no increase: the first one would go unnoticed.
+    for (const result of ["ok", "failed"]) this.looks.inc({ result }, 0);
+    for (const kind of COUNTED) this.events.inc({ kind }, 0);
+    this.countRequests([]);
+  }
+
+  /** Sets how many requests have each status. */
+  countRequests(requests: Iterable<{ readonly status: RequestStatus }>): void {
+    for (const status of Object.keys(REQUEST_STATUS)) this.requests.set({ status }, 0);
+    for (const { status } of requests) this.requests.inc({ status });
+  }
 
   /** Counts what a service reports. */
   count(event: ServiceEvent): void {

@@ -9,7 +9,7 @@ import { serveBlobs } from "../blobs/blobs.ts";
 import type { ServiceContext } from "../chain/context.ts";
 import { keepLooking } from "../chain/loop.ts";
 import { findVersion } from "../chain/versions.ts";
-import { type Database, openDatabase } from "../database/database.ts";
+import { type Database, isPostgres, openDatabase } from "../database/database.ts";
 import { databaseJournal } from "../database/journal.ts";
 import type { Reporter, ServiceEvent } from "../environment/events.ts";
 import { eventText } from "../environment/log.ts";
@@ -22,6 +22,7 @@ import { openChain } from "./chain.ts";
 import type { Configuration } from "./configuration.ts";
 import { storeOf } from "./store.ts";
 import { Metrics } from "./metrics.ts";
+import { openShare } from "./sharing.ts";
 import { type Pulse, serveMonitor } from "./monitor.ts";
 
 /** A running node. */
@@ -78,8 +79,8 @@ async function hostVersions(
   return models;
 }
 
-/** Opens what a configuration names. @throws AssayError and what the database or a file is refused with. */
-export async function openNode(configuration: Configuration, environment: Environment): Promise<Node> {
+/** Opens what a configuration names, for a role. @throws AssayError and what the database or a file is refused with. */
+export async function openNode(configuration: Configuration, environment: Environment, role = "node"): Promise<Node> {
   const log = pino({ level: configuration.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const metrics = new Metrics();
   const report: Reporter = (event) => {
@@ -89,7 +90,14 @@ export async function openNode(configuration: Configuration, environment: Enviro
   const chain = await openChain(configuration, environment, report);
   const { deployment, account, provider, clock } = chain;
   const database = await openDatabase(configuration.database);
-  const context = chain.contextWith(databaseJournal(database, deployment));
+  // Several processes share a Postgres; the embedded database is of one.
+  const shared = isPostgres(configuration.database)
+    ? openShare(database, { deployment, account: await account.signer.getAddress(), role, report })
+    : undefined;
+  const journal = databaseJournal(database, deployment, shared === undefined ? "" : `${role}:${configuration.worker}`);
+  const alone = chain.contextWith(journal);
+  const context: ServiceContext =
+    shared === undefined ? alone : { ...alone, share: shared.work, sender: shared.sender(alone.sender, clock) };
   await mkdir(configuration.store, { recursive: true });
   const store = storeOf(configuration, environment);
   const workshop = openWorkshop({
@@ -100,6 +108,7 @@ export async function openNode(configuration: Configuration, environment: Enviro
   });
   const close = async (): Promise<void> => {
     await closeWorkshop(workshop);
+    await shared?.close();
     await database.close();
     provider.destroy();
   };
@@ -169,8 +178,7 @@ async function measure({ context, metrics, workshop, account }: Node): Promise<v
   metrics.wei.set(Number(wei));
   metrics.tokens.set(Number(tokens) / 1e18);
   metrics.spent.set(Number(account.spentToday()));
-  metrics.requests.reset();
-  for (const { status } of ledger.requests.values()) metrics.requests.inc({ status });
+  metrics.countRequests(ledger.requests.values());
   for (const [board, { counts }] of Object.entries({
     downloads: workshop.downloads,
     executions: workshop.executions,

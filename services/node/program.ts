@@ -26,7 +26,7 @@ export function createProgram(signal: AbortSignal): Command {
       .description(about)
       .option("--config <file>", "configuration file (JSON); every field has an environment variable too")
       .action(async ({ config }: { config?: string }) => {
-        await runUntilStopped(config, run, signal);
+        await runUntilStopped(name, config, run, signal);
       });
   }
 
@@ -62,13 +62,14 @@ export function createProgram(signal: AbortSignal): Command {
 }
 
 async function runUntilStopped(
+  role: string,
   config: string | undefined,
   run: (node: Node, signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   let node: Node | undefined;
   try {
-    node = await openNode(await readConfiguration(config, process.env), process.env);
+    node = await openNode(await readConfiguration(config, process.env), process.env, role);
     await run(node, signal);
   } finally {
     await node?.close();

@@ -24,7 +24,8 @@ import type { Action } from "../environment/events.ts";
 import { type Answer, type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
 import { SeedService } from "../randomness/seeds.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
-import { workUntilIdle, type Workshop } from "../work/workshop.ts";
+import { OTHER_WORK, type Piece, takeWork, WHOLE } from "../work/share.ts";
+import { roomIn, workUntilIdle, type Workshop } from "../work/workshop.ts";
 
 export interface OperatorOptions extends ServiceContext {
   readonly models: readonly HostedModel[];
@@ -53,6 +54,20 @@ interface Job {
 const HELD_BLOCKS = 256;
 /** Draws that are looked at in one step: requests wait for their seed, and there may be many. */
 const DRAWS_A_STEP = 64;
+/** Whether there may be something to do for a request now, and not only later. */
+const needsMove = ({ status, deadline, demands }: RequestView, { marketTime }: Now): boolean =>
+  status !== "claimed" || marketTime >= deadline || demands.some(({ data }) => data === undefined);
+
+/** Jobs as they are shared between processes. */
+function piecesOf(jobs: readonly Job[], now: Now): readonly (Piece & { readonly job: Job })[] {
+  let draws = 0;
+  return jobs.flatMap((job) => {
+    const { id, status } = job.view;
+    if (!needsMove(job.view, now) || (status === "open" && ++draws > DRAWS_A_STEP)) return [];
+    // Who draws need not be the one that executes.
+    return [{ name: `${status} ${id}`, slow: status === "assigned", job }];
+  });
+}
 
 /**
  * Answers requests: takes part in draws, executes, claims, collects, defends its claims, and does its part in audits. What a
@@ -82,19 +97,22 @@ export class OperatorService {
 
   /** What can be done at once, one transaction after the other; what is slow is begun, and done at a later step. */
   async step(signal?: AbortSignal): Promise<void> {
-    const { ledger, signer, report } = this.#options;
+    const { ledger, signer, report, workshop } = this.#options;
     this.#address = await signer.getAddress();
     if (await ledger.sync(signal)) report({ kind: "reorganised" });
     const now = await nowOf(this.#options);
-    let draws = 0;
-    await eachAlone(this.#jobs(now), signal, async (job) => {
-      if (job.view.status === "open" && ++draws > DRAWS_A_STEP) return;
-      await this.#attend(job, now, signal);
+    const { share = WHOLE } = this.#options;
+    const { own, fresh } = await takeWork(share, piecesOf(this.#jobs(now), now), roomIn(workshop));
+    if (fresh && share !== WHOLE) await ledger.sync(signal);
+    await eachAlone(own, signal, async ({ job }) => {
+      const view = ledger.requests.get(job.view.id);
+      if (view !== undefined && !view.settled) await this.#attend({ ...job, view }, now, signal);
     });
-    if (signal?.aborted !== true) await this.#auditor.step(signal);
+    const others = await share.take(OTHER_WORK);
+    if (signal?.aborted !== true && others) await this.#auditor.step(signal);
     if (signal?.aborted === true) return;
     await this.#release();
-    await collect(this.#options);
+    if (others) await collect(this.#options);
   }
 
   /** What may need a move, the most urgent first. */

@@ -22,7 +22,8 @@ import { describeError } from "../environment/describe.ts";
 import type { Action } from "../environment/events.ts";
 import { type HostedModel, modelFor } from "../models/models.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
-import { workUntilIdle, type Workshop } from "../work/workshop.ts";
+import { OTHER_WORK, takeWork, WHOLE } from "../work/share.ts";
+import { roomIn, workUntilIdle, type Workshop } from "../work/workshop.ts";
 import { type Case, Cases, ownExecution } from "./cases.ts";
 
 export interface WatcherOptions extends ServiceContext {
@@ -74,15 +75,28 @@ export class WatcherService {
     let now = await nowOf(this.#options);
     const watched = this.#watched(now);
     this.#cases.retain(new Set(watched.map(({ claim }) => claim.id)));
-    await eachAlone(watched, signal, async (each) => {
+    const { share = WHOLE, workshop } = this.#options;
+    const pieces = watched
+      .filter((each) => this.#isOpen(each))
+      .map((each) => ({ ...each, name: each.claim.id, slow: true }));
+    const { own, fresh } = await takeWork(share, pieces, roomIn(workshop));
+    if (fresh && share !== WHOLE) await ledger.sync(signal);
+    await eachAlone(own, signal, async (each) => {
       while (await this.#move(each, now, signal)) {
         await ledger.sync(signal);
         now = await nowOf(this.#options);
       }
     });
-    if (signal?.aborted === true) return;
+    if (signal?.aborted === true || !(await share.take(OTHER_WORK))) return;
     await this.#reclaim(now.marketTime);
     await collect(this.#options);
+  }
+
+  /** Whether a claim may need a move: it is not known to be right, or somebody demanded its data. */
+  #isOpen({ view, claim }: Watched): boolean {
+    const { status } = this.#options.ledger.dispute(claim.id);
+    const known = this.#cases.find(claim.id);
+    return known?.outputRoot !== claim.outputRoot || status !== "none" || view.demands.length > 0;
   }
 
   /** Claims that are open, what is most urgent and pays most first. */

@@ -72,6 +72,13 @@ export async function workUntilIdle(
   }
 }
 
+/** Executions that wait for each thread when there are enough of them. */
+const ENOUGH = 2;
+
+/** How many more executions may wait here; more than that are better done by another process. */
+export const roomIn = ({ executions, executor }: Pick<Workshop, "executions" | "executor">): number =>
+  ENOUGH * executor.threads - executions.counts.waiting;
+
 /** Stops all that runs. */
 export async function closeWorkshop({ downloads, executions, executor }: Workshop): Promise<void> {
   downloads.close();

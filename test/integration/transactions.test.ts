@@ -252,6 +252,60 @@ describe("Endpoints", () => {
     endpoints.destroy();
   });
 
+  describe("asked for logs", () => {
+    const log = (logIndex: string) => ({
+      ...{ address: `0x${"AA".repeat(20)}`, topics: [], data: "0x", blockHash: `0x${"22".repeat(32)}`, logIndex },
+      ...{ blockNumber: "0x1", transactionHash: `0x${"33".repeat(32)}`, transactionIndex: "0x0", removed: false },
+    });
+    const whole = [log("0x0"), log("0x1")];
+    const ask = async (nodes: readonly { readonly url: string }[]) => {
+      const events: ServiceEvent[] = [];
+      const urls = nodes.map(({ url }) => url);
+      const endpoints = new Endpoints(urls, 1, { ...CHAIN_CLOCK, now: () => 100 }, (event) => events.push(event));
+      const send = (): Promise<unknown> => endpoints.send("eth_getLogs", [{}]);
+      const answers = [await send().catch(String), await send().catch(String)];
+      endpoints.destroy();
+      return { answers, events };
+    };
+
+    it("given a node that leaves one out, two others outvote it, and it rests", async () => {
+      const [liar, first, second] = [
+        await node(says(whole.slice(1))),
+        await node(says(whole)),
+        await node(says(whole)),
+      ];
+      const { answers, events } = await ask([liar, first, second]);
+      expect(answers).to.deep.equal([whole, whole]);
+      expect(events).to.have.length(1);
+      expect([liar.asked(), first.asked(), second.asked()]).to.deep.equal([1, 2, 2]);
+    });
+
+    it("given two nodes that say different things, none is believed", async () => {
+      const { answers } = await ask([await node(says(whole.slice(1))), await node(says(whole))]);
+      for (const answer of answers) expect(answer).to.match(/other logs than another node/);
+    });
+
+    it("given one node that works, it is believed, and one that rests is not waited for", async () => {
+      const [bad, good] = [await node(() => ({ status: 503, body: "" })), await node(says(whole))];
+      expect((await ask([bad, good])).answers).to.deep.equal([whole, whole]);
+      expect([bad.asked(), good.asked()]).to.deep.equal([1, 2]);
+      expect((await ask([await node(says(whole))])).answers).to.deep.equal([whole, whole]);
+    });
+
+    it("given the same logs in another order and case, they are the same", async () => {
+      const other = [...whole].reverse().map((each) => ({ ...each, address: each.address.toLowerCase() }));
+      expect((await ask([await node(says(whole)), await node(says(other))])).events).to.deep.equal([]);
+    });
+
+    it("given a node that refuses the question, the answer of another one is taken, and an error when all refuse", async () => {
+      const refuses = ({ id }: { id: number }) => ({
+        body: JSON.stringify({ id, error: { code: -32_000, message: "cap" } }),
+      });
+      expect((await ask([await node(refuses), await node(says(whole))])).answers).to.deep.equal([whole, whole]);
+      for (const answer of (await ask([await node(refuses)])).answers) expect(answer).to.match(/cap/);
+    });
+  });
+
   it("given no node that works, RPC_UNUSABLE says why", async () => {
     const bad = await node(() => ({ status: 503, body: "" }));
     const endpoints = new Endpoints([bad.url], 1, CHAIN_CLOCK, () => undefined);
