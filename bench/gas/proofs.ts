@@ -3,9 +3,8 @@ import { network } from "hardhat";
 
 import { GROTH16_MODE } from "../../ignition/modules/Assay.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
-import type { Signer } from "../../services/chain/connection.ts";
+import { contextOf, type Signer } from "../../services/chain/connection.ts";
 import { attach } from "../../services/chain/deployment.ts";
-import { contextOf } from "../../services/chain/context.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { execute, hostModel, joinTensors } from "../../services/models/models.ts";
 import { publish } from "../../services/publisher/publish.ts";

@@ -124,15 +124,15 @@ export async function runProofDemo(
   await drawn.operator.look(signal);
   await connection.networkHelpers.time.increase(1);
   await drawn.operator.look(signal);
-  const { value, final } = await consumer.readingOf(id);
-  expect(final && value === digit, "the proved answer is not final or not right");
+  const { answer, final } = await consumer.readingOf(id);
+  expect(final && answer === String(digit), "the proved answer is not final or not right");
   const claim = story.steps.findLast(({ purpose }) => purpose === "claim");
   const scores = Array.from(item(run.outputs, 0).data, Number);
   expect(highest(scores) === digit, "the model reads another digit");
-  print(`\n  ${styleText("green", "Final:")} digit ${String(value)}, one block after the claim: nobody had to watch.`);
+  print(`\n  ${styleText("green", "Final:")} digit ${answer}, one block after the claim: nobody had to watch.`);
   const claimGas = claim?.gas ?? 0n;
   print(`  The claim with its proof took ${claimGas.toLocaleString("en")} gas.`);
-  return { expected: digit, told: value, final, refusal, claimGas };
+  return { expected: digit, told: Number(answer), final, refusal, claimGas };
 }
 
 /** What a call reverted with. */

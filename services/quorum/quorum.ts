@@ -10,11 +10,11 @@ import { Custody, type HeldAnswer } from "../blobs/custody.ts";
 import { encodeSeatTerms, mutable } from "../chain/calldata.ts";
 import { collect } from "../chain/collect.ts";
 import { type Now, nowOf, send } from "../chain/context.ts";
-import { evidenceFor } from "../chain/evidence.ts";
+import { evidenceFor, type Provers } from "../chain/evidence.ts";
 import type { QuorumView } from "../chain/ledger.ts";
 import { eachAlone } from "../chain/loop.ts";
 import type { Action } from "../environment/events.ts";
-import type { HostedModel, Run } from "../models/models.ts";
+import { type HostedModel, joinTensors, type Run } from "../models/models.ts";
 import { SeedService } from "../randomness/seeds.ts";
 import { ownExecution } from "../watcher/cases.ts";
 import { workUntilIdle } from "../work/workshop.ts";
@@ -28,6 +28,8 @@ export interface QuorumOptions extends ProsecutorOptions {
   /** What stands before a blob's id in the locations that are given to others. */
   readonly locationPrefix: string;
   readonly beacons?: readonly string[] | undefined;
+  /** Makes evidence of modes that are neither optimistic nor signed. */
+  readonly provers?: Provers | undefined;
   /** What is answered instead of the honest run; for demonstrations of fraud only. */
   readonly tamper?: (run: Run, model: HostedModel) => Promise<Run>;
 }
@@ -189,18 +191,25 @@ export class QuorumService {
     return done.value;
   }
 
-  async #reveal({ view, deadline, status }: Scene, own: SeatView, signal: AbortSignal | undefined): Promise<void> {
-    const { suite, secret, signer } = this.#options;
+  async #reveal(
+    { view, hosted, deadline, status }: Scene,
+    own: SeatView,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { suite, secret, signer, provers } = this.#options;
     const { id, request } = view;
     const held = await this.#custody.find(id);
     // Without what it stands on an answer cannot be defended: silence costs less.
     if (held === undefined || signal?.aborted === true) return;
     const { outputRoot } = held;
+    const outputs = await this.#custody.outputs(held, hosted);
     const until = status === "seated" ? deadline + Number(request.revealSeconds) : deadline;
-    const evidence = await evidenceFor(suite, signer, {
+    const statement = {
       ...{ market: suite.quorums.target as string, requestId: seatIdOf(id, own.number), request, outputRoot },
       ...{ operator: own.operator, deadline: until },
-    });
+    };
+    const data = { inputs: view.inputs, outputs: joinTensors(outputs) };
+    const evidence = await evidenceFor(suite, signer, statement, { provers, data });
     const salt = saltOf(secret, id, own.operator);
     const call = suite.quorums.reveal.populateTransaction(request, own.number, outputRoot, salt, evidence);
     await this.#send({ kind: "quorumRevealed", requestId: id, seat: own.number }, call);

@@ -13,7 +13,7 @@ const CELLS = 64;
 export function traceOf({ model, honest }: Tale, { forgery, verdict, liar }: Trial): Markup {
   const rows = model.model.program.kernels.map((kernel, index) => {
     const [is, was] = [forgery.run.trace[index], honest.trace[index]];
-    if (is === undefined || was === undefined) return html``;
+    if (is === undefined || was === undefined) return { row: html``, quiet: true, first: index };
     const different = differences(is, was);
     const convicted = index === verdict.kernel;
     const wrong = convicted ? wrongNumber(kernel, verdict, liar) : html``;
