@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {Words} from "../machine/Words.sol";
 import {Calendar} from "./Calendar.sol";
 
 /// @title Json
@@ -10,6 +13,8 @@ import {Calendar} from "./Calendar.sol";
 library Json {
     /// @dev Most objects and lists inside each other that `skip` walks over.
     uint256 private constant MAX_DEPTH = 16;
+    uint256 private constant EACH = 0x0101010101010101010101010101010101010101010101010101010101010101;
+    uint256 private constant HIGH = EACH << 7;
     /// @dev `....-..-..T..:..:..Z`
     bytes32 private constant SEPARATORS = 0x000000002d00002d00005400003a00003a00005a000000000000000000000000;
 
@@ -23,15 +28,20 @@ library Json {
     }
 
     /// @notice A string: its characters are `json[offset + 1:next - 1]`.
+    /// @dev Looks at 32 characters at once: where is the first that ends the string or may not be in it?
     function readString(bytes calldata json, uint256 offset) internal pure returns (uint256 next) {
         next = expect(json, offset, '"');
-        while (true) {
-            require(next < json.length, JsonMalformed(next));
-            bytes1 character = json[next];
-            ++next;
-            if (character == '"') return next;
-            require(character >= 0x20 && character < 0x7f && character != "\\", JsonMalformed(next - 1));
+        uint256 source = Words.positionOf(json);
+        uint256 marks = _marks(Words.loadCalldata(source + next));
+        while (marks == 0) {
+            next += 32;
+            require(next < json.length, JsonMalformed(json.length));
+            marks = _marks(Words.loadCalldata(source + next));
         }
+        next += (255 - Math.log2(marks)) / 8;
+        require(next < json.length, JsonMalformed(json.length));
+        require(json[next] == '"', JsonMalformed(next));
+        ++next;
     }
 
     /// @notice A short string, of at most 31 characters, in the highest places.
@@ -113,6 +123,23 @@ library Json {
     /// @notice Walks over any value.
     function skip(bytes calldata json, uint256 offset) internal pure returns (uint256 next) {
         return _skip(json, offset, 0);
+    }
+
+    /// @dev The highest bit of each byte that is a quotation mark, a backslash, or no printable ASCII. No step carries from
+    /// byte to byte.
+    function _marks(uint256 word) private pure returns (uint256) {
+        unchecked {
+            uint256 high = word | HIGH;
+            uint256 quotation = word ^ (0x22 * EACH);
+            uint256 backslash = word ^ (0x5c * EACH);
+            return
+                HIGH &
+                (word |
+                    ~(high - 0x20 * EACH) |
+                    (high - 0x7f * EACH) |
+                    (~quotation & ~((quotation | HIGH) - EACH)) |
+                    (~backslash & ~((backslash | HIGH) - EACH)));
+        }
     }
 
     function _skip(bytes calldata json, uint256 offset, uint256 depth) private pure returns (uint256 next) {
