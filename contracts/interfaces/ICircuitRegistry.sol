@@ -5,8 +5,8 @@ import {Circuit} from "../types/Circuit.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 
 /// @title ICircuitRegistry
-/// @notice Which circuit proves the answers of a model version. Its publisher says so, once for each proof system: then
-/// nobody can change it. A publisher vouches for the circuit as it does for the weights; whoever holds the secret of a
+/// @notice Which circuit proves the answers of a model version. Its publisher says so, once for each proof system, and within
+/// a day of the publication: then nobody can change it, and whoever opts in later knows what it must prove. A publisher vouches for the circuit as it does for the weights; whoever holds the secret of a
 /// key's set-up can forge proofs under that key.
 interface ICircuitRegistry {
     /// @notice A version has a circuit from now on. Its key stands in the calldata of the transaction, or in a contract.
@@ -20,6 +20,8 @@ interface ICircuitRegistry {
 
     /// @notice Only the publisher of a version registers its circuits.
     error CircuitNotPublisher(address actual, address expected);
+    /// @notice The version was published too long ago: operators have opted in to it that may have no prover.
+    error CircuitTooLate(uint256 actual, uint256 until);
     /// @notice The version has a circuit for this proof system.
     error CircuitExists(bytes32 versionId, bytes4 system);
     /// @notice The version has no circuit for this proof system.

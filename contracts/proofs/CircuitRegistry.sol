@@ -14,6 +14,8 @@ import {PublicInputs} from "./PublicInputs.sol";
 /// @notice See ICircuitRegistry.
 /// @dev Nobody governs this contract.
 contract CircuitRegistry is ICircuitRegistry {
+    /// @notice Seconds after the publication of a version in which its circuits are registered.
+    uint256 public constant REGISTRATION_SECONDS = 1 days;
     /// @notice Most bytes of inputs and outputs together under Groth16: 64 public inputs, some 400,000 gas a proof.
     uint256 public constant MAX_GROTH16_BYTES = 64 * 31;
     /// @notice Most bytes of inputs and outputs together under Halo2.
@@ -68,8 +70,10 @@ contract CircuitRegistry is ICircuitRegistry {
         bytes32 circuitHash,
         uint256 maximum
     ) private view returns (Circuit memory circuit) {
-        address publisher = REGISTRY.versionOf(versionId).publisher;
-        require(msg.sender == publisher, CircuitNotPublisher(msg.sender, publisher));
+        Version memory version = REGISTRY.versionOf(versionId);
+        require(msg.sender == version.publisher, CircuitNotPublisher(msg.sender, version.publisher));
+        uint256 until = version.publishedAt + REGISTRATION_SECONDS;
+        require(block.timestamp <= until, CircuitTooLate(block.timestamp, until));
         require(_circuits[versionId][system].keyHash == 0, CircuitExists(versionId, system));
         require(circuitHash != 0, CircuitHashZero(versionId));
         (uint256 inputBytes, ) = REGISTRY.inputSizeOf(versionId);

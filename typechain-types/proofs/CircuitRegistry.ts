@@ -10,12 +10,13 @@ import type { TypedContractEvent, TypedDeferredTopicFilter, TypedEventLog, Typed
   
 
   export interface CircuitRegistryInterface extends Interface {
-    getFunction(nameOrSignature: "MAX_GROTH16_BYTES" | "MAX_HALO2_BYTES" | "REGISTRY" | "circuitHashOf" | "circuitOf" | "hasCircuit" | "registerGroth16" | "registerHalo2"): FunctionFragment;
+    getFunction(nameOrSignature: "MAX_GROTH16_BYTES" | "MAX_HALO2_BYTES" | "REGISTRATION_SECONDS" | "REGISTRY" | "circuitHashOf" | "circuitOf" | "hasCircuit" | "registerGroth16" | "registerHalo2"): FunctionFragment;
 
     getEvent(nameOrSignatureOrTopic: "CircuitRegistered"): EventFragment;
 
     encodeFunctionData(functionFragment: 'MAX_GROTH16_BYTES', values?: undefined): string;
 encodeFunctionData(functionFragment: 'MAX_HALO2_BYTES', values?: undefined): string;
+encodeFunctionData(functionFragment: 'REGISTRATION_SECONDS', values?: undefined): string;
 encodeFunctionData(functionFragment: 'REGISTRY', values?: undefined): string;
 encodeFunctionData(functionFragment: 'circuitHashOf', values: [BytesLike, BytesLike]): string;
 encodeFunctionData(functionFragment: 'circuitOf', values: [BytesLike, BytesLike]): string;
@@ -25,6 +26,7 @@ encodeFunctionData(functionFragment: 'registerHalo2', values: [BytesLike, BytesL
 
     decodeFunctionResult(functionFragment: 'MAX_GROTH16_BYTES', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'MAX_HALO2_BYTES', data: BytesLike): Result;
+decodeFunctionResult(functionFragment: 'REGISTRATION_SECONDS', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'REGISTRY', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'circuitHashOf', data: BytesLike): Result;
 decodeFunctionResult(functionFragment: 'circuitOf', data: BytesLike): Result;
@@ -96,6 +98,14 @@ decodeFunctionResult(functionFragment: 'registerHalo2', data: BytesLike): Result
     
 
     
+    REGISTRATION_SECONDS: TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >
+    
+
+    
     REGISTRY: TypedContractMethod<
       [],
       [string],
@@ -152,6 +162,11 @@ decodeFunctionResult(functionFragment: 'registerHalo2', data: BytesLike): Result
       'view'
     >;
 getFunction(nameOrSignature: 'MAX_HALO2_BYTES'): TypedContractMethod<
+      [],
+      [bigint],
+      'view'
+    >;
+getFunction(nameOrSignature: 'REGISTRATION_SECONDS'): TypedContractMethod<
       [],
       [bigint],
       'view'

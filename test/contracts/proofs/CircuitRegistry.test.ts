@@ -3,11 +3,14 @@ import { dataSlice, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
 import { deployProofs, type Proofs, U8, withBytes } from "../support/proofs.ts";
-import { manifestOf, metadataOf, useFixture } from "../support/protocol.ts";
+import { DAY, manifestOf, metadataOf, useFixture } from "../support/protocol.ts";
 
 const connection = await network.create();
-const { ethers } = connection;
+const { ethers, networkHelpers } = connection;
 const [GROTH16, HALO2] = [id("groth16-bn254-v1").slice(0, 10), id("halo2-kzg-bn254-v1").slice(0, 10)];
+
+/** Tensors of the circuit's model. */
+const TWIN = { inputs: [{ dtype: U8, length: 64 }], outputs: [{ dtype: 2, length: 10 }] };
 
 describe("CircuitRegistry", () => {
   const fixture = async () => {
@@ -28,7 +31,7 @@ describe("CircuitRegistry", () => {
     return versionId;
   };
   /** As the model of the circuit: 64 bytes in, 40 bytes out. */
-  const twin = () => publish({ inputs: [{ dtype: U8, length: 64 }], outputs: [{ dtype: 2, length: 10 }] });
+  const twin = () => publish(TWIN);
 
   describe("registerGroth16", () => {
     it("keeps the hash of the key and the sizes of the data, and says so", async () => {
@@ -52,6 +55,18 @@ describe("CircuitRegistry", () => {
       await expect(asPublisher().registerGroth16(id("none"), id("circuit"), proofs.circuit.key))
         .to.be.revertedWithCustomError(proofs.registry, "RegistryVersionUnknown")
         .withArgs(id("none"));
+    });
+    it("happens within a day of the publication: later operators have opted in without a prover", async () => {
+      const versionId = await twin();
+      const until = Number((await proofs.registry.versionOf(versionId)).publishedAt) + DAY;
+      await networkHelpers.time.setNextBlockTimestamp(until + 1);
+      await expect(asPublisher().registerGroth16(versionId, id("circuit"), proofs.circuit.key))
+        .to.be.revertedWithCustomError(proofs.circuits, "CircuitTooLate")
+        .withArgs(until + 1, until);
+      const next = await publish({ ...TWIN, kernelCount: 4 });
+      const last = Number((await proofs.registry.versionOf(next)).publishedAt) + DAY;
+      await networkHelpers.time.setNextBlockTimestamp(last);
+      await asPublisher().registerGroth16(next, id("circuit"), proofs.circuit.key);
     });
     it("happens once", async () => {
       await expect(asPublisher().registerGroth16(proofs.versionId, id("circuit"), proofs.circuit.key))
