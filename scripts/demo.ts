@@ -5,6 +5,7 @@
  *   npm start                          in the terminal
  *   npm start -- --model text          with another model: digits, int8 or text
  *   npm start -- --report out.html     the same story as one self-contained page
+ *   npm start -- --mode quorum         another story: five operators are asked the same, and one lies
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,15 +17,19 @@ import { network } from "hardhat";
 import { expectWritable } from "../services/environment/files.ts";
 import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
+import { playQuorums } from "./demo/quorum.ts";
 import { renderReport } from "./demo/report.ts";
 import { SCENARIOS, type ScenarioName } from "./demo/scenario.ts";
 
 const program = new Command("demo")
   .description("An answer from question to payment, and two forgeries from claim to conviction")
   .addOption(new Option("--model <name>", "model that is asked").choices(Object.keys(SCENARIOS)).default("digits"))
+  .addOption(
+    new Option("--mode <name>", "how an answer is made sure").choices(["optimistic", "quorum"]).default("optimistic"),
+  )
   .option("--report <file>", "write the story as a self-contained HTML page")
   .parse();
-const { model, report } = program.opts<{ model: ScenarioName; report?: string }>();
+const { model, mode, report } = program.opts<{ model: ScenarioName; mode: string; report?: string }>();
 const print = (line = ""): void => {
   console.log(line);
 };
@@ -35,6 +40,10 @@ await run(async (signal) => {
   const folder = await mkdtemp(join(tmpdir(), "assay-demo-"));
   const connection = await network.create();
   try {
+    if (mode === "quorum") {
+      await playQuorums(folder, print, signal);
+      return;
+    }
     const tale = await runDemo(connection, SCENARIOS[model], folder, print, signal);
     if (report === undefined) return;
     await writeFile(report, renderReport(tale));
