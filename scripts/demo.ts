@@ -6,6 +6,7 @@
  *   npm start -- --model text          with another model: digits, int8 or text
  *   npm start -- --mode zk             an answer made final by a proof, and a forged one refused
  *   npm start -- --report out.html     the same story as one self-contained page
+ *   npm start -- --mode quorum         another story: five operators are asked the same, and one lies
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,6 +19,7 @@ import { expectWritable } from "../services/environment/files.ts";
 import { run } from "../services/environment/run.ts";
 import { runDemo } from "./demo/play.ts";
 import { runProofDemo } from "./demo/proof.ts";
+import { playQuorums } from "./demo/quorum.ts";
 import { renderReport } from "./demo/report.ts";
 import { SCENARIOS, type ScenarioName } from "./demo/scenario.ts";
 
@@ -26,7 +28,7 @@ const program = new Command("demo")
   .addOption(new Option("--model <name>", "model that is asked").choices(Object.keys(SCENARIOS)).default("digits"))
   .addOption(
     new Option("--mode <name>", "how answers are shown to be right")
-      .choices(["optimistic", "zk"])
+      .choices(["optimistic", "zk", "quorum"])
       .default("optimistic"),
   )
   .option("--report <file>", "write the story as a self-contained HTML page")
@@ -47,6 +49,10 @@ await run(async (signal) => {
   try {
     if (mode === "zk") {
       await runProofDemo(connection, folder, print, signal);
+      return;
+    }
+    if (mode === "quorum") {
+      await playQuorums(folder, print, signal);
       return;
     }
     const tale = await runDemo(connection, SCENARIOS[model], folder, print, signal);

@@ -4,6 +4,7 @@ import { network } from "hardhat";
 import { accountContext } from "../services/chain/account.ts";
 import { runScript, type Script } from "../services/environment/run.ts";
 import { serve } from "../services/operator/serve.ts";
+import { quorumServiceOf } from "../services/quorum/seats.ts";
 
 const SCRIPT: Script = {
   about: "Runs an operator: draws, executes, claims, collects, defends.",
@@ -25,6 +26,6 @@ const SCRIPT: Script = {
 
 await runScript(SCRIPT, async (signal) => {
   const connection = await network.create();
-  await serve(await accountContext(connection), signal);
+  await serve(await accountContext(connection), signal, {}, quorumServiceOf);
   await connection.close();
 });

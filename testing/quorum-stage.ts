@@ -29,7 +29,7 @@ export async function openQuorumStage(
   const model = await hostModel("models/digits/digits.onnx?N=1");
   const stage = await openStage([model], store);
   const { accounts, contextFor, networkHelpers, suite, asking, connection } = stage;
-  const more = (await connection.ethers.getSigners()).slice(6, 10) as Signer[];
+  const more = (await connection.ethers.getSigners()).slice(6, 10);
   const signers = [accounts.operating, ...more];
   for (const signer of more) {
     await joinOperators(contextFor(signer), [model], { amount: parseEther("10000"), endpoint: "" });

@@ -16,6 +16,7 @@ const RANDOM = [
   "test/contracts/court/games.test.ts",
   "test/contracts/delegation/histories.test.ts",
   "test/contracts/invariants.test.ts",
+  "test/contracts/quorum/histories.test.ts",
 ];
 
 /** Numbers as people write them: 3, 5-9. */

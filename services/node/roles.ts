@@ -1,10 +1,8 @@
-import { join } from "node:path";
-
 import type { RequestView } from "../chain/ledger.ts";
 import { expectReady, fundsOf, operatorFindings } from "../operator/readiness.ts";
 import { OperatorService } from "../operator/operator.ts";
 import { allow, fund } from "../chain/funds.ts";
-import { QuorumService } from "../quorum/quorum.ts";
+import { quorumServiceOf } from "../quorum/seats.ts";
 import { secretIn } from "../watcher/secret.ts";
 import { WatcherService } from "../watcher/watcher.ts";
 import { custodyOf, type Node, type Role, runRole, serveStore } from "./node.ts";
@@ -17,11 +15,7 @@ export async function runOperator(node: Node, signal: AbortSignal): Promise<void
   const custody = await custodyOf(node);
   const { beacons } = node.configuration;
   const operator = new OperatorService({ ...context, models, store, custody, workshop, locationPrefix, beacons });
-  // Who sits in a quorum accuses those who say something else, against a bond of the court.
-  await allow(context, context.suite.court);
-  const secret = await secretIn(node.configuration.store);
-  const seat = { custody: join(custody, "quorums"), locationPrefix, beacons, secret };
-  const quorums = new QuorumService({ ...context, models, store, workshop, ...seat });
+  const quorums = await quorumServiceOf({ ...context, models, store, custody, workshop, locationPrefix, beacons });
   const own = await context.signer.getAddress();
   const role: Role = {
     name: "operator",

@@ -15,11 +15,21 @@ import { closeWorkshop, openWorkshop } from "../work/workshop.ts";
 import { type OperatorOptions, OperatorService } from "./operator.ts";
 import { expectReady, operatorFindings } from "./readiness.ts";
 
-/** Runs an operator as the environment's options say, until the signal fires. */
+/** What an operator does besides answering requests. */
+interface Beside {
+  readonly look: (signal?: AbortSignal) => Promise<void>;
+  readonly step: (signal?: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Runs an operator as the environment's options say, until the signal fires.
+ * @param besideOf What it does besides, with the same account, models and stores: its seats in quorums.
+ */
 export async function serve(
   context: ServiceContext,
   signal: AbortSignal,
   tamper: Pick<OperatorOptions, "tamper"> = {},
+  besideOf?: (options: OperatorOptions) => Promise<Beside>,
 ): Promise<void> {
   const models = await hostModels(requiredOption("ASSAY_MODELS"), { signal });
   expectReady(await operatorFindings(context, models));
@@ -31,19 +41,20 @@ export async function serve(
   const custody = join(folder, "held", await context.signer.getAddress());
   const given = option("ASSAY_BEACONS");
   const beacons = given === undefined ? undefined : parseBeacons(given);
-  const operator = new OperatorService({
-    ...context,
-    models,
-    store,
-    custody,
-    workshop,
-    locationPrefix,
-    beacons,
-    ...tamper,
-  });
+  const options = { ...context, models, store, custody, workshop, locationPrefix, beacons, ...tamper };
+  const operator = new OperatorService(options);
+  const beside = await besideOf?.(options);
   log(`serving ${models.map(({ name }) => name).join(", ")} as ${await context.signer.getAddress()}`);
-  if (option("ASSAY_ONCE") === "1") await operator.look(signal);
-  else await keepLooking(context, lookingOf("serve", operator, workshop), signal);
+  if (option("ASSAY_ONCE") === "1") {
+    await operator.look(signal);
+    await beside?.look(signal);
+  } else {
+    const step = async (given: AbortSignal): Promise<void> => {
+      await operator.step(given);
+      if (!given.aborted) await beside?.step(given);
+    };
+    await keepLooking(context, lookingOf("serve", { step }, workshop), signal);
+  }
   await closeWorkshop(workshop);
   log("stopped");
 }

@@ -111,11 +111,7 @@ export const seatsOf = ({ request }: Pick<Opened, "request">): number[] =>
 
 /** The operator of each seat. */
 export const seated = async ({ quorums }: QuorumStage, opened: Pick<Opened, "id" | "request">): Promise<Signer[]> =>
-  Promise.all(
-    seatsOf(opened).map(
-      async (i) => ethers.getSigner((await quorums.seatOf(opened.id, i)).operator) as Promise<Signer>,
-    ),
-  );
+  Promise.all(seatsOf(opened).map(async (i) => ethers.getSigner((await quorums.seatOf(opened.id, i)).operator)));
 
 /** Draws until all seats are taken. */
 export async function drawAll(stage: QuorumStage, opened: Opened): Promise<Signer[]> {
