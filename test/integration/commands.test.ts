@@ -11,12 +11,14 @@ import { createFolderStore } from "../../runner/files/store.ts";
 import type { Acting, Command } from "../../services/commands/command.ts";
 import { GOVERNANCE_COMMANDS } from "../../services/commands/governance.ts";
 import { OPERATOR_COMMANDS } from "../../services/commands/operator.ts";
-import { perform } from "../../services/commands/perform.ts";
+import { callIn } from "../../services/commands/call.ts";
+import { callText, perform } from "../../services/commands/perform.ts";
 import { PUBLISHER_COMMANDS } from "../../services/commands/publisher.ts";
 import { READ_COMMANDS } from "../../services/commands/reading.ts";
 import { REQUESTER_COMMANDS } from "../../services/commands/requester.ts";
 import { describeError } from "../../services/environment/describe.ts";
 import { type HostedModel, hostModel } from "../../services/models/models.ts";
+import { OPEN_TERMS } from "../../services/operator/stake.ts";
 import { publish } from "../../services/publisher/publish.ts";
 import { type CourtStage, FEE, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 
@@ -242,6 +244,39 @@ describe("commands", () => {
       expect(await refusal(run(stage.accounts.stranger, name, texts))).to.match(/has no role/);
     });
   }
+
+  it("call does what no command of its own does, reads, and says which names it knows", async () => {
+    const { operating } = stage.accounts;
+    const { context } = await actingAs(operating);
+    const { suite } = context;
+    const read = callIn(suite, "OperatorStaking", "freeStakeOf", [operating.address]);
+    expect([read.reads, await read.read()]).to.deep.equal([true, [parseEther("10000")]]);
+    const terms = JSON.stringify({ ...OPEN_TERMS, minimumFee: "7" }, (_, value: unknown) =>
+      typeof value === "bigint" ? String(value) : value,
+    );
+    const set = callIn(suite, "OperatorPools", "setTerms", [version, terms]);
+    expect(set.reads).to.equal(false);
+    expect(callText(suite, await set.populate())).to.match(
+      /^OperatorPools\.setTerms\(versionId 0x.*, terms \[7, 0, 0, /,
+    );
+    const wrong = [
+      ["OperatorStakin", "unjail", []],
+      ["OperatorStaking", "unjial", []],
+      ["OperatorStaking", "unbond", []],
+      ["OperatorPools", "setTerms", [version, "{"]],
+    ] as const;
+    const reasons = await Promise.all(
+      wrong.map(([contract, method, args]) =>
+        refusal(Promise.resolve().then(() => callIn(suite, contract, method, args))),
+      ),
+    );
+    expect(reasons).to.deep.equal([
+      "error USAGE: call knows no contract OperatorStakin; did you mean OperatorStaking?",
+      "error USAGE: call finds no function unjial in OperatorStaking; did you mean unjail?",
+      "error USAGE: call of unbond takes 1 arguments: uint96 amount",
+      "error USAGE: call takes a list or struct as JSON, not {",
+    ]);
+  });
 
   it("a stranger's text cannot move the cursor of a terminal", async () => {
     const { publisher } = stage.accounts;

@@ -159,7 +159,8 @@ for (const [name, start] of Object.entries(CHAINS)) {
       expect((await fetch(`${operating.monitor}/health`)).status).to.equal(200);
       await increaseTime(WINDOW + 1);
       await again.prints(/"action":"finalised"/);
-      expect((await fetch(`${operating.monitor}/ready`)).status).to.equal(200);
+      // Ready is who has ended a look.
+      await until(async () => (await fetch(`${operating.monitor}/ready`)).ok);
       const asked = await ended(ask.replace(/ask .* --config/, `wait ${id} --config`), asking);
       expect(JSON.parse(asked.stdout)).to.deep.include({ requestId: id, finality: "final", status: "final" });
       expect(watcher.output).not.to.match(/challenged/);
@@ -188,7 +189,7 @@ for (const [name, start] of Object.entries(CHAINS)) {
         expect(await published.ended(), published.output).to.equal(0);
         const [, version = ""] = /is version (0x[0-9a-f]{64})/.exec(published.output) ?? [];
         const operating = { ...(await home(5)), ASSAY_NODE_MODELS: "", ASSAY_NODE_VERSIONS: version };
-        const staked = running(typed(`npx assay-node stake 2000 ${config}`, operating));
+        const staked = running(typed(`npx assay-node stake 6000 ${config}`, operating));
         expect(await staked.ended(), staked.output).to.equal(0);
         await increaseTime(61);
         served = bytes.subarray(1);
