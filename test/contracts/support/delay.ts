@@ -76,7 +76,7 @@ async function gather({ token, judge }: Audited, count: number): Promise<Signer[
     const address = zeroPadValue(toBeHex(0x5b1_0000n + BigInt(i)), 20);
     await networkHelpers.impersonateAccount(address);
     await networkHelpers.setBalance(address, parseEther("10"));
-    const sybil = (await ethers.getSigner(address)) as Signer;
+    const sybil = await ethers.getSigner(address);
     await token.mint(sybil, PURSE);
     await token.connect(sybil).approve(judge, PURSE);
     sybils.push(sybil);
@@ -204,7 +204,7 @@ export type Defence = "shows what it must in the last second" | "shows no trace"
  */
 export async function keepFromVerdict(count: number, defence: Defence): Promise<Siege> {
   const stage = await networkHelpers.loadFixture(shipped);
-  const { judge, market, accuser: watcher, desk } = stage;
+  const { judge, market, accuser: watcher } = stage;
   const meter = new Meter();
   const sybils = await gather(stage, count);
   const [friend = stage.stranger, ...crowd] = sybils;
