@@ -10,7 +10,6 @@ import type { Suite } from "./deployment.ts";
 /** Selectors of the evidence modes: the first four bytes of the keccak256 of their names. */
 export const OPTIMISTIC_MODE = id("assay.optimistic").slice(0, 10);
 export const SIGNATURE_MODE = id("assay.signature").slice(0, 10);
-export const GROTH16_MODE = id("assay.groth16").slice(0, 10);
 
 /** A policy (32 bytes) of evidence modes, all of which must hold: their selectors from left to right. */
 export const policyOf = (...modes: readonly string[]): string =>

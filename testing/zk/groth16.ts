@@ -1,5 +1,5 @@
 import { concat, toBeHex } from "ethers";
-import { curves, groth16, type MemoryFile, powersOfTau, type Proof, type VerificationKey, zKey } from "snarkjs";
+import { curves, groth16, type MemoryFile, powersOfTau, type Proof, type VerificationKey, wtns, zKey } from "snarkjs";
 
 /** What a prover of a circuit needs. */
 export interface ProvingKey {
@@ -54,6 +54,25 @@ export async function setUp(r1cs: Uint8Array): Promise<{ readonly zkey: Uint8Arr
   }
 }
 
+/** Without what the program of a circuit that does not hold prints; it throws, too. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { error } = console;
+  console.error = () => undefined;
+  try {
+    return await work();
+  } finally {
+    console.error = error;
+  }
+}
+
+/** Whether the circuit holds for these public inputs; no proof is made. */
+export async function isSatisfied(wasm: Uint8Array, context: bigint, data: readonly bigint[]): Promise<boolean> {
+  return await quietly(() => wtns.calculate({ context, data }, wasm, memory())).then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * Proves that the circuit holds, in this thread.
  * @param context First public input.
@@ -62,6 +81,8 @@ export async function setUp(r1cs: Uint8Array): Promise<{ readonly zkey: Uint8Arr
  */
 export async function prove({ wasm, zkey }: ProvingKey, context: bigint, data: readonly bigint[]): Promise<string> {
   const options = { singleThread: true };
-  const { proof } = await groth16.fullProve({ context, data }, wasm, zkey, undefined, undefined, options);
+  const { proof } = await quietly(() =>
+    groth16.fullProve({ context, data }, wasm, zkey, undefined, undefined, options),
+  );
   return encodeProof(proof);
 }

@@ -31,6 +31,9 @@ declare module "snarkjs" {
     beacon(from: File, to: File, name: string, hash: string, iterationsExp: number): Promise<unknown>;
     exportVerificationKey(zkey: File): Promise<VerificationKey>;
   };
+  export const wtns: {
+    calculate(input: Readonly<Record<string, unknown>>, wasm: File, out: File): Promise<void>;
+  };
   export const groth16: {
     fullProve(
       input: Readonly<Record<string, unknown>>,

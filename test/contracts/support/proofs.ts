@@ -12,7 +12,7 @@ import { type Connection, deployProtocol, metadataOf } from "./protocol.ts";
 export const PROOF = "0x00000003";
 /** Relation codes of contracts/types/Version.sol. */
 const DISTILLED_FROM = 3;
-export const [U8, I32] = [8, 2];
+export const U8 = 8;
 /** Bytes of a proof, and of a verifying key before the points of its public inputs. */
 export const [PROOF_BYTES, KEY_HEAD_BYTES] = [256, 448];
 
