@@ -5,7 +5,7 @@ import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
-import type { Share } from "../work/share.ts";
+import type { Share } from "./share.ts";
 import { attach, type Connection, type Deployment, type Suite } from "./deployment.ts";
 import type { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
