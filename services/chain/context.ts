@@ -5,10 +5,10 @@ import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";
 import type { Rpc } from "./blocks.ts";
-import type { Share } from "../work/share.ts";
 import type { Suite } from "./deployment.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Sender } from "./sender.ts";
+import type { Share } from "./share.ts";
 
 /** What a service stands on: the suite seen by one account, all that the chain has said, and who is told what it does. */
 export interface ServiceContext {

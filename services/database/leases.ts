@@ -1,4 +1,4 @@
-import type { Share } from "../work/share.ts";
+import type { Share } from "../chain/share.ts";
 import type { Database } from "./database.ts";
 
 /*

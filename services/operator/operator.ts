@@ -24,7 +24,7 @@ import type { Action } from "../environment/events.ts";
 import { type Answer, type HostedModel, joinTensors, modelFor, type Run, splitTensors } from "../models/models.ts";
 import { SeedService } from "../randomness/seeds.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
-import { OTHER_WORK, type Piece, takeWork, WHOLE } from "../work/share.ts";
+import { OTHER_WORK, type Piece, takeWork, WHOLE } from "../chain/share.ts";
 import { roomIn, workUntilIdle, type Workshop } from "../work/workshop.ts";
 
 export interface OperatorOptions extends ServiceContext {

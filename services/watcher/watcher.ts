@@ -22,7 +22,7 @@ import { describeError } from "../environment/describe.ts";
 import type { Action } from "../environment/events.ts";
 import { type HostedModel, modelFor } from "../models/models.ts";
 import { compareOrders, type WorkOrder } from "../work/order.ts";
-import { OTHER_WORK, takeWork, WHOLE } from "../work/share.ts";
+import { OTHER_WORK, takeWork, WHOLE } from "../chain/share.ts";
 import { roomIn, workUntilIdle, type Workshop } from "../work/workshop.ts";
 import { type Case, Cases, ownExecution } from "./cases.ts";
 

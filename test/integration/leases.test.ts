@@ -12,7 +12,7 @@ import { senderInTurn } from "../../services/chain/sender.ts";
 import { type Database, openDatabase } from "../../services/database/database.ts";
 import { giveUpLeases, SharedWork, takeLease } from "../../services/database/leases.ts";
 import type { Hash } from "../../runner/commitment/keccak.ts";
-import { takeWork } from "../../services/work/share.ts";
+import { takeWork } from "../../services/chain/share.ts";
 import { flipOneBit } from "../../testing/forgeries.ts";
 import { type CourtStage, openStage, WINDOW_SECONDS } from "../../testing/court-stage.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { id, Interface } from "ethers";
+import { id, Interface, keccak256 } from "ethers";
 
 /** A node of the compiler's syntax tree, as far as it is read here. */
 interface Node {
@@ -148,6 +148,8 @@ function valueOf(value: Node | string | undefined, what: string, scope: Node): n
     if (typeof value.value === "string" && type === "address") return value.value;
     const text = hashedText(value);
     if (text !== undefined) return id(text);
+    const bytes = value.expression?.name === "keccak256" ? packedOf(value.arguments?.[0], scope) : undefined;
+    if (bytes !== undefined) return keccak256(`0x${bytes}`);
     const bits = /^uint([0-9]+)$/.exec(type)?.[1];
     if (value.memberName === "max" && bits !== undefined) return numberOf(2n ** BigInt(bits) - 1n);
   }
@@ -161,6 +163,18 @@ function hashedText(value: Node | string | undefined): string | undefined {
   if (typeof value !== "object" || value.expression?.name !== "keccak256") return undefined;
   const [argument] = value.arguments ?? [];
   return argument?.kind === "string" && typeof argument.value === "string" ? argument.value : undefined;
+}
+
+/** The bytes of literals, of constants made of them, and of `abi.encodePacked` of both; hex digits. */
+function packedOf(value: Node | undefined, scope: Node): string | undefined {
+  if (value?.nodeType === "Literal") return value.hexValue;
+  if (value?.nodeType === "Identifier") {
+    const named = (scope.nodes ?? []).find(({ name, constant }) => constant === true && name === value.name)?.value;
+    return typeof named === "object" ? packedOf(named, scope) : undefined;
+  }
+  if (value?.expression?.memberName !== "encodePacked") return undefined;
+  const parts = (value.arguments ?? []).map((argument) => packedOf(argument, scope));
+  return parts.every((part) => part !== undefined) ? parts.join("") : undefined;
 }
 
 /** The typed data behind a type hash; name and version of the domain stand in the contract's constructor. */
