@@ -174,9 +174,7 @@ async function convict(stage: Stage, title: string, forgery: Forgery): Promise<{
   });
   const liar = story.nameOf(drawn.signer.address);
   const told = await consumer.readingOf(id);
-  story.say(
-    `${consumer.name} is told ${reading(stage, forgery.run, told)}. The watcher runs it too, and differs.`,
-  );
+  story.say(`${consumer.name} is told ${reading(stage, forgery.run, told)}. The watcher runs it too, and differs.`);
   // The watcher challenges, the operator commits its trace, the watcher accuses and proves.
   for (let round = 0; round < ROUNDS; round++) {
     await watcher.look(signal);

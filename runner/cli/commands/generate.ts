@@ -26,13 +26,20 @@ export interface GenerateOptions extends AnswerOptions {
  * `assay generate MODEL --prompt TEXT`: what a decoder, or a file that `assay unroll` wrote, answers. The tokenizer is
  * Hugging Face's own and no part of the program.
  */
-export async function generate(path: string, options: GenerateOptions, context: CommandContext): Promise<CommandResult> {
+export async function generate(
+  path: string,
+  options: GenerateOptions,
+  context: CommandContext,
+): Promise<CommandResult> {
   const tokenizer = readTokenizer(options.tokenizer ?? join(dirname(path), "tokenizer.json"));
   const { ids } = tokenizer.encode(options.prompt);
   const bytes = readBytes(path);
   const file = isAnswer(bytes)
     ? bytes
-    : unrollDecoder(bytes, answerOptions(options, parseCount("--prompt-length", options.promptLength ?? String(ids.length))));
+    : unrollDecoder(
+        bytes,
+        answerOptions(options, parseCount("--prompt-length", options.promptLength ?? String(ids.length))),
+      );
   const model = importModel(tokenByToken(file), { path, signal: context.signal });
   const inputs = inputsOf(model, ids, BigInt(parseCount("--seed", options.seed, 0)));
   const ends = new Set(options.end.map((token) => parseCount("--end", token, 0)));
@@ -76,7 +83,13 @@ function readTokenizer(path: string): Tokenizer {
 
 /** The prompt at the end of its places, with filling in front that the mask keeps out of sight. */
 function inputsOf(model: Model, ids: readonly number[], seed: bigint): readonly Tensor[] {
-  const places = item(item(model.inputs, model.inputs.findIndex(({ name }) => name === "input_ids")).shape, 1);
+  const places = item(
+    item(
+      model.inputs,
+      model.inputs.findIndex(({ name }) => name === "input_ids"),
+    ).shape,
+    1,
+  );
   const masked = model.inputs.some(({ name }) => name === "attention_mask");
   if (ids.length < 1 || ids.length > places || (!masked && ids.length !== places)) {
     const takes = masked ? `at most ${String(places)}` : `exactly ${String(places)}`;
