@@ -10,11 +10,10 @@ import { commitModel } from "../runner/commitment/model.ts";
 import { commitOnThreads } from "../runner/commitment/threads.ts";
 import { item } from "../runner/items.ts";
 import { DTYPE_BYTES } from "../runner/machine/dtype.ts";
-import { createRandom } from "../runner/machine/prng.ts";
-import { product } from "../runner/machine/shape.ts";
-import { createTensor, type Tensor, tensorBytes } from "../runner/machine/tensor.ts";
-import { importModel, type Port } from "../runner/onnx/index.ts";
+import { type Tensor, tensorBytes } from "../runner/machine/tensor.ts";
+import { importModel } from "../runner/onnx/index.ts";
 import { ort, ORT_TYPES } from "../testing/onnxruntime.ts";
+import { randomInput } from "./inputs.ts";
 
 /*
  * Speed of this runner and of onnxruntime-web:
@@ -31,19 +30,6 @@ import { ort, ORT_TYPES } from "../testing/onnxruntime.ts";
 /** The model that runs on one thread and on two. */
 const TWICE = "resnet-50";
 const TURNS = 10;
-
-/** Bell-shaped floats; whole numbers below 100, or 1 for a mask. */
-function randomInput({ name, dtype, shape }: Port): Tensor {
-  const random = createRandom(7);
-  const tensor = createTensor(dtype, product(shape));
-  const { data } = tensor;
-  for (let i = 0; i < data.length; i++) {
-    if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-      data[i] = name.includes("mask") ? 1n : BigInt(random.below(100));
-    } else data[i] = dtype === "f32" ? (random.u32() + random.u32() + random.u32()) / 2 ** 31 - 3 : random.below(100);
-  }
-  return tensor;
-}
 
 async function session(path: string, level: "disabled" | undefined): Promise<ort.InferenceSession> {
   return await ort.InferenceSession.create(readFileSync(path), {
@@ -123,7 +109,7 @@ async function committed(path: string): Promise<{ readonly times: readonly numbe
 
 async function measure(path: string, name: string, least: number, threads: number): Promise<Row> {
   const model = importModel(path);
-  const inputs = model.inputs.map(randomInput);
+  const inputs = model.inputs.map((port) => randomInput(port));
   const feeds = Object.fromEntries(
     model.inputs.map((port, i) => {
       const { dtype, data } = item(inputs, i);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { bert, gpt2, lstm, vit } from "./models/language.ts";
+import { bert, gpt2, gpt2Decoder, lstm, vit } from "./models/language.ts";
 import { efficientNetB0, mobileNetV2, quantizedResnet, resnet } from "./models/vision.ts";
 
 /*
@@ -22,11 +22,14 @@ const MODELS = {
   lstm,
 } as const;
 
+/** Made only when named: `npm run bench:answers` measures it. */
+const DECODERS = { "gpt-2-decoder": gpt2Decoder } as const;
+
 const [folder, ...names] = process.argv.slice(2);
 if (folder === undefined) throw new Error("give a folder");
 mkdirSync(folder, { recursive: true });
-for (const [name, make] of Object.entries(MODELS)) {
-  if (names.length > 0 && !names.includes(name)) continue;
+for (const [name, make] of Object.entries({ ...MODELS, ...DECODERS })) {
+  if (names.length > 0 ? !names.includes(name) : name in DECODERS) continue;
   const bytes = make().encode();
   writeFileSync(join(folder, `${name}.onnx`), bytes);
   console.log(`${name}: ${(bytes.length / 1e6).toFixed(1)} MB`);

@@ -80,11 +80,7 @@ export async function flipOneBit(hosted: HostedModel, honest: Run, wanted: Wante
  * Executes honestly except for one token in the middle of an answer, and continues from it: all tokens after it are those of
  * a model that wrote the forged one. A token is what a node of the main graph chooses, a single whole number.
  */
-export async function changeOneToken(
-  hosted: HostedModel,
-  honest: Run,
-  wanted: Wanted = () => true,
-): Promise<Forgery> {
+export async function changeOneToken(hosted: HostedModel, honest: Run, wanted: Wanted = () => true): Promise<Forgery> {
   const { program, nodes } = hosted.model;
   const chosen = program.kernels.flatMap(({ dtype, shape }, k) => {
     const node = nodes[k]?.at(-1);
@@ -99,7 +95,11 @@ export async function changeOneToken(
   return await firstWanted(TRIES.token, wanted, honest, async (attempt) => {
     const run = await forgeElement(hosted, honest, { kernel, element: 0, mask: BigInt(attempt + 1) });
     const [was, is] = [honest.trace[kernel]?.data[0], run.trace[kernel]?.data[0]];
-    return { run, description: `token ${short(is)} instead of ${short(was)} is what kernel ${String(kernel)} chooses`, kernel };
+    return {
+      run,
+      description: `token ${short(is)} instead of ${short(was)} is what kernel ${String(kernel)} chooses`,
+      kernel,
+    };
   });
 }
 

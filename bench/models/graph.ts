@@ -40,13 +40,17 @@ export class Graph {
     this.#microsoft = microsoft;
   }
 
-  input(name: string, element: ElementName, shape: readonly number[]): string {
+  /** @param shape Sizes; a text is the name of an open one. */
+  input(name: string, element: ElementName, shape: readonly (number | string)[]): string {
     this.#inputs.push(valueInfo(name, element, shape));
     return name;
   }
 
-  output(name: string): void {
-    this.#outputs.push({ name });
+  /** @param as Name of the output, if not the value's own. */
+  output(name: string, as = name): void {
+    if (as !== name)
+      this.#nodes.push({ op_type: "Identity", name: as, domain: "", input: [name], output: [as], attribute: [] });
+    this.#outputs.push({ name: as });
   }
 
   /** Random weights of a deviation, around a mean. */
@@ -122,7 +126,12 @@ export class Graph {
   }
 }
 
-const valueInfo = (name: string, element: ElementName, shape: readonly number[]): object => ({
+const valueInfo = (name: string, element: ElementName, shape: readonly (number | string)[]): object => ({
   name,
-  type: { tensor_type: { elem_type: ELEMENT[element], shape: { dim: shape.map((d) => ({ dim_value: d })) } } },
+  type: {
+    tensor_type: {
+      elem_type: ELEMENT[element],
+      shape: { dim: shape.map((d) => (typeof d === "string" ? { dim_param: d } : { dim_value: d })) },
+    },
+  },
 });

@@ -24,6 +24,7 @@ const tanhGelu = (g: Graph, x: string): string => {
 };
 
 interface Attention {
+  /** -1 for any number. */
   readonly tokens: number;
   readonly width: number;
   readonly heads: number;
@@ -101,6 +102,55 @@ export function gpt2(tokens: number, past: number): Graph {
     x = g.node("Add", [x, linear(g, hidden, 4 * width, width)]);
   }
   g.output(g.node("MatMul", [layerNorm(g, x, width), g.node("Transpose", [embedding], { perm: [1, 0] })]));
+  return g;
+}
+
+/** GPT-2 small as exporters write decoders: any number of tokens after any number of cached ones. */
+export function gpt2Decoder(): Graph {
+  const [width, heads, layers, vocabulary] = [768, 12, 12, 50257];
+  const g = new Graph();
+  const ids = g.input("input_ids", "i64", [1, "length"]);
+  const mask = g.input("attention_mask", "i64", [1, "total"]);
+  const positions = g.input("position_ids", "i64", [1, "length"]);
+  const sizeOf = (x: string): string =>
+    g.node("Gather", [g.node("Shape", [x]), g.constant("i64", [], BigInt64Array.of(1n))], { axis: 0 });
+  const total = sizeOf(mask);
+  const range = (from: string): string => g.node("Range", [from, total, g.constant("i64", [], BigInt64Array.of(1n))]);
+  const queries = g.node("Reshape", [range(g.node("Sub", [total, sizeOf(ids)])), g.i64(-1, 1)]);
+  const earlier = g.node("LessOrEqual", [range(g.constant("i64", [], BigInt64Array.of(0n))), queries]);
+  const given = g.node("Cast", [g.node("Reshape", [mask, g.i64(1, 1, 1, -1)])], { to: 9 });
+  const bias = g.node("Where", [g.node("And", [earlier, given]), g.scalar(0), g.scalar(-10000)]);
+  const embedding = g.weights([vocabulary, width], 0.02);
+  let x = g.node("Add", [
+    g.node("Gather", [embedding, ids], { axis: 0 }),
+    g.node("Gather", [g.weights([1024, width], 0.02), positions], { axis: 0 }),
+  ]);
+  const presents: [string, string][] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const past = (part: string): string =>
+      g.input(`past_key_values.${String(layer)}.${part}`, "f32", [1, heads, "past", width / heads]);
+    const normal = layerNorm(g, x, width);
+    const [q = "", k = "", v = ""] = g.nodes(
+      "Split",
+      [linear(g, normal, width, 3 * width), g.i64(width, width, width)],
+      3,
+      { axis: 2 },
+    );
+    const { out, keys, values } = attention(g, q, k, v, {
+      tokens: -1,
+      width,
+      heads,
+      mask: bias,
+      past: { keys: past("key"), values: past("value") },
+    });
+    presents.push([keys, `present.${String(layer)}.key`], [values, `present.${String(layer)}.value`]);
+    x = g.node("Add", [x, linear(g, out, width, width)]);
+    const hidden = tanhGelu(g, linear(g, layerNorm(g, x, width), width, 4 * width));
+    x = g.node("Add", [x, linear(g, hidden, 4 * width, width)]);
+  }
+  const scores = g.node("MatMul", [layerNorm(g, x, width), g.node("Transpose", [embedding], { perm: [1, 0] })]);
+  g.output(scores, "logits");
+  for (const [value, name] of presents) g.output(value, name);
   return g;
 }
 

@@ -87,7 +87,12 @@ export function prepareProgram(program: Program, backend: Backend): Executable {
     ): Promise<readonly Tensor[]> => {
       expectTensors("input", inputs, program.inputs);
       expectTensors("constant", constants, program.constants);
-      return await runTask("execute", program.kernels.length, execute(inputs, constants, kept, options?.onOutput), options);
+      return await runTask(
+        "execute",
+        program.kernels.length,
+        execute(inputs, constants, kept, options?.onOutput),
+        options,
+      );
     };
   return { program, run: task("trace"), infer: task("outputs") };
 }

@@ -15,7 +15,11 @@ describe("SentenceReader", () => {
   const protocol = useProtocol();
 
   const asked = async () => {
-    const contract = await ethers.deployContract("SentenceReader", [protocol.market, consumerTerms(protocol), ALPHABET]);
+    const contract = await ethers.deployContract("SentenceReader", [
+      protocol.market,
+      consumerTerms(protocol),
+      ALPHABET,
+    ]);
     await protocol.token.connect(protocol.requester).approve(contract, parseEther("100"));
     const made = await requestIn(protocol, await contract.connect(protocol.requester).ask(filled(256, 1)));
     await assign(connection, protocol, made);

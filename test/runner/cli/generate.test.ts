@@ -33,9 +33,17 @@ describe("assay unroll and assay generate", () => {
     { what: "a prompt without tokens", args: ["--prompt-length", "0"], reason: /--prompt-length takes a whole number/ },
     { what: "a prompt beyond its places", args: ["--prompt-length", "3"], reason: /--prompt is \d+ tokens.*at most 3/ },
     { what: "a temperature of words", args: ["--temperature", "warm"], reason: /--temperature takes a number above 0/ },
-    { what: "likeliest tokens that are not drawn from", args: ["--top-k", "3"], reason: /--top-k is of no use without/ },
+    {
+      what: "likeliest tokens that are not drawn from",
+      args: ["--top-k", "3"],
+      reason: /--top-k is of no use without/,
+    },
     { what: "an end that is no token", args: ["--end", "-1"], reason: /--end takes a whole number/ },
-    { what: "a file that is no tokenizer", args: ["--tokenizer", "models/text/vocab.json"], reason: /is not a tokenizer/ },
+    {
+      what: "a file that is no tokenizer",
+      args: ["--tokenizer", "models/text/vocab.json"],
+      reason: /is not a tokenizer/,
+    },
   ]) {
     it(`refuse ${what}`, async () => {
       const { exitCode, stderr } = await assay("generate", DECODER, "--prompt", question, "--tokens", "2", ...args);

@@ -23,14 +23,18 @@ const single = ({ op, inputs, constants = {}, attributes = {}, opset = 20, outpu
 
 const GRIDS = ["nearest", "linear", "cubic"].flatMap((mode) =>
   // Cubic with another padding is refused.
-  (mode === "cubic" ? ["zeros"] : ["zeros", "border", "reflection"]).flatMap((padding) => [0, 1].map((aligned) => ({ mode, padding, aligned }))),
+  (mode === "cubic" ? ["zeros"] : ["zeros", "border", "reflection"]).flatMap((padding) =>
+    [0, 1].map((aligned) => ({ mode, padding, aligned })),
+  ),
 );
 
 describe("GridSample", () => {
   for (const { mode, padding, aligned } of GRIDS) {
     it(`agrees with mode ${mode}, padding ${padding} and align_corners ${String(aligned)}`, async () => {
       const inputs = { x: floats([2, 3, 5, 7]), grid: floats([2, 4, 6, 2], 1.2) };
-      await agrees(single({ op: "GridSample", inputs, attributes: { mode, padding_mode: padding, align_corners: aligned } }));
+      await agrees(
+        single({ op: "GridSample", inputs, attributes: { mode, padding_mode: padding, align_corners: aligned } }),
+      );
     });
   }
 
@@ -41,12 +45,28 @@ describe("GridSample", () => {
 });
 
 const values = (count: number, make: (i: number) => number): TestTensor =>
-  f32([count], Array.from({ length: count }, (_, i) => Math.fround(make(i))));
+  f32(
+    [count],
+    Array.from({ length: count }, (_, i) => Math.fround(make(i))),
+  );
 const ofEverySize = (): number => (random() < 0.5 ? -1 : 1) * (1 + random()) * 2 ** Math.floor(random() * 270 - 140);
 
 describe("Mod", () => {
   it("agrees on floats of every size, infinite ones, zeros and NaN among them", async () => {
-    const special = [0, -0, Infinity, -Infinity, Number.NaN, 1, -1, 3.4e38, 1.4e-45, -2.5, 7.25, 1.1754943508222875e-38];
+    const special = [
+      0,
+      -0,
+      Infinity,
+      -Infinity,
+      Number.NaN,
+      1,
+      -1,
+      3.4e38,
+      1.4e-45,
+      -2.5,
+      7.25,
+      1.1754943508222875e-38,
+    ];
     const pairs = special.flatMap((a) => special.map((b) => [a, b] as const));
     const all = [...pairs, ...Array.from({ length: 20_000 }, () => [ofEverySize(), ofEverySize()] as const)];
     const inputs = { x: values(all.length, (i) => all[i]?.[0] ?? 0), z: values(all.length, (i) => all[i]?.[1] ?? 0) };

@@ -78,7 +78,10 @@ const gridOf = (node: NodeContext): Grid => {
   if (!["zeros", "border", "reflection"].includes(padding))
     throw node.refuse(`padding_mode "${padding}"`, "padding_mode");
   if (mode === "cubic" && padding !== "zeros") {
-    throw node.refuse(`cubic with padding_mode "${padding}", where ONNX and ONNX Runtime take other coordinates`, "mode");
+    throw node.refuse(
+      `cubic with padding_mode "${padding}", where ONNX and ONNX Runtime take other coordinates`,
+      "mode",
+    );
   }
   return { mode, padding, aligned: node.int("align_corners", 0) === 1 };
 };
