@@ -285,7 +285,14 @@ export const ROOMS = [
   room("scripts/demo", "what `npm start` plays", ["runner/*", "services/*", "testing", "ignition", "typechain-types"]),
   room("scripts", "what a deployer types", ["scripts/demo", "services/*"]),
   room("tools/mutation", "changes contracts to see tests fail", ["runner/*"]),
-  room("tools", "tests, package, generated files, checks", ["runner/*", "testing", "services/*", "tools/mutation"]),
+  room("tools/analysis", "statements about money arithmetic, findings with their reasons", ["contracts/*"]),
+  room("tools", "tests, package, generated files, checks", [
+    "runner/*",
+    "testing",
+    "services/*",
+    "tools/mutation",
+    "tools/analysis",
+  ]),
   room("test", "the specification", [
     "testing",
     "tools/*",

@@ -127,7 +127,7 @@ export function page(rows: readonly Row[], shares: readonly Share[], seed: numbe
       `At ${String(unpaid.length)} the auditor that executes gets nothing for it, because its share of the fee rounds to nothing or the fund was empty: it loses nothing either.`,
     summary(rows),
     "## Splitting and merging",
-    "One party among twelve operators with the least stake each, 10,000 draws by the contracts for each line; a share is known to half a point. As long as nobody saturates, draws follow stake, and neither a split nor a merger gains anything. Beyond a tenth of all weight a place gains no more draws, so one party that is known by one name has no more than that, and one that hides behind several places has what its stake is worth: saturation binds those who do not split, no one else. No constructor can change that, because no contract knows who is who; a split costs the least stake and the running of each place.",
+    "One party among twelve operators with the least stake each, 10,000 draws by the contracts for each line; a share is known to half a point. As long as nobody saturates, draws follow stake, and neither a split nor a merger gains anything. A place counts for a tenth of all weight at most; what is cut off counts for nobody, so that tenth is a little more of the draws. One party that is known by one name has no more than that, and one that hides behind several places has what its stake is worth: saturation binds those who do not split, no one else. No constructor can change that, because no contract knows who is who; a split costs the least stake and the running of each place.",
     splitting(shares),
     "## What no parameter decides",
     [

@@ -224,7 +224,9 @@ interface Business {
 /** Operators come where it pays, leave where it does not, and merge where that saves the cost of a place. */
 function moveOperators(random: Random, state: State, mechanisms: Mechanisms, business: Business): void {
   const { day, shares, active, requests, net } = business;
-  const yearly = active.map((operator, i) => {
+  // Whoever was convicted today, or leaves, decides nothing more.
+  const staying = active.flatMap((operator, i) => (operator.leavesOn === Infinity ? [{ operator, i }] : []));
+  const yearly = staying.map(({ operator, i }) => {
     const earned = requests * (shares[i] ?? 0) * (net * state.price - operator.cost) - ASSUMED.place;
     return (365 * earned) / (operator.stake * state.price);
   });
@@ -233,11 +235,10 @@ function moveOperators(random: Random, state: State, mechanisms: Mechanisms, bus
   for (let i = poisson(random, coming); i > 0; i--) {
     state.operators.push(newcomer(random, state, mechanisms, RULES.minimumStake * (1 + lognormal(random, 1.2))));
   }
-  for (const [i, operator] of active.entries()) {
-    const poor = (yearly[i] ?? 0) < 0;
-    if (operator.leavesOn === Infinity && uniform(random) < (poor ? ASSUMED.leaving : ASSUMED.leaving / 20)) {
-      operator.leavesOn = day + 1;
-    } else if ((yearly[i] ?? 0) > ASSUMED.wanted) operator.stake *= 1 + ((yearly[i] ?? 0) * ASSUMED.reinvested) / 365;
+  for (const [i, { operator }] of staying.entries()) {
+    const own = yearly[i] ?? 0;
+    if (uniform(random) < (own < 0 ? ASSUMED.leaving : ASSUMED.leaving / 20)) operator.leavesOn = day + 1;
+    else if (own > ASSUMED.wanted) operator.stake *= 1 + (own * ASSUMED.reinvested) / 365;
   }
   if (uniform(random) < ASSUMED.mergersADay && active.length > 2) merge(random, state, mechanisms, active);
 }

@@ -14,6 +14,7 @@ import { PLANTED } from "../planted/bugs.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const WALKS = join(ROOT, "test", "contracts", "support", "fuzz");
 const CAUGHT = join(ROOT, "tools", "planted", "caught.json");
+const ANALYSED = join(ROOT, "tools", "analysis", "found.json");
 
 /** An invariant as its file says it. */
 interface Stated {
@@ -53,6 +54,19 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 
 const code = (text: string): string => (text === "" ? "(nothing)" : `\`${text.replace(/\s+/g, " ")}\``);
+
+/** What `npm run analyse` found last. */
+interface Analysed {
+  readonly counts: readonly {
+    readonly rule: string;
+    readonly under: string;
+    readonly reason: string;
+    readonly findings: number;
+  }[];
+  readonly unexplained: readonly { readonly file: string; readonly line: number; readonly rule: string }[];
+  readonly money: readonly { readonly statement: string; readonly proved: boolean }[];
+}
+const { counts, unexplained, money } = JSON.parse(readFileSync(ANALYSED, "utf8")) as Analysed;
 
 const all = invariants();
 const found = caught();
@@ -117,6 +131,25 @@ ${scores
       `- \`${one.replace(/\s+/g, " ")}\`: ${EXPLAINED[one.replace(/:\d+\s+/, " ").replace(/\s+/g, " ")] ?? "not explained"}`,
   )
   .join("\n")}
+
+## Static analysis
+
+\`npm run analyse\` applies solhint's security rules to all contracts that are deployed, and solc's SMTChecker (bounded model
+checking with Z3) to what must hold of money arithmetic, for all values of the types. Slither was not to be had. When it ran
+last, ${String(unexplained.length)} findings were not explained. The explained ones:
+
+${table(
+  ["rule", "where", "findings", "why it is no fault"],
+  counts.map(({ rule, under, reason, findings }) => [rule, `\`${under}\``, String(findings), reason]),
+)}
+
+Statements of \`tools/analysis/Money.sol\`: those of credits call the ledger that is deployed, those of parts of an amount
+state the formula of the contract again, because the contracts keep it in private functions.
+
+${table(
+  ["statement", "proved"],
+  money.map(({ statement, proved }) => [`\`${statement}\``, proved ? "yes" : "no"]),
+)}
 `;
 
 writeFileSync(join(ROOT, "docs", "assurance.md"), document);

@@ -129,4 +129,25 @@ export const PLANTED: readonly Planted[] = [
     replacement: "        bytes32 outputRoot = job.drawOrOutputRoot;",
     harm: "Requester and operator agree on an input that nobody can check.",
   },
+  {
+    name: "an auditor is stuck when data are withheld",
+    contract: "AuditDesk",
+    original: "require(failed || verdict != DisputeStatus.None, AuditUndisputed(claimId));",
+    replacement: "require(!failed && verdict != DisputeStatus.None, AuditUndisputed(claimId));",
+    harm: "Whoever withholds an input locks a part of an auditor's stake for ever.",
+  },
+  {
+    name: "an audit pays whoever is not wrong",
+    contract: "AuditDesk",
+    original: "if (verdict != DisputeStatus.Upheld) return _end(claimId, audit, 0);",
+    replacement: "if (verdict != DisputeStatus.Upheld) return _end(claimId, audit, rewardFor(request.fee));",
+    harm: "An auditor that guesses is paid when nobody escalates: the fund pays for no work.",
+  },
+  {
+    name: "a commitment of an audit leaves the lock",
+    contract: "AuditDesk",
+    original: "        STAKING.release(claimId);\n        _charge(BOND);",
+    replacement: "        _charge(BOND);",
+    harm: "Each audit takes away stake that its auditor could answer with.",
+  },
 ];
