@@ -105,7 +105,7 @@ describe("assay-node", () => {
       (await diagnose(undefined, environment)).map(({ level, text, remedy = "" }) => `${level}: ${text} -> ${remedy}`);
 
     it("names a mistake of the configuration, a deployment file that is none, and a node that does not answer", async () => {
-      const rpc = { ASSAY_NODE_RPC: "http://127.0.0.1:9", ASSAY_NODE_STORE: join(folder, "doctor", "store") };
+      const rpc = { ASSAY_NODE_RPC: "http://127.0.0.1:3", ASSAY_NODE_STORE: join(folder, "doctor", "store") };
       const file = join(folder, "deployment.json");
       expect(await diagnosed({ ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_THREADS: "0" })).to.deep.equal([
         "failure: configuration: error CONFIGURATION_INVALID: the environment has 1 mistakes:\n" +
@@ -119,7 +119,9 @@ describe("assay-node", () => {
       await writeFile(file, JSON.stringify({ chainId: 31_337, block: 1, randomness: "local", contracts }));
       const environment = { ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_DATABASE: join(folder, "doctor", "db") };
       const findings = await diagnosed(environment);
-      expect(findings[2]).to.match(/^failure: chain: error RPC_UNUSABLE: none of 1 nodes answers: connect ECONNREFUSED .* -> check rpc$/);
+      expect(findings[2]).to.match(
+        /^failure: chain: error RPC_UNUSABLE: none of 1 nodes answers: connect ECONNREFUSED .* -> check rpc$/,
+      );
       expect(findings.slice(3).map((finding) => finding.split(":")[0])).to.deep.equal(["ok", "ok"]);
     });
   });

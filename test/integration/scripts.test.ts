@@ -45,8 +45,8 @@ describe("describeError", () => {
   });
 
   it("says why nothing could be fetched, not that nothing was", async () => {
-    const failed: unknown = await fetch("http://127.0.0.1:9").catch((error: unknown) => error);
-    expect(describeError(failed)).to.equal("connect ECONNREFUSED 127.0.0.1:9");
+    const failed: unknown = await fetch("http://127.0.0.1:3").catch((error: unknown) => error);
+    expect(describeError(failed)).to.equal("connect ECONNREFUSED 127.0.0.1:3");
     const several = new TypeError("fetch failed", { cause: Object.assign(new Error(""), { code: "ECONNREFUSED" }) });
     expect(describeError(several)).to.equal("ECONNREFUSED");
   });
