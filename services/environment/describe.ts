@@ -15,6 +15,11 @@ export function describeError(error: unknown): string {
   }
   if (isAssayError(error)) return `error ${error.code}: ${error.message}`;
   if (!(error instanceof Error)) return String(error);
+  // What fetch says itself is no reason: that is its cause, which has no words when several addresses were tried.
+  if (error.message === "fetch failed" && error.cause instanceof Error) {
+    const { message, code = "no connection" } = error.cause as Error & { readonly code?: string };
+    return message === "" ? code : message;
+  }
   if (isProgramError(error)) return error.stack ?? error.message;
   if ("shortMessage" in error && typeof error.shortMessage === "string") return error.shortMessage;
   return error.message;

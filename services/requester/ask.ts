@@ -170,6 +170,8 @@ export async function awaitOutcome(
     // Not read yet, or gone with a reorganisation.
     if (view === undefined) return;
     const finality = finalityOf((await suite.market.resultOf(requestId)).finality);
+    // Claimed since the ledger was read: the next look knows the answer.
+    if ((finality === "provisional" || finality === "final") && view.claim === undefined) return;
     if (finality === "final" || finality === "failed" || (finality === "provisional" && !final)) {
       const { operator = ZeroAddress, outputRoot = ZeroHash } = view.claim ?? {};
       const outputs = finality === "failed" ? [] : await outputsOf({ ...context, store, client }, view);

@@ -75,6 +75,27 @@ describe("AssayClient", () => {
     expect(await asking.collect()).to.equal(0n);
   });
 
+  it("an answer that was claimed after the ledger was read is told at the next look, with its data", async () => {
+    const asking = client();
+    const id = await asking.ask(version, image(), { fee: FEE, windowSeconds: WINDOW_SECONDS });
+    const { provider } = stage.connection;
+    const ask = provider.request.bind(provider) as (call: { method: string; params?: unknown }) => Promise<unknown>;
+    const { market } = stage.suite;
+    const resultOf = market.interface.getFunction("resultOf").selector;
+    let claimed = false;
+    provider.request = async (call): Promise<unknown> => {
+      const [first] = (call.params ?? []) as readonly { readonly data?: string }[];
+      if (!claimed && call.method === "eth_call" && first?.data?.startsWith(resultOf) === true) {
+        claimed = true;
+        await answered();
+      }
+      return await ask(call);
+    };
+    const { outputs, outputRoot } = await asking.wait(id, { provisional: true });
+    const expected = await execute(model, joinTensors(image()));
+    expect([outputs, outputRoot]).to.deep.equal([expected.outputs, expected.outputRoot]);
+  });
+
   it("another client goes on with the id alone, however long ago it was settled", async () => {
     const id = await client().ask(version, image(), { fee: FEE, windowSeconds: WINDOW_SECONDS });
     await answered();

@@ -8,6 +8,7 @@ import { parseEther } from "ethers";
 
 import { isAssayError } from "../../runner/errors.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
+import { NAMES } from "../../services/chain/deployment.ts";
 import { CHAIN_CLOCK } from "../../services/environment/clock.ts";
 import { listen } from "../../services/environment/listen.ts";
 import { type HostedModel, hostModel } from "../../services/models/models.ts";
@@ -15,6 +16,7 @@ import { threadedExecutor } from "../../services/models/executor.ts";
 import { execute, joinTensors, prepared } from "../../services/models/models.ts";
 import { executePrepared, judgePrepared } from "../../services/models/run.ts";
 import { readConfiguration } from "../../services/node/configuration.ts";
+import { diagnose } from "../../services/node/doctor.ts";
 import { Metrics } from "../../services/node/metrics.ts";
 import { type Pulse, serveMonitor, stateOf } from "../../services/node/monitor.ts";
 import { nextDeadline } from "../../services/node/roles.ts";
@@ -96,6 +98,32 @@ describe("assay-node", () => {
       expect((await mistakesOf("{"))[0]).to.match(/^it is not JSON/);
       const error: unknown = await readConfiguration(join(folder, "none"), {}).catch((reason: unknown) => reason);
       expect(isAssayError(error, "FILE_UNREADABLE")).to.equal(true);
+    });
+  });
+
+  describe("doctor", () => {
+    const diagnosed = async (environment: Readonly<Record<string, string>>): Promise<readonly string[]> =>
+      (await diagnose(undefined, environment)).map(({ level, text, remedy = "" }) => `${level}: ${text} -> ${remedy}`);
+
+    it("names a mistake of the configuration, a deployment file that is none, and a node that does not answer", async () => {
+      const rpc = { ASSAY_NODE_RPC: "http://127.0.0.1:3", ASSAY_NODE_STORE: join(folder, "doctor", "store") };
+      const file = join(folder, "deployment.json");
+      expect(await diagnosed({ ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_THREADS: "0" })).to.deep.equal([
+        "failure: configuration: error CONFIGURATION_INVALID: the environment has 1 mistakes:\n" +
+          '  ASSAY_NODE_THREADS is "0": give a whole number from 1 to 256 -> mend each line',
+      ]);
+      await writeFile(file, "{}");
+      expect((await diagnosed({ ...rpc, ASSAY_NODE_DEPLOYMENT: file }))[1]).to.match(
+        /^failure: deployment: error FILE_MALFORMED: .* -> run scripts\/deploy\.ts, or take the file from who deployed/,
+      );
+      const contracts = Object.fromEntries(Object.values(NAMES).map((name) => [name, `0x${"11".repeat(20)}`]));
+      await writeFile(file, JSON.stringify({ chainId: 31_337, block: 1, randomness: "local", contracts }));
+      const environment = { ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_DATABASE: join(folder, "doctor", "db") };
+      const findings = await diagnosed(environment);
+      expect(findings[2]).to.match(
+        /^failure: chain: error RPC_UNUSABLE: none of 1 nodes answers: connect ECONNREFUSED .* -> check rpc$/,
+      );
+      expect(findings.slice(3).map((finding) => finding.split(":")[0])).to.deep.equal(["ok", "ok"]);
     });
   });
 

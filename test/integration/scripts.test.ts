@@ -44,6 +44,13 @@ describe("describeError", () => {
     expect(describeError("text")).to.equal("text");
   });
 
+  it("says why nothing could be fetched, not that nothing was", async () => {
+    const failed: unknown = await fetch("http://127.0.0.1:3").catch((error: unknown) => error);
+    expect(describeError(failed)).to.equal("connect ECONNREFUSED 127.0.0.1:3");
+    const several = new TypeError("fetch failed", { cause: Object.assign(new Error(""), { code: "ECONNREFUSED" }) });
+    expect(describeError(several)).to.equal("ECONNREFUSED");
+  });
+
   it("finds the data of a revert wherever they are, and shows those of unknown errors", () => {
     const panic = `0x4e487b71${"11".padStart(64, "0")}`;
     const errors = [

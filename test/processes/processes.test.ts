@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -147,6 +147,16 @@ for (const [name, start] of Object.entries(CHAINS)) {
       await ended(stake, operating);
       const doctor = await ended(operate.replace("operator", "doctor"), operating);
       expect(doctor.stdout).to.match(/^ok {7}opted in to digits.onnx$/m);
+      expect(doctor.stdout).to.match(/^ok {7}the contracts of the deployment file are of one suite$/m);
+      const { InferenceMarket, OperatorPools, OperatorStaking, ...rest } = deployment.contracts;
+      const swapped = { ...rest, InferenceMarket, OperatorPools: OperatorStaking, OperatorStaking: OperatorPools };
+      const twisted = join(folder, "twisted.json");
+      await writeFile(twisted, JSON.stringify({ ...deployment, contracts: swapped }));
+      const alarmed = running(
+        typed(operate.replace("operator", "doctor"), { ...operating, ASSAY_NODE_DEPLOYMENT: twisted }),
+      );
+      expect(await alarmed.ended()).to.equal(1);
+      expect(alarmed.stdout).to.match(/^failure {2}.*pools is 0x.*, and 0x.* in the deployment file$/m);
       const operator = running(typed(operate, operating));
       const watcher = running(typed(watch, watching));
       await Promise.all([operator.prints(/operator runs/), watcher.prints(/watcher runs/)]);

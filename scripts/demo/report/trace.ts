@@ -11,9 +11,9 @@ const CELLS = 64;
 
 /** The layers of a forged run: which numbers differ from the honest run, and the one that convicted. */
 export function traceOf({ model, honest }: Tale, { forgery, verdict, liar }: Trial): Markup {
-  const rows = model.model.program.kernels.map((kernel, index) => {
+  const rows = model.model.program.kernels.flatMap((kernel, index): readonly Row[] => {
     const [is, was] = [forgery.run.trace[index], honest.trace[index]];
-    if (is === undefined || was === undefined) return { row: html``, quiet: true, first: index };
+    if (is === undefined || was === undefined) return [];
     const different = differences(is, was);
     const convicted = index === verdict.kernel;
     const wrong = convicted ? wrongNumber(kernel, verdict, liar) : html``;
@@ -26,7 +26,7 @@ export function traceOf({ model, honest }: Tale, { forgery, verdict, liar }: Tri
       ><span class="does"><b>${named}</b>${describe(kernel)}</span>${strip(different, convicted ? verdict.element : -1)}
       <span class="count">${said}</span>${wrong}
     </li>`;
-    return { row, quiet: !convicted, first: index };
+    return [{ row, quiet: !convicted, first: index }];
   });
   return html`<ol class="trace" start="0">
     ${folded(rows)}
