@@ -105,7 +105,7 @@ const FIGURES: readonly Figure[] = [
   {
     title: "Harm by wrong answers so far, dollars",
     note: "Value at risk of wrong answers that became final.",
-    ...{ read: ({ harmed }: Day) => harmed + 1, variants: ["all on", "without audits"], digits: 0, logarithmic: true },
+    ...{ read: ({ harmed }: Day) => harmed, variants: ["all on", "without audits"], digits: 0, logarithmic: true },
   },
   {
     title: "Largest part of the stake at one provider, %",
@@ -115,7 +115,7 @@ const FIGURES: readonly Figure[] = [
   {
     title: "Stake taken for wrong answers so far, tokens",
     note: "By those that were caught, cheats and faults of providers alike.",
-    ...{ read: ({ slashed }: Day) => slashed + 1, digits: 0, logarithmic: true },
+    ...{ read: ({ slashed }: Day) => slashed, digits: 0, logarithmic: true },
     variants: ["all on", "without audits", "without correlated penalty"],
   },
   {
