@@ -6,7 +6,13 @@ import { syntheticQuote } from "../../testing/enclave/quote.ts";
 import { INTEL_ROOT, sample, SAMPLE_TIME } from "../../testing/enclave/samples.ts";
 import { TEE_MODE } from "../../ignition/modules/Enclaves.ts";
 import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
-import { chainId, deployVerifier, halves, submitSynthetic, SYNTHETIC_ROOT } from "../../test/contracts/support/enclave.ts";
+import {
+  chainId,
+  deployVerifier,
+  halves,
+  submitSynthetic,
+  SYNTHETIC_ROOT,
+} from "../../test/contracts/support/enclave.ts";
 import {
   assign,
   deployProtocol,
@@ -107,7 +113,9 @@ const measureKey = async (gauge: Gauge): Promise<void> => {
       windowSeconds: WINDOW,
     });
     const market = protocol.market.connect(protocol.alice);
-    const answer = await market.claim(opened.request, OUTPUT, rootOfF32(OUTPUT), "", [mode === TEE_MODE ? evidence : "0x"]);
+    const answer = await market.claim(opened.request, OUTPUT, rootOfF32(OUTPUT), "", [
+      mode === TEE_MODE ? evidence : "0x",
+    ]);
     claims.push((await answer.wait())?.gasUsed ?? 0n);
   }
   const [optimistic = 0n, attested = 0n] = claims;

@@ -94,7 +94,12 @@ function createProgram(
       .option("--json", "print JSON")
       .action((path: string, options: { readonly json?: boolean }) => finish(action(path), options.json === true));
   explain("inspect", "<quote>", "say what a quote says; nothing is verified", inspectQuote);
-  explain("collateral", "<folder>", "say what files of collateral contain, and verify their signatures", inspectCollateral);
+  explain(
+    "collateral",
+    "<folder>",
+    "say what files of collateral contain, and verify their signatures",
+    inspectCollateral,
+  );
   return program;
 }
 

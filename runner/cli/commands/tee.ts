@@ -1,7 +1,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { type CollateralFacts, COLLATERAL_FIELDS, collateralFacts, type CollateralFile } from "../../enclave/collateral.ts";
+import {
+  type CollateralFacts,
+  COLLATERAL_FIELDS,
+  collateralFacts,
+  type CollateralFile,
+} from "../../enclave/collateral.ts";
 import { parseQuote } from "../../enclave/quote.ts";
 import { AssayError } from "../../errors.ts";
 import { Fields } from "../../files/fields.ts";
