@@ -210,10 +210,7 @@ export const ROOMS = [
     "runner/inspection",
     "typechain-types",
   ]),
-  room("runner/enclave", "explains quotes of enclaves and their collateral", [
-    "runner/errors.ts",
-    "runner/commitment",
-  ]),
+  room("runner/enclave", "explains quotes of enclaves and their collateral", ["runner/errors.ts", "runner/commitment"]),
   room("runner/cli", "the command `assay`", ["runner/*"]),
   room("runner/browser.ts", "what the package exports as its runner in browsers", ["runner/*"]),
   room("runner/index.ts", "what the package exports as its runner", ["runner/*"]),

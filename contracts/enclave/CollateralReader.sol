@@ -3,8 +3,20 @@ pragma solidity 0.8.37;
 
 import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 
-import {Certificate, QeIdentity, RevocationList, SvnLevel, TcbInfo, TcbLevel, TcbStatus, TdxModule, Tee, Validity} from "../types/Enclave.sol";
+import {
+    Certificate,
+    QeIdentity,
+    RevocationList,
+    SvnLevel,
+    TcbInfo,
+    TcbLevel,
+    TcbStatus,
+    TdxModule,
+    Tee,
+    Validity
+} from "../types/Enclave.sol";
 import {ICollateralReader} from "../interfaces/ICollateralReader.sol";
+import {Words} from "../machine/Words.sol";
 import {Json} from "./Json.sol";
 import {Pem} from "./Pem.sol";
 import {X509} from "./X509.sol";
@@ -20,6 +32,8 @@ contract CollateralReader is ICollateralReader {
     uint256 private constant MAX_ADVISORIES = 64;
     uint256 private constant MAX_LEVELS = 64;
     uint256 private constant MAX_MODULES = 16;
+    /// @dev How a component starts that says nothing but its number; most do.
+    uint256 private constant SHORT_COMPONENT = uint56(bytes7('{"svn":'));
 
     /// @dev Fields of an object that were read.
     struct Fields {
@@ -43,10 +57,7 @@ contract CollateralReader is ICollateralReader {
         (der, offset) = Pem.decode(text, offset + 1);
         root = X509.readCertificate(der);
         // The line feed at the end is optional, and not part of the identity.
-        require(
-            offset == text.length || (offset + 1 == text.length && text[offset] == "\n"),
-            Pem.PemMalformed(offset)
-        );
+        require(offset == text.length || (offset + 1 == text.length && text[offset] == "\n"), Pem.PemMalformed(offset));
         chain = keccak256(text[:offset]);
     }
 
@@ -64,7 +75,7 @@ contract CollateralReader is ICollateralReader {
         uint256 version;
         TdxModule memory unnamed;
         uint256 offset = Json.expect(json, 0, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             uint256 value;
             (key, offset) = Json.readKey(json, offset);
@@ -120,7 +131,7 @@ contract CollateralReader is ICollateralReader {
         bytes32 id;
         uint256 version;
         uint256 offset = Json.expect(json, 0, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             uint256 value;
             (key, offset) = Json.readKey(json, offset);
@@ -198,12 +209,16 @@ contract CollateralReader is ICollateralReader {
         uint256 offset,
         Advisories memory advisories
     ) private pure returns (TcbLevel[] memory levels, uint256 next) {
-        levels = new TcbLevel[](_count(json, offset, MAX_LEVELS));
-        next = offset + 1;
-        for (uint256 i; i < levels.length; ++i) {
-            (levels[i], next) = _readTcbLevel(json, next, advisories);
-            (, next) = Json.readMore(json, next, "]");
+        TcbLevel[] memory longest = new TcbLevel[](MAX_LEVELS);
+        next = Json.expect(json, offset, "[");
+        uint256 count;
+        for (bool more = true; more; ++count) {
+            require(count < MAX_LEVELS, CollateralTooLarge(next));
+            (longest[count], next) = _readTcbLevel(json, next, advisories);
+            (more, next) = Json.readMore(json, next, "]");
         }
+        levels = new TcbLevel[](count);
+        for (uint256 i; i < count; ++i) levels[i] = longest[i];
     }
 
     function _readTcbLevel(
@@ -214,7 +229,7 @@ contract CollateralReader is ICollateralReader {
         Fields memory fields;
         fields.start = offset;
         next = Json.expect(json, offset, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             (key, next) = Json.readKey(json, next);
             if (key == "tcb") {
@@ -240,7 +255,7 @@ contract CollateralReader is ICollateralReader {
         Fields memory fields;
         fields.start = offset;
         next = Json.expect(json, offset, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             uint256 value;
             (key, next) = Json.readKey(json, next);
@@ -263,15 +278,27 @@ contract CollateralReader is ICollateralReader {
     }
 
     /// @dev 16 objects with a field `svn`.
-    function _readComponents(bytes calldata json, uint256 offset) private pure returns (uint128 components, uint256 next) {
+    function _readComponents(
+        bytes calldata json,
+        uint256 offset
+    ) private pure returns (uint128 components, uint256 next) {
         next = Json.expect(json, offset, "[");
         for (uint256 i; i < 16; ++i) {
             uint256 start = next;
+            uint256 value;
+            if (Words.loadCalldata(Words.positionOf(json) + next) >> 200 == SHORT_COMPONENT) {
+                (value, next) = Json.readUpTo(json, next + 7, type(uint8).max);
+                if (next < json.length && json[next] == "}") {
+                    components = (components << 8) | uint128(value);
+                    next = Json.expect(json, next + 1, i == 15 ? bytes1("]") : bytes1(","));
+                    continue;
+                }
+                next = start;
+            }
             uint256 seen;
             next = Json.expect(json, next, "{");
-            for (bool more = true; more; ) {
+            for (bool more = true; more;) {
                 bytes32 key;
-                uint256 value;
                 (key, next) = Json.readKey(json, next);
                 if (key == "svn") {
                     ++seen;
@@ -292,12 +319,16 @@ contract CollateralReader is ICollateralReader {
         uint256 offset,
         Advisories memory advisories
     ) private pure returns (SvnLevel[] memory levels, uint256 next) {
-        levels = new SvnLevel[](_count(json, offset, MAX_LEVELS));
-        next = offset + 1;
-        for (uint256 i; i < levels.length; ++i) {
-            (levels[i], next) = _readSvnLevel(json, next, advisories);
-            (, next) = Json.readMore(json, next, "]");
+        SvnLevel[] memory longest = new SvnLevel[](MAX_LEVELS);
+        next = Json.expect(json, offset, "[");
+        uint256 count;
+        for (bool more = true; more; ++count) {
+            require(count < MAX_LEVELS, CollateralTooLarge(next));
+            (longest[count], next) = _readSvnLevel(json, next, advisories);
+            (more, next) = Json.readMore(json, next, "]");
         }
+        levels = new SvnLevel[](count);
+        for (uint256 i; i < count; ++i) levels[i] = longest[i];
     }
 
     function _readSvnLevel(
@@ -308,7 +339,7 @@ contract CollateralReader is ICollateralReader {
         Fields memory fields;
         fields.start = offset;
         next = Json.expect(json, offset, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             (key, next) = Json.readKey(json, next);
             if (key == "tcb") {
@@ -343,12 +374,16 @@ contract CollateralReader is ICollateralReader {
         Advisories memory advisories
     ) private pure returns (TdxModule[] memory modules, uint256 next) {
         // The first place is for the module without a name.
-        modules = new TdxModule[](_count(json, offset, MAX_MODULES) + 1);
-        next = offset + 1;
-        for (uint256 i = 1; i < modules.length; ++i) {
-            (modules[i], next) = _readModule(json, next, advisories, true);
-            (, next) = Json.readMore(json, next, "]");
+        TdxModule[] memory longest = new TdxModule[](MAX_MODULES + 1);
+        next = Json.expect(json, offset, "[");
+        uint256 count = 1;
+        for (bool more = true; more; ++count) {
+            require(count <= MAX_MODULES, CollateralTooLarge(next));
+            (longest[count], next) = _readModule(json, next, advisories, true);
+            (more, next) = Json.readMore(json, next, "]");
         }
+        modules = new TdxModule[](count);
+        for (uint256 i; i < count; ++i) modules[i] = longest[i];
     }
 
     function _readModule(
@@ -360,7 +395,7 @@ contract CollateralReader is ICollateralReader {
         Fields memory fields;
         fields.start = offset;
         next = Json.expect(json, offset, "{");
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 key;
             uint256 value;
             bytes memory signer;
@@ -452,7 +487,7 @@ contract CollateralReader is ICollateralReader {
         next = Json.expect(json, offset, "[");
         require(next < json.length, Json.JsonMalformed(next));
         if (json[next] == "]") return (0, next + 1);
-        for (bool more = true; more; ) {
+        for (bool more = true; more;) {
             bytes32 word;
             uint256 start = next;
             (word, next) = Json.readWord(json, next);
@@ -476,18 +511,12 @@ contract CollateralReader is ICollateralReader {
         }
     }
 
-    /// @dev Number of elements of the list at `offset`, which has one at least.
-    function _count(bytes calldata json, uint256 offset, uint256 most) private pure returns (uint256 count) {
-        offset = Json.expect(json, offset, "[");
-        for (bool more = true; more; ++count) {
-            require(count < most, CollateralTooLarge(offset));
-            offset = Json.skip(json, offset);
-            (more, offset) = Json.readMore(json, offset, "]");
-        }
-    }
-
     /// @dev A string of `count` bytes in hexadecimal, at most 32, in the lowest places.
-    function _readHexWord(bytes calldata json, uint256 offset, uint256 count) private pure returns (uint256, uint256 next) {
+    function _readHexWord(
+        bytes calldata json,
+        uint256 offset,
+        uint256 count
+    ) private pure returns (uint256, uint256 next) {
         bytes memory value;
         (value, next) = Json.readHex(json, offset, count);
         return (uint256(bytes32(value)) >> (256 - 8 * count), next);

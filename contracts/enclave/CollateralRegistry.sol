@@ -5,7 +5,19 @@ import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
 import {ICollateralReader} from "../interfaces/ICollateralReader.sol";
 import {ICollateralRegistry} from "../interfaces/ICollateralRegistry.sol";
-import {Certificate, Collateral, Issuer, IssuerKind, P256Key, QeIdentity, RevocationList, Seal, TcbInfo, Tee, Validity} from "../types/Enclave.sol";
+import {
+    Certificate,
+    Collateral,
+    Issuer,
+    IssuerKind,
+    P256Key,
+    QeIdentity,
+    RevocationList,
+    Seal,
+    TcbInfo,
+    Tee,
+    Validity
+} from "../types/Enclave.sol";
 import {IntelNames} from "./IntelNames.sol";
 import {P256Signature} from "./P256Signature.sol";
 
@@ -51,10 +63,7 @@ contract CollateralRegistry is ICollateralRegistry {
         Certificate memory root;
         (certificate, root, chain) = READER.readChain(chainText);
         P256Key memory rootKey = _rootKey();
-        require(
-            root.key.x == rootKey.x && root.key.y == rootKey.y,
-            CollateralRootUnknown(root.key.x, root.key.y)
-        );
+        require(root.key.x == rootKey.x && root.key.y == rootKey.y, CollateralRootUnknown(root.key.x, root.key.y));
         require(
             root.subject == IntelNames.ROOT && root.issuer == IntelNames.ROOT && root.isCa,
             CollateralCertificateUnsuited(root.serial)
@@ -188,13 +197,16 @@ contract CollateralRegistry is ICollateralRegistry {
         );
     }
 
-    function _requireSigned(Collateral collateral, bytes32 chain, bytes calldata json, bytes32 r, bytes32 s) private view {
+    function _requireSigned(
+        Collateral collateral,
+        bytes32 chain,
+        bytes calldata json,
+        bytes32 r,
+        bytes32 s
+    ) private view {
         (Issuer memory issuer, ) = _issuer(chain);
         require(issuer.kind == IssuerKind.TcbSigning, CollateralIssuerUnsuited(chain, issuer.kind));
-        require(
-            P256Signature.isValid(sha256(json), r, s, issuer.key),
-            CollateralSignatureInvalid(collateral, chain)
-        );
+        require(P256Signature.isValid(sha256(json), r, s, issuer.key), CollateralSignatureInvalid(collateral, chain));
     }
 
     /// @dev An issuer that counts now by its dates and by the root's list, and until when.

@@ -76,7 +76,8 @@ library Der {
 
     /// @notice The first `length` bytes from `offset`, at most 32, in the highest places.
     function prefix(Memory.Slice der, uint256 offset, uint256 length) internal pure returns (bytes32) {
-        return length == 0 ? bytes32(0) : bytes32((uint256(der.load(offset)) >> (256 - 8 * length)) << (256 - 8 * length));
+        return
+            length == 0 ? bytes32(0) : bytes32((uint256(der.load(offset)) >> (256 - 8 * length)) << (256 - 8 * length));
     }
 
     /// @notice A positive integer of at most 32 bytes, or 0.
@@ -110,10 +111,7 @@ library Der {
     function readTime(Memory.Slice der, uint256 offset, uint256 end) internal pure returns (uint40 time, uint256 next) {
         (uint256 tag, uint256 start, uint256 after_) = read(der, offset, end);
         uint256 length = after_ - start;
-        require(
-            (tag == UTC_TIME && length == 13) || (tag == GENERALIZED_TIME && length == 15),
-            DerMalformed(offset)
-        );
+        require((tag == UTC_TIME && length == 13) || (tag == GENERALIZED_TIME && length == 15), DerMalformed(offset));
         uint256 word = uint256(der.load(start));
         uint256 year = _twoDigits(word, 0, offset);
         uint256 i = 2;
@@ -137,7 +135,11 @@ library Der {
     }
 
     /// @notice A bit string of whole bytes: where they start.
-    function readBits(Memory.Slice der, uint256 offset, uint256 end) internal pure returns (uint256 start, uint256 next) {
+    function readBits(
+        Memory.Slice der,
+        uint256 offset,
+        uint256 end
+    ) internal pure returns (uint256 start, uint256 next) {
         (start, next) = expect(der, offset, end, BIT_STRING);
         require(next > start && prefix(der, start, 1) == 0, DerMalformed(offset));
         ++start;

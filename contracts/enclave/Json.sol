@@ -59,7 +59,11 @@ library Json {
     }
 
     /// @notice Whether another element follows in the list or object that `close` closes; reads the comma or `close`.
-    function readMore(bytes calldata json, uint256 offset, bytes1 close) internal pure returns (bool more, uint256 next) {
+    function readMore(
+        bytes calldata json,
+        uint256 offset,
+        bytes1 close
+    ) internal pure returns (bool more, uint256 next) {
         require(offset < json.length, JsonMalformed(offset));
         more = json[offset] == ",";
         require(more || json[offset] == close, JsonMalformed(offset));
@@ -91,7 +95,11 @@ library Json {
     }
 
     /// @notice A string of exactly `count` bytes in hexadecimal.
-    function readHex(bytes calldata json, uint256 offset, uint256 count) internal pure returns (bytes memory, uint256 next) {
+    function readHex(
+        bytes calldata json,
+        uint256 offset,
+        uint256 count
+    ) internal pure returns (bytes memory, uint256 next) {
         offset = expect(json, offset, '"');
         next = expect(json, offset + 2 * count, '"');
         bytes memory value = new bytes(count);
@@ -107,7 +115,8 @@ library Json {
         (word, next) = readWord(json, offset);
         // The separators, and zeros where digits stand.
         require(
-            next - offset == 22 && word & 0x00000000ff0000ff0000ff0000ff0000ff0000ff000000000000000000000000 == SEPARATORS,
+            next - offset == 22 &&
+                word & 0x00000000ff0000ff0000ff0000ff0000ff0000ff000000000000000000000000 == SEPARATORS,
             JsonMalformed(offset)
         );
         uint256 year = _twoDigits(json, offset + 1) * 100 + _twoDigits(json, offset + 3);

@@ -108,9 +108,7 @@ library PckExtension {
         uint256 word = uint256(der.load(name));
         uint256 length = group == 0 ? 10 : 11;
         require(
-            value - name == length &&
-                bytes9(bytes32(word)) == PREFIX &&
-                (group == 0 || (word >> 176) & 0xff == group),
+            value - name == length && bytes9(bytes32(word)) == PREFIX && (group == 0 || (word >> 176) & 0xff == group),
             Der.DerMalformed(item)
         );
         field = (word >> (256 - 8 * length)) & 0xff;

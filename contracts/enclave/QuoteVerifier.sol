@@ -5,7 +5,18 @@ import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 
 import {ICollateralRegistry} from "../interfaces/ICollateralRegistry.sol";
 import {IQuoteVerifier} from "../interfaces/IQuoteVerifier.sol";
-import {Certificate, Issuer, IssuerKind, P256Key, PlatformTcb, QeIdentity, QuoteReport, TcbInfo, TcbStatus, Tee} from "../types/Enclave.sol";
+import {
+    Certificate,
+    Issuer,
+    IssuerKind,
+    P256Key,
+    PlatformTcb,
+    QeIdentity,
+    QuoteReport,
+    TcbInfo,
+    TcbStatus,
+    Tee
+} from "../types/Enclave.sol";
 import {IntelNames} from "./IntelNames.sol";
 import {P256Signature} from "./P256Signature.sol";
 import {PckExtension} from "./PckExtension.sol";
@@ -119,10 +130,7 @@ contract QuoteVerifier is IQuoteVerifier {
         report.expiresAt = _min(report.expiresAt, expiresAt);
         bytes32 signer = bytes32(qe[128:160]);
         uint16 productId = _uint16(qe, 256);
-        require(
-            signer == identity.signer && productId == identity.productId,
-            QeIdentityMismatch(signer, productId)
-        );
+        require(signer == identity.signer && productId == identity.productId, QeIdentityMismatch(signer, productId));
         bytes4 miscSelect = bytes4(qe[16:20]);
         bytes16 attributes = bytes16(qe[48:64]);
         require(uint128(attributes) & DEBUG == 0, QuoteDebuggable(attributes));

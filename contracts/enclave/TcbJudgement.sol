@@ -68,8 +68,8 @@ library TcbJudgement {
     /// @notice The status of a platform with a part (quoting enclave, TDX module) of its own status.
     /// @dev Where both the platform needs another configuration and the part is out of date, both are said.
     function joined(TcbStatus platform, TcbStatus part) internal pure returns (TcbStatus) {
-        bool configuration = platform == TcbStatus.ConfigurationNeeded ||
-            platform == TcbStatus.ConfigurationAndSWHardeningNeeded;
+        bool configuration =
+            platform == TcbStatus.ConfigurationNeeded || platform == TcbStatus.ConfigurationAndSWHardeningNeeded;
         if (configuration && part == TcbStatus.OutOfDate) return TcbStatus.OutOfDateConfigurationNeeded;
         return platform > part ? platform : part;
     }

@@ -88,7 +88,11 @@ library X509 {
     }
 
     /// @dev keccak256 of a name with its tag and length: names are compared byte for byte.
-    function _readName(Memory.Slice der, uint256 offset, uint256 end) private pure returns (bytes32 hash, uint256 next) {
+    function _readName(
+        Memory.Slice der,
+        uint256 offset,
+        uint256 end
+    ) private pure returns (bytes32 hash, uint256 next) {
         (, next) = Der.expect(der, offset, end, Der.SEQUENCE);
         hash = keccak256(der.slice(offset, next - offset).toBytes());
     }

@@ -67,7 +67,9 @@ export interface CollateralFacts {
 }
 
 const certificatesOf = (text: string): X509Certificate[] =>
-  (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((pem) => new X509Certificate(pem));
+  (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+    (pem) => new X509Certificate(pem),
+  );
 
 /** Reads a chain in PEM. */
 export function readChain(text: string): ChainFacts {

@@ -53,8 +53,7 @@ const TDX_FIELDS = [
   ["RTMR3", 472, 48],
 ] as const;
 
-const keccak = (...parts: readonly Uint8Array[]): string =>
-  toHash(keccak256(Buffer.concat(parts)));
+const keccak = (...parts: readonly Uint8Array[]): string => toHash(keccak256(Buffer.concat(parts)));
 
 /** Where the report is, and how long: by version and, from version 5 on, by the type that stands before it. */
 function reportOf(quote: ByteReader): { tee: TeeKind; body: number; size: number } {

@@ -30,7 +30,10 @@ export const mutated = (original: Uint8Array, random: Random): Mutation => {
       return { data: Uint8Array.from([...head, ...part, ...part, ...tail]), what: `${length} repeated at ${offset}` };
     case 2: {
       const inserted = part.map(() => random.below(256));
-      return { data: Uint8Array.from([...head, ...inserted, ...part, ...tail]), what: `${length} inserted at ${offset}` };
+      return {
+        data: Uint8Array.from([...head, ...inserted, ...part, ...tail]),
+        what: `${length} inserted at ${offset}`,
+      };
     }
     case 3:
       return { data: Uint8Array.from(head), what: `cut at ${offset}` };

@@ -30,11 +30,7 @@ const ECDSA_WITH_SHA256 = sequence(identifier("1.2.840.10045.4.3.2"));
 const sealed = (body: Uint8Array, signer: SigningKey): Uint8Array => {
   const signature = sign(signer, body);
   const number = (bytes: Uint8Array) => integer(BigInt(`0x${Buffer.from(bytes).toString("hex")}`));
-  return sequence(
-    body,
-    ECDSA_WITH_SHA256,
-    bits(sequence(number(signature.slice(0, 32)), number(signature.slice(32)))),
-  );
+  return sequence(body, ECDSA_WITH_SHA256, bits(sequence(number(signature.slice(0, 32)), number(signature.slice(32)))));
 };
 
 /** A name as Intel's certificates have it. */
@@ -152,6 +148,9 @@ export const platformExtension = ({ components, pceSvn, pceId, fmspc }: Platform
 
 /** A certificate in PEM, with a line feed at its end. */
 export const pemOf = (der: Uint8Array): string => {
-  const lines = Buffer.from(der).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(der)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 };

@@ -12,7 +12,17 @@ import {
   tcbInfo,
   tcbSigningChain,
 } from "../../../testing/enclave/collateral.ts";
-import { bits, element, identifier, integer, join, octets, sequence, time, TRUE } from "../../../testing/enclave/der.ts";
+import {
+  bits,
+  element,
+  identifier,
+  integer,
+  join,
+  octets,
+  sequence,
+  time,
+  TRUE,
+} from "../../../testing/enclave/der.ts";
 import { nameOf, pemOf } from "../../../testing/enclave/pki.ts";
 import { chainId } from "../support/enclave.ts";
 
@@ -29,7 +39,9 @@ describe("CollateralReader", () => {
     const read = (value: string | object) =>
       reader.readTcbInfo(toUtf8Bytes(typeof value === "string" ? value : JSON.stringify(value)));
     const refuses = async (value: string | object, error: string, args: readonly unknown[]) =>
-      expect(read(value)).to.be.revertedWithCustomError(reader, error).withArgs(...args);
+      expect(read(value))
+        .to.be.revertedWithCustomError(reader, error)
+        .withArgs(...args);
     const text = JSON.stringify(tcbInfo("TDX"));
     /** The text with its first `from` replaced: JsonMalformed there, `shift` later. */
     const malformed = async (from: string, to: string, shift = 0) =>
@@ -72,8 +84,14 @@ describe("CollateralReader", () => {
       expect((await read(level({ advisoryIDs: [] }))).levels[0]?.advisories).to.equal(0);
     });
     it("refuses another kind and another version", async () => {
-      await refuses(tcbInfo("SGX", { id: "XYZ" }), "CollateralFormatUnknown", [zeroPadBytes(toUtf8Bytes("XYZ"), 32), 3]);
-      await refuses(tcbInfo("SGX", { version: 2 }), "CollateralFormatUnknown", [zeroPadBytes(toUtf8Bytes("SGX"), 32), 2]);
+      await refuses(tcbInfo("SGX", { id: "XYZ" }), "CollateralFormatUnknown", [
+        zeroPadBytes(toUtf8Bytes("XYZ"), 32),
+        3,
+      ]);
+      await refuses(tcbInfo("SGX", { version: 2 }), "CollateralFormatUnknown", [
+        zeroPadBytes(toUtf8Bytes("SGX"), 32),
+        2,
+      ]);
     });
     it("refuses every field that counts when it is missing, or is there twice", async () => {
       const levels = (tcbInfo("TDX").tcbLevels as unknown[]).slice(0, 1);
@@ -81,7 +99,8 @@ describe("CollateralReader", () => {
       for (const field of Object.keys(tcbInfo("TDX"))) {
         const without = short({ [field]: undefined });
         if (field === "tdxModuleIdentities") await read(without);
-        else if (field === "id" || field === "version") await expect(read(without)).to.be.revertedWithCustomError(reader, "CollateralFormatUnknown");
+        else if (field === "id" || field === "version")
+          await expect(read(without)).to.be.revertedWithCustomError(reader, "CollateralFormatUnknown");
         else await refuses(without, "CollateralFieldsIncomplete", [without.length]);
         const value = JSON.stringify((JSON.parse(short()) as Record<string, unknown>)[field]);
         await refuses(short().replace("{", `{"${field}":${value},`), "CollateralFieldsIncomplete", [0]);
@@ -176,7 +195,13 @@ describe("CollateralReader", () => {
       }
     });
     it("reads leap days and the days after them", async () => {
-      for (const date of ["2024-02-29T23:59:59Z", "2000-02-29T00:00:00Z", "2024-03-01T00:00:00Z", "2099-12-31T12:30:15Z", "1970-01-01T00:00:00Z"]) {
+      for (const date of [
+        "2024-02-29T23:59:59Z",
+        "2000-02-29T00:00:00Z",
+        "2024-03-01T00:00:00Z",
+        "2099-12-31T12:30:15Z",
+        "1970-01-01T00:00:00Z",
+      ]) {
         const info = await read(tcbInfo("SGX", { issueDate: date }));
         expect(Number(info.validity.issuedAt) * 1000).to.equal(Date.parse(date));
       }
@@ -272,7 +297,9 @@ describe("CollateralReader", () => {
     });
     it("refuses bits behind the last byte", async () => {
       const [first = ""] = ["", "A", "AA", "AAA"]
-        .map((pad) => authorityChain("Platform", { extensions: [sequence(identifier("1.2.3"), octets(Buffer.from(pad)))] }))
+        .map((pad) =>
+          authorityChain("Platform", { extensions: [sequence(identifier("1.2.3"), octets(Buffer.from(pad)))] }),
+        )
         .filter((text) => /[^=]==\n/.test(text));
       const at = first.indexOf("==\n");
       const last = first[at - 1] ?? "";
@@ -302,10 +329,10 @@ describe("CollateralReader", () => {
       key: KEY,
       extensions: element(0xa3, sequence()),
     };
-    const made = (changes: Partial<typeof parts> = {}) => certificate(sequence(...Object.values({ ...parts, ...changes })));
+    const made = (changes: Partial<typeof parts> = {}) =>
+      certificate(sequence(...Object.values({ ...parts, ...changes })));
     const read = (der: Uint8Array) => reader.readChain(toUtf8Bytes(pemOf(der) + pemOf(rootCertificate())));
-    const refuses = async (der: Uint8Array) =>
-      expect(read(der)).to.be.revertedWithCustomError(reader, "DerMalformed");
+    const refuses = async (der: Uint8Array) => expect(read(der)).to.be.revertedWithCustomError(reader, "DerMalformed");
     const extensions = (...list: Uint8Array[]) => made({ extensions: element(0xa3, sequence(...list)) });
     const extension = (oid: string, value: Uint8Array, ...critical: Uint8Array[]) =>
       sequence(identifier(oid), ...critical, octets(value));
@@ -354,7 +381,8 @@ describe("CollateralReader", () => {
       expect([read_.notBefore, read_.notAfter]).to.deep.equal([315_532_800n, BigInt(late)]);
     });
     it("refuses other forms of times, and dates that are none", async () => {
-      const text = (tag: number, value: string) => made({ validity: sequence(element(tag, Buffer.from(value)), time(1)) });
+      const text = (tag: number, value: string) =>
+        made({ validity: sequence(element(tag, Buffer.from(value)), time(1)) });
       for (const value of ["2506231200Z", "250623120000+", "251323120000Z", "25062312000xZ", "490101000000z"]) {
         await refuses(text(0x17, value));
       }
@@ -363,7 +391,14 @@ describe("CollateralReader", () => {
       await refuses(text(0x16, "250623120000Z"));
     });
     it("refuses another key than on P-256", async () => {
-      await refuses(made({ key: sequence(sequence(identifier("1.2.840.10045.2.1"), identifier("1.3.132.0.34")), bits(new Uint8Array(98))) }));
+      await refuses(
+        made({
+          key: sequence(
+            sequence(identifier("1.2.840.10045.2.1"), identifier("1.3.132.0.34")),
+            bits(new Uint8Array(98)),
+          ),
+        }),
+      );
       await refuses(made({ key: sequence(KEY, KEY) }));
     });
     it("refuses signatures of another form", async () => {
@@ -438,7 +473,10 @@ describe("CollateralReader", () => {
     it("refuses what ends early, wherever, and bytes behind", async () => {
       const der = authorityList("Platform", [5n]);
       for (let length = 0; length < der.length; length += 13) {
-        await expect(reader.readRevocationList(der.slice(0, length))).to.be.revertedWithCustomError(reader, "DerMalformed");
+        await expect(reader.readRevocationList(der.slice(0, length))).to.be.revertedWithCustomError(
+          reader,
+          "DerMalformed",
+        );
       }
       await expect(reader.readRevocationList(join([der, Uint8Array.of(0)])))
         .to.be.revertedWithCustomError(reader, "DerMalformed")

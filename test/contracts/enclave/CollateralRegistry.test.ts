@@ -248,7 +248,11 @@ describe("CollateralRegistry", () => {
     it("leave nothing of a longer one", async () => {
       const { collateral } = await networkHelpers.loadFixture(full);
       const levels = tcbInfo("TDX").tcbLevels as unknown[];
-      await submitTcbInfo(collateral, "TDX", { tcbEvaluationDataNumber: 18, tcbLevels: levels.slice(0, 1), tdxModuleIdentities: undefined });
+      await submitTcbInfo(collateral, "TDX", {
+        tcbEvaluationDataNumber: 18,
+        tcbLevels: levels.slice(0, 1),
+        tdxModuleIdentities: undefined,
+      });
       const [info] = await collateral.tcbInfo(TDX, `0x${FMSPC}`);
       expect([info.levels.length, info.modules.length, info.advisories.length]).to.deep.equal([1, 1, 0]);
     });
@@ -280,7 +284,11 @@ describe("CollateralRegistry", () => {
         .withArgs(TCB_INFO, signing);
       const identity = signedDocument(qeIdentity("SGX"));
       await expect(
-        collateral.submitQeIdentity(signing, toUtf8Bytes(identity.json.replace("8", "9")), ...halves(identity.signature)),
+        collateral.submitQeIdentity(
+          signing,
+          toUtf8Bytes(identity.json.replace("8", "9")),
+          ...halves(identity.signature),
+        ),
       )
         .to.be.revertedWithCustomError(collateral, "CollateralSignatureInvalid")
         .withArgs(QE_IDENTITY, signing);

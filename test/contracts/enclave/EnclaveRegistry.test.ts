@@ -2,9 +2,23 @@ import { expect } from "chai";
 import { concat, getBytes, id, keccak256, ZeroAddress, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
-import { authorityChain, authorityList, EXPIRES_AT, ISSUED_AT, NOW, rootList } from "../../../testing/enclave/collateral.ts";
+import {
+  authorityChain,
+  authorityList,
+  EXPIRES_AT,
+  ISSUED_AT,
+  NOW,
+  rootList,
+} from "../../../testing/enclave/collateral.ts";
 import { syntheticQuote, type QuoteChanges } from "../../../testing/enclave/quote.ts";
-import { chainId, deployVerifier, submitQeIdentity, submitSynthetic, submitTcbInfo, SYNTHETIC_ROOT } from "../support/enclave.ts";
+import {
+  chainId,
+  deployVerifier,
+  submitQeIdentity,
+  submitSynthetic,
+  submitTcbInfo,
+  SYNTHETIC_ROOT,
+} from "../support/enclave.ts";
 
 const { ethers, networkHelpers } = await network.create({ override: { initialDate: new Date((NOW - 1000) * 1000) } });
 const DAY = 86_400;
@@ -15,7 +29,8 @@ const STRICT = UP_TO_DATE;
 describe("EnclaveRegistry", () => {
   const fixture = async () => {
     const [admin, operator, key, stranger] = await ethers.getSigners();
-    if (admin === undefined || operator === undefined || key === undefined || stranger === undefined) throw new RangeError();
+    if (admin === undefined || operator === undefined || key === undefined || stranger === undefined)
+      throw new RangeError();
     const authority = await ethers.deployContract("Authority", [admin]);
     const { verifier, collateral } = await deployVerifier(ethers, SYNTHETIC_ROOT);
     await networkHelpers.time.increaseTo(NOW);
@@ -30,7 +45,11 @@ describe("EnclaveRegistry", () => {
   beforeEach(async () => {
     Object.assign(state, await networkHelpers.loadFixture(fixture));
   });
-  const quoteFor = async (changes: QuoteChanges = {}, key: string = state.key.address, operator: string = state.operator.address) =>
+  const quoteFor = async (
+    changes: QuoteChanges = {},
+    key: string = state.key.address,
+    operator: string = state.operator.address,
+  ) =>
     syntheticQuote({
       reportData: getBytes(concat([await state.enclaves.reportDataOf(key, operator), ZeroHash])),
       ...changes,
@@ -77,7 +96,9 @@ describe("EnclaveRegistry", () => {
     });
     it("change what is allowed, and tell", async () => {
       const { enclaves } = state;
-      await expect(enclaves.setMeasurement(id("x"), true)).to.emit(enclaves, "MeasurementSet").withArgs(id("x"), true);
+      await expect(enclaves.setMeasurement(id("x"), true))
+        .to.emit(enclaves, "MeasurementSet")
+        .withArgs(id("x"), true);
       expect(await enclaves.isAllowed(id("x"))).to.equal(true);
       await expect(enclaves.setAcceptedStatuses(3)).to.emit(enclaves, "AcceptedStatusesSet").withArgs(3);
       expect(await enclaves.acceptedStatuses()).to.equal(3);
@@ -170,11 +191,17 @@ describe("EnclaveRegistry", () => {
       const { enclaves, operator, key, stranger, collateral } = state;
       const quote = await enrolled();
       const later = EXPIRES_AT + 5 * DAY;
-      const changes = { tcbEvaluationDataNumber: 18, nextUpdate: new Date(later * 1000).toISOString().replace(".000", "") };
+      const changes = {
+        tcbEvaluationDataNumber: 18,
+        nextUpdate: new Date(later * 1000).toISOString().replace(".000", ""),
+      };
       await submitTcbInfo(collateral, "TDX", changes);
       await submitQeIdentity(collateral, "TDX", changes);
       await collateral.submitRootRevocationList(rootList([], NOW, later));
-      await collateral.submitRevocationList(chainId(authorityChain("Platform")), authorityList("Platform", [], NOW, later));
+      await collateral.submitRevocationList(
+        chainId(authorityChain("Platform")),
+        authorityList("Platform", [], NOW, later),
+      );
       await expect(enclaves.connect(stranger).renew(operator, quote))
         .to.emit(enclaves, "EnclaveRenewed")
         .withArgs(operator.address, key.address, later);

@@ -14,7 +14,16 @@ import {
 } from "../../../testing/enclave/collateral.ts";
 import { keyOf } from "../../../testing/enclave/pki.ts";
 import { syntheticQuote, type QuoteChanges } from "../../../testing/enclave/quote.ts";
-import { chainId, deployVerifier, SGX, submitQeIdentity, submitSynthetic, submitTcbInfo, SYNTHETIC_ROOT, TDX } from "../support/enclave.ts";
+import {
+  chainId,
+  deployVerifier,
+  SGX,
+  submitQeIdentity,
+  submitSynthetic,
+  submitTcbInfo,
+  SYNTHETIC_ROOT,
+  TDX,
+} from "../support/enclave.ts";
 
 const { ethers, networkHelpers } = await network.create({ override: { initialDate: new Date((NOW - 1000) * 1000) } });
 const DAY = 86_400;
@@ -45,9 +54,13 @@ describe("QuoteVerifier", () => {
   });
   const verify = (changes: QuoteChanges = {}) => contracts.verifier.verify(syntheticQuote(changes));
   const refuses = async (changes: QuoteChanges, error: string, args: unknown[] = []) =>
-    expect(verify(changes)).to.be.revertedWithCustomError(contracts.verifier, error).withArgs(...args);
+    expect(verify(changes))
+      .to.be.revertedWithCustomError(contracts.verifier, error)
+      .withArgs(...args);
   const refusesBy = async (changes: QuoteChanges, error: string, args: unknown[] = []) =>
-    expect(verify(changes)).to.be.revertedWithCustomError(contracts.collateral, error).withArgs(...args);
+    expect(verify(changes))
+      .to.be.revertedWithCustomError(contracts.collateral, error)
+      .withArgs(...args);
   const FMSPC_ID = `0x${FMSPC.toLowerCase()}`.padEnd(66, "0");
   const platform = chainId(authorityChain("Platform"));
 
@@ -68,8 +81,7 @@ describe("QuoteVerifier", () => {
         const quote = syntheticQuote({ ...changes, reportData });
         const report = await contracts.verifier.verify(quote);
         const at = quote.slice(body);
-        const measured =
-          tee === SGX ? [0, ...at.slice(32, 48), ...at.slice(64, 320)] : [1, ...at.slice(start, end)];
+        const measured = tee === SGX ? [0, ...at.slice(32, 48), ...at.slice(64, 320)] : [1, ...at.slice(start, end)];
         expect(report.advisories.length).to.equal(0);
         expect({ ...report.toObject(true), advisories: 0 }).to.deep.equal({
           tee,
@@ -148,7 +160,12 @@ describe("QuoteVerifier", () => {
       await refuses({ pck: { signer: keyOf(9) } }, "PckSignatureInvalid", [0x7777]);
     });
     it("refuses another name, another use, and a CA", async () => {
-      for (const pck of [{ subject: "Intel SGX TCB Signing" }, { keyUsage: 0x06 }, { isCa: true }, { extensions: [] }]) {
+      for (const pck of [
+        { subject: "Intel SGX TCB Signing" },
+        { keyUsage: 0x06 },
+        { isCa: true },
+        { extensions: [] },
+      ]) {
         await refuses({ pck }, "PckCertificateUnsuited", [0x7777]);
       }
     });
@@ -163,7 +180,10 @@ describe("QuoteVerifier", () => {
       expect(report.expiresAt).to.equal(NOW + DAY);
     });
     it("refuses a revoked one", async () => {
-      await contracts.collateral.submitRevocationList(platform, authorityList("Platform", [5n, 0x7777n], ISSUED_AT + 1));
+      await contracts.collateral.submitRevocationList(
+        platform,
+        authorityList("Platform", [5n, 0x7777n], ISSUED_AT + 1),
+      );
       await refuses({}, "CertificateRevoked", [platform, 0x7777]);
       await verify({ authority: "Processor" });
     });
@@ -202,8 +222,14 @@ describe("QuoteVerifier", () => {
       await refuses({ qe: (q) => q.set([0x13], 48) }, "QuoteDebuggable", ["0x1300000000000000e700000000000000"]);
     });
     it("refuses other attributes and MISCSELECT", async () => {
-      await refuses({ qe: (q) => q.set([0x01], 48) }, "QeAttributesMismatch", ["0x00000000", "0x0100000000000000e700000000000000"]);
-      await refuses({ qe: (q) => q.set([1], 16) }, "QeAttributesMismatch", ["0x01000000", "0x1100000000000000e700000000000000"]);
+      await refuses({ qe: (q) => q.set([0x01], 48) }, "QeAttributesMismatch", [
+        "0x00000000",
+        "0x0100000000000000e700000000000000",
+      ]);
+      await refuses({ qe: (q) => q.set([1], 16) }, "QeAttributesMismatch", [
+        "0x01000000",
+        "0x1100000000000000e700000000000000",
+      ]);
     });
     it("accepts other bits where the mask has none", async () => {
       await verify({ qe: (q) => q.set([0xff], 56) });
@@ -221,7 +247,9 @@ describe("QuoteVerifier", () => {
       await refuses({ attestationSigner: keyOf(9) }, "QuoteSignatureInvalid");
     });
     it("refuses an enclave and a TD that can be debugged", async () => {
-      await refuses({ version: 3, body: (b) => b.set([0x07], 48) }, "QuoteDebuggable", ["0x0700000000000000e700000000000000"]);
+      await refuses({ version: 3, body: (b) => b.set([0x07], 48) }, "QuoteDebuggable", [
+        "0x0700000000000000e700000000000000",
+      ]);
       await refuses({ body: (b) => b.set([0x01], 120) }, "QuoteDebuggable", ["0x0100001000000000".padEnd(34, "0")]);
     });
     it("refuses reserved attributes of a TD, one without SEPT_VE_DISABLE, and a service TD", async () => {
@@ -240,7 +268,8 @@ describe("QuoteVerifier", () => {
       const report = await verify(changes);
       return [report.status, ...report.advisories];
     };
-    const lowered = (by: number) => [5, 5, 2, 2, 3, 1, 0, 5].map((svn) => Math.max(0, svn - by)).concat(Array<number>(8).fill(0));
+    const lowered = (by: number) =>
+      [5, 5, 2, 2, 3, 1, 0, 5].map((svn) => Math.max(0, svn - by)).concat(Array<number>(8).fill(0));
     it("finds the first level that it reaches, with its advisories", async () => {
       expect(await status({ components: lowered(1) })).to.deep.equal([SW_HARDENING, 615n]);
       expect(await status({ pceSvn: 10 })).to.deep.equal([OUT_OF_DATE, 615n, 289n]);
@@ -253,7 +282,9 @@ describe("QuoteVerifier", () => {
     it("says both where the platform needs a configuration and the quoting enclave is out of date", async () => {
       await submitTcbInfo(contracts.collateral, "SGX", {
         tcbEvaluationDataNumber: 18,
-        tcbLevels: [{ tcb: { sgxtcbcomponents: Array(16).fill({ svn: 0 }), pcesvn: 0 }, tcbStatus: "ConfigurationNeeded" }],
+        tcbLevels: [
+          { tcb: { sgxtcbcomponents: Array(16).fill({ svn: 0 }), pcesvn: 0 }, tcbStatus: "ConfigurationNeeded" },
+        ],
       });
       expect(await status({ version: 3 })).to.deep.equal([CONFIGURATION]);
       expect(await status({ version: 3, qe: (q) => q.set([6], 258) })).to.deep.equal([OUT_OF_DATE_CONFIGURATION, 615n]);
@@ -305,7 +336,11 @@ describe("QuoteVerifier", () => {
       await contracts.collateral.submitRevocationList(platform, authorityList("Platform", [], NOW, EXPIRES_AT + DAY));
       await networkHelpers.time.increaseTo(EXPIRES_AT + 1);
       const later = { tcbEvaluationDataNumber: 18, nextUpdate: "2025-07-22T00:00:00Z" };
-      await refusesBy({}, "CollateralExpired", [QE_IDENTITY, hexlify(toUtf8Bytes("TD_QE")).padEnd(66, "0"), EXPIRES_AT]);
+      await refusesBy({}, "CollateralExpired", [
+        QE_IDENTITY,
+        hexlify(toUtf8Bytes("TD_QE")).padEnd(66, "0"),
+        EXPIRES_AT,
+      ]);
       await submitQeIdentity(contracts.collateral, "TDX", later);
       await refusesBy({}, "CollateralExpired", [TCB_INFO, FMSPC_ID, EXPIRES_AT]);
       await submitTcbInfo(contracts.collateral, "TDX", later);
@@ -318,7 +353,9 @@ describe("QuoteVerifier", () => {
     const start = syntheticQuote().length - textLength();
     const changeAt = async (offset: number, character: string) =>
       refuses({ quote: (q) => q.set(toUtf8Bytes(character), start + offset) }, "PemMalformed", [
-        offset < 28 ? 0 : offset - ((offset - 28) % 65) + ((offset - 28) % 65 >= 32 && (offset - 28) % 65 < 64 ? 32 : 0),
+        offset < 28
+          ? 0
+          : offset - ((offset - 28) % 65) + ((offset - 28) % 65 >= 32 && (offset - 28) % 65 < 64 ? 32 : 0),
       ]);
     it("refuses another header, a character outside the alphabet, and white space", async () => {
       await changeAt(3, "x");

@@ -7,7 +7,12 @@ import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { ANSWER_TYPED_DATA } from "../../../runner/protocol/typed-data.ts";
 import { EXPIRES_AT, NOW } from "../../../testing/enclave/collateral.ts";
 import { syntheticQuote } from "../../../testing/enclave/quote.ts";
-import type { CollateralRegistry, EnclaveRegistry, QuoteVerifier, SignatureVerifier } from "../../../typechain-types/index.js";
+import type {
+  CollateralRegistry,
+  EnclaveRegistry,
+  QuoteVerifier,
+  SignatureVerifier,
+} from "../../../typechain-types/index.js";
 import { submitSynthetic, SYNTHETIC_ROOT } from "../support/enclave.ts";
 import {
   assign,

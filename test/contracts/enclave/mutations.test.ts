@@ -9,7 +9,11 @@ import { INTEL_ROOT, sample, SAMPLE_TIME } from "../../../testing/enclave/sample
 import { deployVerifier, submitSample } from "../support/enclave.ts";
 
 const { ethers, networkHelpers } = await network.create({
-  override: { initialDate: new Date((SAMPLE_TIME - 1_000) * 1_000), blockGasLimit: 1_000_000_000n, transactionGasCap: false },
+  override: {
+    initialDate: new Date((SAMPLE_TIME - 1_000) * 1_000),
+    blockGasLimit: 1_000_000_000n,
+    transactionGasCap: false,
+  },
 });
 /** Mutated inputs altogether; `npm run fuzz -- --quotes N --seed S` makes more. */
 const AMOUNT = Number(process.env.ASSAY_FUZZ ?? 600);
@@ -43,7 +47,9 @@ describe("Mutated inputs", () => {
       const calls = mutations
         .slice(i, i + BATCH)
         .map(({ data }) => target.interface.encodeFunctionData(method, [data]));
-      const [errors, mostGas] = await prober.probe(target.target as string, calls, MOST_GAS, { gasLimit: 900_000_000n });
+      const [errors, mostGas] = await prober.probe(target.target as string, calls, MOST_GAS, {
+        gasLimit: 900_000_000n,
+      });
       expect(mostGas).to.be.lessThan(MOST_GAS);
       names.push(...namesOf(errors, interfaces));
     }
@@ -88,7 +94,8 @@ describe("Mutated inputs", () => {
         const verdict = oracleVerdict(data, collateral, SAMPLE_TIME);
         if (names[i] === "returned") expect(verdict, what).not.to.equal("refused");
         // The other verifier does not look at bytes behind the quote, at the vendor, or at how its PEM is written.
-        else if (verdict !== "refused") expect(["QuoteMalformed", "PemMalformed", "CollateralMissing"]).to.include(names[i], what);
+        else if (verdict !== "refused")
+          expect(["QuoteMalformed", "PemMalformed", "CollateralMissing"]).to.include(names[i], what);
       }
     });
   }

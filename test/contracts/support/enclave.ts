@@ -44,11 +44,7 @@ export const submitSample = async (registry: CollateralRegistry, collateral: Sam
   await registry.submitRootRevocationList(`0x${collateral.root_ca_crl}`);
   await registry.submitRevocationList(chainId(collateral.pck_crl_issuer_chain), `0x${collateral.pck_crl}`);
   const signer = chainId(collateral.tcb_info_issuer_chain);
-  await registry.submitTcbInfo(
-    signer,
-    text(collateral.tcb_info),
-    ...halves(`0x${collateral.tcb_info_signature}`),
-  );
+  await registry.submitTcbInfo(signer, text(collateral.tcb_info), ...halves(`0x${collateral.tcb_info_signature}`));
   await registry.submitQeIdentity(
     signer,
     text(collateral.qe_identity),
