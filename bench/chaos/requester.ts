@@ -13,7 +13,7 @@ import { describeError } from "../../services/environment/describe.ts";
 import { readConfiguration } from "../../services/node/configuration.ts";
 import { openNode, serveStore } from "../../services/node/node.ts";
 import { splitTensors } from "../../services/models/models.ts";
-import { ask, awaitOutcome } from "../../services/requester/ask.ts";
+import { ask, awaitOutcome, newestVersion } from "../../services/requester/ask.ts";
 import { activations } from "../../testing/wide-kernels.ts";
 import { SIDE } from "./stage.ts";
 import { item } from "../../runner/items.ts";
@@ -59,8 +59,7 @@ async function awaitAll(): Promise<void> {
     if (requester !== own || settled || awaited.has(id)) continue;
     awaited.add(id);
     const waiting = { final: true, intervalMilliseconds: 3_000, signal: stop.signal };
-    const hosted = inputUri === "" ? model : wide;
-    awaitOutcome(context, hosted, id, { inputs: await inputsOf(inputUri), store }, waiting).then(
+    awaitOutcome(context, id, { inputs: await inputsOf(inputUri), store }, waiting).then(
       ({ status }) => {
         log.info({ id, status }, "outcome");
       },
@@ -71,12 +70,19 @@ async function awaitAll(): Promise<void> {
 
 while (!stop.signal.aborted) {
   try {
+    await context.ledger.sync(stop.signal);
     if (random.chance(0.25)) {
-      await ask(context, wide, { ...question, inputs: [activations(SIDE * SIDE, random.u32())] });
+      await ask(context, newestVersion(context, wide), {
+        ...question,
+        inputs: [activations(SIDE * SIDE, random.u32())],
+      });
       await awaitAll();
     }
     const picture = `image=models/digits/images/digit-${String(random.below(10))}.npy`;
-    const id = await ask(context, model, { ...question, inputs: readInputs(model.model, "image", [picture]) });
+    const id = await ask(context, newestVersion(context, model), {
+      ...question,
+      inputs: readInputs(model.model, "image", [picture]),
+    });
     log.info({ id }, "asked");
     await awaitAll();
   } catch (error) {

@@ -6,7 +6,8 @@ import { HDNodeWallet, type JsonRpcProvider, parseEther } from "ethers";
 import { network } from "hardhat";
 
 import { SHIPPED } from "../../ignition/modules/Assay.ts";
-import { contextOf, type ServiceContext } from "../../services/chain/context.ts";
+import { contextOf } from "../../services/chain/connection.ts";
+import type { ServiceContext } from "../../services/chain/context.ts";
 import { deploySuite } from "../../services/chain/deploy.ts";
 import type { Deployment } from "../../services/chain/deployment.ts";
 import { SYSTEM_CLOCK } from "../../services/environment/clock.ts";
