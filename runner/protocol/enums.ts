@@ -18,6 +18,14 @@ export type AuditStatus = keyof typeof AUDIT_STATUS;
 /** @throws AssayError OUT_OF_RANGE for a code that `AuditStatus` does not have. */
 export const auditStatusOf = (code: bigint | number): AuditStatus => nameOf("AuditStatus", AUDIT_STATUS, code);
 
+/** `Collateral` of contracts/types/Enclave.sol. */
+export const COLLATERAL = { issuer: 0n, revocationList: 1n, tcbInfo: 2n, qeIdentity: 3n } as const;
+
+export type Collateral = keyof typeof COLLATERAL;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Collateral` does not have. */
+export const collateralOf = (code: bigint | number): Collateral => nameOf("Collateral", COLLATERAL, code);
+
 /** `CourtTerm` of contracts/types/Dispute.sol. */
 export const COURT_TERM = {
   challengeBond: 0n,
@@ -75,6 +83,14 @@ export type Finality = keyof typeof FINALITY;
 
 /** @throws AssayError OUT_OF_RANGE for a code that `Finality` does not have. */
 export const finalityOf = (code: bigint | number): Finality => nameOf("Finality", FINALITY, code);
+
+/** `IssuerKind` of contracts/types/Enclave.sol. */
+export const ISSUER_KIND = { none: 0n, processorCa: 1n, platformCa: 2n, tcbSigning: 3n } as const;
+
+export type IssuerKind = keyof typeof ISSUER_KIND;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `IssuerKind` does not have. */
+export const issuerKindOf = (code: bigint | number): IssuerKind => nameOf("IssuerKind", ISSUER_KIND, code);
 
 /** `Limit` of contracts/interfaces/ITensorMachine.sol. */
 export const LIMIT = {
@@ -206,6 +222,30 @@ export type SeatStatus = keyof typeof SEAT_STATUS;
 /** @throws AssayError OUT_OF_RANGE for a code that `SeatStatus` does not have. */
 export const seatStatusOf = (code: bigint | number): SeatStatus => nameOf("SeatStatus", SEAT_STATUS, code);
 
+/** `TcbStatus` of contracts/types/Enclave.sol. */
+export const TCB_STATUS = {
+  upToDate: 0n,
+  sWHardeningNeeded: 1n,
+  configurationNeeded: 2n,
+  configurationAndSWHardeningNeeded: 3n,
+  outOfDate: 4n,
+  outOfDateConfigurationNeeded: 5n,
+  revoked: 6n,
+} as const;
+
+export type TcbStatus = keyof typeof TCB_STATUS;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `TcbStatus` does not have. */
+export const tcbStatusOf = (code: bigint | number): TcbStatus => nameOf("TcbStatus", TCB_STATUS, code);
+
+/** `Tee` of contracts/types/Enclave.sol. */
+export const TEE = { sgx: 0n, tdx: 1n } as const;
+
+export type Tee = keyof typeof TEE;
+
+/** @throws AssayError OUT_OF_RANGE for a code that `Tee` does not have. */
+export const teeOf = (code: bigint | number): Tee => nameOf("Tee", TEE, code);
+
 /** `TicketState` of contracts/types/Draw.sol. */
 export const TICKET_STATE = { pending: 0n, ready: 1n, expired: 2n } as const;
 
@@ -226,12 +266,14 @@ export const versionStatusOf = (code: bigint | number): VersionStatus => nameOf(
 export const ENUMS = {
   AnswerStage: ANSWER_STAGE,
   AuditStatus: AUDIT_STATUS,
+  Collateral: COLLATERAL,
   CourtTerm: COURT_TERM,
   DataKind: DATA_KIND,
   DisputeStatus: DISPUTE_STATUS,
   DrawOutcome: DRAW_OUTCOME,
   Fault: FAULT,
   Finality: FINALITY,
+  IssuerKind: ISSUER_KIND,
   Limit: LIMIT,
   OperatorStatus: OPERATOR_STATUS,
   Phase: PHASE,
@@ -241,6 +283,8 @@ export const ENUMS = {
   RequestStatus: REQUEST_STATUS,
   RouteState: ROUTE_STATE,
   SeatStatus: SEAT_STATUS,
+  TcbStatus: TCB_STATUS,
+  Tee: TEE,
   TicketState: TICKET_STATE,
   VersionStatus: VERSION_STATUS,
 } as const;

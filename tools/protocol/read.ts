@@ -150,6 +150,11 @@ function valueOf(value: Node | string | undefined, what: string, scope: Node): n
     if (text !== undefined) return id(text);
     const bytes = value.expression?.name === "keccak256" ? packedOf(value.arguments?.[0], scope) : undefined;
     if (bytes !== undefined) return keccak256(`0x${bytes}`);
+    const size = /^bytes([0-9]+)$/.exec(type)?.[1];
+    if (value.kind === "typeConversion" && size !== undefined) {
+      const whole = valueOf(value.arguments?.[0], what, scope);
+      if (typeof whole === "string") return whole.slice(0, 2 + 2 * Number(size));
+    }
     const bits = /^uint([0-9]+)$/.exec(type)?.[1];
     if (value.memberName === "max" && bits !== undefined) return numberOf(2n ** BigInt(bits) - 1n);
   }
