@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 pragma circom 2.1.9;
 
 // A classifier of whole numbers with one hidden layer: scores = weights2 · max(0, weights1 · image + biases1) + biases2.
