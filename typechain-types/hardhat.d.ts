@@ -18,6 +18,13 @@ getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | Factor
 getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
 getContractFactory(name: 'DelegationVault', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegationVault__factory>
+getContractFactory(name: 'CollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CollateralReader__factory>
+getContractFactory(name: 'CollateralRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CollateralRegistry__factory>
+getContractFactory(name: 'Der', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Der__factory>
+getContractFactory(name: 'EnclaveRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EnclaveRegistry__factory>
+getContractFactory(name: 'Json', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Json__factory>
+getContractFactory(name: 'Pem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Pem__factory>
+getContractFactory(name: 'QuoteVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuoteVerifier__factory>
 getContractFactory(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AttestationVerifier__factory>
 getContractFactory(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.OptimisticVerifier__factory>
 getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SignatureVerifier__factory>
@@ -26,6 +33,8 @@ getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer
 getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAuditDesk__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
+getContractFactory(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICollateralReader__factory>
+getContractFactory(name: 'ICollateralRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICollateralRegistry__factory>
 getContractFactory(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICreditLedger__factory>
 getContractFactory(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataAvailability__factory>
 getContractFactory(name: 'IDataSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDataSource__factory>
@@ -34,6 +43,7 @@ getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Operator__factory>
 getContractFactory(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Redeem__factory>
+getContractFactory(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEnclaveRegistry__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
@@ -42,6 +52,7 @@ getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
+getContractFactory(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuoteVerifier__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
 getContractFactory(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRequestRelay__factory>
@@ -64,6 +75,7 @@ getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
+getContractFactory(name: 'MutationProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MutationProber__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
@@ -95,6 +107,13 @@ getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?
 getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
 getContractAt(name: 'DelegationVault', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegationVault>
+getContractAt(name: 'CollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CollateralReader>
+getContractAt(name: 'CollateralRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CollateralRegistry>
+getContractAt(name: 'Der', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Der>
+getContractAt(name: 'EnclaveRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EnclaveRegistry>
+getContractAt(name: 'Json', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Json>
+getContractAt(name: 'Pem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Pem>
+getContractAt(name: 'QuoteVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuoteVerifier>
 getContractAt(name: 'AttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AttestationVerifier>
 getContractAt(name: 'OptimisticVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.OptimisticVerifier>
 getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SignatureVerifier>
@@ -103,6 +122,8 @@ getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable
 getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAuditDesk>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
+getContractAt(name: 'ICollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICollateralReader>
+getContractAt(name: 'ICollateralRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICollateralRegistry>
 getContractAt(name: 'ICreditLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICreditLedger>
 getContractAt(name: 'IDataAvailability', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataAvailability>
 getContractAt(name: 'IDataSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDataSource>
@@ -111,6 +132,7 @@ getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signe
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IERC7540Operator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Operator>
 getContractAt(name: 'IERC7540Redeem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Redeem>
+getContractAt(name: 'IEnclaveRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEnclaveRegistry>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
@@ -119,6 +141,7 @@ getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, sign
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
+getContractAt(name: 'IQuoteVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuoteVerifier>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
 getContractAt(name: 'IRequestRelay', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRequestRelay>
@@ -141,6 +164,7 @@ getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, s
 getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
+getContractAt(name: 'MutationProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MutationProber>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
@@ -172,6 +196,13 @@ deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployCont
 deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
+deployContract(name: 'CollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
+deployContract(name: 'CollateralRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralRegistry>
+deployContract(name: 'Der', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Der>
+deployContract(name: 'EnclaveRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EnclaveRegistry>
+deployContract(name: 'Json', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Json>
+deployContract(name: 'Pem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Pem>
+deployContract(name: 'QuoteVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteVerifier>
 deployContract(name: 'AttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
@@ -180,6 +211,8 @@ deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | D
 deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
+deployContract(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
+deployContract(name: 'ICollateralRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralRegistry>
 deployContract(name: 'ICreditLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
@@ -188,6 +221,7 @@ deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -196,6 +230,7 @@ deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -218,6 +253,7 @@ deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'MutationProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
@@ -249,6 +285,13 @@ deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer
 deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
+deployContract(name: 'CollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
+deployContract(name: 'CollateralRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralRegistry>
+deployContract(name: 'Der', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Der>
+deployContract(name: 'EnclaveRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EnclaveRegistry>
+deployContract(name: 'Json', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Json>
+deployContract(name: 'Pem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Pem>
+deployContract(name: 'QuoteVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuoteVerifier>
 deployContract(name: 'AttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AttestationVerifier>
 deployContract(name: 'OptimisticVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.OptimisticVerifier>
 deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SignatureVerifier>
@@ -257,6 +300,8 @@ deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethe
 deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
+deployContract(name: 'ICollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
+deployContract(name: 'ICollateralRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralRegistry>
 deployContract(name: 'ICreditLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICreditLedger>
 deployContract(name: 'IDataAvailability', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataAvailability>
 deployContract(name: 'IDataSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDataSource>
@@ -265,6 +310,7 @@ deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IEnclaveRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
@@ -273,6 +319,7 @@ deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IQuoteVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
 deployContract(name: 'IRequestRelay', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRequestRelay>
@@ -295,6 +342,7 @@ deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'MutationProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>

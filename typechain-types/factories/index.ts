@@ -7,6 +7,7 @@ export * as commitment from './commitment/index.js';
 export * as consumers from './consumers/index.js';
 export * as court from './court/index.js';
 export * as delegation from './delegation/index.js';
+export * as enclave from './enclave/index.js';
 export * as evidence from './evidence/index.js';
 export * as governance from './governance/index.js';
 export * as interfaces from './interfaces/index.js';

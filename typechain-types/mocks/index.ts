@@ -13,6 +13,7 @@ export type { DotProductHarness } from './DotProductHarness.js';
 export type { DrawReader } from './DrawReader.js';
 export type { EncodedRequestHarness } from './EncodedRequestHarness.js';
 export type { GasMeter } from './GasMeter.js';
+export type { MutationProber } from './MutationProber.js';
 export type { ScalarHarness } from './ScalarHarness.js';
 export type { ScoresHarness } from './ScoresHarness.js';
 export type { SharesMock } from './SharesMock.js';

@@ -13,6 +13,7 @@ export { DotProductHarness__factory } from './DotProductHarness__factory.js';
 export { DrawReader__factory } from './DrawReader__factory.js';
 export { EncodedRequestHarness__factory } from './EncodedRequestHarness__factory.js';
 export { GasMeter__factory } from './GasMeter__factory.js';
+export { MutationProber__factory } from './MutationProber__factory.js';
 export { ScalarHarness__factory } from './ScalarHarness__factory.js';
 export { ScoresHarness__factory } from './ScoresHarness__factory.js';
 export { SharesMock__factory } from './SharesMock__factory.js';
