@@ -32,7 +32,13 @@ describe("EnclavesModule", () => {
       [enclaves, enclaves.interface.encodeFunctionData("setMeasurement", [id("measurement"), true])],
     ] as const;
     for (const [target, data] of calls) {
-      await expect(deployer.sendTransaction({ to: target.target, data })).to.be.rejected;
+      const sent = deployer.sendTransaction({ to: target.target, data });
+      expect(
+        await sent.then(
+          () => "sent",
+          () => "refused",
+        ),
+      ).to.equal("refused");
       await authority.schedule(target, data, 0);
     }
     await networkHelpers.time.increase(DELAY);

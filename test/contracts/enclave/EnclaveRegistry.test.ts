@@ -14,6 +14,7 @@ import { syntheticQuote, type QuoteChanges } from "../../../testing/enclave/quot
 import {
   chainId,
   deployVerifier,
+  fieldsOf,
   submitQeIdentity,
   submitSynthetic,
   submitTcbInfo,
@@ -119,7 +120,7 @@ describe("EnclaveRegistry", () => {
       await expect(enclaves.connect(operator).enrol(key, quote))
         .to.emit(enclaves, "EnclaveEnrolled")
         .withArgs(operator.address, key.address, measurement, EXPIRES_AT);
-      expect((await enclaves.enrolmentOf(operator)).toObject()).to.deep.equal({
+      expect(fieldsOf(await enclaves.enrolmentOf(operator))).to.deep.equal({
         key: key.address,
         expiresAt: BigInt(EXPIRES_AT),
         measurement,
@@ -322,7 +323,13 @@ describe("EnclaveRegistry", () => {
       const { enclaves, operator } = state;
       const full = await enclaves.invalidate.estimateGas(operator, quote).catch(() => 700_000n);
       for (let gasLimit = 250_000n; gasLimit < full; gasLimit += 45_000n) {
-        await expect(enclaves.invalidate(operator, quote, { gasLimit })).to.be.rejected;
+        const sent = enclaves.invalidate(operator, quote, { gasLimit });
+        expect(
+          await sent.then(
+            () => "sent",
+            () => "refused",
+          ),
+        ).to.equal("refused");
       }
       expect(await keyNow()).to.equal(state.key.address);
     });

@@ -1,4 +1,4 @@
-import { dataSlice, hexlify, keccak256, toUtf8Bytes } from "ethers";
+import { dataSlice, hexlify, keccak256, type Result, toUtf8Bytes } from "ethers";
 import type { HardhatEthers } from "@nomicfoundation/hardhat-ethers/types";
 
 import {
@@ -80,3 +80,7 @@ export const submitSynthetic = async (registry: CollateralRegistry): Promise<voi
     await submitQeIdentity(registry, tee);
   }
 };
+
+/** The fields of a struct that a contract returned, by their names. */
+export const fieldsOf = (struct: object): Record<string, unknown> =>
+  (struct as Result).toObject(true) as Record<string, unknown>;
