@@ -118,12 +118,12 @@ describe("assay-node", () => {
       );
       const contracts = Object.fromEntries(Object.values(NAMES).map((name) => [name, `0x${"11".repeat(20)}`]));
       await writeFile(file, JSON.stringify({ chainId: 31_337, block: 1, randomness: "local", contracts }));
-      const environment = { ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_DATABASE: join(folder, "doctor", "db") };
+      const environment = { ...rpc, ASSAY_NODE_DEPLOYMENT: file, ASSAY_NODE_DATABASE: "postgres://127.0.0.1:3/x" };
       const findings = await diagnosed(environment);
       expect(findings[2]).to.match(
         /^failure: chain: error RPC_UNUSABLE: none of 1 nodes answers: connect ECONNREFUSED .* -> check rpc$/,
       );
-      expect(findings.slice(3).map((finding) => finding.split(":")[0])).to.deep.equal(["ok", "ok"]);
+      expect(findings.slice(3).map((finding) => finding.split(":")[0])).to.deep.equal(["failure", "ok"]);
     });
   });
 
