@@ -217,7 +217,7 @@ while (!signal.aborted) {
   if (due(done.floods ?? 0, plan.floods)) await attempt("floods", () => flood(flooder));
   if (due(done.lies ?? 0, plan.lies)) await attempt("lies", () => lie(liar, done.lies ?? 0));
   if (due(done.challenges ?? 0, plan.challenges * 2)) await attempt("challenges", () => molest(challenger));
-  await writeFile(join(plan.folder, "hostile.json"), JSON.stringify({ ...done, molested: molested.size }));
+  await writeFile(join(plan.folder, "hostile.json"), JSON.stringify(done));
   await pause(500 + random.below(500), undefined, { signal }).catch(() => undefined);
 }
 process.exit();
