@@ -56,7 +56,7 @@ describe("histories of quorums", () => {
         expect(await token.balanceOf(staking)).to.be.at.least(await staking.totalHeld());
       };
       /** A move; one that the contracts refuse changes nothing. */
-      const attempt = async (name: string, move: () => Promise<unknown>): Promise<void> => {
+      const attempt = async (name: string, move: () => Promise<unknown> | undefined): Promise<void> => {
         try {
           await move();
           done.set(name, (done.get(name) ?? 0) + 1);
@@ -77,7 +77,7 @@ describe("histories of quorums", () => {
         commit: async (game, seat) => {
           const operator = await operatorAt(game, seat);
           if (operator === undefined) return;
-          const trace = random.pick([HONEST, HONEST, HONEST, WRONG, OTHER]);
+          const trace = random.pick([HONEST, HONEST, HONEST, HONEST, WRONG, OTHER]);
           const commitment = await commitmentOf(stage, game.id, operator.address, saltOf(seat), rootOf(trace));
           await quorums.connect(operator).commit(game.request, seat, commitment);
           game.says.set(seat, trace);
@@ -118,7 +118,7 @@ describe("histories of quorums", () => {
         [STATUS.revealing, ["reveal", "reveal", "reveal", "reveal", "close"]],
         [
           STATUS.answered,
-          ["show", "show", "challenge", "convict", "convict", "prove", "uphold", "settle", "wait", "wait"],
+          [...Array.from({ length: 10 }, () => "show"), "challenge", "convict", "prove", "uphold", "settle", "wait"],
         ],
       ]);
       /** Mostly what fits where the quorum stands. */
@@ -143,8 +143,19 @@ describe("histories of quorums", () => {
       await expectSolvent();
 
       // Everything has an exit by time that anybody can take.
-      for (const { id, request } of games) {
+      for (const game of games) {
+        const { id, request } = game;
         for (let turn = 0; turn < 4; turn++) {
+          // Verdicts first, where there can be some.
+          if ((await quorums.quorumOf(id)).status === STATUS.answered) {
+            for (let seat = 0; seat < 5; seat++)
+              if (random.chance(0.6)) await attempt("show", () => moves.show?.(game, seat));
+            await time.increase(2 * DAY);
+            for (const name of ["convict", "uphold"]) {
+              for (let seat = 0; seat < 5; seat++) await attempt(name, () => moves[name]?.(game, seat));
+            }
+            await expectSolvent();
+          }
           const { status } = await quorums.quorumOf(id);
           if (status >= STATUS.final) break;
           await time.increase(40 * DAY);
