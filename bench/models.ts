@@ -30,7 +30,7 @@ import { ort, ORT_TYPES } from "../testing/onnxruntime.ts";
 
 /** The model that runs on one thread and on two. */
 const TWICE = "resnet-50";
-const TURNS = 10;
+const TURNS = 5;
 
 /** Bell-shaped floats; whole numbers below 100, or 1 for a mask. */
 function randomInput({ name, dtype, shape }: Port): Tensor {
