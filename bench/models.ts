@@ -29,7 +29,7 @@ import { randomInput } from "./inputs.ts";
 
 /** The model that runs on one thread and on two. */
 const TWICE = "resnet-50";
-const TURNS = 10;
+const TURNS = 5;
 
 async function session(path: string, level: "disabled" | undefined): Promise<ort.InferenceSession> {
   return await ort.InferenceSession.create(readFileSync(path), {
