@@ -74,6 +74,20 @@ describe("Mod", () => {
   });
 });
 
+describe("ArgMax and ArgMin", () => {
+  it("agree on an axis of many blocks, with equal elements in several", async () => {
+    const inputs = { x: integers("i32", [2, 5000], 0, 2000), z: floats([4700, 3]) };
+    const nodes = [
+      { op: "ArgMax", in: ["x"], out: ["first"], attributes: { axis: 1 } },
+      { op: "ArgMax", in: ["x"], out: ["last"], attributes: { axis: 1, select_last_index: 1 } },
+      { op: "ArgMin", in: ["x"], out: ["least"], attributes: { axis: 1, keepdims: 0 } },
+      { op: "ArgMin", in: ["z"], out: ["column"], attributes: { axis: 0 } },
+      { op: "ArgMax", in: ["z"], out: ["top"], attributes: { axis: 0, select_last_index: 1 } },
+    ];
+    await agrees({ opset: 17, inputs, nodes, outputs: ["first", "last", "least", "column", "top"] });
+  });
+});
+
 describe("operators on parts of tensors", () => {
   it("agree for CenterCropPad", async () => {
     const constants = { shape: i64([3], [6, 4, 9]) };

@@ -1,11 +1,17 @@
 import { atLeast, item } from "../../../items.ts";
 import type { DType } from "../../../machine/dtype.ts";
 import { asIndex } from "../../build/affine.ts";
+import type { KernelStage } from "../../build/kernels.ts";
 import { type NodeContext, onnx, type Operator } from "../../build/node.ts";
+import type { Ref } from "../../build/stage.ts";
 import type { Value } from "../../build/value.ts";
 import { without } from "../../build/view.ts";
 import { computable, isFloatType, less } from "../common.ts";
 import { add, multiply } from "./reduce.ts";
+
+/** Longest axis that is walked in one fold; longer ones, such as vocabularies, take too many transactions to replay. */
+const LONG = 4096;
+const BLOCK = 512;
 
 const argument = (name: string, largest: boolean): Operator =>
   onnx(name, 1, (node) => {
@@ -14,7 +20,8 @@ const argument = (name: string, largest: boolean): Operator =>
     const axis = node.axis(node.int("axis", 0), x.shape.length);
     const keep = node.int("keepdims", 1) === 1;
     const last = node.int("select_last_index", 0) === 1;
-    const result = argumentOver(node, x, dtype, axis, largest, last);
+    const over = item(x.shape, axis) > LONG ? argumentOverBlocks : argumentOver;
+    const result = over(node, x, dtype, axis, largest, last);
     return keep ? result : without(result, [axis]);
   });
 
@@ -52,6 +59,66 @@ const argumentOver = (
         const [a, b] = largest ? [best, v] : [v, best];
         const better = last ? s.not(less(s, dtype, b, a)) : less(s, dtype, a, b);
         return [s.select(better, v, best), s.select(better, s.affine(at), s.accumulator(1))];
+      },
+    },
+    finish: (s) => s.accumulator(1),
+  });
+};
+
+/** The same in two kernels: the best of each block of the axis, then the best of these. */
+const argumentOverBlocks = (
+  node: NodeContext,
+  x: Value,
+  dtype: DType,
+  axis: number,
+  largest: boolean,
+  last: boolean,
+): Value => {
+  const size = item(x.shape, axis);
+  const cls = isFloatType(dtype) ? "f32" : "int";
+  const along = <T>(out: readonly T[], at: T): T[] => out.map((index, d) => (d === axis ? at : index));
+  const better = (s: KernelStage, best: Ref, v: Ref): Ref => {
+    const [a, b] = largest ? [best, v] : [v, best];
+    return last ? s.not(less(s, dtype, b, a)) : less(s, dtype, a, b);
+  };
+  const blocks = Math.ceil(size / BLOCK);
+  const ofBlocks = node.lowering.emit({
+    dtype: "i64",
+    shape: x.shape.map((n, d) => (d === axis ? blocks : n)),
+    fold: {
+      dims: [BLOCK - 1],
+      classes: [cls, "int"],
+      init: (s, out) => {
+        const first = item(out, axis).times(BLOCK);
+        return [s.load(x, along(out, first)), s.affine(first)];
+      },
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = item(out, axis).times(BLOCK).plus(k).plus(1);
+        // The last block may be shorter.
+        const v = s.load(x, along(out, at), { guards: [{ index: at, bound: size }] });
+        const taken = s.op("iand", better(s, s.accumulator(0), v), s.op("ilt", s.affine(at), s.i(size)));
+        return [s.select(taken, v, s.accumulator(0)), s.select(taken, s.affine(at), s.accumulator(1))];
+      },
+    },
+    finish: (s) => s.accumulator(1),
+  });
+  return node.lowering.emit({
+    dtype: "i64",
+    shape: x.shape.map((n, d) => (d === axis ? 1 : n)),
+    fold: {
+      dims: [blocks - 1],
+      classes: [cls, "int"],
+      init: (s, out) => {
+        const at = along(out, asIndex(0));
+        return [s.load(x, at, { gather: { dimension: axis, by: ofBlocks, at } }), s.load(ofBlocks, at)];
+      },
+      step: (s, out, red) => {
+        const [k] = atLeast(red, 1);
+        const at = along(out, k.plus(1));
+        const v = s.load(x, at, { gather: { dimension: axis, by: ofBlocks, at } });
+        const taken = better(s, s.accumulator(0), v);
+        return [s.select(taken, v, s.accumulator(0)), s.select(taken, s.load(ofBlocks, at), s.accumulator(1))];
       },
     },
     finish: (s) => s.accumulator(1),
