@@ -15,7 +15,7 @@ getContractFactory(name: 'DataAvailability', signerOrOptions?: ethers.Signer | F
 getContractFactory(name: 'TensorList', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorList__factory>
 getContractFactory(name: 'TensorTree', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTree__factory>
 getContractFactory(name: 'DigitReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DigitReader__factory>
-getContractFactory(name: 'NextCharacter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.NextCharacter__factory>
+getContractFactory(name: 'SentenceReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SentenceReader__factory>
 getContractFactory(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DisputeCourt__factory>
 getContractFactory(name: 'DelegationVault', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DelegationVault__factory>
 getContractFactory(name: 'CollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CollateralReader__factory>
@@ -31,6 +31,7 @@ getContractFactory(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'Authority', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Authority__factory>
 getContractFactory(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAttestationVerifier__factory>
 getContractFactory(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IAuditDesk__factory>
+getContractFactory(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICircuitRegistry__factory>
 getContractFactory(name: 'IClaimSource', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClaimSource__factory>
 getContractFactory(name: 'IClock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IClock__factory>
 getContractFactory(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ICollateralReader__factory>
@@ -43,8 +44,13 @@ getContractFactory(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | Fact
 getContractFactory(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IDrandRandomness__factory>
 getContractFactory(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Operator__factory>
 getContractFactory(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERC7540Redeem__factory>
+getContractFactory(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERCZKMLRegistry__factory>
+getContractFactory(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IERCZKMLVerifier__factory>
+getContractFactory(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IValidationRegistry__factory>
+getContractFactory(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofVerifier__factory>
 getContractFactory(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IEnclaveRegistry__factory>
 getContractFactory(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IExpiringPause__factory>
+getContractFactory(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IHalo2Verifier__factory>
 getContractFactory(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceConsumer__factory>
 getContractFactory(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IInferenceMarket__factory>
 getContractFactory(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IModelRegistry__factory>
@@ -52,6 +58,8 @@ getContractFactory(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | Fac
 getContractFactory(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IKeyRegistry__factory>
 getContractFactory(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IOperatorStaking__factory>
 getContractFactory(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IPrepaidLedger__factory>
+getContractFactory(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IProofEvidence__factory>
+getContractFactory(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuorumMarket__factory>
 getContractFactory(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IQuoteVerifier__factory>
 getContractFactory(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandaoRandomness__factory>
 getContractFactory(name: 'IRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.IRandomness__factory>
@@ -75,19 +83,34 @@ getContractFactory(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | 
 getContractFactory(name: 'DrawReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrawReader__factory>
 getContractFactory(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.EncodedRequestHarness__factory>
 getContractFactory(name: 'GasMeter', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.GasMeter__factory>
+getContractFactory(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Harness__factory>
+getContractFactory(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Plain__factory>
+getContractFactory(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Mock__factory>
 getContractFactory(name: 'MutationProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.MutationProber__factory>
+getContractFactory(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumHostMock__factory>
+getContractFactory(name: 'QuorumReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumReader__factory>
 getContractFactory(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScalarHarness__factory>
 getContractFactory(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ScoresHarness__factory>
 getContractFactory(name: 'SharesMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.SharesMock__factory>
 getContractFactory(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TensorTreeHarness__factory>
 getContractFactory(name: 'TokenMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.TokenMock__factory>
 getContractFactory(name: 'ToyMachine', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ToyMachine__factory>
+getContractFactory(name: 'ValidationRegistryMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ValidationRegistryMock__factory>
 getContractFactory(name: 'VerdictProber', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerdictProber__factory>
 getContractFactory(name: 'VerifierMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.VerifierMock__factory>
 getContractFactory(name: 'ViewReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ViewReader__factory>
 getContractFactory(name: 'WalletMock', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WalletMock__factory>
 getContractFactory(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WeightTreeHarness__factory>
 getContractFactory(name: 'WordsHarness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.WordsHarness__factory>
+getContractFactory(name: 'AgentValidator', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.AgentValidator__factory>
+getContractFactory(name: 'CircuitRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.CircuitRegistry__factory>
+getContractFactory(name: 'Groth16', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16__factory>
+getContractFactory(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Groth16Verifier__factory>
+getContractFactory(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Halo2Verifier__factory>
+getContractFactory(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.InferenceProofVerifier__factory>
+getContractFactory(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ZkmlRegistry__factory>
+getContractFactory(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.ModeQuoteReader__factory>
+getContractFactory(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.QuorumMarket__factory>
 getContractFactory(name: 'BlockHeader', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.BlockHeader__factory>
 getContractFactory(name: 'Bls12381', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.Bls12381__factory>
 getContractFactory(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | FactoryOptions): Promise<Contracts.DrandRandomness__factory>
@@ -104,7 +127,7 @@ getContractAt(name: 'DataAvailability', address: string | ethers.Addressable, si
 getContractAt(name: 'TensorList', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorList>
 getContractAt(name: 'TensorTree', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTree>
 getContractAt(name: 'DigitReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DigitReader>
-getContractAt(name: 'NextCharacter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.NextCharacter>
+getContractAt(name: 'SentenceReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SentenceReader>
 getContractAt(name: 'DisputeCourt', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DisputeCourt>
 getContractAt(name: 'DelegationVault', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DelegationVault>
 getContractAt(name: 'CollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CollateralReader>
@@ -120,6 +143,7 @@ getContractAt(name: 'SignatureVerifier', address: string | ethers.Addressable, s
 getContractAt(name: 'Authority', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Authority>
 getContractAt(name: 'IAttestationVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAttestationVerifier>
 getContractAt(name: 'IAuditDesk', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IAuditDesk>
+getContractAt(name: 'ICircuitRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICircuitRegistry>
 getContractAt(name: 'IClaimSource', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClaimSource>
 getContractAt(name: 'IClock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IClock>
 getContractAt(name: 'ICollateralReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ICollateralReader>
@@ -132,8 +156,13 @@ getContractAt(name: 'IDisputeCourt', address: string | ethers.Addressable, signe
 getContractAt(name: 'IDrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IDrandRandomness>
 getContractAt(name: 'IERC7540Operator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Operator>
 getContractAt(name: 'IERC7540Redeem', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERC7540Redeem>
+getContractAt(name: 'IERCZKMLRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERCZKMLRegistry>
+getContractAt(name: 'IERCZKMLVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IERCZKMLVerifier>
+getContractAt(name: 'IValidationRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IValidationRegistry>
+getContractAt(name: 'IProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofVerifier>
 getContractAt(name: 'IEnclaveRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IEnclaveRegistry>
 getContractAt(name: 'IExpiringPause', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IExpiringPause>
+getContractAt(name: 'IHalo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IHalo2Verifier>
 getContractAt(name: 'IInferenceConsumer', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceConsumer>
 getContractAt(name: 'IInferenceMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IInferenceMarket>
 getContractAt(name: 'IModelRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IModelRegistry>
@@ -141,6 +170,8 @@ getContractAt(name: 'IOperatorPools', address: string | ethers.Addressable, sign
 getContractAt(name: 'IKeyRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IKeyRegistry>
 getContractAt(name: 'IOperatorStaking', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IOperatorStaking>
 getContractAt(name: 'IPrepaidLedger', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IPrepaidLedger>
+getContractAt(name: 'IProofEvidence', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IProofEvidence>
+getContractAt(name: 'IQuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuorumMarket>
 getContractAt(name: 'IQuoteVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IQuoteVerifier>
 getContractAt(name: 'IRandaoRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandaoRandomness>
 getContractAt(name: 'IRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.IRandomness>
@@ -164,19 +195,34 @@ getContractAt(name: 'DotProductHarness', address: string | ethers.Addressable, s
 getContractAt(name: 'DrawReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrawReader>
 getContractAt(name: 'EncodedRequestHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.EncodedRequestHarness>
 getContractAt(name: 'GasMeter', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.GasMeter>
+getContractAt(name: 'Groth16Harness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Harness>
+getContractAt(name: 'Groth16Plain', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Plain>
+getContractAt(name: 'Halo2Mock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Mock>
 getContractAt(name: 'MutationProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.MutationProber>
+getContractAt(name: 'QuorumHostMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumHostMock>
+getContractAt(name: 'QuorumReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumReader>
 getContractAt(name: 'ScalarHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScalarHarness>
 getContractAt(name: 'ScoresHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ScoresHarness>
 getContractAt(name: 'SharesMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.SharesMock>
 getContractAt(name: 'TensorTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TensorTreeHarness>
 getContractAt(name: 'TokenMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.TokenMock>
 getContractAt(name: 'ToyMachine', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ToyMachine>
+getContractAt(name: 'ValidationRegistryMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ValidationRegistryMock>
 getContractAt(name: 'VerdictProber', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerdictProber>
 getContractAt(name: 'VerifierMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.VerifierMock>
 getContractAt(name: 'ViewReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ViewReader>
 getContractAt(name: 'WalletMock', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WalletMock>
 getContractAt(name: 'WeightTreeHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WeightTreeHarness>
 getContractAt(name: 'WordsHarness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.WordsHarness>
+getContractAt(name: 'AgentValidator', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.AgentValidator>
+getContractAt(name: 'CircuitRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.CircuitRegistry>
+getContractAt(name: 'Groth16', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16>
+getContractAt(name: 'Groth16Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Groth16Verifier>
+getContractAt(name: 'Halo2Verifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Halo2Verifier>
+getContractAt(name: 'InferenceProofVerifier', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.InferenceProofVerifier>
+getContractAt(name: 'ZkmlRegistry', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ZkmlRegistry>
+getContractAt(name: 'ModeQuoteReader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.ModeQuoteReader>
+getContractAt(name: 'QuorumMarket', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.QuorumMarket>
 getContractAt(name: 'BlockHeader', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.BlockHeader>
 getContractAt(name: 'Bls12381', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.Bls12381>
 getContractAt(name: 'DrandRandomness', address: string | ethers.Addressable, signer?: ethers.Signer): Promise<Contracts.DrandRandomness>
@@ -193,7 +239,7 @@ deployContract(name: 'DataAvailability', signerOrOptions?: ethers.Signer | Deplo
 deployContract(name: 'TensorList', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'NextCharacter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
+deployContract(name: 'SentenceReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SentenceReader>
 deployContract(name: 'DisputeCourt', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
 deployContract(name: 'CollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
@@ -209,6 +255,7 @@ deployContract(name: 'SignatureVerifier', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'Authority', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IAuditDesk', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
+deployContract(name: 'ICircuitRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICollateralReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
@@ -221,8 +268,13 @@ deployContract(name: 'IDisputeCourt', signerOrOptions?: ethers.Signer | DeployCo
 deployContract(name: 'IDrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IERCZKMLRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLRegistry>
+deployContract(name: 'IERCZKMLVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
+deployContract(name: 'IValidationRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
+deployContract(name: 'IProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
 deployContract(name: 'IEnclaveRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
+deployContract(name: 'IHalo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
@@ -230,6 +282,8 @@ deployContract(name: 'IOperatorPools', signerOrOptions?: ethers.Signer | DeployC
 deployContract(name: 'IKeyRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IProofEvidence', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
+deployContract(name: 'IQuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
 deployContract(name: 'IQuoteVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
@@ -253,19 +307,34 @@ deployContract(name: 'DotProductHarness', signerOrOptions?: ethers.Signer | Depl
 deployContract(name: 'DrawReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'Groth16Harness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
+deployContract(name: 'Halo2Mock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'MutationProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
+deployContract(name: 'QuorumHostMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'ValidationRegistryMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ValidationRegistryMock>
 deployContract(name: 'VerdictProber', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'ViewReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
+deployContract(name: 'AgentValidator', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AgentValidator>
+deployContract(name: 'CircuitRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CircuitRegistry>
+deployContract(name: 'Groth16', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16>
+deployContract(name: 'Groth16Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
+deployContract(name: 'Halo2Verifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
+deployContract(name: 'InferenceProofVerifier', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
+deployContract(name: 'ZkmlRegistry', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
+deployContract(name: 'ModeQuoteReader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>
@@ -282,7 +351,7 @@ deployContract(name: 'DataAvailability', args: any[], signerOrOptions?: ethers.S
 deployContract(name: 'TensorList', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorList>
 deployContract(name: 'TensorTree', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTree>
 deployContract(name: 'DigitReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DigitReader>
-deployContract(name: 'NextCharacter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.NextCharacter>
+deployContract(name: 'SentenceReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SentenceReader>
 deployContract(name: 'DisputeCourt', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DisputeCourt>
 deployContract(name: 'DelegationVault', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DelegationVault>
 deployContract(name: 'CollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CollateralReader>
@@ -298,6 +367,7 @@ deployContract(name: 'SignatureVerifier', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'Authority', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Authority>
 deployContract(name: 'IAttestationVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAttestationVerifier>
 deployContract(name: 'IAuditDesk', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IAuditDesk>
+deployContract(name: 'ICircuitRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICircuitRegistry>
 deployContract(name: 'IClaimSource', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClaimSource>
 deployContract(name: 'IClock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IClock>
 deployContract(name: 'ICollateralReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ICollateralReader>
@@ -310,8 +380,13 @@ deployContract(name: 'IDisputeCourt', args: any[], signerOrOptions?: ethers.Sign
 deployContract(name: 'IDrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IDrandRandomness>
 deployContract(name: 'IERC7540Operator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Operator>
 deployContract(name: 'IERC7540Redeem', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERC7540Redeem>
+deployContract(name: 'IERCZKMLRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLRegistry>
+deployContract(name: 'IERCZKMLVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IERCZKMLVerifier>
+deployContract(name: 'IValidationRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IValidationRegistry>
+deployContract(name: 'IProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofVerifier>
 deployContract(name: 'IEnclaveRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IEnclaveRegistry>
 deployContract(name: 'IExpiringPause', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IExpiringPause>
+deployContract(name: 'IHalo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IHalo2Verifier>
 deployContract(name: 'IInferenceConsumer', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceConsumer>
 deployContract(name: 'IInferenceMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IInferenceMarket>
 deployContract(name: 'IModelRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IModelRegistry>
@@ -319,6 +394,8 @@ deployContract(name: 'IOperatorPools', args: any[], signerOrOptions?: ethers.Sig
 deployContract(name: 'IKeyRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IKeyRegistry>
 deployContract(name: 'IOperatorStaking', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IOperatorStaking>
 deployContract(name: 'IPrepaidLedger', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IPrepaidLedger>
+deployContract(name: 'IProofEvidence', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IProofEvidence>
+deployContract(name: 'IQuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuorumMarket>
 deployContract(name: 'IQuoteVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IQuoteVerifier>
 deployContract(name: 'IRandaoRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandaoRandomness>
 deployContract(name: 'IRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.IRandomness>
@@ -342,19 +419,34 @@ deployContract(name: 'DotProductHarness', args: any[], signerOrOptions?: ethers.
 deployContract(name: 'DrawReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrawReader>
 deployContract(name: 'EncodedRequestHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.EncodedRequestHarness>
 deployContract(name: 'GasMeter', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.GasMeter>
+deployContract(name: 'Groth16Harness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Harness>
+deployContract(name: 'Groth16Plain', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Plain>
+deployContract(name: 'Halo2Mock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Mock>
 deployContract(name: 'MutationProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.MutationProber>
+deployContract(name: 'QuorumHostMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumHostMock>
+deployContract(name: 'QuorumReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumReader>
 deployContract(name: 'ScalarHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScalarHarness>
 deployContract(name: 'ScoresHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ScoresHarness>
 deployContract(name: 'SharesMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.SharesMock>
 deployContract(name: 'TensorTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TensorTreeHarness>
 deployContract(name: 'TokenMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.TokenMock>
 deployContract(name: 'ToyMachine', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ToyMachine>
+deployContract(name: 'ValidationRegistryMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ValidationRegistryMock>
 deployContract(name: 'VerdictProber', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerdictProber>
 deployContract(name: 'VerifierMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.VerifierMock>
 deployContract(name: 'ViewReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ViewReader>
 deployContract(name: 'WalletMock', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WalletMock>
 deployContract(name: 'WeightTreeHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WeightTreeHarness>
 deployContract(name: 'WordsHarness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.WordsHarness>
+deployContract(name: 'AgentValidator', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.AgentValidator>
+deployContract(name: 'CircuitRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.CircuitRegistry>
+deployContract(name: 'Groth16', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16>
+deployContract(name: 'Groth16Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Groth16Verifier>
+deployContract(name: 'Halo2Verifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Halo2Verifier>
+deployContract(name: 'InferenceProofVerifier', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.InferenceProofVerifier>
+deployContract(name: 'ZkmlRegistry', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ZkmlRegistry>
+deployContract(name: 'ModeQuoteReader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.ModeQuoteReader>
+deployContract(name: 'QuorumMarket', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.QuorumMarket>
 deployContract(name: 'BlockHeader', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.BlockHeader>
 deployContract(name: 'Bls12381', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.Bls12381>
 deployContract(name: 'DrandRandomness', args: any[], signerOrOptions?: ethers.Signer | DeployContractOptions): Promise<Contracts.DrandRandomness>

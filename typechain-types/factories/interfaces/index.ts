@@ -2,9 +2,13 @@
 /* tslint:disable */
 /* eslint-disable */
 export * as ierc7540Sol from './IERC7540.sol/index.js';
+export * as ierc7992Sol from './IERC7992.sol/index.js';
+export * as ierc8004Sol from './IERC8004.sol/index.js';
+export * as ierc8274Sol from './IERC8274.sol/index.js';
 export * as iOperatorStakingSol from './IOperatorStaking.sol/index.js';
 export { IAttestationVerifier__factory } from './IAttestationVerifier__factory.js';
 export { IAuditDesk__factory } from './IAuditDesk__factory.js';
+export { ICircuitRegistry__factory } from './ICircuitRegistry__factory.js';
 export { IClaimSource__factory } from './IClaimSource__factory.js';
 export { IClock__factory } from './IClock__factory.js';
 export { ICollateralReader__factory } from './ICollateralReader__factory.js';
@@ -17,11 +21,14 @@ export { IDisputeCourt__factory } from './IDisputeCourt__factory.js';
 export { IDrandRandomness__factory } from './IDrandRandomness__factory.js';
 export { IEnclaveRegistry__factory } from './IEnclaveRegistry__factory.js';
 export { IExpiringPause__factory } from './IExpiringPause__factory.js';
+export { IHalo2Verifier__factory } from './IHalo2Verifier__factory.js';
 export { IInferenceConsumer__factory } from './IInferenceConsumer__factory.js';
 export { IInferenceMarket__factory } from './IInferenceMarket__factory.js';
 export { IModelRegistry__factory } from './IModelRegistry__factory.js';
 export { IOperatorPools__factory } from './IOperatorPools__factory.js';
 export { IPrepaidLedger__factory } from './IPrepaidLedger__factory.js';
+export { IProofEvidence__factory } from './IProofEvidence__factory.js';
+export { IQuorumMarket__factory } from './IQuorumMarket__factory.js';
 export { IQuoteVerifier__factory } from './IQuoteVerifier__factory.js';
 export { IRandaoRandomness__factory } from './IRandaoRandomness__factory.js';
 export { IRandomness__factory } from './IRandomness__factory.js';
