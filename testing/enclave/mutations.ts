@@ -1,4 +1,4 @@
-import { hexlify, type Interface } from "ethers";
+import type { Interface } from "ethers";
 
 import type { Random } from "../../runner/machine/prng.ts";
 
@@ -59,5 +59,3 @@ export const namesOf = (errors: readonly string[], interfaces: readonly Interfac
     }
     return selector;
   });
-
-export const hex = (bytes: Uint8Array): string => hexlify(bytes);

@@ -40,7 +40,7 @@ const readCollateral = (path: string): CollateralFacts => {
   try {
     const fields = new Fields(path, JSON.parse(readText(path, MAX_BYTES)) as unknown, "the file");
     const entries = COLLATERAL_FIELDS.map((name) => [name, fields.text(name)] as const);
-    return collateralFacts(Object.fromEntries(entries) as unknown as CollateralFile);
+    return collateralFacts(Object.fromEntries(entries) as Record<keyof CollateralFile, string>);
   } catch (error) {
     throw error instanceof AssayError ? error : malformed(error);
   }

@@ -63,7 +63,7 @@ describe("EnclaveRegistry", () => {
   const now = async () => networkHelpers.time.latest();
   const keyNow = async () => state.enclaves.signingKeyAt(state.operator, await now());
   const selector = (name: string, from: "enclaves" | "verifier" | "collateral" = "enclaves") =>
-    state[from].interface.getError(name as never)?.selector;
+    state[from].interface.getError(name)?.selector;
 
   describe("constructor", () => {
     it("keeps verifier, authority and accepted statuses", async () => {

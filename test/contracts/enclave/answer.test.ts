@@ -7,12 +7,6 @@ import { REQUEST_STATUS } from "../../../runner/protocol/enums.ts";
 import { ANSWER_TYPED_DATA } from "../../../runner/protocol/typed-data.ts";
 import { EXPIRES_AT, NOW } from "../../../testing/enclave/collateral.ts";
 import { syntheticQuote } from "../../../testing/enclave/quote.ts";
-import type {
-  CollateralRegistry,
-  EnclaveRegistry,
-  QuoteVerifier,
-  SignatureVerifier,
-} from "../../../typechain-types/index.js";
 import { submitSynthetic, SYNTHETIC_ROOT } from "../support/enclave.ts";
 import {
   assign,
@@ -43,10 +37,10 @@ describe("An answer of an enclave", () => {
       },
     };
     const deployed = await connection.ignition.deploy(EnclavesModule, { parameters });
-    const collateral = deployed.collateral as unknown as CollateralRegistry;
-    const enclaves = deployed.enclaves as unknown as EnclaveRegistry;
-    const verifier = deployed.quoteVerifier as unknown as QuoteVerifier;
-    const tee = deployed.tee as unknown as SignatureVerifier;
+    const collateral = await ethers.getContractAt("CollateralRegistry", await deployed.collateral.getAddress());
+    const enclaves = await ethers.getContractAt("EnclaveRegistry", await deployed.enclaves.getAddress());
+    const verifier = await ethers.getContractAt("QuoteVerifier", await deployed.quoteVerifier.getAddress());
+    const tee = await ethers.getContractAt("SignatureVerifier", await deployed.tee.getAddress());
     await protocol.attestation.addRoute(TEE_MODE, tee);
     await networkHelpers.time.increaseTo(NOW);
     await submitSynthetic(collateral);

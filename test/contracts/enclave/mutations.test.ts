@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { getBytes, Interface, toUtf8Bytes } from "ethers";
+import { getBytes, type Interface, toUtf8Bytes } from "ethers";
 import { network } from "hardhat";
 
 import { createRandom } from "../../../runner/machine/prng.ts";
