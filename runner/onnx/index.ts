@@ -1,4 +1,3 @@
-export type { Sampling } from "./decoder/sampling.ts";
 export { unrollDecoder, type UnrollOptions } from "./decoder/unroll.ts";
 export { importModel } from "./import/file.ts";
 export type { ImportOptions, Model, Port } from "./import/import.ts";
