@@ -1,6 +1,7 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 
 import { QUICKNET } from "../runner/randomness/drand.ts";
+import type { RandomnessSource } from "./source.ts";
 
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 
@@ -11,7 +12,7 @@ export const RANDOMNESS_CONTRACTS = {
   local: "LocalBlockRandomness",
 } as const;
 
-export type RandomnessSource = keyof typeof RANDOMNESS_CONTRACTS;
+export type { RandomnessSource };
 
 /** Default of `DrandRandomness`: what DrandRandomness.sol says about Ethereum. */
 export const MARGIN_SECONDS = 60;

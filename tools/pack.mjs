@@ -32,7 +32,7 @@ const gather = () => {
     recursive: true,
     filter: (path) => !HARDHAT_ONLY.some((name) => path.endsWith(join("chain", name))),
   });
-  cpSync(join(root, "ignition", "randomness.ts"), join(build, "ignition", "randomness.ts"));
+  cpSync(join(root, "ignition", "source.ts"), join(build, "ignition", "source.ts"));
   const bindings = join(build, "typechain-types");
   cpSync(join(root, "typechain-types"), bindings, {
     recursive: true,

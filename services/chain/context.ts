@@ -1,6 +1,6 @@
 import type { ContractTransaction, Provider, Signer, TransactionReceipt } from "ethers";
 
-import type { RandomnessSource } from "../../ignition/randomness.ts";
+import type { RandomnessSource } from "../../ignition/source.ts";
 import { AssayError } from "../../runner/errors.ts";
 import type { Clock } from "../environment/clock.ts";
 import type { Action, Reporter } from "../environment/events.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type ContractRunner, isAddress } from "ethers";
 
 import { AssayError } from "../../runner/errors.ts";
-import type { RandomnessSource } from "../../ignition/randomness.ts";
+import type { RandomnessSource } from "../../ignition/source.ts";
 import {
   AssayToken__factory,
   AttestationVerifier__factory,

@@ -1,6 +1,6 @@
 import { concat, dataLength, dataSlice, type Provider, toBeHex } from "ethers";
 
-import type { RandomnessSource } from "../../ignition/randomness.ts";
+import type { RandomnessSource } from "../../ignition/source.ts";
 import { AssayError } from "../../runner/errors.ts";
 
 /*
