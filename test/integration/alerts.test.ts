@@ -7,7 +7,6 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { parseEther, Wallet } from "ethers";
 
-import type { Hash } from "../../runner/commitment/keccak.ts";
 import { readInputs } from "../../runner/files/model.ts";
 import { createFolderStore } from "../../runner/files/store.ts";
 import type { Tensor } from "../../runner/machine/tensor.ts";
@@ -211,7 +210,10 @@ describe("Alerts fire", () => {
 
   it("AssayDisputed when somebody challenges, and AssayConvicted when a forged answer is proven wrong", async () => {
     // What an indexer does: the operator of this node is the one that forges.
-    const follow = (): Promise<void> => look(1, async () => void (await node.context.ledger.sync()));
+    const follow = (): Promise<void> =>
+      look(1, async () => {
+        await node.context.ledger.sync();
+      });
     const id = await stage.open(model, image);
     const forged = (await flipOneBit(model, await execute(model, joinTensors(image)))).run;
     const forger = stage.operator({ tamper: () => Promise.resolve(forged) });
