@@ -1,18 +1,11 @@
-import { concat, getBytes, parseEther, toUtf8Bytes, ZeroHash } from "ethers";
+import { concat, getBytes, parseEther, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
 import { NOW } from "../../testing/enclave/collateral.ts";
 import { syntheticQuote } from "../../testing/enclave/quote.ts";
-import { INTEL_ROOT, sample, SAMPLE_TIME } from "../../testing/enclave/samples.ts";
 import { TEE_MODE } from "../../ignition/modules/Enclaves.ts";
 import { ANSWER_TYPED_DATA } from "../../runner/protocol/typed-data.ts";
-import {
-  chainId,
-  deployVerifier,
-  halves,
-  submitSynthetic,
-  SYNTHETIC_ROOT,
-} from "../../test/contracts/support/enclave.ts";
+import { deployVerifier, submitSynthetic, SYNTHETIC_ROOT } from "../../test/contracts/support/enclave.ts";
 import {
   assign,
   deployProtocol,
@@ -26,48 +19,6 @@ import {
   WINDOW,
 } from "../../test/contracts/support/protocol.ts";
 import type { Gauge, GasScenario } from "./gauge.ts";
-
-/** What Intel's real documents of a TDX platform, and a real quote of it, cost. */
-const measureSample = async (gauge: Gauge): Promise<void> => {
-  const connection = await network.create({ override: { initialDate: new Date(SAMPLE_TIME * 1_000) } });
-  const { collateral, verifier } = await deployVerifier(connection.ethers, INTEL_ROOT);
-  const { quote, collateral: file } = sample("tdx_v4");
-  const [pck, signing] = [file.pck_crl_issuer_chain, file.tcb_info_issuer_chain];
-  const chain = (text: string) => collateral.submitChain(toUtf8Bytes(text));
-  await gauge.measure("submitChain, of a CA", "whoever issues PCK certificates, for years", chain(pck));
-  await chain(signing);
-  await gauge.measure(
-    "submitRootRevocationList",
-    "nobody revoked by the root",
-    collateral.submitRootRevocationList(`0x${file.root_ca_crl}`),
-  );
-  await gauge.measure(
-    "submitRevocationList, platform CA",
-    "49 revoked platforms; later only those that are new",
-    collateral.submitRevocationList(chainId(pck), `0x${file.pck_crl}`),
-  );
-  await gauge.measure(
-    "submitTcbInfo, TDX",
-    "the levels of one platform, for 30 days",
-    collateral.submitTcbInfo(chainId(signing), toUtf8Bytes(file.tcb_info), ...halves(`0x${file.tcb_info_signature}`)),
-  );
-  await gauge.measure(
-    "submitQeIdentity, TDX",
-    "the quoting enclave of all platforms, for 30 days",
-    collateral.submitQeIdentity(
-      chainId(signing),
-      toUtf8Bytes(file.qe_identity),
-      ...halves(`0x${file.qe_identity_signature}`),
-    ),
-  );
-  await gauge.measure(
-    "verify, real quote of TDX (version 4)",
-    "5,006 bytes, as a transaction of its own",
-    await verifier.verify.estimateGas(quote),
-    { atMost: 700_000n },
-  );
-  await connection.close();
-};
 
 /** What a key of an enclave costs, and then each answer. */
 const measureKey = async (gauge: Gauge): Promise<void> => {
@@ -130,10 +81,7 @@ const measureKey = async (gauge: Gauge): Promise<void> => {
 export const enclaveScenario: GasScenario = {
   title: "Enclaves",
   text:
-    "Collateral is submitted once for all operators: the documents of a real TDX platform and a real quote of it. The key " +
-    "is enrolled by a quote under a PKI made for tests, since only an enclave can make one that names a key.",
-  run: async (gauge) => {
-    await measureSample(gauge);
-    await measureKey(gauge);
-  },
+    "The key is enrolled by a quote under a PKI made for tests, since only an enclave can make one that names a key. What " +
+    "Intel's real documents cost is in [enclaves.md](enclaves.md).",
+  run: measureKey,
 };

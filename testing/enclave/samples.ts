@@ -1,8 +1,16 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { hexlify } from "ethers";
 
-const FOLDER = new URL("../../vectors/enclave/", import.meta.url);
+/**
+ * Folder of two real quotes, one of SGX (version 3) and one of TDX (version 4), each with the collateral that counted from
+ * 2025-06-19 to 2025-07-19: `sample/` of https://github.com/Phala-Network/dcap-qvl. They are not part of this project; what
+ * needs them is left out without them.
+ */
+export const SAMPLES = process.env.ASSAY_QUOTES ?? "";
+/** Whether the real quotes are there. */
+export const HAS_SAMPLES = existsSync(join(SAMPLES, "tdx_v4_quote.bin"));
 
 /** Collateral as the verification libraries of quotes exchange it: chains in PEM, lists and signatures in hexadecimal. */
 export interface SampleCollateral {
@@ -28,6 +36,6 @@ export const SAMPLE_TIME = 1_750_377_600;
 
 /** A real quote with its collateral. */
 export const sample = (name: "sgx_v3" | "tdx_v4"): { quote: string; collateral: SampleCollateral } => ({
-  quote: hexlify(readFileSync(new URL(`${name}_quote.bin`, FOLDER))),
-  collateral: JSON.parse(readFileSync(new URL(`${name}_collateral.json`, FOLDER), "utf8")) as SampleCollateral,
+  quote: hexlify(readFileSync(join(SAMPLES, `${name}_quote.bin`))),
+  collateral: JSON.parse(readFileSync(join(SAMPLES, `${name}_collateral.json`), "utf8")) as SampleCollateral,
 });
