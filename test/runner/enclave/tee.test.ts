@@ -10,7 +10,13 @@ import { HAS_SAMPLES, INTEL_ROOT, SAMPLES as FOLDER } from "../../../testing/enc
 import { assay, jsonOf } from "../cli/support.ts";
 import { expectError, useFolder } from "../files/support.ts";
 
-const real = HAS_SAMPLES ? it : it.skip;
+/** A test that needs the real quotes. */
+const real = (title: string, test: () => Promise<void>): void => {
+  it(title, async function () {
+    if (!HAS_SAMPLES) this.skip();
+    await test();
+  });
+};
 
 describe("assay tee", () => {
   const folder = useFolder();
