@@ -1,6 +1,7 @@
 import { ZeroAddress, ZeroHash } from "ethers";
 
 import { CONSTANTS } from "../../../../../runner/protocol/constants.ts";
+import { type AnswerStage, answerStageOf } from "../../../../../runner/protocol/enums.ts";
 import { rentOf } from "../market.ts";
 import { ASSIGNED, CHALLENGED, CLAIMED, FINAL, OPEN, short } from "../move.ts";
 import { always, changes, type Invariant, moved, saidBy, textOf } from "./base.ts";
@@ -21,6 +22,13 @@ function finalityOf(status: bigint): bigint {
   if (status === CHALLENGED) return FINALITY.disputed;
   return status === FINAL ? FINALITY.final : FINALITY.failed;
 }
+
+/** The move that tells a consumer of a stage; the market knows no attested answers. */
+const TELLING: Readonly<Partial<Record<AnswerStage, string>>> = {
+  provisional: "market.claim",
+  final: "market.finalise",
+  failed: "market.notifyFailure",
+};
 
 export const REQUESTS: readonly Invariant[] = [
   always(
@@ -136,9 +144,8 @@ export const REQUESTS: readonly Invariant[] = [
   always("I-64", "a callback of any kind stops neither a claim nor a settlement", function* (world, { move }) {
     // A consumer that reverts, burns its gas or calls back is told in the event; the move that called it succeeded.
     for (const event of saidBy(world, "market.CallbackDone")) {
-      const stage = Number(event.args.stage);
-      const due = ["market.claim", "market.finalise", "market.notifyFailure"][stage];
-      if (move !== due) yield `stage ${stage} by ${move}`;
+      const stage = answerStageOf(Number(event.args.stage));
+      if (move !== TELLING[stage]) yield `stage ${stage} by ${move}`;
     }
     const claimed = saidBy(world, "market.Claimed").length + saidBy(world, "market.RequestSettled").length;
     if ((move === "market.claim" || move === "market.finalise") && claimed !== 1) yield `${move} did ${claimed} things`;
