@@ -273,6 +273,7 @@ describe("QuorumMarket", () => {
     });
     it("refunds everything when all are silent", async () => {
       const { quorums, requester, staking } = stage;
+      expect(await quorums.resultOf(ZeroHash)).to.deep.equal([FINALITY.unknown, ZeroHash]);
       const quorum = await openSeated(stage);
       await passDeadline(stage, quorum);
       await expect(quorums.close(quorum.request))
@@ -317,6 +318,12 @@ describe("QuorumMarket", () => {
       expect(await token.balanceOf(judge)).to.equal(0n);
       expect((await quorums.quorumOf(quorum.id)).disputed).to.equal(5n);
       expect(await quorums.resultOf(quorum.id)).to.deep.equal([FINALITY.disputed, ZeroHash]);
+    });
+    it("challenges no seat that was silent", async () => {
+      const { quorums } = stage;
+      const quorum = await openAnswered(stage, [HONEST, WRONG, undefined, HONEST, HONEST]);
+      expect((await quorums.quorumOf(quorum.id)).disputed).to.equal(4n);
+      expect((await quorums.seatOf(quorum.id, 2)).status).to.equal(SEAT.silent);
     });
     it("opens no dispute with so little gas that one could fail for want of it", async () => {
       const { quorums } = stage;

@@ -125,7 +125,9 @@ export const DATA_MOVES: readonly Move[] = [
     weight: 4,
     valid: (world) => {
       const found = one(world, (it) => isOpen(world, it));
-      return found && showing(world, found, world.random.pick([...world.people.requesters, world.people.pauper]));
+      // Not the pauper: what it earned would make it one no more.
+      const { requesters, watchers } = world.people;
+      return found && showing(world, found, world.random.pick([...requesters, ...watchers]));
     },
     refusals: (world) => {
       const { pauper } = world.people;
