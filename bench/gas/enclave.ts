@@ -1,4 +1,4 @@
-import { concat, getBytes, parseEther, ZeroHash } from "ethers";
+import { concat, getBytes, id, parseEther, ZeroHash } from "ethers";
 import { network } from "hardhat";
 
 import { NOW } from "../../testing/enclave/collateral.ts";
@@ -32,7 +32,7 @@ const measureKey = async (gauge: Gauge): Promise<void> => {
   await protocol.attestation.addRoute(TEE_MODE, tee);
   await networkHelpers.time.increaseTo(NOW);
   await submitSynthetic(collateral);
-  const key = ethers.Wallet.createRandom();
+  const key = new ethers.Wallet(id("the key of an enclave"));
   const data = await enclaves.reportDataOf(key.address, protocol.alice);
   const quote = syntheticQuote({ reportData: getBytes(concat([data, ZeroHash])) });
   await enclaves.setMeasurement((await verifier.verify(quote)).measurement, true);
