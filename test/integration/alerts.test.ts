@@ -34,7 +34,8 @@ import { openWorkshop } from "../../services/work/workshop.ts";
 
 const SIDE = 50;
 /** An execution that never ends. */
-const endless: Executor = { ...localExecutor, run: () => new Promise(() => undefined) };
+const never = (): Promise<never> => new Promise(() => undefined);
+const endless: Executor = { ...localExecutor, infer: never, run: never };
 
 describe("Alerts fire", () => {
   let folder: string;
